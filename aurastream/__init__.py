@@ -1,0 +1,1 @@
+"""AuraStream: creator intelligence for YouTube and Twitch, free of any framework."""

@@ -1,0 +1,1 @@
+"""Pure algorithms and value types: no I/O, no clock, no environment, no framework."""

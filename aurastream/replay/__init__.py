@@ -1,0 +1,1 @@
+"""A server that speaks both APIs' wire formats from a real archive."""

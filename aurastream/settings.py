@@ -1,0 +1,170 @@
+"""Frozen, typed settings: the only reader of the environment.
+
+Every process gets its settings here, once, at its start. A process that is started beside a
+running installation (``aurastream sql`` in another shell) finds the embedded servers through the
+endpoints file that the installation keeps in its data directory.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from aurastream.core.errors import SettingsError
+
+__all__ = ["ENDPOINTS_FILE", "REPO_ROOT", "Environment", "PolicyMode", "Settings"]
+
+Environment = Literal["local", "test", "production"]
+PolicyMode = Literal["strict", "amended"]
+
+REPO_ROOT = Path(__file__).resolve().parent.parent
+ENDPOINTS_FILE = "endpoints.json"
+
+_KEYS = {
+    "youtube_api_key": "YOUTUBE_API_KEY",
+    "twitch_client_id": "TWITCH_CLIENT_ID",
+    "twitch_client_secret": "TWITCH_CLIENT_SECRET",
+}
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set, each from ``AURASTREAM_<NAME>`` in the environment.
+
+    The three platform keys are read from their customary names as well (``YOUTUBE_API_KEY``,
+    ``TWITCH_CLIENT_ID``, ``TWITCH_CLIENT_SECRET``).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="AURASTREAM_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    environment: Environment = "local"
+    data_dir: Path = REPO_ROOT / ".aurastream"
+    postgres_url: SecretStr | None = Field(
+        default=None, description="postgresql://user:password@host:port/database of the record"
+    )
+    reader_url: SecretStr | None = Field(
+        default=None, description="the same database as the read-only role aurastream_reader"
+    )
+    redis_url: SecretStr | None = None
+    replay_url: str | None = Field(
+        default=None, description="base URL of a running replay server; used when keys are absent"
+    )
+
+    youtube_api_key: SecretStr | None = None
+    twitch_client_id: SecretStr | None = None
+    twitch_client_secret: SecretStr | None = None
+    youtube_base_url: str = "https://youtube.googleapis.com"
+    twitch_base_url: str = "https://api.twitch.tv"
+    twitch_auth_url: str = "https://id.twitch.tv"
+
+    policy_mode: PolicyMode | None = Field(
+        default=None,
+        description="how YouTube and Twitch terms are applied; required with real keys",
+    )
+    quota_profile: Literal["granular_2026", "legacy_units"] = "granular_2026"
+    regions: tuple[str, ...] = ("US", "GB", "IN", "DE", "JP", "BR", "FR", "MX")
+    request_timeout_s: float = Field(default=20.0, gt=0)
+    max_parallel_requests: int = Field(default=4, ge=1, le=32)
+    retention_days: int = Field(default=30, ge=2, le=3650)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the environment, fill in the endpoints of a running installation, validate.
+
+        Raises
+        ------
+        SettingsError
+            Naming every setting that is missing, malformed or contradictory, and its mend.
+        """
+        overrides: dict[str, object] = {
+            field: os.environ[name]
+            for field, name in _KEYS.items()
+            if os.environ.get(name) and not os.environ.get(f"AURASTREAM_{field.upper()}")
+        }
+        try:
+            settings = cls(**overrides)  # type: ignore[arg-type] # pydantic coerces the strings
+            return settings._with_running_endpoints()
+        except ValidationError as error:
+            lines = [
+                f"{'.'.join(map(str, item['loc'])) or 'settings'}: "
+                + item["msg"].removeprefix("Value error, ")
+                for item in error.errors()
+            ]
+            raise SettingsError(
+                "Settings are not usable: " + "; ".join(lines) + ".",
+                fix="Correct the AURASTREAM_… variables; `aurastream doctor` checks them.",
+            ) from error
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> Self:
+        problems: list[str] = []
+        if self.live and self.policy_mode is None:
+            problems.append(
+                "policy_mode must be chosen when real API keys are configured: set "
+                "AURASTREAM_POLICY_MODE to 'strict' (no derived YouTube scores, 30-day data) or "
+                "'amended' (your client was audited under the Analytics & Reporting amendment)"
+            )
+        if (self.twitch_client_id is None) != (self.twitch_client_secret is None):
+            problems.append("set TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET together, or neither")
+        if self.environment == "production":
+            problems += [
+                f"{name} is required in production: set AURASTREAM_{name.upper()}"
+                for name in ("postgres_url", "redis_url")
+                if getattr(self, name) is None
+            ]
+            if not self.live:
+                problems.append(
+                    "production collects live data: set YOUTUBE_API_KEY, TWITCH_CLIENT_ID and "
+                    "TWITCH_CLIENT_SECRET, or run with AURASTREAM_ENVIRONMENT=local"
+                )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _with_running_endpoints(self) -> Self:
+        """Fill unset URLs from the endpoints file; an explicit setting always wins."""
+        path = self.data_dir / ENDPOINTS_FILE
+        if self.environment == "production" or not path.is_file():
+            return self
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return self
+        update: dict[str, object] = {}
+        for name in ("postgres_url", "reader_url", "redis_url"):
+            if getattr(self, name) is None and isinstance(found.get(name), str):
+                update[name] = SecretStr(found[name])
+        if self.replay_url is None and isinstance(found.get("replay_url"), str):
+            update["replay_url"] = found["replay_url"]
+        return self.model_copy(update=update)
+
+    @property
+    def live(self) -> bool:
+        """Whether real platform keys are configured, so that nothing is replayed."""
+        return self.youtube_api_key is not None or self.twitch_client_id is not None
+
+    def require_postgres(self) -> str:
+        """Return the Postgres URL or say how to get one."""
+        return _required(self.postgres_url, "Postgres", "AURASTREAM_POSTGRES_URL")
+
+    def require_redis(self) -> str:
+        """Return the Redis URL or say how to get one."""
+        return _required(self.redis_url, "Redis", "AURASTREAM_REDIS_URL")
+
+    def require_reader(self) -> str:
+        """Return the URL of the read-only role or say how to get one."""
+        return _required(self.reader_url, "read-only Postgres", "AURASTREAM_READER_URL")
+
+
+def _required(value: SecretStr | None, what: str, variable: str) -> str:
+    if value is None:
+        raise SettingsError(
+            f"No {what} server is configured and none is running here.",
+            fix=f"Start one with script/server, or set {variable}.",
+        )
+    return value.get_secret_value()

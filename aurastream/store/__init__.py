@@ -1,0 +1,1 @@
+"""Postgres tables, frame transport, Redis documents and the embedded servers."""

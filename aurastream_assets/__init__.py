@@ -1,0 +1,1 @@
+"""The asset graph, and nothing but the graph."""

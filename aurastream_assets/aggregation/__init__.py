@@ -1,0 +1,1 @@
+"""The aggregation stage of the graph."""

@@ -1,0 +1,1 @@
+"""The generation stage of the graph."""

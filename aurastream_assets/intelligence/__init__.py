@@ -1,0 +1,1 @@
+"""The intelligence stage of the graph."""

@@ -1,0 +1,1 @@
+"""The maintenance stage of the graph."""

@@ -1,0 +1,1 @@
+"""Dagster shells over aurastream.sources and aurastream.store."""

@@ -1,0 +1,1 @@
+"""Schedules, each declaring the environments in which it exists."""
