@@ -1,0 +1,60 @@
+"""Run the benchmarks and print one line, or one JSON object, per claim.
+
+A benchmark is a module of this folder with a function ``run(n=None)`` that returns its results:
+name, n, ours_s, baseline, baseline_s, ratio, goal, met. Times are medians of interleaved runs in
+one process; ratios compare runs of the same minute on the same machine, so they travel.
+"""
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def modules() -> list[str]:
+    """Return the names of all benchmarks."""
+    return sorted(m.name for m in pkgutil.iter_modules([str(HERE)]) if not m.name.startswith("_"))
+
+
+def results(names: list[str]) -> Iterator[dict[str, Any]]:
+    """Run the named benchmarks one after another."""
+    for name in names:
+        yield from importlib.import_module(f"benchmarks.{name}").run()
+
+
+def main() -> int:
+    """Parse the command line, run, print; exit 1 when a goal was missed."""
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--list", action="store_true", help="only list the names")
+    arguments = parser.parse_args()
+    known = modules()
+    if arguments.list:
+        print("\n".join(known))
+        return 0
+    if unknown := sorted(set(arguments.names) - set(known)):
+        parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(known)}")
+    met = True
+    for row in results(arguments.names or known):
+        met = met and bool(row["met"])
+        if arguments.json:
+            print(json.dumps(row), flush=True)
+        else:
+            print(
+                f"{row['name']:<44} n={row['n']:<9,} ours {row['ours_s']:9.4f} s   "
+                f"{row['baseline']} {row['baseline_s']:9.4f} s   ratio {row['ratio']:8.1f}   "
+                f"goal {row['goal']}   {'met' if row['met'] else 'MISSED'}",
+                flush=True,
+            )
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
