@@ -1,0 +1,116 @@
+"""Asking the record a question as the read-only role, and rendering the answer.
+
+The role cannot write whatever the statement says, and a statement timeout keeps a careless
+question from living on after its asker has gone.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import psycopg
+
+from aurastream.core.errors import AuraStreamError
+
+__all__ = ["Answer", "QueryError", "ask", "render", "text_rows"]
+
+Format = Literal["table", "json", "csv"]
+
+
+class QueryError(AuraStreamError):
+    """Postgres refused the statement; the message is Postgres's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Columns and rows as Postgres returned them."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
+    """Run one statement in a read-only transaction.
+
+    Parameters
+    ----------
+    url : str
+        Postgres URL of the read-only role.
+    statement : str
+        One SQL statement; several are refused by the protocol.
+    timeout_s : float
+        Statement timeout in seconds.
+
+    Raises
+    ------
+    QueryError
+        With Postgres's message, when the statement is wrong, too slow or not allowed.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=10, application_name="aurastream-sql") as db:
+            db.read_only = True
+            with db.cursor() as cursor:
+                cursor.execute(
+                    "select set_config('statement_timeout', %s, true)",
+                    (str(int(timeout_s * 1000)),),
+                )
+                # The extended protocol takes one statement only; the text is the asker's own.
+                cursor.execute(statement.encode(), prepare=True)
+                if cursor.description is None:
+                    return Answer((), [])
+                return Answer(
+                    tuple(column.name for column in cursor.description), cursor.fetchall()
+                )
+    except psycopg.errors.QueryCanceled as error:
+        raise QueryError(
+            f"The question took longer than {timeout_s:g} s.",
+            fix="Narrow it by time, or pass --timeout.",
+        ) from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise QueryError(
+            "This connection only reads.", fix="Write through assets and commands instead."
+        ) from error
+    except psycopg.Error as error:
+        raise QueryError(str(error).strip()) from error
+
+
+def render(answer: Answer, form: Format) -> str:
+    """Render an answer as JSON (a list of objects) or CSV (RFC 4180, header first)."""
+    if form == "json":
+        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        return json.dumps(rows, default=_plain, ensure_ascii=False)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(answer.columns)
+    writer.writerows([["" if v is None else _cell(v) for v in row] for row in answer.rows])
+    return buffer.getvalue().rstrip("\n")
+
+
+def text_rows(answer: Answer) -> Sequence[Sequence[str]]:
+    """Return the rows as text for a table on a terminal, with a dash for null."""
+    return [["–" if v is None else _text(v) for v in row] for row in answer.rows]
+
+
+def _text(value: object) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else str(_cell(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=_plain, ensure_ascii=False)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    return value
