@@ -1,0 +1,49 @@
+"""Time partitions, the only kind there is: half-hour windows, hours and days, all in UTC.
+
+The sets roll with retention: they begin on the Monday at least ``WINDOW_DAYS`` days back, so that
+no set grows past about 2,000 keys, and their identity (which Dagster's partition caches and
+running backfills hang on) changes once a week and not at every load.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import dagster as dg
+
+__all__ = ["WINDOW", "WINDOW_DAYS", "days", "first_day", "half_hours", "hours"]
+
+WINDOW: Final = timedelta(minutes=30)
+WINDOW_DAYS: Final = 30  # raw snapshots older than this may not be kept, nor scored again
+
+
+def first_day(now: datetime) -> datetime:
+    """Return the first midnight that can still be re-materialized at ``now``.
+
+    Parameters
+    ----------
+    now : datetime
+        Any moment, with a timezone.
+
+    Returns
+    -------
+    datetime
+        Midnight UTC of the Monday at least `WINDOW_DAYS` and at most `WINDOW_DAYS` + 6 days back.
+
+    Examples
+    --------
+    >>> first_day(datetime(2026, 11, 21, 13, 5, tzinfo=UTC)).isoformat()
+    '2026-10-19T00:00:00+00:00'
+    """
+    day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day -= timedelta(days=WINDOW_DAYS)
+    return day - timedelta(days=day.weekday())
+
+
+_START: Final = first_day(datetime.now(UTC))
+
+# end_offset=1: the window that is still open can be scored, as each new crawl comes in.
+half_hours: Final = dg.TimeWindowPartitionsDefinition(
+    start=_START, cron_schedule="*/30 * * * *", fmt="%Y-%m-%d-%H:%M", timezone="UTC", end_offset=1
+)
+hours: Final = dg.HourlyPartitionsDefinition(start_date=_START, timezone="UTC")
+days: Final = dg.DailyPartitionsDefinition(start_date=_START, timezone="UTC")
