@@ -1,0 +1,192 @@
+"""The command line: thin commands over the library and, lazily, over the graph."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from aurastream.core.errors import AuraStreamError, SettingsError
+from aurastream.settings import Settings
+
+# Imports inside the commands keep `aurastream --help` quick and Dagster optional.
+# ruff: noqa: PLC0415
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="aurastream",
+    help="Creator intelligence for YouTube and Twitch as a Dagster asset graph.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _out() -> Console:
+    """Return a console that never wraps when its output is read by a program."""
+    return Console(soft_wrap=not sys.stdout.isatty())
+
+
+@app.command()
+def up(
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="Run everything, print what was found, and exit.")
+    ] = False,
+    days: Annotated[int, typer.Option(min=1, max=30, help="Days of history to load.")] = 14,
+    port: Annotated[int, typer.Option(min=0, help="Port of the Dagster UI; 0 finds one.")] = 0,
+) -> None:
+    """Start everything: servers, replay, history, webserver, code server, head."""
+    from aurastream.operations.launch import Launch
+
+    raise typer.Exit(Launch(Settings.from_env(), once=once, days=days, port=port).run())
+
+
+@app.command()
+def head() -> None:
+    """Run a head: it leads when it holds the lock, and stands by warm otherwise."""
+    from aurastream.operations.head import run_head
+    from aurastream_assets.daemon import preload, run_daemon
+
+    raise typer.Exit(run_head(Settings.from_env(), run_daemon=run_daemon, preload=preload))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the current schema; safe to run at any time."""
+    from aurastream.store.migrate import migrate as run
+
+    run(Settings.from_env().require_postgres())
+    _out().print("The schema is current.")
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Check machine, versions, settings, ports and stores, and say how to mend each fault."""
+    import json
+    from dataclasses import asdict
+
+    from aurastream.operations.doctor import examine
+
+    findings = list(examine())
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings]))  # noqa: T201 # the answer
+    else:
+        console = _out()
+        marks = {"ok": "ok", "warning": "warning", "fault": "FAULT", "skipped": "skipped"}
+        for finding in findings:
+            console.print(f"{marks[finding.level]:<8} {finding.name}: {finding.detail}")
+            if finding.fix and finding.level != "ok":
+                console.print(f"{'':<8} → {finding.fix}")
+    raise typer.Exit(int(any(finding.level == "fault" for finding in findings)))
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SQL statement; - reads standard input.")],
+    *,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds before giving up.")] = 30.0,
+) -> None:
+    """Ask the store a question as the read-only role."""
+    from aurastream.operations.query import ask, render, text_rows
+
+    if as_json and as_csv:
+        raise SettingsError("--json and --csv exclude each other.")
+    text = sys.stdin.read() if statement == "-" else statement
+    answer = ask(Settings.from_env().require_reader(), text, timeout_s=timeout)
+    if as_json or as_csv:
+        print(render(answer, "json" if as_json else "csv"))  # noqa: T201 # the answer itself
+        return
+    table = Table(*answer.columns, box=None, header_style="bold", pad_edge=False)
+    for row in text_rows(answer):
+        table.add_row(*row)
+    _out().print(table)
+    _out().print(f"({len(answer.rows)} row{'' if len(answer.rows) == 1 else 's'})", style="dim")
+
+
+@app.command()
+def decode(
+    platform: Annotated[str, typer.Argument(help="youtube or twitch")],
+    files: Annotated[list[Path], typer.Argument(help="Stored API answers or errors.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say what the pipeline would make of stored API answers or errors."""
+    import json
+
+    from aurastream.operations.decoding import decode_files
+
+    if platform not in ("youtube", "twitch"):
+        raise SettingsError(f"Unknown platform {platform!r}.", fix="Use youtube or twitch.")
+    decoded = decode_files(platform, files)
+    if as_json:
+        print(json.dumps(decoded, ensure_ascii=False))  # noqa: T201 # the answer itself
+    else:
+        console = _out()
+        for entry in decoded:
+            verdict = entry["error_class"] or f"{entry['items']} items"
+            console.print(f"{entry['file']}: {entry['kind']}, {verdict}", highlight=False)
+            if entry["message"]:
+                console.print(f"    {entry['message']}", highlight=False)
+            for rejected in entry["rejected"]:
+                console.print(
+                    f"    rejected {rejected['item_id'] or '?'}: {rejected['reason']}",
+                    highlight=False,
+                )
+    raise typer.Exit(int(any(entry["kind"] == "unreadable" for entry in decoded)))
+
+
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Show the heads, who leads, and when the daemon last ticked."""
+    import json
+
+    from aurastream.operations.status import read_status
+
+    found = read_status(Settings.from_env().require_postgres())
+    if as_json:
+        print(json.dumps(found.as_dict()))  # noqa: T201 # the answer itself
+        return
+    console = _out()
+    for line in found.lines():
+        console.print(line, highlight=False)
+
+
+@app.command()
+def documents() -> None:
+    """Rebuild every hot Redis document from Postgres."""
+    from aurastream.store.documents import rebuild_documents
+    from aurastream.store.frames import FrameStore
+
+    settings = Settings.from_env()
+    with FrameStore(settings.require_postgres()) as store:
+        count = rebuild_documents(store, settings.require_redis(), datetime.now(UTC))
+    _out().print(f"Rebuilt {count} documents.")
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on standard error and exit code 1."""
+    raise SystemExit(_guard(lambda: app(standalone_mode=True)))
+
+
+def _guard(run: Callable[[], object]) -> int:
+    try:
+        run()
+    except AuraStreamError as error:
+        Console(stderr=True, soft_wrap=True).print(f"aurastream: {error}", highlight=False)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

