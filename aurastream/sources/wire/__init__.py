@@ -1,0 +1,1 @@
+"""The platforms' JSON, typed, and its way into columns. No I/O."""
