@@ -1,0 +1,76 @@
+"""Everything that can go wrong in the store, as one tree.
+
+::
+
+    StoreError                       AuraStreamError
+    ├── StoreUnavailableError        the server cannot be reached; worth another try
+    ├── FrameMismatchError           a frame and its table disagree about columns or values
+    ├── SpoolError                   the local spool cannot take or give back a write
+    ├── QueryError                   a read-only query was refused
+    ├── MigrationError               the schema cannot be brought up to date
+    └── EmbeddedServerError          an embedded server cannot run
+        ├── DataDirectoryError       its directory is read-only, foreign or damaged
+        ├── DiskFullError            there is no room left
+        ├── PortTakenError           the requested port belongs to another program
+        └── AlreadyRunningError      another process runs a server on the same directory
+"""
+
+from aurastream.core.errors import AuraStreamError
+
+__all__ = [
+    "AlreadyRunningError",
+    "DataDirectoryError",
+    "DiskFullError",
+    "EmbeddedServerError",
+    "FrameMismatchError",
+    "MigrationError",
+    "PortTakenError",
+    "QueryError",
+    "SpoolError",
+    "StoreError",
+    "StoreUnavailableError",
+]
+
+
+class StoreError(AuraStreamError):
+    """The record or the hot store could not do what was asked."""
+
+
+class StoreUnavailableError(StoreError):
+    """The server did not answer; the same call may succeed later."""
+
+
+class FrameMismatchError(StoreError):
+    """A frame and its table disagree about columns or values; the message names them."""
+
+
+class SpoolError(StoreError):
+    """The local spool cannot take a write or give it back."""
+
+
+class QueryError(StoreError):
+    """A read-only query was refused, timed out or is not valid SQL."""
+
+
+class MigrationError(StoreError):
+    """The database schema could not be brought up to date."""
+
+
+class EmbeddedServerError(StoreError):
+    """An embedded server could not be started or stopped."""
+
+
+class DataDirectoryError(EmbeddedServerError):
+    """The data directory is read-only, belongs to somebody else or is damaged."""
+
+
+class DiskFullError(EmbeddedServerError):
+    """There is no room left on the device of the data directory."""
+
+
+class PortTakenError(EmbeddedServerError):
+    """The requested port belongs to another program."""
+
+
+class AlreadyRunningError(EmbeddedServerError):
+    """Another process already runs a server on this data directory."""
