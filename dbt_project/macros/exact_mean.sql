@@ -1,0 +1,12 @@
+{#
+The mean of a float column, computed in decimal: a float sum depends on the order in which the
+rows come, and a partition that is computed again must give the same bits.
+#}
+{% macro exact_mean(expression) -%}
+    avg(({{ expression }})::numeric)::double precision
+{%- endmacro %}
+
+{# What changed since a previous value, in percent; null when there is nothing to compare with. #}
+{% macro percent_change(now, before) -%}
+    (({{ now }}) - ({{ before }})) / nullif({{ before }}, 0) * 100
+{%- endmacro %}

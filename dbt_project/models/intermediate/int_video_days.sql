@@ -1,0 +1,49 @@
+with velocity as (
+
+    select * from {{ ref('stg_intelligence__video_velocity') }}
+    where
+        window_start >= {{ range_start() }}
+        -- The day after the range may be rebuilt as well, because its trend reads the last day.
+        and window_start < {{ range_end() }} + interval '1 day'
+
+),
+
+in_days as (
+
+    select
+        *,
+        (window_start at time zone 'UTC')::date as date
+    from velocity
+
+),
+
+-- A video that was seen in 24 hours of the day is one video, in its newest state.
+newest as (
+
+    select distinct on (category_key, date, video_id)
+        category_key,
+        date,
+        video_id,
+        language,
+        views,
+        duration_s,
+        published_at
+    from in_days
+    order by category_key, date, video_id, window_start desc
+
+),
+
+final as (
+
+    select
+        category_key,
+        date,
+        video_id,
+        language,
+        views,
+        {{ short_likelihood('duration_s', 'published_at') }} as short_likelihood
+    from newest
+
+)
+
+select * from final

@@ -1,0 +1,93 @@
+with ledger as (
+
+    select * from {{ ref('stg_operations__quota_ledger') }}
+
+),
+
+exhaustion as (
+
+    select * from {{ ref('stg_operations__quota_exhaustion') }}
+
+),
+
+-- The one Pacific date of the platform: quota days begin at midnight in Los Angeles, which is 23,
+-- 24 or 25 hours after the last one.
+quota_day as (
+
+    select
+        (now() at time zone 'America/Los_Angeles')::date as quota_date,
+        date_trunc('day', now(), 'America/Los_Angeles') as starts_at,
+        (date_trunc('day', now() at time zone 'America/Los_Angeles') + interval '1 day')
+        at time zone 'America/Los_Angeles' as resets_at
+
+),
+
+purposes as (
+
+    select
+        ledger.platform,
+        ledger.bucket,
+        ledger.purpose,
+        sum(coalesce(ledger.units_settled, ledger.units_reserved)) as units,
+        sum(ledger.units_reserved) filter (where ledger.settled_at is null) as open_units,
+        count(*) as reservations,
+        count(ledger.settled_at) as settled,
+        max(greatest(ledger.reserved_at, ledger.settled_at)) as newest_observed_at
+    from ledger
+    inner join quota_day on ledger.quota_date = quota_day.quota_date
+    group by ledger.platform, ledger.bucket, ledger.purpose
+
+),
+
+buckets as (
+
+    select
+        platform,
+        bucket,
+        sum(units) as used_units,
+        coalesce(sum(open_units), 0) as open_units,
+        jsonb_object_agg(purpose, units) as units_by_purpose,
+        sum(reservations) as expected_samples,
+        sum(settled) as received_samples,
+        max(newest_observed_at) as newest_observed_at
+    from purposes
+    group by platform, bucket
+
+),
+
+final as (
+
+    select
+        buckets.platform,
+        buckets.bucket,
+        quota_day.quota_date,
+        buckets.used_units::bigint as used_units,
+        buckets.open_units::bigint as open_units,
+        -- The day's pace so far, kept up until the reset; at least ten minutes, so that the first
+        -- call after midnight is no catastrophe.
+        (
+            buckets.used_units
+            * extract(epoch from quota_day.resets_at - quota_day.starts_at)
+            / greatest(extract(epoch from now() - quota_day.starts_at), 600)
+        )::double precision as forecast_units,
+        exhaustion.reported_at is not null as is_exhausted,
+        buckets.units_by_purpose,
+        quota_day.resets_at,
+        buckets.expected_samples::integer as expected_samples,
+        buckets.received_samples::integer as received_samples,
+        (buckets.received_samples * 100.0 / buckets.expected_samples)::double precision
+            as coverage_pct,
+        buckets.newest_observed_at,
+        extract(epoch from now() - buckets.newest_observed_at)::double precision as lag_s,
+        now() as as_of
+    from buckets
+    cross join quota_day
+    left join exhaustion
+        on
+            buckets.platform = exhaustion.platform
+            and buckets.bucket = exhaustion.bucket
+            and quota_day.quota_date = exhaustion.quota_date
+
+)
+
+select * from final

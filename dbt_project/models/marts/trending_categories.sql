@@ -1,0 +1,60 @@
+with daily as (
+
+    select * from {{ ref('intel_daily_metrics') }}
+
+),
+
+categories as (
+
+    select * from {{ ref('stg_operations__categories') }}
+
+),
+
+newest as (
+
+    select max(date) as date from daily
+
+),
+
+week as (
+
+    select
+        daily.category_key,
+        count(*) filter (where daily.received_samples > 0) as days_with_data,
+        {{ exact_mean('daily.avg_viral_count') }} as avg_viral_count,
+        {{ exact_mean('daily.views_trend') }} as views_trend,
+        {{ exact_mean('daily.momentum_index') }} as momentum_index,
+        sum(daily.expected_samples) as expected_samples,
+        sum(daily.received_samples) as received_samples,
+        max(daily.newest_observed_at) as newest_observed_at,
+        max(newest.date) as last_date
+    from daily
+    inner join newest on daily.date > newest.date - 7
+    group by daily.category_key
+
+),
+
+final as (
+
+    select
+        week.category_key,
+        categories.title,
+        categories.kind,
+        week.avg_viral_count,
+        week.views_trend,
+        week.momentum_index,
+        week.days_with_data::integer as days_with_data,
+        week.expected_samples::integer as expected_samples,
+        week.received_samples::integer as received_samples,
+        (week.received_samples * 100.0 / week.expected_samples)::double precision as coverage_pct,
+        week.newest_observed_at,
+        extract(
+            epoch from (week.last_date + 1)::timestamp at time zone 'UTC' - week.newest_observed_at
+        )::double precision as lag_s,
+        (week.last_date + 1)::timestamp at time zone 'UTC' as as_of
+    from week
+    left join categories on week.category_key = categories.category_key
+
+)
+
+select * from final

@@ -1,0 +1,26 @@
+with source as (
+
+    select * from {{ source('collection', 'youtube_videos') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        video_id,
+        metadata_hash,
+        channel_id,
+
+        -- strings
+        title,
+        channel_title,
+
+        -- timestamps
+        first_observed_at,
+        published_at
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,32 @@
+with source as (
+
+    select * from {{ source('intelligence', 'competition') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        category as category_key,
+
+        -- strings
+        concentration_band,
+
+        -- numerics
+        live_count,
+        viewer_total,
+        saturation_score,
+        ease_score,
+
+        -- booleans
+        is_peak,
+
+        -- timestamps
+        window_start,
+        observed_at
+    from source
+
+)
+
+select * from renamed

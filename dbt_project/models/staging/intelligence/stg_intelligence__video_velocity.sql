@@ -1,0 +1,37 @@
+with source as (
+
+    select * from {{ source('intelligence', 'video_velocity') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        category as category_key,
+        video_id,
+        channel_id,
+
+        -- strings
+        {{ primary_language('audio_language') }} as language,
+
+        -- numerics
+        views,
+        engagement_rate,
+        duration_s,
+        lifetime_velocity_per_hour,
+        velocity_now_per_hour,
+        confidence_pct,
+        best_rank,
+        region_count,
+
+        -- timestamps
+        window_start,
+        window_start + interval '30 minutes' as as_of,
+        observed_at,
+        published_at
+    from source
+
+)
+
+select * from renamed

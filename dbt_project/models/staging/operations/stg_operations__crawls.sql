@@ -1,0 +1,30 @@
+with source as (
+
+    select * from {{ source('operations', 'crawls') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        dataset,
+        category as category_key,
+        region,
+
+        -- numerics
+        expected as expected_count,
+        got as got_count,
+        rejected as rejected_count,
+
+        -- booleans
+        is_complete,
+
+        -- timestamps
+        crawl_at,
+        observed_at
+    from source
+
+)
+
+select * from renamed
