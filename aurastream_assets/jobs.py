@@ -1,0 +1,101 @@
+"""Jobs: what is launched together, how long it may take, how urgent it is.
+
+Every job carries ``dagster/max_runtime``: nothing else frees a run whose worker and code server
+both died. The executor is the in-process default of the definitions: steps are few and fat.
+"""
+
+from typing import Final
+
+import dagster as dg
+
+from aurastream_assets.keys import WORKERS, Stage, asset_key
+from aurastream_assets.partitions import days, half_hours, hours
+
+__all__ = [
+    "JOBS",
+    "clips",
+    "daily_rollup",
+    "games",
+    "games_reconcile",
+    "hourly_rollup",
+    "signal",
+    "streams",
+]
+
+
+def _tags(worker: str) -> dict[str, str]:
+    row = WORKERS[worker]
+    return {
+        **row.tags(),
+        "dagster/max_runtime": str(row.timeout_s),
+        "dagster/priority": str(row.priority),
+    }
+
+
+def _assets(stage: Stage, *names: str) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(asset_key(stage, name) for name in names))
+
+
+signal: Final = dg.define_asset_job(
+    "signal",
+    selection=_assets("collection", "youtube_trending")
+    | _assets(
+        "intelligence",
+        "video_velocity",
+        "category_stats",
+        "viral_scores",
+        "competition",
+        "opportunity",
+    )
+    | _assets("reporting", "hot_documents"),
+    partitions_def=half_hours,
+    tags=_tags("youtube_worker_trending"),
+    description="Collect the charts, score the window they lie in, publish the hot documents.",
+)
+
+games: Final = dg.define_asset_job(
+    "games",
+    selection=_assets("collection", "youtube_games"),
+    tags=_tags("youtube_worker_games"),
+    description="Refresh the videos of those games that the planner finds due.",
+)
+
+games_reconcile: Final = dg.define_asset_job(
+    "games_reconcile",
+    selection=_assets("collection", "youtube_games"),
+    config={"ops": {"collection__youtube_games": {"config": {"reconcile": True}}}},
+    tags=_tags("youtube_worker_games"),
+    description="Refresh and re-classify the videos of every game, due or not.",
+)
+
+streams: Final = dg.define_asset_job(
+    "streams",
+    selection=_assets("collection", "twitch_streams", "twitch_top_games"),
+    tags=_tags("twitch_streams_worker"),
+    description="Collect the top live streams of every tracked game, and the top games.",
+)
+
+clips: Final = dg.define_asset_job(
+    "clips",
+    selection=_assets("collection", "clip_radar"),
+    tags=_tags("clip_radar_worker"),
+    description="Collect the newest clips of every tracked game with their views.",
+)
+
+hourly_rollup: Final = dg.define_asset_job(
+    "hourly_rollup",
+    selection=_assets("aggregation", "intel_hourly_metrics"),
+    partitions_def=hours,
+    tags=_tags("intel_aggregation_hourly"),
+    description="Roll one hour of scores up, or a range of hours in one run.",
+)
+
+daily_rollup: Final = dg.define_asset_job(
+    "daily_rollup",
+    selection=_assets("aggregation", "intel_daily_metrics"),
+    partitions_def=days,
+    tags=_tags("intel_aggregation_daily"),
+    description="Roll one day of hourly metrics up, or a range of days in one run.",
+)
+
+JOBS: Final = (signal, games, games_reconcile, streams, clips, hourly_rollup, daily_rollup)

@@ -1,0 +1,42 @@
+"""When what has ended is rolled up: no tick is ever skipped, each owns its partition."""
+
+from datetime import datetime
+from typing import Final
+
+from aurastream.operations.schedule_policy import day_before, hour_before
+from aurastream.settings import Environment
+from aurastream_assets import jobs
+from aurastream_assets.partitions import days, hours
+from schedules.declaration import declare
+
+__all__ = ["ROLLUP_SCHEDULES"]
+
+_RUNNING_SYSTEMS: Final[tuple[Environment, ...]] = ("local", "production")
+
+
+def _hour_key(moment: datetime) -> str:
+    return hour_before(moment).strftime(hours.fmt)
+
+
+def _day_key(moment: datetime) -> str:
+    return day_before(moment).strftime(days.fmt)
+
+
+ROLLUP_SCHEDULES: Final = (
+    declare(
+        jobs.hourly_rollup,
+        cron="5 * * * *",
+        environments=_RUNNING_SYSTEMS,
+        description="The hour that ended five minutes ago.",
+        partition_of=_hour_key,
+        skip_while_running=False,
+    ),
+    declare(
+        jobs.daily_rollup,
+        cron="15 0 * * *",
+        environments=_RUNNING_SYSTEMS,
+        description="The UTC day that ended fifteen minutes ago.",
+        partition_of=_day_key,
+        skip_while_running=False,
+    ),
+)

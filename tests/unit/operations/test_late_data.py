@@ -1,0 +1,77 @@
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurastream.operations.late_data import StaleRange, stale_rollups
+
+MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+LONG_AFTER = MIDNIGHT + timedelta(days=2)
+
+
+def _at(hour: float) -> datetime:
+    return MIDNIGHT + timedelta(hours=hour)
+
+
+def _stale(
+    parts: dict[datetime, int],
+    rollups: dict[datetime, int],
+    settled_before: datetime = LONG_AFTER,
+) -> list[StaleRange]:
+    return stale_rollups(
+        parts, rollups, origin=MIDNIGHT, period=HOUR, settled_before=settled_before
+    )
+
+
+def test_a_rollup_newer_than_its_parts_is_left_alone() -> None:
+    assert _stale({_at(3): 1, _at(3.5): 2}, {_at(3): 3}) == []
+
+
+def test_one_late_part_makes_its_rollup_stale() -> None:
+    assert _stale({_at(3): 1, _at(3.5): 9}, {_at(3): 3}) == [StaleRange(_at(3), _at(3), 9)]
+
+
+def test_a_missing_rollup_is_stale() -> None:
+    assert _stale({_at(3): 1}, {}) == [StaleRange(_at(3), _at(3), 1)]
+
+
+def test_a_rollup_without_parts_is_nobodys_business() -> None:
+    assert _stale({}, {_at(3): 3}) == []
+
+
+def test_neighbours_are_joined_and_gaps_split() -> None:
+    parts = {_at(1): 11, _at(2): 12, _at(4): 14}
+
+    assert _stale(parts, {}) == [StaleRange(_at(1), _at(2), 12), StaleRange(_at(4), _at(4), 14)]
+
+
+def test_a_fresh_rollup_between_stale_ones_splits_the_range() -> None:
+    ranges = _stale({_at(1): 11, _at(2): 12, _at(3): 13}, {_at(2): 99})
+
+    assert [(r.first, r.last) for r in ranges] == [(_at(1), _at(1)), (_at(3), _at(3))]
+
+
+def test_a_period_that_has_not_settled_waits_for_its_schedule() -> None:
+    parts = {_at(1): 11, _at(2): 12}
+
+    assert _stale(parts, {}, settled_before=_at(2)) == [StaleRange(_at(1), _at(1), 11)]
+
+
+@given(
+    parts=st.dictionaries(st.integers(0, 47), st.integers(1, 500)),
+    rollups=st.dictionaries(st.integers(0, 23), st.integers(1, 500)),
+)
+def test_rolling_up_what_was_stale_leaves_nothing_stale(
+    parts: dict[int, int], rollups: dict[int, int]
+) -> None:
+    windows = {_at(n / 2): storage_id for n, storage_id in parts.items()}
+    hours = {_at(n): storage_id for n, storage_id in rollups.items()}
+
+    for late in _stale(windows, hours):
+        hour = late.first
+        while hour <= late.last:
+            hours[hour] = 1_000
+            hour += HOUR
+
+    assert _stale(windows, hours) == []
