@@ -1,0 +1,79 @@
+"""Dagster's daemon as two functions for `aurastream.operations.head`.
+
+Dagster offers its daemon as a program only (``dagster-daemon run``), and the process that ticks has
+to be the one that holds the leader's lock. So the controller behind that program is used here; it
+is kept in this one module, which the chaos tests run against the locked Dagster version.
+"""
+
+import importlib
+import logging
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from aurastream.core.errors import AuraStreamError
+from aurastream.operations.stopping import StopSignal
+from aurastream.settings import REPO_ROOT
+
+__all__ = ["WORKSPACE_FILE", "preload", "run_daemon"]
+
+WORKSPACE_FILE: Final = "workspace.yaml"
+
+_CHECK_EVERY_S: Final = 1.0
+_PRELOADED: Final = (
+    "dagster._daemon.controller",
+    "dagster._cli.workspace.cli_target",
+    "dagster_postgres",
+    "dagster_shared.cli",
+)
+
+_log = logging.getLogger(__name__)
+
+
+def preload() -> None:
+    """Import what the daemon needs: seconds that a standby must not lose when it takes over."""
+    for name in _PRELOADED:
+        importlib.import_module(name)
+
+
+def run_daemon(stop: StopSignal) -> None:
+    """Tick schedules, sensors, the queue and backfills until the signal is set.
+
+    The instance is that of ``DAGSTER_HOME``. Code locations are read from ``workspace.yaml`` there
+    when it exists (it names the running code server), otherwise from the repository's, which makes
+    the daemon start a code server of its own.
+
+    Raises
+    ------
+    AuraStreamError
+        When a thread of the daemon did not end, so that this process must not outlive the call.
+    Exception
+        When a thread of the daemon died.
+    """
+    from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
+    from dagster._daemon.controller import daemon_controller_from_instance
+    from dagster_shared.cli import WorkspaceOpts
+
+    with dg.DagsterInstance.get() as instance:
+        workspace = Path(instance.root_directory) / WORKSPACE_FILE
+        if not workspace.is_file():
+            workspace = REPO_ROOT / WORKSPACE_FILE
+        _log.info("The daemon ticks for %s", workspace)
+        with daemon_controller_from_instance(
+            instance,
+            workspace_load_target=workspace_opts_to_load_target(
+                WorkspaceOpts(workspace=[str(workspace)])
+            ),
+            code_server_log_level="warning",
+            log_format="colored" if sys.stderr.isatty() else "json",
+        ) as controller:
+            refreshed_at = time.time()
+            while not stop.wait(_CHECK_EVERY_S):
+                controller.check_daemon_threads()
+                refreshed_at = controller.check_workspace_freshness(refreshed_at)
+    if left := [t.name for t in threading.enumerate() if t.name.startswith("dagster-daemon-")]:
+        raise AuraStreamError(f"Threads of the daemon did not end: {', '.join(left)}.")
