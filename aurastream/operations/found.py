@@ -1,0 +1,64 @@
+"""The short table that a start ends with: what was found, and what it cost."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aurastream.operations.query import Answer, ask
+
+__all__ = ["Found", "read_found"]
+
+# The same questions as in the README; anybody can ask them with `aurastream sql`.
+_QUESTIONS: Final = {
+    "videos": """
+        with best as (
+            select distinct on (video_id) *
+            from marts.top_viral_videos
+            order by video_id, decayed_score desc nulls last, category_key
+        )
+        select
+            title, channel_title as channel, category_key as category, trend_class as class,
+            viral_score as score, lifetime_velocity_per_hour as views_per_hour,
+            confidence_pct as confidence
+        from best
+        order by decayed_score desc nulls last, views_per_hour desc, video_id
+        limit 5
+    """,
+    "opportunities": """
+        select
+            title as category, opportunity_score as opportunity, viral_count as viral,
+            rising_count as rising, sample_count as videos, ease_score as ease,
+            velocity_change_24h_pct as velocity_change_pct, confidence_pct as confidence, certainty
+        from marts.taking_off_now
+        order by opportunity_score desc nulls last, category
+        limit 5
+    """,
+    "quota": """
+        select platform, bucket, used_units as used, forecast_units as forecast,
+               resets_at, is_exhausted as exhausted
+        from marts.quota_status
+        order by platform, bucket
+    """,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Answers to the three questions of a first look."""
+
+    videos: Answer
+    opportunities: Answer
+    quota: Answer
+
+    def titles(self) -> list[tuple[str, Answer]]:
+        """Return the answers with their headings, in the order they are shown."""
+        return [
+            ("Most viral right now", self.videos),
+            ("Best opportunities right now", self.opportunities),
+            ("Quota of the current Pacific day", self.quota),
+        ]
+
+
+def read_found(reader_url: str) -> Found:
+    """Ask the marts, as the read-only role."""
+    answers: dict[str, Any] = {name: ask(reader_url, text) for name, text in _QUESTIONS.items()}
+    return Found(**answers)

@@ -1,0 +1,76 @@
+import pytest
+
+from aurastream.core.errors import SettingsError
+from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
+from aurastream.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def own_data_directory(clean_environment, monkeypatch, tmp_path):
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path))
+
+
+def test_without_keys_a_replay_is_collected():
+    settings = Settings.from_env()
+    assert not settings.live
+    assert settings.environment == "local"
+
+
+def test_a_key_under_its_customary_name_means_live_collection(monkeypatch):
+    monkeypatch.setenv("YOUTUBE_API_KEY", "s3cr3t")
+    monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
+    settings = Settings.from_env()
+    assert settings.live
+    assert "s3cr3t" not in repr(settings)
+
+
+def test_real_keys_demand_that_the_operator_chooses_a_policy(monkeypatch):
+    monkeypatch.setenv("YOUTUBE_API_KEY", "key")
+    with pytest.raises(SettingsError, match="AURASTREAM_POLICY_MODE"):
+        Settings.from_env()
+
+
+def test_half_a_twitch_credential_is_refused(monkeypatch):
+    monkeypatch.setenv("TWITCH_CLIENT_ID", "id")
+    monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
+    with pytest.raises(SettingsError, match="TWITCH_CLIENT_SECRET together"):
+        Settings.from_env()
+
+
+def test_production_names_every_missing_setting_at_once(monkeypatch):
+    monkeypatch.setenv("AURASTREAM_ENVIRONMENT", "production")
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_env()
+    for name in ("AURASTREAM_POSTGRES_URL", "AURASTREAM_REDIS_URL", "YOUTUBE_API_KEY"):
+        assert name in str(raised.value)
+
+
+def test_a_mistyped_environment_lists_the_choices(monkeypatch):
+    monkeypatch.setenv("AURASTREAM_ENVIRONMENT", "prod")
+    with pytest.raises(SettingsError, match="'local', 'test' or 'production'"):
+        Settings.from_env()
+
+
+def test_a_running_installation_is_found_through_its_endpoints(tmp_path):
+    remember_endpoints(tmp_path, {"postgres_url": "postgresql://a:b@127.0.0.1:1/c"})
+    assert Settings.from_env().require_postgres() == "postgresql://a:b@127.0.0.1:1/c"
+    forget_endpoints(tmp_path)
+    with pytest.raises(SettingsError, match="script/server"):
+        Settings.from_env().require_postgres()
+
+
+def test_only_the_owner_may_read_the_endpoints(tmp_path):
+    remember_endpoints(tmp_path, {"redis_url": "redis://:secret@127.0.0.1:1/0"})
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_an_explicit_url_wins_over_the_endpoints(monkeypatch, tmp_path):
+    remember_endpoints(tmp_path, {"redis_url": "redis://127.0.0.1:1/0"})
+    monkeypatch.setenv("AURASTREAM_REDIS_URL", "redis://127.0.0.1:2/0")
+    assert Settings.from_env().require_redis() == "redis://127.0.0.1:2/0"
+
+
+def test_a_damaged_endpoints_file_is_ignored(tmp_path):
+    (tmp_path / "endpoints.json").write_text("{not json", encoding="utf-8")
+    assert Settings.from_env().postgres_url is None
