@@ -1,0 +1,105 @@
+"""ADBC connections to Postgres: a small pool, and what counts as a lost connection."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+import adbc_driver_manager
+import psycopg
+from adbc_driver_postgresql import dbapi
+from psycopg.conninfo import make_conninfo
+
+from aurastream.store.errors import StoreUnavailableError
+
+__all__ = ["ConnectionPool", "is_connection_loss"]
+
+# Connection exceptions, shutdown, crash, still starting, too many connections.
+_LOST_CLASS = "08"
+_LOST_STATES = frozenset({"57P01", "57P02", "57P03", "53300"})
+_MOST_IDLE = 4
+_CONNECT_TIMEOUT_S = 10
+
+
+def is_connection_loss(error: BaseException) -> bool:
+    """Whether an error says that the server is away, so that the same call may succeed later."""
+    if isinstance(error, StoreUnavailableError):
+        return True
+    if not isinstance(error, adbc_driver_manager.Error | psycopg.OperationalError):
+        return False
+    state = error.sqlstate
+    if state:
+        return state in _LOST_STATES or state.startswith(_LOST_CLASS)
+    # Without a state the server did not speak: libpq could not reach it or lost it.
+    text = str(error).lower()
+    return any(sign in text for sign in ("connect", "terminating", "server closed"))
+
+
+class ConnectionPool:
+    """Hands out connections to one thread at a time; a connection that failed is not kept.
+
+    Parameters
+    ----------
+    url : str
+        ``postgresql://`` URL.
+    application : str
+        Name the server shows for these connections.
+    """
+
+    def __init__(self, url: str, *, application: str) -> None:
+        patience = {"connect_timeout": str(_CONNECT_TIMEOUT_S)}
+        self._url = make_conninfo(url, **patience)
+        self._application = application
+        self._lock = threading.Lock()
+        self._idle: list[dbapi.Connection] = []
+        self._pid = os.getpid()
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[dbapi.Connection]:
+        """Yield a connection in a transaction; commit at the end, roll back on an error."""
+        connection = self._take()
+        try:
+            yield connection
+            connection.commit()
+        except BaseException:
+            # Whatever state it is in, closing it ends its transaction on the server.
+            _close(connection)
+            raise
+        self._give_back(connection)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            _close(connection)
+
+    def _take(self) -> dbapi.Connection:
+        with self._lock:
+            if self._pid != os.getpid():
+                # After a fork the sockets belong to the parent; even closing would disturb it.
+                self._idle, self._pid = [], os.getpid()
+            if self._idle:
+                return self._idle.pop()
+        connection = dbapi.connect(self._url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TIME ZONE 'UTC'")
+                cursor.execute(f"SET application_name = '{self._application}'")
+            connection.commit()
+        except BaseException:
+            _close(connection)
+            raise
+        return connection
+
+    def _give_back(self, connection: dbapi.Connection) -> None:
+        with self._lock:
+            if len(self._idle) < _MOST_IDLE and self._pid == os.getpid():
+                self._idle.append(connection)
+                return
+        _close(connection)
+
+
+def _close(connection: dbapi.Connection) -> None:
+    with contextlib.suppress(adbc_driver_manager.Error):
+        connection.close()

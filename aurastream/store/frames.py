@@ -1,0 +1,630 @@
+"""Frames in and out of the record.
+
+One call of `FrameStore.commit` is one transaction. Rows travel in Postgres's binary COPY format
+(ADBC): straight into the table where nothing can be in the way, through a temporary table where
+keys may exist already. A lost connection is tried again for about a minute; after that a
+collection write is kept in the local spool, because the past of an API cannot be fetched again.
+"""
+
+import datetime as dt
+import logging
+import re
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import adbc_driver_manager
+import numpy as np
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+import tenacity
+from adbc_driver_postgresql import dbapi
+from psycopg import sql
+
+from aurastream.store.columns import to_arrow, to_pandas
+from aurastream.store.connections import ConnectionPool, is_connection_loss
+from aurastream.store.errors import FrameMismatchError, StoreError, StoreUnavailableError
+from aurastream.store.partitions import (
+    days_between,
+    ensure_partitions,
+    existing_days,
+    is_partitioned,
+)
+from aurastream.store.spool import Spool, SpooledOp
+from aurastream.store.writes import (
+    Append,
+    Replace,
+    TableName,
+    Upsert,
+    WriteOp,
+    WriteResult,
+    find_table,
+    time_column,
+)
+
+__all__ = ["Append", "FrameStore", "Replace", "RetryPolicy", "Upsert", "WriteOp", "WriteResult"]
+
+_log = logging.getLogger(__name__)
+_PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|%)")
+_T = TypeVar("_T")
+
+# SQLSTATE codes
+_NO_PARTITION = "23514"
+_DUPLICATE_KEY = "23505"
+_NO_ROOM = frozenset({"53100", "53200"})
+_UNKNOWN_THING = frozenset({"42P01", "3F000", "42703"})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long a lost connection is tried again.
+
+    Parameters
+    ----------
+    total_s : float
+        Seconds after which it is given up, 0 or more.
+    first_pause_s, longest_pause_s : float
+        Pauses grow from the first to the longest, with full jitter.
+    """
+
+    total_s: float = 60.0
+    first_pause_s: float = 0.1
+    longest_pause_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An operation whose rows have the table's types."""
+
+    op: WriteOp
+    table: sa.Table
+    rows: pa.Table
+
+
+class FrameStore:
+    """Reads and writes the record.
+
+    Safe to share between threads.
+
+    Parameters
+    ----------
+    url : str
+        ``postgresql://`` URL of a migrated database.
+    spool : Path, optional
+        Directory for collection writes that could not be delivered. Without it they fail.
+    retry : RetryPolicy
+        Patience with a lost connection.
+    application : str
+        Name the server shows for our connections.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        spool: Path | None = None,
+        retry: RetryPolicy | None = None,
+        application: str = "aurastream-store",
+    ) -> None:
+        self.url = url
+        self.retry = retry or RetryPolicy()
+        self.spool = Spool(spool) if spool is not None else None
+        self._pool = ConnectionPool(url, application=application)
+        self._known_days: dict[str, set[dt.date]] = {}
+        self._days_lock = threading.Lock()
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def commit(self, ops: Sequence[WriteOp], *, spool: bool = False) -> list[WriteResult]:
+        """Write all operations in one transaction, after what waits in the spool.
+
+        Parameters
+        ----------
+        ops : sequence of Append, Upsert or Replace
+            In the order in which they are to happen.
+        spool : bool
+            For collection: when the server stays away, keep the rows on local disk and return
+            results marked ``spooled`` instead of raising.
+
+        Raises
+        ------
+        FrameMismatchError
+            When a frame does not fit its table, before anything is written.
+        StoreUnavailableError
+            When the server stayed away and the write may not be spooled; nothing was written.
+        SpoolError
+            When it could not be spooled either.
+        """
+        prepared = [_prepare(op) for op in ops]
+        use_spool = self.spool if spool else None
+        try:
+            # With older rows waiting, ours may not overtake them, nor wait a minute again each.
+            waiting = use_spool is not None and not use_spool.is_empty()
+            self.drain(retry=RetryPolicy(total_s=0.0) if waiting else None)
+            return self._retrying(lambda: self._write(prepared), self.retry)
+        except StoreUnavailableError:
+            if use_spool is None:
+                raise
+            use_spool.append([_to_spool(item) for item in prepared])
+            _log.warning("Postgres is away: %d write(s) wait in the spool.", len(prepared))
+            return [WriteResult(item.table.fullname, spooled=True) for item in prepared]
+
+    def drain(self, *, retry: RetryPolicy | None = None) -> int:
+        """Deliver what waits in the spool, oldest first; return the number of entries delivered.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When the server is away; what was not delivered still waits.
+        """
+        if self.spool is None:
+            return 0
+        policy = retry or self.retry
+
+        def deliver(entry: Sequence[SpooledOp]) -> None:
+            prepared = [_from_spool(item) for item in entry]
+            self._retrying(lambda: self._write(prepared), policy)
+
+        return self.spool.drain(deliver, keep_on=StoreUnavailableError, refuse_on=StoreError)
+
+    def _retrying(self, call: Callable[[], _T], policy: RetryPolicy) -> _T:
+        """Call until it succeeds, fails for good, or the policy's patience is over."""
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(is_connection_loss),
+            wait=tenacity.wait_random_exponential(
+                multiplier=policy.first_pause_s, max=policy.longest_pause_s
+            ),
+            stop=tenacity.stop_after_delay(policy.total_s),
+            reraise=True,
+        )
+        try:
+            return retrying(call)
+        except (adbc_driver_manager.Error, psycopg.Error) as error:
+            raise _explained(error) from error
+
+    def _write(self, prepared: Sequence[_Prepared]) -> list[WriteResult]:
+        # First straight into the tables, in the hope that no key exists already.
+        is_direct, has_looked_again = True, False
+        while True:
+            self._ensure_days(prepared)
+            try:
+                with self._pool.connection() as connection:
+                    return [_apply(connection, item, is_direct=is_direct) for item in prepared]
+            except adbc_driver_manager.Error as error:
+                if is_direct and error.sqlstate == _DUPLICATE_KEY:
+                    is_direct = False
+                elif not has_looked_again and error.sqlstate == _NO_PARTITION:
+                    # Retention may have dropped a day that we remember.
+                    self.forget_partitions()
+                    has_looked_again = True
+                else:
+                    raise
+
+    def forget_partitions(self) -> None:
+        """Ask the server again which partitions exist."""
+        with self._days_lock:
+            self._known_days.clear()
+
+    def _ensure_days(self, prepared: Sequence[_Prepared]) -> None:
+        missing: list[tuple[sa.Table, set[dt.date]]] = []
+        with self._days_lock:
+            for item in prepared:
+                if is_partitioned(item.table) and item.rows.num_rows:
+                    days = _days_of(item)
+                    if days - self._known_days.get(item.table.fullname, set()):
+                        missing.append((item.table, days))
+        if not missing:
+            return
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
+            for table, days in missing:
+                known = existing_days(connection, table)
+                for day in sorted(days - known):
+                    start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+                    ensure_partitions(connection, start, start, tables=[table])
+                with self._days_lock:
+                    self._known_days[table.fullname] = known | set(days)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def read(
+        self,
+        table: TableName,
+        *,
+        columns: Sequence[str] | None = None,
+        start: dt.datetime | None = None,
+        end: dt.datetime | None = None,
+        where: Mapping[str, object] | None = None,
+        order_by: str | Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Read a table, or the part of it that is asked for.
+
+        Parameters
+        ----------
+        table : str or tuple of str or Table
+            For example ``"collection.youtube_trending"``.
+        columns : sequence of str, optional
+            By default all, in the table's order.
+        start, end : datetime, optional
+            Rows with ``start <= t < end`` on the table's time column.
+        where : mapping, optional
+            Column to value; a list or tuple means any of them, None means null.
+        order_by : str or sequence of str, optional
+            Columns; by default no order.
+
+        Returns
+        -------
+        DataFrame
+            Times ``datetime64[us, UTC]``, nullable integers ``Int64``, arrays lists, JSON parsed.
+
+        Raises
+        ------
+        FrameMismatchError
+            Naming a column the table does not have.
+        StoreUnavailableError
+            When the server stays away.
+        """
+        found = find_table(table)
+        chosen = list(columns) if columns is not None else [c.name for c in found.columns]
+        order = [order_by] if isinstance(order_by, str) else list(order_by or ())
+        _check_columns(found, [*chosen, *(where or {}), *order])
+        conditions = _conditions(found, start, end, where or {})
+        query = sql.SQL("SELECT {} FROM {}").format(_names(chosen), _identifier(found))
+        if conditions:
+            query += sql.SQL(" WHERE ") + sql.SQL(" AND ").join(conditions)
+        if order:
+            query += sql.SQL(" ORDER BY ") + _names(order)
+        nullable = {c.name for c in found.columns if c.nullable}
+        return to_pandas(self._fetch(query.as_string()), nullable=nullable)
+
+    def query(self, statement: str, params: Mapping[str, object] | None = None) -> pd.DataFrame:
+        """Run a query of one's own.
+
+        Parameters
+        ----------
+        statement : str
+            SQL with ``%(name)s`` placeholders (and ``%%`` for a percent sign) when there are
+            parameters.
+        params : mapping, optional
+            Values of the placeholders.
+
+        Returns
+        -------
+        DataFrame
+            As `read`, except that a column of integers is ``Int64`` only when it holds a null.
+        """
+        if params is not None:
+            statement = _fill_in(statement, params)
+        return to_pandas(self._fetch(statement))
+
+    def execute(self, statement: str, params: Mapping[str, object] | None = None) -> int:
+        """Run a statement that changes rows, in a transaction of its own; return their number."""
+
+        def call() -> int:
+            with psycopg.connect(self.url, connect_timeout=10) as connection:
+                return connection.execute(_text(statement), params).rowcount
+
+        return self._retrying(call, self.retry)
+
+    def _fetch(self, statement: str) -> pa.Table:
+        def call() -> pa.Table:
+            with self._pool.connection() as connection, connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetch_arrow_table()
+
+        return self._retrying(call, self.retry)
+
+    def ping(self) -> None:
+        """Ask the server for an answer, once.
+
+        Raises
+        ------
+        StoreUnavailableError
+            When there is none.
+        """
+        once = RetryPolicy(total_s=0.0)
+
+        def call() -> None:
+            with psycopg.connect(self.url, connect_timeout=5) as connection:
+                connection.execute("SELECT 1")
+
+        self._retrying(call, once)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.close()
+
+
+# -- one operation on one connection ---------------------------------------------------------------
+
+
+def _prepare(op: WriteOp) -> _Prepared:
+    table = find_table(op.table)
+    rows = to_arrow(table, op.frame)
+    item = _Prepared(op, table, rows)
+    if isinstance(op, Replace):
+        _check_range(item, op)
+    return item
+
+
+def _check_range(item: _Prepared, op: Replace) -> None:
+    column = time_column(item.table)
+    if column is None or op.start >= op.end:
+        raise FrameMismatchError(
+            f"{item.table.fullname} has no range from {op.start} to {op.end} to replace."
+        )
+    if item.rows.num_rows:
+        bounds = pc.min_max(item.rows.column(column.name)).as_py()
+        if bounds["min"] < op.start or bounds["max"] >= op.end:
+            raise FrameMismatchError(
+                f"The frame for {item.table.fullname} has {column.name} from {bounds['min']} to "
+                f"{bounds['max']}, outside the range it replaces ({op.start} to {op.end}).",
+                fix="Rows outside the range would be doubled by the next run.",
+            )
+
+
+def _days_of(item: _Prepared) -> set[dt.date]:
+    name = item.table.info["partition_by"]
+    days = pc.unique(item.rows.column(name).cast(pa.timestamp("us")).cast(pa.date32(), safe=False))
+    found = set(days.to_pylist())
+    if len(found) > 1:
+        midnight = dt.time(tzinfo=dt.UTC)
+        first, last = (dt.datetime.combine(d, midnight) for d in (min(found), max(found)))
+        for _ in days_between(first, last):  # refuses absurd spans before anything is created
+            break
+    return found
+
+
+def _apply(connection: dbapi.Connection, item: _Prepared, *, is_direct: bool) -> WriteResult:
+    with connection.cursor() as cursor:
+        if isinstance(item.op, Replace):
+            return _replace(cursor, item, item.op)
+        if not item.rows.num_rows:
+            return WriteResult(item.table.fullname)
+        if isinstance(item.op, Upsert):
+            return _upsert(cursor, item)
+        return _append(cursor, item, is_direct=is_direct)
+
+
+def _replace(cursor: dbapi.Cursor, item: _Prepared, op: Replace) -> WriteResult:
+    column = time_column(item.table)
+    if column is None:  # pragma: no cover # refused by _check_range
+        raise FrameMismatchError(f"{item.table.fullname} has no time column.")
+    # Whoever replaces the same range at the same time waits here, not at a duplicate key.
+    cursor.execute(
+        sql.SQL("SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended({}, 0))) x")
+        .format(sql.Literal(f"replace {item.table.fullname} {op.start:%Y-%m-%d}"))
+        .as_string()
+    )
+    cursor.fetchall()
+    cursor.execute(
+        sql.SQL("DELETE FROM {} WHERE {} >= {} AND {} < {}")
+        .format(
+            _identifier(item.table),
+            sql.Identifier(column.name),
+            sql.Literal(op.start),
+            sql.Identifier(column.name),
+            sql.Literal(op.end),
+        )
+        .as_string()
+    )
+    deleted = max(cursor.rowcount, 0)
+    if item.rows.num_rows:
+        _copy(cursor, item)
+    return WriteResult(item.table.fullname, inserted=item.rows.num_rows, deleted=deleted)
+
+
+def _append(cursor: dbapi.Cursor, item: _Prepared, *, is_direct: bool) -> WriteResult:
+    total = item.rows.num_rows
+    if is_direct:
+        _copy(cursor, item)
+        return WriteResult(item.table.fullname, inserted=total)
+    inserted = _insert_from(cursor, item, _stage(cursor, item), sql.SQL("DO NOTHING"))
+    return WriteResult(item.table.fullname, inserted=inserted, unchanged=total - inserted)
+
+
+def _upsert(cursor: dbapi.Cursor, item: _Prepared) -> WriteResult:
+    key = {column.name for column in item.table.primary_key.columns}
+    values = [c.name for c in item.table.columns if c.name not in key]
+    if not values:
+        return _append(cursor, item, is_direct=False)
+    target = sql.Identifier(item.table.name)
+    action = sql.SQL("DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
+        sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in values
+        ),
+        sql.SQL(", ").join(
+            sql.SQL("{}.{}").format(target, sql.Identifier(name)) for name in values
+        ),
+        sql.SQL(", ").join(sql.SQL("excluded.{}").format(sql.Identifier(name)) for name in values),
+    )
+    stage = _stage(cursor, item)
+    known = _known_keys(cursor, item, stage)
+    changed = _insert_from(cursor, item, stage, action)
+    total = item.rows.num_rows
+    inserted = total - known
+    return WriteResult(
+        item.table.fullname,
+        inserted=inserted,
+        updated=changed - inserted,
+        unchanged=total - changed,
+    )
+
+
+def _known_keys(cursor: dbapi.Cursor, item: _Prepared, stage: sql.Identifier) -> int:
+    """Count the staged keys that the table has already."""
+    key = _names([column.name for column in item.table.primary_key.columns])
+    statement = sql.SQL("SELECT count(*) FROM {} JOIN {} USING ({})").format(
+        stage, _identifier(item.table), key
+    )
+    cursor.execute(statement.as_string())
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _copy(cursor: dbapi.Cursor, item: _Prepared) -> None:
+    cursor.adbc_ingest(item.table.name, item.rows, mode="append", db_schema_name=item.table.schema)
+
+
+def _stage(cursor: dbapi.Cursor, item: _Prepared) -> sql.Identifier:
+    """Copy the rows into a temporary table that is gone at the end of the transaction."""
+    name = f"stage_{uuid.uuid4().hex[:12]}"
+    cursor.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {}) ON COMMIT DROP")
+        .format(sql.Identifier(name), _identifier(item.table))
+        .as_string()
+    )
+    cursor.adbc_ingest(name, item.rows, mode="append", temporary=True)
+    return sql.Identifier("pg_temp", name)
+
+
+def _insert_from(
+    cursor: dbapi.Cursor, item: _Prepared, stage: sql.Identifier, action: sql.Composable
+) -> int:
+    """Move staged rows into the table in key order; count those inserted or updated."""
+    statement = sql.SQL(
+        "INSERT INTO {table} ({names}) SELECT {names} FROM {stage} ORDER BY {key} "
+        "ON CONFLICT ({key}) {action}"
+    ).format(
+        table=_identifier(item.table),
+        names=_names([column.name for column in item.table.columns]),
+        stage=stage,
+        key=_names([column.name for column in item.table.primary_key.columns]),
+        action=action,
+    )
+    cursor.execute(statement.as_string())
+    return max(int(cursor.rowcount), 0)
+
+
+# -- spooling --------------------------------------------------------------------------------------
+
+
+def _to_spool(item: _Prepared) -> SpooledOp:
+    op = item.op
+    return SpooledOp(
+        kind=type(op).__name__,
+        table=item.table.fullname,
+        rows=item.rows,
+        start=op.start if isinstance(op, Replace) else None,
+        end=op.end if isinstance(op, Replace) else None,
+    )
+
+
+def _from_spool(item: SpooledOp) -> _Prepared:
+    table = find_table(item.table)
+    wanted = [column.name for column in table.columns]
+    if item.rows.column_names != wanted:
+        raise FrameMismatchError(
+            f"A spooled write has the columns {item.rows.column_names}, {item.table} has {wanted}."
+        )
+    nothing = pd.DataFrame()
+    op: WriteOp
+    if item.kind == "Replace" and item.start is not None and item.end is not None:
+        op = Replace(table, nothing, item.start, item.end)
+    elif item.kind == "Upsert":
+        op = Upsert(table, nothing)
+    elif item.kind == "Append":
+        op = Append(table, nothing)
+    else:
+        raise FrameMismatchError(f"A spooled write is of the unknown kind {item.kind}.")
+    return _Prepared(op, table, item.rows)
+
+
+# -- SQL -------------------------------------------------------------------------------------------
+
+
+def _names(names: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _identifier(table: sa.Table) -> sql.Identifier:
+    return sql.Identifier(*filter(None, (table.schema, table.name)))
+
+
+def _check_columns(table: sa.Table, names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in table.columns]
+    if unknown:
+        raise FrameMismatchError(
+            f"{table.fullname} has no column {', '.join(unknown)}.",
+            fix=f"It has {', '.join(c.name for c in table.columns)}.",
+        )
+
+
+def _conditions(
+    table: sa.Table,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    where: Mapping[str, object],
+) -> list[sql.Composed]:
+    conditions: list[sql.Composed] = []
+    column = time_column(table)
+    if (start is not None or end is not None) and column is None:
+        raise FrameMismatchError(f"{table.fullname} has no time column.")
+    if column is not None:
+        for bound, sign in ((start, ">="), (end, "<")):
+            if bound is not None:
+                conditions.append(
+                    sql.SQL("{} {} {}").format(
+                        sql.Identifier(column.name), sql.SQL(sign), sql.Literal(_plain(bound))
+                    )
+                )
+    for name, value in where.items():
+        identifier = sql.Identifier(name)
+        if value is None:
+            conditions.append(sql.SQL("{} IS NULL").format(identifier))
+        elif isinstance(value, list | tuple | set | frozenset):
+            conditions.append(
+                sql.SQL("{} = ANY({})").format(identifier, sql.Literal([_plain(v) for v in value]))
+            )
+        else:
+            conditions.append(sql.SQL("{} = {}").format(identifier, sql.Literal(_plain(value))))
+    return conditions
+
+
+def _fill_in(statement: str, params: Mapping[str, object]) -> str:
+    """Put quoted literals in place: COPY, which makes reads fast, takes no parameters."""
+
+    def literal(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return "%"
+        try:
+            return sql.Literal(_plain(params[match[1]])).as_string()
+        except KeyError:
+            raise StoreError(f"The query's parameter {match[1]} was not given.") from None
+
+    return _PLACEHOLDER.sub(literal, statement)
+
+
+def _plain(value: object) -> object:
+    """Turn pandas' and numpy's scalars into Python's, which psycopg can quote."""
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime(warn=False)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    return value
+
+
+def _text(statement: str) -> sql.SQL:
+    return sql.SQL(statement)
+
+
+def _explained(error: Exception) -> StoreError:
+    text = str(error).strip()
+    if is_connection_loss(error):
+        return StoreUnavailableError(
+            f"Postgres does not answer: {text}",
+            fix="Start it with script/server, or check AURASTREAM_POSTGRES_URL.",
+        )
+    state = getattr(error, "sqlstate", None)
+    if state in _NO_ROOM:
+        return StoreError(f"Postgres has no room left: {text}", fix="Free some space on its disk.")
+    if state in _UNKNOWN_THING:
+        return StoreError(text, fix="If a table is missing, migrate the database first.")
+    return StoreError(text)

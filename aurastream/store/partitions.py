@@ -1,0 +1,171 @@
+"""Daily range partitions: created ahead or on demand, dropped by retention.
+
+There is no default partition: a row outside the existing days has to fail loudly, because rows in
+a default partition would later block the creation of the right one. Bounds are UTC midnights; a
+partition of the table ``x`` is named ``x_p20260131``.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Iterator
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Table
+
+from aurastream.store.errors import StoreError
+from aurastream.store.tables import PARTITIONED, metadata
+
+__all__ = ["days_between", "drop_before", "ensure_partitions", "existing_days", "is_partitioned"]
+
+_log = logging.getLogger(__name__)
+_LOCK_CLASS = 0x70617274  # "part": serialises the creators of one table's partitions
+_DROP_LOCK_TIMEOUT = "5s"
+_MOST_DAYS = 4000
+
+
+def is_partitioned(table: Table) -> bool:
+    """Whether the table is divided by time."""
+    return "partition_by" in table.info
+
+
+def days_between(start: dt.datetime, end: dt.datetime) -> Iterator[dt.date]:
+    """Yield the UTC days that [start, end) touches; the day of ``start`` when it is empty.
+
+    Examples
+    --------
+    >>> noon = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
+    >>> [str(day) for day in days_between(noon, noon + dt.timedelta(hours=12))]
+    ['2026-01-31']
+    >>> [str(day) for day in days_between(noon, noon + dt.timedelta(hours=13))]
+    ['2026-01-31', '2026-02-01']
+    """
+    day = start.astimezone(dt.UTC).date()
+    last = max(start, end - dt.timedelta(microseconds=1)).astimezone(dt.UTC).date()
+    if (last - day).days > _MOST_DAYS:
+        raise StoreError(
+            f"Partitions from {day} to {last} were asked for: that is not a range of data.",
+            fix="Look for a wrong timestamp in the frame.",
+        )
+    while day <= last:
+        yield day
+        day += dt.timedelta(days=1)
+
+
+def existing_days(connection: psycopg.Connection, table: Table) -> set[dt.date]:
+    """Return the days that have a partition."""
+    rows = connection.execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+        "WHERE i.inhparent = to_regclass(%s)",
+        (table.fullname,),
+    ).fetchall()
+    return {day for (name,) in rows if (day := _day_of(str(name))) is not None}
+
+
+def ensure_partitions(
+    connection: psycopg.Connection,
+    start: dt.datetime,
+    end: dt.datetime,
+    *,
+    tables: Iterable[Table] = PARTITIONED,
+) -> list[str]:
+    """Create the missing partitions for [start, end); each table in a transaction of its own.
+
+    A new partition is made beside its parent and attached, which does not block readers or writers
+    of the parent. Concurrent callers wait for one another.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+        In autocommit mode.
+    start, end : datetime
+        Aware; days in UTC.
+    tables : iterable of Table
+        By default every partitioned table.
+
+    Returns
+    -------
+    list of str
+        Names of the partitions created.
+    """
+    wanted = set(days_between(start, end))
+    created: list[str] = []
+    for table in tables:
+        if not wanted - existing_days(connection, table):
+            continue
+        with connection.transaction():
+            connection.execute(
+                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK_CLASS, table.fullname)
+            )
+            missing = sorted(wanted - existing_days(connection, table))
+            created += [_create(connection, table, day) for day in missing]
+    return created
+
+
+def drop_before(
+    connection: psycopg.Connection, cutoff: dt.datetime, *, tables: Iterable[Table] = PARTITIONED
+) -> list[str]:
+    """Drop the partitions that lie wholly before ``cutoff``; return their names.
+
+    Waits at most five seconds for readers of each table and leaves what it could not get for the
+    next call: retention must never stop collection.
+    """
+    dropped: list[str] = []
+    for table in tables:
+        for day in sorted(existing_days(connection, table)):
+            if _midnight(day) + dt.timedelta(days=1) > cutoff:
+                break
+            name = partition_name(table, day)
+            try:
+                with connection.transaction():
+                    connection.execute(
+                        sql.SQL("SET LOCAL lock_timeout = {}").format(
+                            sql.Literal(_DROP_LOCK_TIMEOUT)
+                        )
+                    )
+                    connection.execute(sql.SQL("DROP TABLE {}").format(_identifier(table, name)))
+            except psycopg.errors.LockNotAvailable:
+                _log.warning("Partition %s.%s is in use; it stays.", table.schema, name)
+                break
+            dropped.append(f"{table.schema}.{name}")
+    return dropped
+
+
+def partition_name(table: Table, day: dt.date) -> str:
+    """Return the name of a day's partition, without its schema."""
+    return f"{table.name}_p{day:%Y%m%d}"
+
+
+def _create(connection: psycopg.Connection, table: Table, day: dt.date) -> str:
+    name = partition_name(table, day)
+    parent = _identifier(table, table.name)
+    connection.execute(
+        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(_identifier(table, name), parent)
+    )
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            parent,
+            _identifier(table, name),
+            sql.Literal(_midnight(day)),
+            sql.Literal(_midnight(day) + dt.timedelta(days=1)),
+        )
+    )
+    return f"{table.schema}.{name}"
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+
+
+def _identifier(table: Table, name: str) -> sql.Identifier:
+    if table.schema is None or table.fullname not in metadata.tables:
+        raise StoreError(f"{table.fullname} is not a table of the record.")
+    return sql.Identifier(table.schema, name)
+
+
+def _day_of(name: str) -> dt.date | None:
+    text = name.rpartition("_p")[2]
+    try:
+        return dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        return None

@@ -1,0 +1,238 @@
+"""Writes that could not be delivered, on local disk, in order.
+
+One directory per write, named by a growing number, made under another name and renamed when
+everything in it is flushed: an entry is there whole or not at all. An entry is removed after it
+was delivered; a crash between the two delivers it again, which changes nothing, because every
+write is idempotent by its key. Nothing is ever thrown away: what cannot be read, or what the
+database refuses for good, is moved to ``aside`` with the reason.
+"""
+
+import contextlib
+import datetime as dt
+import errno
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from aurastream.store.errors import SpoolError
+
+__all__ = ["Spool", "SpooledOp"]
+
+_log = logging.getLogger(__name__)
+_VERSION = 1
+_MANIFEST = "manifest.json"
+_ASIDE = "aside"
+_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledOp:
+    """One operation of a write.
+
+    Parameters
+    ----------
+    kind : str
+        Append, Upsert or Replace.
+    table : str
+        ``schema.table``.
+    rows : pyarrow.Table
+        Rows with the table's own types.
+    start, end : datetime, optional
+        Range of a Replace.
+    """
+
+    kind: str
+    table: str
+    rows: pa.Table
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+
+
+class Spool:
+    """A directory of undelivered writes; shared by processes through a lock.
+
+    Parameters
+    ----------
+    directory : Path
+        Created when the first write arrives.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = Path(directory)
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._entries()
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def append(self, ops: Sequence[SpooledOp]) -> Path:
+        """Keep a write durably; return its directory.
+
+        Raises
+        ------
+        SpoolError
+            When the disk is full or read-only; then the write is in the caller's hands still, and
+            what was spooled before is untouched.
+        """
+        partial = self.directory / f".partial-{secrets.token_hex(6)}"
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                partial.mkdir()
+                manifest = {
+                    "version": _VERSION,
+                    "ops": [_save(partial, index, op) for index, op in enumerate(ops)],
+                }
+                _write_durably(partial / _MANIFEST, json.dumps(manifest).encode())
+                _flush_directory(partial)
+                target = self.directory / f"{self._next_number():0{_DIGITS}d}"
+                partial.rename(target)
+                _flush_directory(self.directory)
+                return target
+        except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise SpoolError(
+                f"The write could not be kept in {self.directory}: {error.strerror or error}.",
+                fix="Free some space on that device."
+                if full
+                else "Make the directory writable, or set AURASTREAM_DATA_DIR to another one.",
+            ) from error
+
+    def drain(
+        self,
+        deliver: Callable[[Sequence[SpooledOp]], None],
+        *,
+        keep_on: type[Exception],
+        refuse_on: type[Exception],
+    ) -> int:
+        """Deliver every entry, oldest first, and remove it; return how many were delivered.
+
+        Parameters
+        ----------
+        deliver : callable
+            Writes one entry; has to be idempotent.
+        keep_on : exception type
+            Raised by ``deliver`` when it could not now: raised on, and everything still waits.
+        refuse_on : exception type
+            Raised when it never will: the entry goes aside, the next one is delivered.
+        """
+        if self.is_empty():
+            return 0
+        delivered = 0
+        with self._locked():
+            for path in self._entries():
+                try:
+                    deliver(_load(path))
+                except keep_on:
+                    raise
+                except (SpoolError, refuse_on) as error:
+                    self._set_aside(path, str(error))
+                    continue
+                shutil.rmtree(path)
+                _flush_directory(self.directory)
+                delivered += 1
+        return delivered
+
+    def aside(self) -> list[Path]:
+        """Return the entries that nobody could deliver, each with its ``reason.txt``."""
+        return sorted((self.directory / _ASIDE).glob("*/"))
+
+    def _entries(self) -> list[Path]:
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(p for p in self.directory.iterdir() if p.name.isdigit())
+        return []
+
+    def _next_number(self) -> int:
+        """Count on from the highest number ever used, so that the order survives a drain."""
+        numbers = [int(path.name) for path in self._entries()]
+        counter = self.directory / "counter"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            numbers.append(int(counter.read_text(encoding="ascii")))
+        number = max(numbers, default=0) + 1
+        _write_durably(counter, str(number).encode())
+        return number
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        target = self.directory / _ASIDE / f"{path.name}-{secrets.token_hex(3)}"
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+        (target / "reason.txt").write_text(reason + "\n", encoding="utf-8")
+        _log.error("A spooled write went aside to %s: %s", target, reason)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, mode=0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _save(directory: Path, index: int, op: SpooledOp) -> dict[str, Any]:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, op.rows.schema) as writer:
+        writer.write_table(op.rows)
+    body = sink.getvalue().to_pybytes()
+    name = f"{index:03d}.arrow"
+    _write_durably(directory / name, body)
+    return {
+        "kind": op.kind,
+        "table": op.table,
+        "file": name,
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "rows": op.rows.num_rows,
+        "start": op.start.isoformat() if op.start else None,
+        "end": op.end.isoformat() if op.end else None,
+    }
+
+
+def _load(path: Path) -> list[SpooledOp]:
+    try:
+        manifest = json.loads((path / _MANIFEST).read_bytes())
+        if manifest["version"] != _VERSION:
+            raise SpoolError(f"{path} has the unknown version {manifest['version']}.")
+        return [_load_op(path, item) for item in manifest["ops"]]
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise SpoolError(
+            f"The spooled write {path} is damaged: {error}.",
+            fix="It was moved aside; its readable parts can be recovered from there.",
+        ) from error
+
+
+def _load_op(path: Path, item: dict[str, Any]) -> SpooledOp:
+    body = (path / item["file"]).read_bytes()
+    if hashlib.sha256(body).hexdigest() != item["sha256"]:
+        raise SpoolError(f"{path / item['file']} does not have the checksum it was written with.")
+    with pa.ipc.open_file(pa.BufferReader(body)) as reader:
+        rows = reader.read_all()
+    start, end = (dt.datetime.fromisoformat(t) if t else None for t in (item["start"], item["end"]))
+    return SpooledOp(item["kind"], item["table"], rows, start, end)
+
+
+def _write_durably(path: Path, body: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""Real servers for tests: embedded, throwaway, one database per test.
+
+The servers start once per session (per worker under xdist) and listen on loopback; each test that
+asks for a database gets a clone of a migrated template, each that asks for Redis an empty one.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+from pytest_socket import socket_allow_hosts
+
+from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
+from aurastream.store.frames import FrameStore
+from aurastream.store.migrate import migrate
+
+_LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+_TEMPLATE = "aurastream_template"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup() -> None:
+    """No test reaches further than this machine, by rule and not by care."""
+    socket_allow_hosts(_LOOPBACK, allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings and keys of the person who runs the tests do not reach them."""
+    for name in list(os.environ):
+        if name.startswith(("AURASTREAM_", "YOUTUBE_", "TWITCH_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def server_directory() -> Iterator[Path]:
+    """A short-lived directory that an unprivileged server account can reach, unlike tmp_path."""
+    directory = Path(tempfile.mkdtemp(prefix="aurastream-test-"))
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """A throwaway Postgres with the migrated template database."""
+    server = EmbeddedPostgres(server_directory / "postgres", database=_TEMPLATE, durable=False)
+    with server:
+        migrate(server.url)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(server_directory: Path) -> Iterator[EmbeddedRedis]:
+    """A throwaway Redis."""
+    with EmbeddedRedis(server_directory / "redis", durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """URL of a fresh, migrated database of this test alone."""
+    with fresh_database(postgres_server) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def fresh_database(server: EmbeddedPostgres) -> Iterator[str]:
+    """Clone the template; drop the clone at the end, whoever still holds a connection."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.url_of("postgres"), autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(_TEMPLATE)
+            )
+        )
+    try:
+        yield server.url_of(name)
+    finally:
+        with psycopg.connect(server.url_of("postgres"), autocommit=True) as admin:
+            admin.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> str:
+    """URL of an empty Redis."""
+    client = redis.Redis.from_url(redis_server.url)
+    client.flushall()
+    client.close()
+    return redis_server.url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[FrameStore]:
+    """A frame store on a fresh database."""
+    frames = FrameStore(database_url)
+    yield frames
+    frames.close()
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Return a function that names a port nobody listens on."""
+
+    def choose() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return choose
