@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Final
 
 import dagster as dg
+from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
+from dagster._daemon.controller import daemon_controller_from_instance
+from dagster_shared.cli import WorkspaceOpts
 
 from aurastream.core.errors import AuraStreamError
 from aurastream.operations.stopping import StopSignal
@@ -24,18 +27,16 @@ __all__ = ["WORKSPACE_FILE", "preload", "run_daemon"]
 WORKSPACE_FILE: Final = "workspace.yaml"
 
 _CHECK_EVERY_S: Final = 1.0
-_PRELOADED: Final = (
-    "dagster._daemon.controller",
-    "dagster._cli.workspace.cli_target",
-    "dagster_postgres",
-    "dagster_shared.cli",
-)
+_PRELOADED: Final = ("dagster_postgres", "psycopg2", "dagster._grpc.client")
 
 _log = logging.getLogger(__name__)
 
 
 def preload() -> None:
-    """Import what the daemon needs: seconds that a standby must not lose when it takes over."""
+    """Import what `dagster.yaml` and the workspace name, so that a take-over loses no time.
+
+    What this module imports itself is there already when the head begins to stand by.
+    """
     for name in _PRELOADED:
         importlib.import_module(name)
 
@@ -54,10 +55,6 @@ def run_daemon(stop: StopSignal) -> None:
     Exception
         When a thread of the daemon died.
     """
-    from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
-    from dagster._daemon.controller import daemon_controller_from_instance
-    from dagster_shared.cli import WorkspaceOpts
-
     with dg.DagsterInstance.get() as instance:
         workspace = Path(instance.root_directory) / WORKSPACE_FILE
         if not workspace.is_file():

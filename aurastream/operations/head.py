@@ -112,7 +112,13 @@ class Head:
         # Warm up before waiting: a head that comes back while the database is away is ready to
         # lead when the database is.
         session = self._try_open()
-        self._preload()
+        try:
+            self._preload()
+        except BaseException as error:
+            self._begin_stopping(f"cannot start: {_first_line(error)}")
+            if session is not None:
+                self._stop_as_standby(session)
+            raise
         session = session or self._open()
         if session is None:
             return 0
@@ -178,7 +184,7 @@ class Head:
         return None
 
     def _stop_as_standby(self, session: HeadSession) -> int:
-        self._advance(HeadState.STOPPED, "stopped")
+        self._advance(HeadState.STOPPED, self._board.report().detail)
         try:
             session.report(self._board.report())
         except psycopg.Error as error:
@@ -218,7 +224,7 @@ class Head:
         if not self._stop.is_set():
             _log.error("The daemon ended by itself")
             return EXIT_FAILED, "the daemon ended by itself"
-        return 0, "stopped"
+        return 0, self._board.report().detail
 
     def _lost(self, reason: str) -> NoReturn:
         if self._stop.is_set():
@@ -246,5 +252,5 @@ class Head:
             _log.info("%s → %s: %s", before.state, state, detail)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,235 @@
+"""Heads as real processes on one database, and an audit of every write that a daemon makes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import yaml
+from psycopg.rows import dict_row
+
+from aurastream.store.urls import dagster_url
+
+T = TypeVar("T")
+
+REPO_ROOT = Path(__file__).resolve().parents[2]
+
+# Which connection wrote, whom the record named as leader at that moment, in the order of writing.
+_AUDIT = """
+CREATE SCHEMA audit;
+CREATE TABLE audit.writes (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    what text NOT NULL,
+    writer text NOT NULL DEFAULT current_setting('application_name'),
+    leader text
+);
+CREATE FUNCTION audit.note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit.writes (what, leader)
+    VALUES (TG_TABLE_NAME, (SELECT holder FROM operations.leadership));
+    RETURN NULL;
+END $$;
+"""
+_AUDITED = ("runs", "job_ticks", "daemon_heartbeats")
+
+
+def wait_until(
+    check: Callable[[], T | None], *, within: float, what: str, every: float = 0.05
+) -> T:
+    """Return the first true value of a check, or fail when the deadline is over."""
+    deadline = time.monotonic() + within
+    while True:
+        if found := check():
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Not within {within:.0f} s: {what}.")
+        time.sleep(every)
+
+
+@dataclass
+class HeadProcess:
+    """One head, started as an operator starts it."""
+
+    process: subprocess.Popen[bytes]
+    log_path: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def log(self) -> str:
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+
+@dataclass
+class Cluster:
+    """A database, a code server and the heads that were started on them."""
+
+    database_url: str
+    directory: Path
+    code_server_port: int
+    heads: list[HeadProcess] = field(default_factory=list)
+
+    def prepare(self, *, max_concurrent_runs: int = 0) -> None:
+        """Write DAGSTER_HOME, create Dagster's tables and audit them."""
+        home = self.directory / "dagster"
+        home.mkdir()
+        settings = yaml.safe_load(
+            (REPO_ROOT / "deploy" / "dagster.yaml").read_text(encoding="utf-8")
+        )
+        settings["concurrency"]["runs"]["max_concurrent_runs"] = max_concurrent_runs
+        (home / "dagster.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+        server = {"host": "127.0.0.1", "port": self.code_server_port, "location_name": "chaos"}
+        (home / "workspace.yaml").write_text(
+            yaml.safe_dump({"load_from": [{"grpc_server": server}]}), encoding="utf-8"
+        )
+        subprocess.run(
+            [sys.executable, "-c", "import dagster; dagster.DagsterInstance.get().dispose()"],
+            env=self.environment(self.database_url),
+            check=True,
+            timeout=60,
+        )
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(_AUDIT)
+            for table in _AUDITED:
+                connection.execute(
+                    f"CREATE TRIGGER audited AFTER INSERT OR UPDATE ON dagster.{table} "
+                    "FOR EACH ROW EXECUTE FUNCTION audit.note()"
+                )
+
+    def environment(self, database_url: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "AURASTREAM_POSTGRES_URL": database_url,
+            "AURASTREAM_DATA_DIR": str(self.directory),
+            "DAGSTER_HOME": str(self.directory / "dagster"),
+            "DAGSTER_PG_URL": dagster_url(database_url),
+        }
+
+    def start_head(
+        self, database_url: str | None = None, *, redis_url: str | None = None
+    ) -> HeadProcess:
+        path = self.directory / f"head-{len(self.heads)}.log"
+        environment = self.environment(database_url or self.database_url)
+        if redis_url is not None:
+            environment["AURASTREAM_REDIS_URL"] = redis_url
+        with path.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "aurastream.cli", "head"],
+                cwd=REPO_ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        head = HeadProcess(process, path)
+        self.heads.append(head)
+        return head
+
+    def start_pair(self, first_url: str | None = None) -> tuple[HeadProcess, HeadProcess]:
+        """Start a leader whose daemon ticks, and a warm standby."""
+        leader = self.start_head(first_url)
+        self.wait_for_state(leader, "RUNNING", leads=True)
+        standby = self.start_head()
+        self.wait_for_tick_of(leader, within=60)
+        self.wait_for_state(standby, "RUNNING", leads=False)
+        return leader, standby
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def rows(self, query: str, *parameters: object) -> list[dict[str, Any]]:
+        with psycopg.connect(
+            self.database_url, autocommit=True, row_factory=dict_row
+        ) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def lives(self, head: HeadProcess) -> list[dict[str, Any]]:
+        """Return the rows of a process in operations.heads, the latest life first."""
+        return self.rows(
+            "SELECT * FROM operations.heads WHERE pid = %s ORDER BY started_at DESC", head.pid
+        )
+
+    def leadership(self) -> dict[str, Any]:
+        return self.rows("SELECT * FROM operations.leadership")[0]
+
+    def wait_for_state(
+        self, head: HeadProcess, state: str, *, leads: bool, within: float = 60
+    ) -> dict[str, Any]:
+        def check() -> dict[str, Any] | None:
+            assert head.process.poll() is None, head.log()
+            lives = self.lives(head)
+            found = lives and lives[0]["state"] == state and lives[0]["is_leader"] is leads
+            return lives[0] if found else None
+
+        return wait_until(check, within=within, what=f"{state}, leads={leads}:\n{head.log()}")
+
+    def ticks_of(self, name: str) -> int:
+        """Return how often a head's daemon wrote a tick."""
+        return int(
+            self.rows(
+                "SELECT count(*) AS n FROM audit.writes WHERE what = 'job_ticks' AND writer = %s",
+                name,
+            )[0]["n"]
+        )
+
+    def wait_for_tick_of(self, head: HeadProcess, *, within: float) -> None:
+        """Wait until the daemon of a head's present life has ticked."""
+
+        def check() -> bool:
+            lives = self.lives(head)
+            return bool(lives) and self.ticks_of(lives[0]["head_id"]) > 0
+
+        wait_until(check, within=within, what=f"a tick of {head.pid}:\n{head.log()}")
+
+    def writers(self) -> list[str]:
+        """Return who wrote, in the order of writing, repetitions removed."""
+        found: list[str] = []
+        for row in self.rows(
+            "SELECT writer FROM audit.writes WHERE starts_with(writer, 'aurastream') ORDER BY id"
+        ):
+            if not found or found[-1] != row["writer"]:
+                found.append(row["writer"])
+        return found
+
+    def assert_one_acted_at_a_time(self) -> None:
+        """No head wrote while another led, none came back, and no tick made two runs."""
+        strangers = self.rows(
+            "SELECT * FROM audit.writes WHERE starts_with(writer, 'aurastream') "
+            "AND writer IS DISTINCT FROM leader"
+        )
+        assert not strangers
+        writers = self.writers()
+        assert len(writers) == len(set(writers)), writers
+        assert not self.rows(
+            "SELECT key, value, count(*) FROM dagster.run_tags "
+            "WHERE key IN ('dagster/run_key', 'dagster/scheduled_execution_time') "
+            "GROUP BY key, value HAVING count(*) > 1"
+        )
+        for head in self.heads:
+            assert "multiple daemon processes" not in head.log()
+
+    def stop(self) -> None:
+        for head in self.heads:
+            if head.process.poll() is None:
+                head.process.kill()
+                head.process.wait()
+
+
+@contextmanager
+def running_cluster(cluster: Cluster, **options: Any) -> Iterator[Cluster]:
+    cluster.prepare(**options)
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
