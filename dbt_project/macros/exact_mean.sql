@@ -1,9 +1,9 @@
 {#
-The mean of a float column, computed in decimal: a float sum depends on the order in which the
-rows come, and a partition that is computed again must give the same bits.
+The mean of a float column, computed in integers of 1/scale: a float sum depends on the order in
+which the rows come, and a partition that is computed again must give the same bits.
 #}
-{% macro exact_mean(expression) -%}
-    avg(({{ expression }})::numeric)::double precision
+{% macro exact_mean(expression, scale="1e6") -%}
+    (avg((({{ expression }}) * {{ scale }})::bigint) / {{ scale }}::numeric)::double precision
 {%- endmacro %}
 
 {# What changed since a previous value, in percent; null when there is nothing to compare with. #}

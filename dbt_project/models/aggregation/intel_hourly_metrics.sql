@@ -82,7 +82,7 @@ metrics as (
         count(views) as views_known_count,
         count(engagement_rate) as engagement_known_count,
         avg(views)::double precision as avg_views,
-        {{ exact_mean('engagement_rate') }} as avg_engagement,
+        {{ exact_mean('engagement_rate', '1e12') }} as avg_engagement,
         sum(views)::bigint as total_views,
         count(*) filter (where trend_class = 'VIRAL') as viral_count,
         count(*) filter (where trend_class = 'RISING') as rising_count,

@@ -20,7 +20,7 @@ in_days as (
 -- A video that was seen in 24 hours of the day is one video, in its newest state.
 newest as (
 
-    select distinct on (category_key, date, video_id)
+    select distinct on (date, category_key, video_id)
         category_key,
         date,
         video_id,
@@ -29,7 +29,7 @@ newest as (
         duration_s,
         published_at
     from in_days
-    order by category_key, date, video_id, window_start desc
+    order by date, category_key, video_id, window_start desc
 
 ),
 

@@ -7,17 +7,14 @@ with velocity as (
 
 ),
 
+-- Only the classes that are counted: the others are most of the rows.
 scores as (
 
-    select
-        window_start,
-        category_key,
-        video_id,
-        trend_class
-    from {{ ref('stg_intelligence__viral_scores') }}
+    select * from {{ ref('stg_intelligence__viral_scores') }}
     where
         window_start >= {{ range_start() }}
         and window_start < {{ range_end() }}
+        and trend_class in ('VIRAL', 'RISING')
 
 ),
 
@@ -33,9 +30,9 @@ in_hours as (
 -- A video that lies in both windows of the hour is one video, in its newest state.
 newest as (
 
-    select distinct on (category_key, hour_start, video_id)
-        category_key,
+    select distinct on (hour_start, category_key, video_id)
         hour_start,
+        category_key,
         video_id,
         window_start,
         language,
@@ -47,7 +44,7 @@ newest as (
         confidence_pct,
         published_at
     from in_hours
-    order by category_key, hour_start, video_id, window_start desc
+    order by hour_start, category_key, video_id, window_start desc
 
 ),
 

@@ -1,6 +1,6 @@
-with velocity as (
+with snapshots as (
 
-    select * from {{ ref('stg_intelligence__video_velocity') }}
+    select * from {{ ref('stg_intelligence__snapshot_times') }}
     where
         window_start >= {{ range_start() }}
         and window_start < {{ range_end() }}
@@ -20,7 +20,7 @@ windows as (
         window_start,
         as_of,
         max(observed_at) as newest_observed_at
-    from velocity
+    from snapshots
     group by category_key, window_start, as_of
 
 ),

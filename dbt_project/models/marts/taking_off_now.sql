@@ -1,6 +1,6 @@
 with latest as (
 
-    select * from {{ ref('int_latest_window') }}
+    select * from {{ ref('stg_intelligence__latest_window') }}
 
 ),
 
@@ -41,46 +41,47 @@ coverage as (
 ),
 
 -- The same window of the day before takes the rhythm of the day out of the comparison.
-windows as (
+scores as (
 
     select
-        window_start,
-        true as is_now
-    from latest
+        opportunity.*,
+        opportunity.window_start = latest.window_start as is_now
+    from opportunity
+    cross join latest
+    where
+        opportunity.window_start = (select window_start from latest)
+        or opportunity.window_start = (select window_start - interval '24 hours' from latest)
 
-    union all
+),
+
+speeds as (
 
     select
-        window_start - interval '24 hours' as window_start,
-        false as is_now
-    from latest
+        velocity.category_key,
+        velocity.video_id,
+        velocity.velocity_now_per_hour,
+        velocity.observed_at,
+        velocity.window_start = latest.window_start as is_now
+    from velocity
+    cross join latest
+    where
+        velocity.window_start = (select window_start from latest)
+        or velocity.window_start = (select window_start - interval '24 hours' from latest)
 
 ),
 
 momentum as (
 
     select
-        velocity.category_key,
-        avg(velocity.velocity_now_per_hour) filter (where windows.is_now) as velocity_now,
-        avg(velocity.velocity_now_per_hour) filter (where not windows.is_now) as velocity_day_ago,
-        max(velocity.observed_at) filter (where windows.is_now) as newest_observed_at
-    from velocity
-    inner join windows on velocity.window_start = windows.window_start
-    group by velocity.category_key
-
-),
-
-fastest as (
-
-    select distinct on (velocity.category_key)
-        velocity.category_key,
-        velocity.video_id,
-        velocity.velocity_now_per_hour
-    from velocity
-    inner join latest on velocity.window_start = latest.window_start
-    where velocity.velocity_now_per_hour is not null
-    order by
-        velocity.category_key, velocity.velocity_now_per_hour desc, velocity.video_id
+        category_key,
+        avg(velocity_now_per_hour) filter (where is_now) as velocity_now,
+        avg(velocity_now_per_hour) filter (where not is_now) as velocity_day_ago,
+        max(observed_at) filter (where is_now) as newest_observed_at,
+        max(velocity_now_per_hour) filter (where is_now) as fastest_velocity,
+        (array_agg(video_id order by velocity_now_per_hour desc, video_id)
+        filter (where is_now and velocity_now_per_hour is not null))[1] as fastest_video_id
+    from speeds
+    group by category_key
 
 ),
 
@@ -99,9 +100,9 @@ joined as (
         momentum.velocity_now as velocity_now_per_hour,
         {{ percent_change('momentum.velocity_now', 'momentum.velocity_day_ago') }}
             as velocity_change_24h_pct,
-        fastest.video_id as fastest_video_id,
+        momentum.fastest_video_id,
         title.title as fastest_video_title,
-        fastest.velocity_now_per_hour as fastest_video_velocity_per_hour,
+        momentum.fastest_velocity as fastest_video_velocity_per_hour,
         competition.live_count,
         competition.viewer_total,
         competition.ease_score,
@@ -115,25 +116,24 @@ joined as (
         latest.as_of
     from categories
     cross join latest
-    left join opportunity as today
+    left join scores as today
         on
             categories.category_key = today.category_key
-            and latest.window_start = today.window_start
-    left join opportunity as yesterday
+            and today.is_now
+    left join scores as yesterday
         on
             categories.category_key = yesterday.category_key
-            and latest.window_start - interval '24 hours' = yesterday.window_start
+            and not yesterday.is_now
     left join competition
         on
             categories.category_key = competition.category_key
-            and latest.window_start = competition.window_start
+            and competition.window_start = (select window_start from latest)
     left join momentum on categories.category_key = momentum.category_key
-    left join fastest on categories.category_key = fastest.category_key
     left join coverage on categories.category_key = coverage.category_key
     left join lateral (
         select videos.title
         from videos
-        where videos.video_id = fastest.video_id
+        where videos.video_id = momentum.fastest_video_id
         order by videos.first_observed_at desc
         limit 1
     ) as title on true

@@ -1,6 +1,6 @@
 with latest as (
 
-    select * from {{ ref('int_latest_window') }}
+    select * from {{ ref('stg_intelligence__latest_window') }}
 
 ),
 
@@ -62,13 +62,15 @@ ranked as (
                 velocity.lifetime_velocity_per_hour desc nulls last,
                 scores.video_id
         ) as position
-    from latest
-    inner join scores on latest.window_start = scores.window_start
+    from scores
+    cross join latest
     inner join velocity
         on
-            scores.window_start = velocity.window_start
-            and scores.category_key = velocity.category_key
+            scores.category_key = velocity.category_key
             and scores.video_id = velocity.video_id
+    where
+        scores.window_start = (select window_start from latest)
+        and velocity.window_start = (select window_start from latest)
 
 ),
 

@@ -1,0 +1,17 @@
+with source as (
+
+    select * from {{ source('intelligence', 'opportunity') }}
+
+),
+
+-- Opportunity is the last of the signal chain: its newest window is complete.
+final as (
+
+    select
+        max(window_start) as window_start,
+        max(window_start) + interval '30 minutes' as as_of
+    from source
+
+)
+
+select * from final
