@@ -1,0 +1,476 @@
+"""How hard it is to be seen on Twitch in each game; in every score here higher is easier.
+
+``saturation_score``  100 · (1 − min(live / usual, 2) / 2): 0 at twice the usual streams or more,
+50 as usual, 100 when nobody streams; 50 where what is usual is not known yet. Usual is the median
+of the same hour of the week, in the audience's own time, over the 28 days before the window.
+``concentration_score``  max(0, 100 · (1 − 2 · HHI)): 0 when two channels or fewer share the viewers
+(HHI of .5 and more), 40 at an HHI of .30, 50 at .25; 50 where nobody watches.
+``ease_score``  half saturation, half concentration. All three are 0–100.
+
+``hhi`` is the Herfindahl–Hirschman index of the observed streams' viewer shares: 1/n to 1, higher
+is more concentrated; null where nobody watches. ``concentration_band``: LOW below .15, MODERATE to
+.25, HIGH above. Only the top 100 streams of a game are asked for, so that a longer list has an
+unobserved tail; ``hhi_lower`` and ``hhi_upper`` bound the index over any tail of at most
+``tail_streams_max`` streams, none larger than the smallest observed. The tail can only dilute the
+shares, so that the upper bound is the observed index. A shorter list is complete: both bounds
+equal the index.
+
+``confidence_pct`` (0–100, higher is surer) is freshness confidence × (½ · [somebody watches] +
+½ · min(1, samples / 12)), the latter halved where the baseline is that of the hour of the day; a
+game without a crawl in the last 24 hours has confidence 0 and neutral scores.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from aurastream.core.crawls import latest_crawls
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.frames import (
+    HOUR_US,
+    Schema,
+    build_frame,
+    codes_of,
+    counters,
+    empty_frame,
+    lookup,
+    microseconds,
+    require_columns,
+    times,
+    timestamps,
+    window_ends,
+)
+from aurastream.core.freshness import FreshnessParams, confidence
+from aurastream.core.kernels_numpy import segment_percentiles, sorted_segments
+
+__all__ = [
+    "COMPETITION_SCHEMA",
+    "CompetitionParams",
+    "Concentration",
+    "competition",
+    "concentration",
+    "concentration_scores",
+    "peak_hours",
+    "saturation_scores",
+]
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+COMPETITION_SCHEMA: Final[Schema] = {
+    "window_start": "datetime64[us, UTC]",
+    "category": "str",
+    "observed_at": "datetime64[us, UTC]",
+    "live_count": "int32",
+    "viewer_total": "int64",
+    "baseline_live_count": "float64",
+    "baseline_n": "int32",
+    "saturation_score": "float64",
+    "hhi": "float64",
+    "hhi_lower": "float64",
+    "hhi_upper": "float64",
+    "concentration_band": "str",
+    "concentration_score": "float64",
+    "ease_score": "float64",
+    "is_peak": "bool",
+    "confidence_pct": "float64",
+}
+
+_STREAMS = ("crawl_at", "observed_at", "game_id", "stream_id", "viewer_count")
+_HISTORY = ("crawl_at", "game_id", "live_count")
+_GAMES = ("category", "twitch_game_id", "audience_timezone")
+_BANDS: Final = pd.array(["LOW", "MODERATE", "HIGH", None], dtype="str")
+_MISSING_TIME: Final = np.iinfo(np.int64).min
+_DAY_H = 24
+
+
+@dataclass(frozen=True, slots=True)
+class CompetitionParams:
+    """Peak hours, bands and weights, and how the usual number of streams is learned.
+
+    Peak hours (14–17 and 19–23, both included) and the bands are the AuraStream paper's. A tail
+    of 20,000 streams is more than any tracked game averaged in any month of 2016–2021.
+    """
+
+    window: timedelta = timedelta(minutes=30)
+    max_age: timedelta = timedelta(hours=24)
+    history: timedelta = timedelta(days=28)
+    min_samples: int = 3
+    full_samples: int = 12
+    page_limit: int = 100
+    tail_streams_max: int = 20_000
+    bands: tuple[float, float] = (0.15, 0.25)
+    saturation_weight: float = 0.5
+    peak_hours: frozenset[int] = frozenset({14, 15, 16, 17, 19, 20, 21, 22, 23})
+    freshness: FreshnessParams = FreshnessParams()  # noqa: RUF009 # frozen
+
+
+DEFAULT: Final = CompetitionParams()
+
+
+def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
+    """Score how crowded a game is against its usual: 0–100, higher is less crowded.
+
+    Examples
+    --------
+    >>> saturation_scores([0, 50, 100, 200, 300], 100).tolist()
+    [100.0, 75.0, 50.0, 0.0, 0.0]
+
+    Without a baseline the game counts as usual:
+
+    >>> saturation_scores([80, 80], [float("nan"), 0]).tolist()
+    [50.0, 50.0]
+    """
+    usual = np.asarray(baseline, dtype=np.float64)
+    known = usual > 0
+    ratio = np.asarray(live, dtype=np.float64) / np.where(known, usual, 1.0)
+    return np.where(known, 100.0 * (1.0 - np.minimum(ratio, 2.0) / 2.0), 50.0)
+
+
+def concentration_scores(hhi: npt.ArrayLike) -> Floats:
+    """Score how evenly viewers are spread: 0–100, higher is more evenly.
+
+    Examples
+    --------
+    >>> concentration_scores([0.01, 0.25, 0.3, 0.5, 1.0, float("nan")]).round(6).tolist()
+    [98.0, 50.0, 40.0, 0.0, 0.0, 50.0]
+    """
+    index = np.asarray(hhi, dtype=np.float64)
+    return np.where(np.isnan(index), 50.0, np.maximum(0.0, 100.0 * (1.0 - 2.0 * index)))
+
+
+@dataclass(frozen=True, slots=True)
+class Concentration:
+    """Herfindahl–Hirschman index of each group with its bounds; NaN where nobody watches."""
+
+    live: Integers
+    viewers: Floats
+    hhi: Floats
+    lower: Floats
+    upper: Floats
+
+
+def concentration(
+    codes: Integers, viewers: Floats, n_groups: int, *, params: CompetitionParams = DEFAULT
+) -> Concentration:
+    """Measure how concentrated the viewers of each group are.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        Group of each stream, 0 … n_groups-1.
+    viewers : numpy.ndarray
+        Viewers of each stream, 0 or more.
+    n_groups : int
+        Number of groups; groups without streams are allowed.
+    params : CompetitionParams
+        Length of a full page and of the longest tail.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> c = concentration(np.array([0, 0, 1]), np.array([30.0, 10.0, 0.0]), 3)
+    >>> c.hhi.tolist(), c.lower.tolist(), c.live.tolist()
+    ([0.625, nan, nan], [0.625, nan, nan], [2, 1, 0])
+    """
+    live = np.bincount(codes, minlength=n_groups)
+    # Viewer counts are whole numbers: both sums are exact, in whatever order they are added.
+    total = np.bincount(codes, viewers, minlength=n_groups).astype(np.float64)
+    squares = np.bincount(codes, viewers * viewers, minlength=n_groups)
+    smallest = np.full(n_groups, np.inf)
+    np.minimum.at(smallest, codes, viewers)
+    watched = total > 0
+    whole = np.where(watched, total, 1.0)
+    hhi = np.where(watched, squares / (whole * whole), np.nan)
+    tail = np.where(watched & (live >= params.page_limit), smallest, 0.0)
+    # The index falls as the tail grows up to its cap: the longest tail of equals is the least.
+    diluted = whole + params.tail_streams_max * tail
+    lower = (squares + params.tail_streams_max * tail * tail) / (diluted * diluted)
+    return Concentration(live, total, hhi, np.where(watched, lower, np.nan), hhi)
+
+
+def peak_hours(
+    starts: pd.DatetimeIndex, timezone: str, *, params: CompetitionParams = DEFAULT
+) -> Bools:
+    """Say which moments lie in the peak hours of an audience's clock, daylight saving included.
+
+    Raises
+    ------
+    InvalidInputError
+        When the zone is not an IANA name.
+
+    Examples
+    --------
+    19:00 in New York is 00:00 UTC in winter and 23:00 UTC in summer:
+
+    >>> import pandas as pd
+    >>> moments = pd.to_datetime(["2026-01-15T00:00Z", "2026-07-15T00:00Z", "2026-07-14T22:00Z"])
+    >>> peak_hours(moments, "America/New_York").tolist()
+    [True, True, False]
+    """
+    hours = _local(starts, timezone).hour.to_numpy()
+    return np.isin(hours, list(params.peak_hours))
+
+
+def _local(moments: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIndex:
+    try:
+        return moments.tz_convert(timezone)
+    except (KeyError, ValueError, OSError) as error:
+        raise InvalidInputError(
+            f"'{timezone}' is no time zone.", fix="Use an IANA name such as America/New_York."
+        ) from error
+
+
+def competition(
+    streams: pd.DataFrame,
+    history: pd.DataFrame,
+    *,
+    as_of: pd.DatetimeIndex,
+    games: pd.DataFrame,
+    params: CompetitionParams = DEFAULT,
+) -> pd.DataFrame:
+    """Measure the competition in every game of every window.
+
+    Parameters
+    ----------
+    streams : pandas.DataFrame
+        Shaped like ``collection.twitch_streams``, from 24 hours before the first window on.
+    history : pandas.DataFrame
+        ``crawl_at``, ``game_id``, ``live_count`` of the crawls of the previous 28 days. A crawl
+        that found nobody is known from here alone (``live_count`` 0), since it left no streams.
+    as_of : pandas.DatetimeIndex
+        Ends of the windows, with time zone.
+    games : pandas.DataFrame
+        ``category``, ``twitch_game_id`` (null: no Twitch game), ``audience_timezone``.
+    params : CompetitionParams
+        Peak hours, bands and sample sizes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shaped like ``intelligence.competition``: every game in every window, ordered by window
+        and category.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, a count is negative or a zone is unknown.
+    """
+    ends = window_ends(as_of)
+    streams = require_columns(streams, _STREAMS, "twitch_streams")
+    history = require_columns(history, _HISTORY, "history")
+    games = require_columns(games, _GAMES, "games")
+    if ends.size == 0 or games.empty:
+        return empty_frame(COMPETITION_SCHEMA)
+    games = games.sort_values("category", kind="stable").reset_index(drop=True)
+    if games["category"].duplicated().any():
+        raise InvalidInputError(
+            "The games frame names a category twice.", fix="Pass one row per category."
+        )
+    (live_game, past_game, own_game), _ = codes_of(
+        streams["game_id"], history["game_id"], games["twitch_game_id"]
+    )
+    now = _states(
+        streams, live_game, history, past_game, own_game=own_game, ends=ends, params=params
+    )
+    starts = pd.DatetimeIndex(timestamps(ends - microseconds(params.window)))
+    past_times = times(history, "crawl_at", "history")
+    past_live = counters(history, "live_count", "history")
+
+    usual = np.full((ends.size, len(games)), np.nan)
+    samples = np.zeros((ends.size, len(games)), dtype=np.int64)
+    by_week = np.zeros((ends.size, len(games)), dtype=np.bool_)
+    peak = np.zeros((ends.size, len(games)), dtype=np.bool_)
+    for column, (code, zone) in enumerate(zip(own_game, games["audience_timezone"], strict=True)):
+        peak[:, column] = peak_hours(starts, zone, params=params)
+        mine = past_game == code if code >= 0 else np.zeros(past_game.size, dtype=np.bool_)
+        if mine.any():
+            usual[:, column], samples[:, column], by_week[:, column] = _usual(
+                past_times[mine], past_live[mine], starts, zone, params
+            )
+
+    measured = now.concentration
+    cell = now.cell
+    live = np.where(cell >= 0, measured.live[cell], 0).ravel()
+    viewers = np.where(cell >= 0, measured.viewers[cell], 0.0).ravel()
+    hhi, lower, upper = (
+        np.where(cell >= 0, part[cell], np.nan).ravel()
+        for part in (measured.hhi, measured.lower, measured.upper)
+    )
+    seen = cell >= 0
+    observed = np.where(seen, now.observed[cell], _MISSING_TIME)
+    age = np.where(seen, (ends[:, None] - observed) / HOUR_US, np.nan)
+    learned = np.minimum(1.0, samples / params.full_samples) * np.where(by_week, 1.0, 0.5)
+    evidence = 0.5 * ~np.isnan(hhi) + 0.5 * learned.ravel()
+    saturation = np.where(seen.ravel(), saturation_scores(live, usual.ravel()), 50.0)
+    spread = concentration_scores(hhi)
+    share = params.saturation_weight
+    band = (hhi >= params.bands[0]).astype(np.int64) + (hhi > params.bands[1])
+    band[np.isnan(hhi)] = len(_BANDS) - 1
+    return build_frame(
+        COMPETITION_SCHEMA,
+        {
+            "window_start": timestamps(np.repeat(ends - microseconds(params.window), len(games))),
+            "category": pd.array(
+                np.tile(games["category"].to_numpy(object), ends.size), dtype="str"
+            ),
+            "observed_at": timestamps(observed.ravel()),
+            "live_count": live,
+            "viewer_total": viewers,
+            "baseline_live_count": usual.ravel(),
+            "baseline_n": samples.ravel(),
+            "saturation_score": saturation,
+            "hhi": hhi,
+            "hhi_lower": lower,
+            "hhi_upper": upper,
+            "concentration_band": _BANDS.take(band),
+            "concentration_score": spread,
+            "ease_score": share * saturation + (1.0 - share) * spread,
+            "is_peak": peak.ravel(),
+            "confidence_pct": confidence(age.ravel(), params=params.freshness) * evidence,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _States:
+    """The measured crawls, and which of them each (window, game) shows; -1 for none."""
+
+    cell: Integers
+    observed: Integers
+    concentration: Concentration
+
+
+def _states(
+    streams: pd.DataFrame,
+    live_game: Integers,
+    history: pd.DataFrame,
+    past_game: Integers,
+    *,
+    own_game: Integers,
+    ends: Integers,
+    params: CompetitionParams,
+) -> _States:
+    """Find the latest crawl of each game in each window and measure each such crawl once."""
+    viewers = counters(streams, "viewer_count", "twitch_streams")
+    if np.isnan(viewers).any():
+        raise InvalidInputError(
+            "Column 'viewer_count' of the twitch_streams frame has missing values.",
+            fix="Quarantine the streams that lack it.",
+        )
+    # Crawls that found nobody are rows of no stream.
+    nobody = (counters(history, "live_count", "history") == 0).nonzero()[0]
+    empty_at = times(history, "crawl_at", "history")[nobody]
+    crawl_at = np.concatenate([times(streams, "crawl_at", "twitch_streams"), empty_at])
+    observed = np.concatenate([times(streams, "observed_at", "twitch_streams"), empty_at])
+    game = np.concatenate([live_game, past_game[nobody]])
+    ordered = np.argsort(own_game, kind="stable")
+    slot = lookup(own_game[ordered], game)
+    usable = (
+        (slot >= 0)
+        & (game >= 0)
+        & (crawl_at >= ends[0] - microseconds(params.max_age))
+        & (crawl_at < ends[-1])
+    )
+    row = np.flatnonzero(usable)
+    states = latest_crawls(
+        ordered[slot[row]], crawl_at[row], own_game.size, ends, microseconds(params.max_age)
+    )
+    n_crawls = max(states.crawl_times.size, 1)
+    wanted = np.where(
+        states.chosen >= 0, np.arange(own_game.size)[:, None] * n_crawls + states.chosen, -1
+    )
+    crawls, cell = np.unique(wanted, return_inverse=True)
+    cell = cell.reshape(wanted.shape)
+    if crawls[0] == -1:
+        crawls, cell = crawls[1:], cell - 1
+    group = lookup(crawls, states.slot * n_crawls + states.crawl)
+    row, group = row[group >= 0], group[group >= 0]
+    latest = np.full(crawls.size + 1, _MISSING_TIME)
+    np.maximum.at(latest, group, observed[row])
+    stream = row < len(streams)
+    row, group = _each_stream_once(streams, viewers, row[stream], group[stream])
+    return _States(
+        cell=cell.T,
+        observed=latest,
+        # One group more than there are crawls: the one that -1 points to.
+        concentration=concentration(group, viewers[row], crawls.size + 1, params=params),
+    )
+
+
+def _each_stream_once(
+    streams: pd.DataFrame, viewers: Floats, row: Integers, group: Integers
+) -> tuple[Integers, Integers]:
+    """Drop repeats of a stream within a crawl: pages overlap. The largest count stays."""
+    (stream,), names = codes_of(streams["stream_id"].iloc[row])
+    key = group * (len(names) + 1) + stream
+    if np.unique(key).size == key.size:
+        return row, group
+    order = np.lexsort((viewers[row], key))
+    last = np.append(np.diff(key[order]) != 0, [True])
+    kept = order[last]
+    return row[kept], group[kept]
+
+
+def _usual(
+    crawl_at: Integers,
+    live: Floats,
+    starts: pd.DatetimeIndex,
+    zone: Any,  # noqa: ANN401 # a cell of a frame
+    params: CompetitionParams,
+) -> tuple[Floats, Integers, Bools]:
+    """Learn the usual number of streams at each window from one game's past crawls.
+
+    The hour of the week speaks where it has enough samples, else the hour of the day, else
+    nobody. Only crawls before the window count, so that a window's own state is not its baseline.
+    """
+    order = np.argsort(crawl_at, kind="stable")
+    crawl_at, live = crawl_at[order], live[order]
+    past = _hour_of_week(pd.DatetimeIndex(timestamps(crawl_at)), zone)
+    here = _hour_of_week(starts, zone)
+    begin = starts.as_unit("us").asi8
+    since = begin - microseconds(params.history)
+    week, week_n = _bucket_medians(crawl_at, live, past, here, since=since, until=begin)
+    day, day_n = _bucket_medians(
+        crawl_at, live, past % _DAY_H, here % _DAY_H, since=since, until=begin
+    )
+    by_week = week_n >= params.min_samples
+    by_day = ~by_week & (day_n >= params.min_samples)
+    usual = np.where(by_week, week, np.where(by_day, day, np.nan))
+    samples = np.where(by_week, week_n, np.where(by_day, day_n, 0))
+    return usual, samples, by_week
+
+
+def _hour_of_week(moments: pd.DatetimeIndex, zone: str) -> Integers:
+    local = _local(moments, zone)
+    return (local.dayofweek * _DAY_H + local.hour).to_numpy(dtype=np.int64)
+
+
+def _bucket_medians(
+    crawl_at: Integers,
+    live: Floats,
+    bucket: Integers,
+    wanted: Integers,
+    *,
+    since: Integers,
+    until: Integers,
+) -> tuple[Floats, Integers]:
+    """Median of the samples of the wanted bucket in [since, until) for each window."""
+    # Rows of one bucket lie together, in time order: a window's samples are one slice.
+    order = np.argsort(bucket, kind="stable")
+    crawl_at, live = crawl_at[order], live[order]
+    origin = min(int(crawl_at.min()), int(since.min()))
+    width = max(int(crawl_at.max()), int(until.max())) - origin + 1
+    key = bucket[order] * width + (crawl_at - origin)
+    low = np.searchsorted(key, wanted * width + (since - origin))
+    size = np.searchsorted(key, wanted * width + (until - origin)) - low
+    window = np.repeat(np.arange(wanted.size), size)
+    ends = np.cumsum(size)
+    rows = np.repeat(low - (ends - size), size) + np.arange(window.size)
+    _, values, counts, starts = sorted_segments(window, live[rows], wanted.size)
+    return segment_percentiles(values, counts, starts, (0.5,))[0], size

@@ -1,0 +1,88 @@
+"""Which crawl counts in which window.
+
+A slot is whatever is crawled as one: a chart in a region, a game. The state of a slot at a window
+is its latest crawl that started before the window's end and not more than `max_age` earlier, so
+that a missed poll carries the one before forward; how old it is shows in the freshness.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CrawlStates", "Expansion", "latest_crawls"]
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """Rows of the chosen crawls, repeated for every window that uses them."""
+
+    row: Integers
+    window: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlStates:
+    """The chosen crawl of each slot in each window.
+
+    ``crawl_times`` are the distinct starts, ascending; ``crawl`` numbers each row's start in
+    them; ``chosen`` (slots, windows) holds such a number or -1; ``known`` (windows,) counts the
+    starts before each window's end.
+    """
+
+    crawl_times: Integers
+    crawl: Integers
+    slot: Integers
+    chosen: Integers
+    known: Integers
+
+    def expand(self) -> Expansion:
+        """Return the rows behind every (slot, window), in no particular order."""
+        n_crawls = self.crawl_times.size
+        key = self.slot * n_crawls + self.crawl
+        order = np.argsort(key, kind="stable")
+        counts = np.bincount(key, minlength=self.chosen.shape[0] * n_crawls)
+        starts = np.cumsum(counts) - counts
+        slots, windows = np.nonzero(self.chosen >= 0)
+        cells = slots * n_crawls + self.chosen[slots, windows]
+        sizes = counts[cells]
+        ends = np.cumsum(sizes)
+        total = int(ends[-1]) if ends.size else 0
+        position = np.repeat(starts[cells] - (ends - sizes), sizes) + np.arange(total)
+        return Expansion(row=order[position], window=np.repeat(windows, sizes))
+
+
+def latest_crawls(
+    slot: Integers, crawl_at: Integers, n_slots: int, window_end: Integers, max_age: int
+) -> CrawlStates:
+    """Choose the crawl of every slot in every window.
+
+    Parameters
+    ----------
+    slot : numpy.ndarray
+        Slot of each row, 0 … n_slots-1.
+    crawl_at : numpy.ndarray
+        Start of each row's crawl, microseconds.
+    n_slots : int
+        Number of slots.
+    window_end : numpy.ndarray
+        Ends of the windows, microseconds, ascending.
+    max_age : int
+        Oldest start that still counts, in microseconds before the window's end.
+    """
+    crawl_times, crawl = np.unique(crawl_at, return_inverse=True)
+    n_crawls = crawl_times.size
+    known = np.searchsorted(crawl_times, window_end, side="left")
+    if n_crawls == 0:
+        chosen = np.full((n_slots, window_end.size), -1, dtype=np.int64)
+        return CrawlStates(crawl_times, crawl, slot, chosen, known)
+    present = np.zeros(n_slots * n_crawls, dtype=np.bool_)
+    present[slot * n_crawls + crawl] = True
+    numbered = np.where(present.reshape(n_slots, n_crawls), np.arange(n_crawls), -1)
+    latest = np.maximum.accumulate(numbered, axis=1)
+    chosen = np.where(known > 0, latest[:, np.maximum(known - 1, 0)], -1)
+    too_old = (chosen >= 0) & (crawl_times[chosen] < window_end - max_age)
+    chosen[too_old] = -1
+    return CrawlStates(crawl_times, crawl, slot, chosen, known)

@@ -1,0 +1,223 @@
+"""Frames at the border of the algorithms: checked on the way in, typed on the way out.
+
+Inside, everything is a numpy array: categories and ids are integer codes in lexical order,
+timestamps are microseconds since the epoch. That keeps one window of 600 rows at a few
+milliseconds, and makes results independent of the order of the input rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from aurastream.core.errors import InvalidInputError
+
+__all__ = [
+    "HOUR_US",
+    "GroupKeys",
+    "Schema",
+    "Strings",
+    "build_frame",
+    "codes_of",
+    "counters",
+    "empty_frame",
+    "group_keys",
+    "lookup",
+    "microseconds",
+    "numbers",
+    "require_columns",
+    "text",
+    "times",
+    "timestamps",
+    "window_ends",
+]
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Strings = Any
+"""A pandas string array: its stubs have no public name that exists at run time."""
+Schema = Mapping[str, str]
+
+HOUR_US: Final = 3_600_000_000
+_TIME: Final = pd.DatetimeTZDtype("us", "UTC")
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NULLABLE: Final = {"Int64": np.int64, "Int32": np.int32, "Int16": np.int16}
+
+
+def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
+    """Return the frame if it has the columns; a frame without rows and columns is empty input.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the missing columns.
+    """
+    missing = [column for column in columns if column not in frame.columns]
+    if not missing:
+        return frame
+    if frame.empty and not len(frame.columns):
+        return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
+    listed = ", ".join(f"'{column}'" for column in missing)
+    raise InvalidInputError(
+        f"The {name} frame has no column {listed}.",
+        fix=f"Pass it with {listed}, as the table of that name has it.",
+    )
+
+
+def microseconds(delta: timedelta) -> int:
+    """Return a duration in whole microseconds."""
+    return delta // _MICROSECOND
+
+
+def window_ends(as_of: pd.DatetimeIndex) -> Integers:
+    """Return the ends of the windows in microseconds, ascending, each once.
+
+    Raises
+    ------
+    InvalidInputError
+        When a window end has no time zone or is missing.
+    """
+    if as_of.tz is None:
+        raise InvalidInputError(
+            "as_of has no time zone.", fix="Localise the window ends to UTC first."
+        )
+    if as_of.hasnans:
+        raise InvalidInputError("as_of has a missing value.", fix="Drop it.")
+    return np.unique(as_of.as_unit("us").asi8)
+
+
+def times(frame: pd.DataFrame, column: str, name: str, *, null: bool = False) -> Integers:
+    """Return a timestamp column in microseconds; a missing one is the smallest integer."""
+    if frame.empty:
+        return np.empty(0, dtype=np.int64)
+    index = pd.DatetimeIndex(frame[column])
+    if index.tz is None:
+        raise InvalidInputError(
+            f"Column '{column}' of the {name} frame has no time zone.",
+            fix="Convert it to datetime64[us, UTC]; naive times are not guessed at.",
+        )
+    if not null and index.hasnans:
+        raise InvalidInputError(
+            f"Column '{column}' of the {name} frame has missing values.",
+            fix="Every row needs this time; quarantine the rows that lack it.",
+        )
+    return np.asarray(index.as_unit("us").asi8)
+
+
+def numbers(frame: pd.DataFrame, column: str) -> Floats:
+    """Return a numeric column as floats with NaN for null."""
+    return frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def counters(frame: pd.DataFrame, column: str, name: str) -> Floats:
+    """Return a column of finite values of 0 or more, NaN for null.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is negative or infinite.
+    """
+    values = numbers(frame, column)
+    # A NaN fails both comparisons, so that nulls pass.
+    bad = (values < 0) | (values == np.inf)
+    if bad.any():
+        raise InvalidInputError(
+            f"Column '{column}' of the {name} frame holds {values[bad][0]:g}.",
+            fix="It must be finite and 0 or more; null is the value for unknown.",
+        )
+    return values
+
+
+def codes_of(*columns: Any) -> tuple[list[Integers], Strings]:  # noqa: ANN401 # pandas array-likes
+    """Encode text columns together; the codes are in lexical order of the distinct values.
+
+    A null is encoded as -1.
+    """
+    joined = pd.concat([pd.Series(c, dtype="str") for c in columns], ignore_index=True)
+    codes, found = pd.factorize(joined, sort=True)
+    ends = np.cumsum([len(c) for c in columns])[:-1]
+    parts = np.split(codes.astype(np.int64, copy=False), ends)
+    return parts, pd.Index(found, dtype="str").array
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKeys:
+    """Windows and categories of several frames, numbered together.
+
+    Each list has one array per frame; ``keys`` grow with the window, then the category.
+    """
+
+    keys: list[Integers]
+    windows: list[Integers]
+    categories: list[Integers]
+    names: Strings
+
+
+def group_keys(*frames: tuple[pd.DataFrame, str]) -> GroupKeys:
+    """Give the groups of window and category one number each across several frames.
+
+    Raises
+    ------
+    InvalidInputError
+        When a row has no window or no category.
+    """
+    windows = [times(frame, "window_start", name) for frame, name in frames]
+    categories, names = codes_of(*(frame["category"] for frame, _ in frames))
+    for (_, name), codes in zip(frames, categories, strict=True):
+        if (codes < 0).any():
+            raise InvalidInputError(
+                f"Column 'category' of the {name} frame has missing values.",
+                fix="Drop the rows without a category.",
+            )
+    found = np.unique(np.concatenate(windows))
+    keys = [
+        np.searchsorted(found, window) * len(names) + codes
+        for window, codes in zip(windows, categories, strict=True)
+    ]
+    return GroupKeys(keys=keys, windows=windows, categories=categories, names=names)
+
+
+def lookup(keys: Integers, wanted: Integers) -> Integers:
+    """Return for each wanted key its position in the ascending keys, or -1."""
+    if keys.size == 0:
+        return np.full(wanted.size, -1, dtype=np.int64)
+    at = np.searchsorted(keys, wanted)
+    at[at == keys.size] = 0
+    return np.where(keys[at] == wanted, at, -1)
+
+
+def text(values: Strings, codes: Integers) -> Strings:
+    """Return the strings behind the codes."""
+    return values.take(codes)
+
+
+def timestamps(values: Integers) -> Any:  # noqa: ANN401 # a pandas datetime array
+    """Return microseconds as UTC timestamps; the smallest integer is NaT."""
+    return pd.array(values.view("M8[us]"), dtype=_TIME)
+
+
+def build_frame(schema: Schema, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Build a frame with the columns and dtypes of the schema, in its order.
+
+    Float arrays become nullable integers where the schema says so; NaN is then null.
+    """
+    return pd.DataFrame({name: _cast(columns[name], kind) for name, kind in schema.items()})
+
+
+def empty_frame(schema: Schema) -> pd.DataFrame:
+    """Return a frame without rows but with the schema's columns and dtypes."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in schema.items()})
+
+
+def _cast(values: Any, kind: str) -> Any:  # noqa: ANN401 # pandas and numpy arrays alike
+    if kind in _NULLABLE and isinstance(values, np.ndarray):
+        null = np.isnan(values)
+        whole = np.where(null, 0, values).astype(_NULLABLE[kind])
+        return pd.arrays.IntegerArray(whole, null)
+    if isinstance(values, np.ndarray) and values.dtype != kind:
+        return values.astype(kind)
+    return values

@@ -1,0 +1,139 @@
+"""How much an observation is still worth: levels, interpolated confidence, decay.
+
+Confidence is 0–100, higher is surer; a decayed score keeps the range and direction of the score
+it came from and is never above it. The level is discrete, the confidence is interpolated, and the
+two are not tied: an observation 12 hours old has just become OLD and is worth 50, at 24 hours it
+is EXPIRED and worth 30, and it ends at 10 after 48 hours.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from aurastream.core.errors import InvalidInputError
+
+__all__ = [
+    "FreshnessLevel",
+    "FreshnessParams",
+    "confidence",
+    "decayed",
+    "freshness_levels",
+    "should_refresh",
+]
+
+Floats = npt.NDArray[np.float64]
+
+
+class FreshnessLevel(StrEnum):
+    """How old an observation is, in steps."""
+
+    FRESH = "FRESH"
+    RECENT = "RECENT"
+    STALE = "STALE"
+    OLD = "OLD"
+    EXPIRED = "EXPIRED"
+
+
+_LEVELS: Final = np.array([level.value for level in FreshnessLevel], dtype=object)
+
+
+@dataclass(frozen=True, slots=True)
+class FreshnessParams:
+    """Ages in hours at which a level ends, and the confidence at those ages.
+
+    The defaults are the decay configuration of the AuraStream paper: FRESH under 1 hour, RECENT
+    under 4, STALE under 12, OLD under 24, then EXPIRED; confidence 100, 80, 50, 30, and 10 from
+    48 hours on.
+    """
+
+    level_ends_h: tuple[float, float, float, float] = (1.0, 4.0, 12.0, 24.0)
+    expired_end_h: float = 48.0
+    confidences_pct: tuple[float, float, float, float, float] = (100.0, 80.0, 50.0, 30.0, 10.0)
+
+    def __post_init__(self) -> None:
+        ages = (0.0, *self.level_ends_h, self.expired_end_h)
+        if list(ages) != sorted(set(ages)):
+            raise InvalidInputError(
+                "Freshness thresholds must grow from above 0 hours.",
+                fix="Order level_ends_h, and put expired_end_h last.",
+            )
+        falling = sorted(self.confidences_pct, reverse=True)
+        if list(self.confidences_pct) != falling or not 0 <= falling[-1] <= falling[0] <= 100:  # noqa: PLR2004 # per cent
+            raise InvalidInputError(
+                "Freshness confidences must fall within 0–100.", fix="Order confidences_pct."
+            )
+
+
+DEFAULT: Final = FreshnessParams()
+
+
+def freshness_levels(
+    age_h: npt.ArrayLike, *, params: FreshnessParams = DEFAULT
+) -> npt.NDArray[Any]:
+    """Return the level of each age in hours, as text.
+
+    An age below 0 (clocks differ) is FRESH, an unknown age (NaN) is EXPIRED.
+
+    Examples
+    --------
+    >>> freshness_levels([-0.1, 0.0, 1.0, 4.0, 12.0, 24.0, float("nan")]).tolist()
+    ['FRESH', 'FRESH', 'RECENT', 'STALE', 'OLD', 'EXPIRED', 'EXPIRED']
+    >>> freshness_levels([]).tolist()
+    []
+    """
+    age = np.asarray(age_h, dtype=np.float64)
+    # searchsorted places a NaN behind every threshold: EXPIRED.
+    levels: npt.NDArray[Any] = _LEVELS[np.searchsorted(params.level_ends_h, age, side="right")]
+    return levels
+
+
+def should_refresh(levels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Say for each level whether the data should be fetched again: from STALE on.
+
+    Examples
+    --------
+    >>> should_refresh(["FRESH", "RECENT", "STALE", "EXPIRED"]).tolist()
+    [False, False, True, True]
+    """
+    return ~np.isin(np.asarray(levels, dtype=object), ["FRESH", "RECENT"])
+
+
+def confidence(age_h: npt.ArrayLike, *, params: FreshnessParams = DEFAULT) -> Floats:
+    """Return the confidence in per cent, interpolated between the thresholds.
+
+    Range 0–100; falls with age. An age below 0 counts as 0; an unknown age is worth 0.
+
+    Examples
+    --------
+    >>> confidence([-1.0, 0.0, 1.0, 2.5, 4.0, 12.0, 24.0, 36.0, 48.0, 1e9]).tolist()
+    [100.0, 100.0, 100.0, 90.0, 80.0, 50.0, 30.0, 20.0, 10.0, 10.0]
+    >>> confidence([float("nan")]).tolist()
+    [0.0]
+    """
+    age = np.asarray(age_h, dtype=np.float64)
+    first = params.confidences_pct[0]
+    result = np.interp(
+        age, (*params.level_ends_h, params.expired_end_h), (first, *params.confidences_pct[1:])
+    )
+    return np.where(np.isnan(age), 0.0, result)
+
+
+def decayed(
+    score: npt.ArrayLike, confidence_pct: npt.ArrayLike, *, min_score: float = 0.0
+) -> Floats:
+    """Return score × confidence / 100, not below ``min_score``; a NaN score stays NaN.
+
+    Examples
+    --------
+    >>> decayed([85.0, 85.0, float("nan")], [50.0, 100.0, 50.0]).tolist()
+    [42.5, 85.0, nan]
+    >>> decayed([85.0], [10.0], min_score=20.0).tolist()
+    [20.0]
+    """
+    raw = np.asarray(score, dtype=np.float64)
+    sure = np.asarray(confidence_pct, dtype=np.float64)
+    result: Floats = np.maximum(raw * sure / 100.0, min_score)
+    return result

@@ -1,0 +1,99 @@
+"""The one place that chooses between the numpy and the compiled kernels.
+
+Both give the same bits, so that the choice is a matter of time alone. numpy wins below about
+50,000 rows even against compiled code that is ready; and bringing the compiler in costs 0.8 s
+from its cache and some seconds without, which only a million rows repay. A process that has
+compiled kernels already uses them earlier. Where numba is not installed numpy does it all.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from aurastream.core import kernels_numpy
+from aurastream.core.kernels_numpy import Floats, GroupStatistics, Integers, ScoredRows
+
+__all__ = ["COLD_ROWS", "WARM_ROWS", "group_statistics", "score_rows"]
+
+WARM_ROWS = 50_000
+COLD_ROWS = 1_000_000
+_COMPILED = "aurastream.core.kernels_numba"
+
+
+def _kernels(rows: int) -> ModuleType:
+    if rows < (WARM_ROWS if _COMPILED in sys.modules else COLD_ROWS):
+        return kernels_numpy
+    try:
+        return importlib.import_module(_COMPILED)
+    except ImportError:
+        return kernels_numpy
+
+
+def group_statistics(
+    codes: Integers,
+    n_groups: int,
+    metrics: tuple[Floats, ...],
+    *,
+    fence_k: float = 1.5,
+    baseline_metric: int = 0,
+) -> GroupStatistics:
+    """Compute robust moments and percentiles of every metric in every group.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray of int64
+        Group of each row, 0 … n_groups-1.
+    n_groups : int
+        Number of groups; a group without rows gets NaN.
+    metrics : tuple of numpy.ndarray of float64
+        Finite values or NaN for missing.
+    fence_k : float
+        Width of the outlier fence in interquartile ranges.
+    baseline_metric : int
+        Metric whose p25–p75 slice gives the baseline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> velocity = np.array([1.0, 2.0, 3.0, 4.0, 100.0])
+    >>> s = group_statistics(np.zeros(5, dtype=np.int64), 1, (velocity,))
+    >>> s.mean[0, 0].item(), s.percentiles[1, 0, 0].item(), s.outlier_count[0, 0].item()
+    (2.5, 3.0, 1)
+    """
+    result: GroupStatistics = _kernels(codes.size).group_statistics(
+        codes, n_groups, metrics, fence_k=fence_k, baseline_metric=baseline_metric
+    )
+    return result
+
+
+def score_rows(
+    codes: Integers,
+    metrics: tuple[Floats, ...],
+    *,
+    anchors: Floats,
+    floors: Floats,
+    mean: Floats,
+    std: Floats,
+    known: npt.NDArray[np.bool_],
+    sureness: Floats,
+    freshness: Floats,
+) -> ScoredRows:
+    """Score, classify and decay every row against its group.
+
+    See `aurastream.core.kernels_numpy.score_rows` for the arguments.
+    """
+    result: ScoredRows = _kernels(codes.size).score_rows(
+        codes,
+        metrics,
+        anchors=anchors,
+        floors=floors,
+        mean=mean,
+        std=std,
+        known=known,
+        sureness=sureness,
+        freshness=freshness,
+    )
+    return result

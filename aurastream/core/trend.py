@@ -1,0 +1,93 @@
+"""Trend classes: how a video's velocity stands among the velocities of its category.
+
+From hot to cold VIRAL (at or above p90), RISING (p75), STABLE (p25), FALLING; UNKNOWN where the
+category has fewer samples than it takes to say, or the velocity is null. Every threshold belongs
+to the hotter class. In a flat category (p25 = p90) the common velocity is STABLE: it reaches every
+threshold, but nothing stands out.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from aurastream.core import kernels_numpy
+
+__all__ = ["CLASS_NAMES", "TrendClass", "TrendParams", "trend_classes"]
+
+
+class TrendClass(StrEnum):
+    """Trend class of a video in its category."""
+
+    UNKNOWN = "UNKNOWN"
+    FALLING = "FALLING"
+    STABLE = "STABLE"
+    RISING = "RISING"
+    VIRAL = "VIRAL"
+
+
+CLASS_NAMES: Final = tuple(
+    name
+    for _, name in sorted(
+        (code, TrendClass[name].value)
+        for name, code in (
+            ("UNKNOWN", kernels_numpy.UNKNOWN),
+            ("FALLING", kernels_numpy.FALLING),
+            ("STABLE", kernels_numpy.STABLE),
+            ("RISING", kernels_numpy.RISING),
+            ("VIRAL", kernels_numpy.VIRAL),
+        )
+    )
+)
+"""Class names by kernel code."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendParams:
+    """When a class may be named: with 20 samples a top decile has two members."""
+
+    min_sample: int = 20
+
+
+DEFAULT: Final = TrendParams()
+
+
+def trend_classes(
+    velocity: npt.ArrayLike,
+    p25: npt.ArrayLike,
+    p75: npt.ArrayLike,
+    p90: npt.ArrayLike,
+    sample_count: npt.ArrayLike,
+    *,
+    params: TrendParams = DEFAULT,
+) -> npt.NDArray[Any]:
+    """Classify velocities against the percentiles of their category.
+
+    Parameters
+    ----------
+    velocity : array_like
+        Velocities; NaN is UNKNOWN.
+    p25, p75, p90 : array_like
+        Percentiles of the category; scalars or one per velocity.
+    sample_count : array_like
+        Velocities the percentiles rest on.
+
+    Examples
+    --------
+    >>> trend_classes([9, 10, 30, 40, float("nan")], 10, 30, 40, 50).tolist()
+    ['FALLING', 'STABLE', 'RISING', 'VIRAL', 'UNKNOWN']
+    >>> trend_classes([40.0], 10, 30, 40, 19).tolist()
+    ['UNKNOWN']
+    >>> trend_classes([9.0, 10.0, 11.0], 10, 10, 10, 50).tolist()
+    ['FALLING', 'STABLE', 'VIRAL']
+    """
+    value = np.atleast_1d(np.asarray(velocity, dtype=np.float64))
+    low, high, top = (
+        np.broadcast_to(np.asarray(part, dtype=np.float64), value.shape) for part in (p25, p75, p90)
+    )
+    known = np.broadcast_to(np.asarray(sample_count) >= params.min_sample, value.shape)
+    names = np.array(CLASS_NAMES, dtype=object)
+    classes: npt.NDArray[Any] = names[kernels_numpy.trend_codes(value, low, high, top, known)]
+    return classes

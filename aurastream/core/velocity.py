@@ -1,0 +1,519 @@
+"""How fast videos gather views.
+
+``lifetime_velocity_per_hour`` is views / max(0.5 h, age): 0 or more, higher is faster; it is an
+average over the video's life and says little about an old video today. ``velocity_now_per_hour``
+is the views gained per hour between two snapshots: 0 or more, higher is faster, with the hours
+between them (``velocity_now_span_h``) and the number of snapshots in the trailing window
+(``velocity_now_n``). ``engagement_rate`` is (likes + comments) / views, 0–1.
+``confidence_pct`` is 0–100, higher is surer.
+
+What is unknown is null, and nothing is clamped in silence: a publication date in the future gives
+no age and no lifetime velocity; a counter that fell between the two snapshots gives no velocity
+now and sets ``views_fell``; hidden likes or comments, no views, or more reactions than views (the
+counters are then of different moments) give no engagement rate.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from aurastream.core.crawls import latest_crawls
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.frames import (
+    HOUR_US,
+    Schema,
+    Strings,
+    build_frame,
+    codes_of,
+    counters,
+    empty_frame,
+    lookup,
+    microseconds,
+    require_columns,
+    text,
+    times,
+    timestamps,
+    window_ends,
+)
+from aurastream.core.freshness import FreshnessParams, confidence, freshness_levels
+
+__all__ = ["VELOCITY_SCHEMA", "VelocityParams", "lifetime_velocity", "video_velocity"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+VELOCITY_SCHEMA: Final[Schema] = {
+    "window_start": "datetime64[us, UTC]",
+    "category": "str",
+    "video_id": "str",
+    "channel_id": "str",
+    "observed_at": "datetime64[us, UTC]",
+    "published_at": "datetime64[us, UTC]",
+    "age_h": "float64",
+    "best_rank": "Int16",
+    "region_count": "int16",
+    "views": "Int64",
+    "likes": "Int64",
+    "comments": "Int64",
+    "duration_s": "Int32",
+    "audio_language": "str",
+    "lifetime_velocity_per_hour": "float64",
+    "velocity_now_per_hour": "float64",
+    "velocity_now_span_h": "float64",
+    "velocity_now_n": "int32",
+    "views_fell": "bool",
+    "engagement_rate": "float64",
+    "freshness": "str",
+    "confidence_pct": "float64",
+}
+
+_COUNTERS = ("views", "likes", "comments")
+_SNAPSHOT = ("observed_at", "crawl_at", "video_id", *_COUNTERS, "metadata_hash")
+_TRENDING = ("chart", "region", "rank", *_SNAPSHOT)
+_GAMES = ("game", *_SNAPSHOT)
+_VIDEOS = (
+    "video_id",
+    "metadata_hash",
+    "first_observed_at",
+    "channel_id",
+    "published_at",
+    "duration_s",
+    "default_language",
+    "audio_language",
+)
+_MISSING_TIME: Final = np.iinfo(np.int64).min
+_MASK_BITS = 63
+
+
+@dataclass(frozen=True, slots=True)
+class VelocityParams:
+    """What counts as now.
+
+    The half hour under which a video's age does not fall is the AuraStream paper's. The rest is
+    ours: velocity now spans the trailing three hours; snapshots closer than 20 minutes are one
+    moment to YouTube's counters; where a game is polled less often than the window is long, the
+    newest snapshot before the window is the reference, up to six hours before the last one.
+    """
+
+    window: timedelta = timedelta(minutes=30)
+    max_age: timedelta = timedelta(hours=24)
+    min_age_h: float = 0.5
+    trailing: timedelta = timedelta(hours=3)
+    min_span: timedelta = timedelta(minutes=20)
+    max_span: timedelta = timedelta(hours=6)
+    freshness: FreshnessParams = FreshnessParams()  # noqa: RUF009 # frozen
+
+
+DEFAULT: Final = VelocityParams()
+
+
+def lifetime_velocity(
+    views: npt.ArrayLike, age_h: npt.ArrayLike, *, min_age_h: float = DEFAULT.min_age_h
+) -> Floats:
+    """Return views per hour of life; the age does not count as less than ``min_age_h``.
+
+    Range 0 and up; grows with views, falls with age.
+
+    Raises
+    ------
+    InvalidInputError
+        When views are negative.
+
+    Examples
+    --------
+    >>> lifetime_velocity([1000.0, 1000.0, 1000.0], [10.0, 0.5, 0.1]).tolist()
+    [100.0, 2000.0, 2000.0]
+
+    A video that is not published yet, or whose views are hidden, has no velocity:
+
+    >>> lifetime_velocity([1000.0, float("nan")], [-1.0, 2.0]).tolist()
+    [nan, nan]
+    """
+    view = np.asarray(views, dtype=np.float64)
+    age = np.asarray(age_h, dtype=np.float64)
+    if (view < 0).any():
+        raise InvalidInputError("Views are negative.", fix="Null is the value for hidden views.")
+    result: Floats = view / np.maximum(min_age_h, age)
+    return np.where(age < 0, np.nan, result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of all charts and games as arrays; text as codes."""
+
+    category: Integers
+    region: Integers  # -1 for a game
+    rank: Floats  # NaN for a game
+    video: Integers
+    version: Integers
+    crawl_at: Integers
+    observed: Integers
+    counters: tuple[Floats, Floats, Floats]
+
+    def take(self, chosen: Any) -> "_Rows":  # noqa: ANN401 # a mask or an index array
+        return _Rows(
+            category=self.category[chosen],
+            region=self.region[chosen],
+            rank=self.rank[chosen],
+            video=self.video[chosen],
+            version=self.version[chosen],
+            crawl_at=self.crawl_at[chosen],
+            observed=self.observed[chosen],
+            counters=tuple(c[chosen] for c in self.counters),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """Who belongs to which window and category, in the order of the result."""
+
+    window: Integers
+    category: Integers
+    video: Integers
+    best_rank: Floats
+    region_count: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshots:
+    """One row per video and crawl start, by video, then crawl."""
+
+    key: Integers  # video * n_crawls + crawl
+    video: Integers
+    version: Integers
+    observed: Integers
+    counters: tuple[Floats, Floats, Floats]
+
+
+def video_velocity(
+    trending: pd.DataFrame,
+    games: pd.DataFrame,
+    videos: pd.DataFrame,
+    *,
+    as_of: pd.DatetimeIndex,
+    params: VelocityParams = DEFAULT,
+) -> pd.DataFrame:
+    """Compute the velocity of every video that charts or is tracked, in every window.
+
+    A video appears once per chart that shows it and once per game it is assigned to. Its counters
+    come from its newest snapshot in any chart, region or game, because they are the same counter.
+    Rank and region count of a game's video are those over all charts; 0 regions, null rank when
+    it charts nowhere.
+
+    Parameters
+    ----------
+    trending, games, videos : pandas.DataFrame
+        Shaped like the tables of the same names in ``collection``; 24 hours before the first
+        window are enough of the first two.
+    as_of : pandas.DatetimeIndex
+        Ends of the windows, with time zone.
+    params : VelocityParams
+        What counts as now.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shaped like ``intelligence.video_velocity``, ordered by window, category and video.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, a counter is negative, or a time has no zone.
+    """
+    ends = window_ends(as_of)
+    rows, category_names, video_names, versions = _encode(trending, games, videos, ends, params)
+    if ends.size == 0 or rows.video.size == 0:
+        return empty_frame(VELOCITY_SCHEMA)
+    n_regions = int(rows.region.max()) + 2
+    states = latest_crawls(
+        rows.category * n_regions + rows.region + 1,
+        rows.crawl_at,
+        len(category_names) * n_regions,
+        ends,
+        microseconds(params.max_age),
+    )
+    n_crawls = states.crawl_times.size
+    chosen = states.expand()
+    if chosen.row.size == 0:
+        return empty_frame(VELOCITY_SCHEMA)
+    members = _members(rows, chosen.row, chosen.window, len(category_names), len(video_names))
+    shots = _snapshots(rows, states.crawl, n_crawls)
+    newest = np.searchsorted(shots.key, members.video * n_crawls + states.known[members.window]) - 1
+    as_of_us = ends[members.window]
+    now = _velocity_now(shots, newest, as_of_us, params)
+    about = _metadata(videos, versions, shots.video[newest], shots.version[newest])
+
+    views, likes, comments = (c[newest] for c in shots.counters)
+    observed = shots.observed[newest]
+    unpublished = about.published == _MISSING_TIME
+    age = (observed - np.where(unpublished, observed, about.published)) / HOUR_US
+    age[unpublished | (age < 0)] = np.nan
+    reactions = likes + comments
+    rated = (views > 0) & (reactions <= views)
+    staleness = (as_of_us - observed) / HOUR_US
+    return build_frame(
+        VELOCITY_SCHEMA,
+        {
+            "window_start": timestamps(as_of_us - microseconds(params.window)),
+            "category": text(category_names, members.category),
+            "video_id": text(video_names, members.video),
+            "channel_id": about.channel,
+            "observed_at": timestamps(observed),
+            "published_at": timestamps(about.published),
+            "age_h": age,
+            "best_rank": members.best_rank,
+            "region_count": members.region_count,
+            "views": views,
+            "likes": likes,
+            "comments": comments,
+            "duration_s": about.duration,
+            "audio_language": about.language,
+            "lifetime_velocity_per_hour": lifetime_velocity(views, age, min_age_h=params.min_age_h),
+            "velocity_now_per_hour": now.velocity,
+            "velocity_now_span_h": now.span_h,
+            "velocity_now_n": now.n,
+            "views_fell": now.fell,
+            "engagement_rate": np.where(rated, reactions / np.where(rated, views, 1.0), np.nan),
+            "freshness": pd.array(
+                freshness_levels(staleness, params=params.freshness), dtype="str"
+            ),
+            "confidence_pct": confidence(staleness, params=params.freshness),
+        },
+    )
+
+
+def _encode(
+    trending: pd.DataFrame,
+    games: pd.DataFrame,
+    videos: pd.DataFrame,
+    ends: Integers,
+    params: VelocityParams,
+) -> tuple[_Rows, Strings, Strings, tuple[Integers, Integers]]:
+    """Check the frames, join charts and games, drop what no window can use, encode text."""
+    trending = require_columns(trending, _TRENDING, "youtube_trending")
+    games = require_columns(games, _GAMES, "youtube_games")
+    videos = require_columns(videos, _VIDEOS, "youtube_videos")
+    frames = ((trending, "youtube_trending"), (games, "youtube_games"))
+    crawl_at = np.concatenate([times(frame, "crawl_at", name) for frame, name in frames])
+    observed = np.concatenate([times(frame, "observed_at", name) for frame, name in frames])
+    values = [
+        np.concatenate([counters(frame, column, name) for frame, name in frames])
+        for column in _COUNTERS
+    ]
+    (chart, game), categories = codes_of(trending["chart"], games["game"])
+    (region,), _ = codes_of(trending["region"])
+    (charting, playing, described), video_names = codes_of(
+        trending["video_id"], games["video_id"], videos["video_id"]
+    )
+    (of_chart, of_game, of_version), _ = codes_of(
+        trending["metadata_hash"], games["metadata_hash"], videos["metadata_hash"]
+    )
+    _reject_nulls(chart, game, region, charting, playing)
+    rows = _Rows(
+        category=np.concatenate([chart, game]),
+        region=np.concatenate([region, np.full(len(games), -1, dtype=np.int64)]),
+        rank=np.concatenate(
+            [counters(trending, "rank", "youtube_trending"), np.full(len(games), np.nan)]
+        ),
+        video=np.concatenate([charting, playing]),
+        version=np.concatenate([of_chart, of_game]),
+        crawl_at=crawl_at,
+        observed=observed,
+        counters=(values[0], values[1], values[2]),
+    )
+    if ends.size:
+        oldest = ends[0] - microseconds(max(params.max_age, params.trailing + params.max_span))
+        rows = rows.take((crawl_at >= oldest) & (crawl_at < ends[-1]))
+    return rows, categories, video_names, (described, of_version)
+
+
+def _reject_nulls(*codes: Integers) -> None:
+    for column, part in zip(
+        ("chart", "game", "region", "video_id", "video_id"), codes, strict=True
+    ):
+        if (part < 0).any():
+            raise InvalidInputError(
+                f"Column '{column}' has missing values.", fix="Quarantine the rows that lack it."
+            )
+
+
+def _starts(sorted_key: Integers) -> Integers:
+    """Return where each run of equal keys begins."""
+    return np.flatnonzero(np.concatenate([[True], sorted_key[1:] != sorted_key[:-1]]))
+
+
+def _members(
+    rows: _Rows, row: Integers, window: Integers, n_categories: int, n_videos: int
+) -> _Members:
+    """Reduce rows to one per window, category and video; count regions, keep the best rank."""
+    key = (window * n_videos + rows.video[row]) * n_categories + rows.category[row]
+    order = np.argsort(key)
+    row, key = row[order], key[order]
+    begins = _starts(key)
+    rank = rows.rank[row]
+    region = rows.region[row]
+    # A game row takes rank and regions from all charts that show the video in the window.
+    whole = _starts(key[begins] // n_categories)
+    owner = np.repeat(np.arange(whole.size), np.diff(np.append(whole, begins.size)))
+    video_begins = begins[whole]
+    is_game = region[begins] < 0
+    best = np.where(
+        is_game, np.fmin.reduceat(rank, video_begins)[owner], np.fmin.reduceat(rank, begins)
+    )
+    count = np.where(is_game, _distinct(region, video_begins)[owner], _distinct(region, begins))
+    found = key[begins]
+    category = found % n_categories
+    video = found // n_categories % n_videos
+    at = found // (n_categories * n_videos)
+    order = np.argsort((at * n_categories + category) * n_videos + video)
+    return _Members(
+        window=at[order],
+        category=category[order],
+        video=video[order],
+        best_rank=best[order],
+        region_count=count[order],
+    )
+
+
+def _distinct(region: Integers, begins: Integers) -> Integers:
+    """Count the distinct regions in each run; -1 is none."""
+    total = np.zeros(begins.size, dtype=np.int64)
+    for base in range(0, int(region.max()) + 1, _MASK_BITS):
+        here = (region >= base) & (region < base + _MASK_BITS)
+        bits = np.where(here, np.left_shift(1, np.where(here, region - base, 0)), 0)
+        total += np.bitwise_count(np.bitwise_or.reduceat(bits, begins))
+    return total
+
+
+def _snapshots(rows: _Rows, crawl: Integers, n_crawls: int) -> _Snapshots:
+    """Keep one snapshot per video and crawl: the newest.
+
+    The platform's clock has seconds, so several answers of one crawl often tie; the larger
+    counters then win, and every row order gives the same choice.
+    """
+    key = rows.video * n_crawls + crawl
+    order = np.argsort(key)
+    key = key[order]
+    begins = _starts(key)
+    sizes = np.diff(np.append(begins, key.size))
+    if begins.size < key.size:
+        best = np.ones(key.size, dtype=np.bool_)
+        for column in (rows.observed, *rows.counters, rows.version):
+            # Below every real value, so that a loser or a null never wins.
+            score = np.where(best, np.nan_to_num(column[order].astype(np.float64), nan=-2.0), -3.0)
+            best &= score == np.repeat(np.maximum.reduceat(score, begins), sizes)
+        first = np.where(best, np.arange(key.size), key.size)
+        order = order[np.minimum.reduceat(first, begins)]
+    kept = rows.take(order)
+    return _Snapshots(
+        key=key[begins],
+        video=kept.video,
+        version=kept.version,
+        observed=kept.observed,
+        counters=kept.counters,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    velocity: Floats
+    span_h: Floats
+    n: Integers
+    fell: npt.NDArray[np.bool_]
+
+
+def _velocity_now(
+    shots: _Snapshots, newest: Integers, as_of_us: Integers, params: VelocityParams
+) -> _Now:
+    """Compare the newest snapshot with the oldest one of the trailing window."""
+    video, observed, views = shots.video, shots.observed, shots.counters[0]
+    origin = int(observed.min())
+    width = int(observed.max()) - origin + 1
+    # Crawls that overlap could answer out of order; the running maximum keeps the key sorted.
+    moment = np.maximum.accumulate(video * width + (observed - origin))
+    since = as_of_us - microseconds(params.trailing)
+    owner = video[newest]
+    oldest = np.searchsorted(moment, owner * width + np.clip(since - origin, 0, width))
+    n = np.maximum(newest - oldest + 1, 0)
+    recent = (n > 0) & (observed[newest] >= since)
+    reference = np.minimum(oldest, newest)
+    span = observed[newest] - observed[reference]
+    min_span = microseconds(params.min_span)
+    before = np.maximum(reference - 1, 0)
+    reach = observed[newest] - observed[before]
+    back = (
+        (span < min_span)
+        & (reference > 0)
+        & (video[before] == owner)
+        & (reach <= microseconds(params.max_span))
+    )
+    reference = np.where(back, before, reference)
+    span = np.where(back, reach, span)
+    usable = recent & (span >= min_span)
+
+    drop = np.zeros(video.size, dtype=np.int64)
+    drop[1:] = (video[1:] == video[:-1]) & (views[1:] < views[:-1])
+    drops = np.cumsum(drop)
+    gain = views[newest] - views[reference]
+    fell = usable & ((drops[newest] > drops[reference]) | (gain < 0))
+    hours = span / HOUR_US
+    valid = usable & ~fell
+    velocity = np.where(valid, gain / np.where(valid, hours, 1.0), np.nan)
+    return _Now(velocity, np.where(usable, hours, np.nan), np.where(recent, n, 0), fell)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metadata:
+    channel: Strings
+    published: Integers
+    duration: Floats
+    language: Strings
+
+
+def _metadata(
+    videos: pd.DataFrame, versions: tuple[Integers, Integers], video: Integers, version: Integers
+) -> _Metadata:
+    """Look up each video's metadata version, or its last known one, or nothing."""
+    described, of_version = versions
+    if not len(videos):
+        return _Metadata(
+            channel=pd.array([""], dtype="str").take(np.zeros(video.size, dtype=np.int64)),
+            published=np.full(video.size, _MISSING_TIME),
+            duration=np.full(video.size, np.nan),
+            language=pd.array(["und"], dtype="str").take(np.zeros(video.size, dtype=np.int64)),
+        )
+    width = int(max(version.max(), of_version.max())) + 2
+    keys = described * width + of_version
+    order = np.argsort(keys, kind="stable")
+    at = lookup(keys[order], video * width + version)
+    found = np.where(at >= 0, order[at], -1)
+    lost = found < 0
+    if lost.any():
+        seen = times(videos, "first_observed_at", "youtube_videos")
+        order = np.lexsort((of_version, seen, described))
+        last = np.searchsorted(described[order], video[lost], side="right") - 1
+        newest = order[np.maximum(last, 0)]
+        found[lost] = np.where(described[newest] == video[lost], newest, -1)
+
+    used, position = np.unique(found, return_inverse=True)
+    # A video without metadata (-1) borrows a row here and is blanked below.
+    part = videos.iloc[np.maximum(used, 0)]
+    unknown = used < 0
+
+    def strings(column: str) -> "pd.Series[str]":
+        values: pd.Series[str] = part[column].reset_index(drop=True).astype("str")
+        return values.mask(unknown | (values == "").to_numpy(dtype=np.bool_, na_value=False))
+
+    language = strings("audio_language").fillna(strings("default_language")).fillna("und")
+    published = times(part, "published_at", "youtube_videos", null=True)
+    duration = counters(part, "duration_s", "youtube_videos")
+    return _Metadata(
+        channel=strings("channel_id").fillna("").array.take(position),
+        published=np.where(unknown, _MISSING_TIME, published)[position],
+        duration=np.where(unknown, np.nan, duration)[position],
+        language=language.array.take(position),
+    )
