@@ -6,7 +6,8 @@
     ├── StoreUnavailableError        the server cannot be reached; worth another try
     ├── FrameMismatchError           a frame and its table disagree about columns or values
     ├── SpoolError                   the local spool cannot take or give back a write
-    ├── QueryError                   a read-only query was refused
+    ├── QuotaSpentError              the day's quota units are spent (aurastream.store.ledger)
+    ├── DocumentError                a hot document cannot be built (aurastream.store.documents)
     ├── MigrationError               the schema cannot be brought up to date
     └── EmbeddedServerError          an embedded server cannot run
         ├── DataDirectoryError       its directory is read-only, foreign or damaged
@@ -25,7 +26,6 @@ __all__ = [
     "FrameMismatchError",
     "MigrationError",
     "PortTakenError",
-    "QueryError",
     "SpoolError",
     "StoreError",
     "StoreUnavailableError",
@@ -46,10 +46,6 @@ class FrameMismatchError(StoreError):
 
 class SpoolError(StoreError):
     """The local spool cannot take a write or give it back."""
-
-
-class QueryError(StoreError):
-    """A read-only query was refused, timed out or is not valid SQL."""
 
 
 class MigrationError(StoreError):

@@ -11,10 +11,11 @@ import logging
 import re
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import Self
 
 import adbc_driver_manager
 import numpy as np
@@ -23,12 +24,11 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-import tenacity
 from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
 from aurastream.store.columns import to_arrow, to_pandas
-from aurastream.store.connections import ConnectionPool, is_connection_loss
+from aurastream.store.connections import ConnectionPool
 from aurastream.store.errors import FrameMismatchError, StoreError, StoreUnavailableError
 from aurastream.store.partitions import (
     days_between,
@@ -36,6 +36,7 @@ from aurastream.store.partitions import (
     existing_days,
     is_partitioned,
 )
+from aurastream.store.retries import RetryPolicy, retrying
 from aurastream.store.spool import Spool, SpooledOp
 from aurastream.store.writes import (
     Append,
@@ -52,30 +53,9 @@ __all__ = ["Append", "FrameStore", "Replace", "RetryPolicy", "Upsert", "WriteOp"
 
 _log = logging.getLogger(__name__)
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|%)")
-_T = TypeVar("_T")
-
 # SQLSTATE codes
 _NO_PARTITION = "23514"
 _DUPLICATE_KEY = "23505"
-_NO_ROOM = frozenset({"53100", "53200"})
-_UNKNOWN_THING = frozenset({"42P01", "3F000", "42703"})
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How long a lost connection is tried again.
-
-    Parameters
-    ----------
-    total_s : float
-        Seconds after which it is given up, 0 or more.
-    first_pause_s, longest_pause_s : float
-        Pauses grow from the first to the longest, with full jitter.
-    """
-
-    total_s: float = 60.0
-    first_pause_s: float = 0.1
-    longest_pause_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +127,7 @@ class FrameStore:
             # With older rows waiting, ours may not overtake them, nor wait a minute again each.
             waiting = use_spool is not None and not use_spool.is_empty()
             self.drain(retry=RetryPolicy(total_s=0.0) if waiting else None)
-            return self._retrying(lambda: self._write(prepared), self.retry)
+            return retrying(lambda: self._write(prepared), self.retry)
         except StoreUnavailableError:
             if use_spool is None:
                 raise
@@ -169,24 +149,9 @@ class FrameStore:
 
         def deliver(entry: Sequence[SpooledOp]) -> None:
             prepared = [_from_spool(item) for item in entry]
-            self._retrying(lambda: self._write(prepared), policy)
+            retrying(lambda: self._write(prepared), policy)
 
         return self.spool.drain(deliver, keep_on=StoreUnavailableError, refuse_on=StoreError)
-
-    def _retrying(self, call: Callable[[], _T], policy: RetryPolicy) -> _T:
-        """Call until it succeeds, fails for good, or the policy's patience is over."""
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_connection_loss),
-            wait=tenacity.wait_random_exponential(
-                multiplier=policy.first_pause_s, max=policy.longest_pause_s
-            ),
-            stop=tenacity.stop_after_delay(policy.total_s),
-            reraise=True,
-        )
-        try:
-            return retrying(call)
-        except (adbc_driver_manager.Error, psycopg.Error) as error:
-            raise _explained(error) from error
 
     def _write(self, prepared: Sequence[_Prepared]) -> list[WriteResult]:
         # First straight into the tables, in the hope that no key exists already.
@@ -309,7 +274,7 @@ class FrameStore:
             with psycopg.connect(self.url, connect_timeout=10) as connection:
                 return connection.execute(_text(statement), params).rowcount
 
-        return self._retrying(call, self.retry)
+        return retrying(call, self.retry)
 
     def _fetch(self, statement: str) -> pa.Table:
         def call() -> pa.Table:
@@ -317,7 +282,7 @@ class FrameStore:
                 cursor.execute(statement)
                 return cursor.fetch_arrow_table()
 
-        return self._retrying(call, self.retry)
+        return retrying(call, self.retry)
 
     def ping(self) -> None:
         """Ask the server for an answer, once.
@@ -333,11 +298,22 @@ class FrameStore:
             with psycopg.connect(self.url, connect_timeout=5) as connection:
                 connection.execute("SELECT 1")
 
-        self._retrying(call, once)
+        retrying(call, once)
 
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 # -- one operation on one connection ---------------------------------------------------------------
@@ -421,7 +397,8 @@ def _replace(cursor: dbapi.Cursor, item: _Prepared, op: Replace) -> WriteResult:
 
 def _append(cursor: dbapi.Cursor, item: _Prepared, *, is_direct: bool) -> WriteResult:
     total = item.rows.num_rows
-    if is_direct:
+    # Tables without time hold things that come again and again: their keys mostly exist.
+    if is_direct and is_partitioned(item.table):
         _copy(cursor, item)
         return WriteResult(item.table.fullname, inserted=total)
     inserted = _insert_from(cursor, item, _stage(cursor, item), sql.SQL("DO NOTHING"))
@@ -613,18 +590,3 @@ def _plain(value: object) -> object:
 
 def _text(statement: str) -> sql.SQL:
     return sql.SQL(statement)
-
-
-def _explained(error: Exception) -> StoreError:
-    text = str(error).strip()
-    if is_connection_loss(error):
-        return StoreUnavailableError(
-            f"Postgres does not answer: {text}",
-            fix="Start it with script/server, or check AURASTREAM_POSTGRES_URL.",
-        )
-    state = getattr(error, "sqlstate", None)
-    if state in _NO_ROOM:
-        return StoreError(f"Postgres has no room left: {text}", fix="Free some space on its disk.")
-    if state in _UNKNOWN_THING:
-        return StoreError(text, fix="If a table is missing, migrate the database first.")
-    return StoreError(text)
