@@ -1,0 +1,112 @@
+"""The one I/O manager: frames go to, and come from, the table that the asset key names.
+
+Writing a partitioned asset replaces its window (or its whole range of windows, in a single-run
+backfill) in one transaction; an unpartitioned frame is appended; a crawl's result is committed with
+everything that belongs to it, so that counters without their fetch log cannot exist.
+
+Reading is declared where the input is declared::
+
+    dg.AssetIn(key=..., metadata={"columns": ["crawl_at", "views"], "lookback": "24h"})
+
+reads those columns from ``lookback`` before the first window of the run to the end of its last one,
+in one query, however many windows the run covers.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from aurastream.sources.collectors.result import REPLACED_TABLES, CrawlResult
+from aurastream.store.frames import Append, FrameStore, Replace, Upsert, WriteOp
+from aurastream.store.tables import metadata as tables
+from resources.failures import failing_fast
+from resources.store import Store
+
+__all__ = ["FrameIO", "crawl_writes", "frame_io", "table_name"]
+
+# A crawl belongs to the window it began in, but its last answers may come after the window's end.
+# All rows of a crawl are read or none; the algorithms select crawls by their start.
+_LONGEST_CRAWL = timedelta(minutes=15)
+
+
+class FrameIO(dg.IOManager):
+    """Stores what assets return and loads what they declare as inputs.
+
+    It reads and writes through the run's own ``store`` resource, so that a run has one set of
+    connections, and whoever replaces the store replaces it for the frames as well.
+    """
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | CrawlResult) -> None:
+        """Write a frame or a crawl in one transaction."""
+        table = table_name(context.asset_key)
+        if isinstance(obj, CrawlResult):
+            # The past of an API cannot be fetched again: without a server, the spool keeps it.
+            results = _frames(context).commit(crawl_writes(obj), spool=True)
+            context.add_output_metadata({"spooled": any(result.spooled for result in results)})
+            # Only now: what was asked and refused is on record, so that the failure can be read.
+            with failing_fast():
+                obj.raise_if_nothing_came()
+            return
+        if context.has_asset_partitions:
+            window = context.asset_partitions_time_window
+            write: WriteOp = Replace(table, obj, window.start, window.end)
+        else:
+            write = Append(table, obj)
+        _frames(context).commit([write])
+        context.add_output_metadata({"rows_in_run": len(obj)})
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """Read the declared columns of the upstream table, for the windows of this run."""
+        declared: Mapping[str, Any] = context.definition_metadata
+        table = table_name(context.asset_key)
+        start, end = self._span(context, table)
+        lookback = declared.get("lookback")
+        if start is not None and lookback is not None:
+            start = start - pd.Timedelta(str(lookback)).to_pytimedelta()
+        columns = declared.get("columns")
+        return _frames(context).read(
+            table, columns=list(columns) if columns else None, start=start, end=end
+        )
+
+    def _span(
+        self, context: dg.InputContext, table: str
+    ) -> tuple[datetime | None, datetime | None]:
+        if "partition_by" not in tables.tables[table].info:
+            return None, None  # a dimension: every version of every item
+        if context.has_asset_partitions:
+            window = context.asset_partitions_time_window
+            return window.start, window.end
+        # An unpartitioned upstream: the windows are those that the reading step is scoring.
+        step = context.step_context
+        if not step.has_partitions:
+            return None, None
+        window = step.partition_time_window
+        return window.start, window.end + _LONGEST_CRAWL
+
+
+@dg.io_manager(required_resource_keys={"store"}, description=FrameIO.__doc__)
+def frame_io() -> FrameIO:
+    """Return the I/O manager of every table."""
+    return FrameIO()
+
+
+def crawl_writes(result: CrawlResult) -> list[WriteOp]:
+    """Return the writes of one crawl, in the order of its frames."""
+    return [
+        Upsert(name, frame) if name in REPLACED_TABLES else Append(name, frame)
+        for name, frame in result.frames.items()
+        if len(frame)
+    ]
+
+
+def _frames(context: dg.OutputContext | dg.InputContext) -> FrameStore:
+    store: Store = context.resources.store
+    return store.frames
+
+
+def table_name(key: dg.AssetKey) -> str:
+    """Return ``schema.table`` of an asset key."""
+    return ".".join(key.path)

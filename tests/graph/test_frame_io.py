@@ -1,0 +1,209 @@
+"""Frames through the I/O manager, to and from a real Postgres."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from aurastream.sources.collectors.result import CrawlResult
+from aurastream.sources.errors import KeyInvalidError, TransientError
+from aurastream.store.frames import Append, FrameStore
+from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import WINDOW, half_hours
+from aurastream_assets.policies import SINGLE_RUN
+from resources.frame_io import frame_io
+from resources.store import Store
+
+MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
+
+
+def _key(moment: datetime) -> str:
+    return moment.strftime(half_hours.fmt)
+
+
+def _games(crawl_at: datetime, *, count: int = 1) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "observed_at": pd.Series([crawl_at + timedelta(seconds=1)] * count),
+            "game_id": [str(n) for n in range(count)],
+            "rank": pd.array(range(1, count + 1), dtype="Int64"),
+            "game_name": "a game",
+            "crawl_at": pd.Series([crawl_at] * count),
+            "fetch_id": "00000000-0000-0000-0000-000000000001",
+        }
+    )
+
+
+top_games_spec = dg.AssetSpec(
+    asset_key("collection", "twitch_top_games"),
+    metadata={"dagster/io_manager_key": "frame_io"},
+)
+
+
+@dg.asset(
+    key=asset_key("intelligence", "competition"),
+    ins={
+        "games": dg.AssetIn(
+            key=asset_key("collection", "twitch_top_games"),
+            metadata={"columns": ["crawl_at", "rank"], "lookback": "1h"},
+        )
+    },
+    partitions_def=half_hours,
+    backfill_policy=SINGLE_RUN,
+    io_manager_key="frame_io",
+)
+def competition(context: dg.AssetExecutionContext, games: pd.DataFrame) -> pd.DataFrame:
+    """Report what was loaded through columns that the table happens to have."""
+    assert list(games.columns) == ["crawl_at", "rank"]
+    window = context.partition_time_window
+    starts = pd.date_range(window.start, window.end - WINDOW, freq=WINDOW, unit="us")
+    return pd.DataFrame(
+        {
+            "window_start": starts,
+            "category": "fortnite",
+            "live_count": len(games),
+            "viewer_total": 0,
+            "baseline_n": 0,
+            "saturation_score": 50.0,
+            "concentration_score": 50.0,
+            "ease_score": 50.0,
+            "is_peak": False,
+            "confidence_pct": 100.0,
+        }
+    ).assign(
+        observed_at=pd.Series([games["crawl_at"].max()] * len(starts), dtype="datetime64[us, UTC]"),
+        baseline_live_count=float("nan"),
+        hhi=float("nan"),
+        hhi_lower=float("nan"),
+        hhi_upper=float("nan"),
+        concentration_band=None,
+    )
+
+
+@pytest.fixture
+def resources(database_url: str) -> dict[str, object]:
+    return {"store": Store(postgres_url=database_url), "frame_io": frame_io}
+
+
+def _materialize(
+    resources: dict[str, object], *, first: datetime, last: datetime | None = None
+) -> dg.ExecuteInProcessResult:
+    tags = (
+        {
+            "dagster/asset_partition_range_start": _key(first),
+            "dagster/asset_partition_range_end": _key(last),
+        }
+        if last
+        else {}
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize(
+            [top_games_spec, competition],
+            selection=[competition.key],
+            partition_key=None if last else _key(first),
+            tags=tags,
+            resources=resources,
+            instance=instance,
+        )
+
+
+def _seen(store: FrameStore) -> dict[datetime, int]:
+    rows = store.read("intelligence.competition", order_by="window_start")
+    return {
+        t.to_pydatetime(): int(n)
+        for t, n in zip(rows["window_start"], rows["live_count"], strict=True)
+    }
+
+
+def test_an_input_brings_the_declared_columns_of_its_lookback(
+    resources: dict[str, object], store: FrameStore
+) -> None:
+    noon = MIDNIGHT + timedelta(hours=12)
+    for minutes in (-61, -59, -1, 29, 50):
+        store.commit(
+            [Append("collection.twitch_top_games", _games(noon + timedelta(minutes=minutes)))]
+        )
+
+    _materialize(resources, first=noon)
+
+    # An hour back, to the window's end and as much further as a crawl may take.
+    assert _seen(store) == {noon: 3}
+
+
+def test_a_range_of_windows_is_one_read_and_one_write(
+    resources: dict[str, object], store: FrameStore
+) -> None:
+    store.commit([Append("collection.twitch_top_games", _games(MIDNIGHT + timedelta(hours=3)))])
+
+    _materialize(resources, first=MIDNIGHT, last=MIDNIGHT + timedelta(hours=5))
+
+    assert _seen(store) == {MIDNIGHT + WINDOW * n: 1 for n in range(11)}
+
+
+def test_writing_a_window_again_replaces_it_and_nothing_else(
+    resources: dict[str, object], store: FrameStore
+) -> None:
+    _materialize(resources, first=MIDNIGHT, last=MIDNIGHT + timedelta(hours=1))
+    store.commit([Append("collection.twitch_top_games", _games(MIDNIGHT, count=7))])
+
+    _materialize(resources, first=MIDNIGHT + WINDOW)
+
+    assert _seen(store) == {MIDNIGHT: 0, MIDNIGHT + WINDOW: 7, MIDNIGHT + 2 * WINDOW: 0}
+
+
+def _result(error: Exception | None = None) -> CrawlResult:
+    crawl_at = MIDNIGHT + timedelta(hours=4)
+    return CrawlResult(
+        dataset="collection/twitch_top_games",
+        frames={
+            "collection.twitch_top_games": _games(crawl_at, count=3 if error is None else 0),
+            "operations.collection_state": pd.DataFrame(
+                {
+                    "dataset": ["collection/twitch_top_games"],
+                    "category": ["top"],
+                    "last_crawl_at": [crawl_at],
+                    "membership_hash": ["h"],
+                    "unchanged_count": [0],
+                    "failure_count": [0 if error is None else 1],
+                }
+            ),
+        },
+        metadata={"rows": 3},
+        membership_hash="m",
+        stats_hash="s",
+        is_complete=error is None,
+        crawl_at=crawl_at,
+        error=error,  # type: ignore[arg-type] # a SourceError
+    )
+
+
+def _collect(resources: dict[str, object], result: CrawlResult) -> dg.ExecuteInProcessResult:
+    @dg.asset(key=asset_key("collection", "twitch_top_games"), io_manager_key="frame_io")
+    def crawl() -> CrawlResult:
+        return result
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize([crawl], resources=resources, instance=instance, raise_on_error=False)
+
+
+def test_a_crawl_is_stored_whole_and_twice_is_once(
+    resources: dict[str, object], store: FrameStore
+) -> None:
+    for _ in range(2):
+        assert _collect(resources, _result()).success
+
+    assert len(store.read("collection.twitch_top_games")) == 3
+    assert store.read("operations.collection_state")["category"].tolist() == ["top"]
+
+
+@pytest.mark.parametrize(
+    "error", [TransientError("The host is down."), KeyInvalidError("The key is wrong.")]
+)
+def test_a_crawl_that_brought_nothing_leaves_its_trace_and_fails(
+    resources: dict[str, object], store: FrameStore, error: Exception
+) -> None:
+    result = _collect(resources, _result(error))
+
+    assert not result.success
+    assert store.read("operations.collection_state")["failure_count"].tolist() == [1]
