@@ -335,9 +335,16 @@ def _phrase(phrase: str) -> str:
     text = str(pc.utf8_normalize(phrase.strip(), form="NFKC")).lower()
     core = text.strip("*")
     body = r"[\s\-_:]*".join(re.escape(word) for word in core.split())
-    start = r"\b" if core[:1].isascii() and not text.startswith("*") else ""
-    end = r"\b" if core[-1:].isascii() and not text.endswith("*") else ""
+    if not body:
+        raise InvalidInputError(f"The phrase {phrase!r} has no letters to look for.")
+    start = r"\b" if _is_word(core[0]) and not text.startswith("*") else ""
+    end = r"\b" if _is_word(core[-1]) and not text.endswith("*") else ""
     return f"{start}{body}{end}"
+
+
+def _is_word(character: str) -> bool:
+    """Return whether RE2 knows a word boundary beside the character."""
+    return character.isascii() and character.isalnum()
 
 
 def _normalised(texts: pa.Array) -> pa.Array:

@@ -24,14 +24,16 @@ __all__ = [
     "EMPTY_HASH",
     "STATISTICS",
     "VIDEO_METADATA",
+    "Kinds",
     "content_hash",
     "group_hashes",
     "metadata_hashes",
 ]
 
 Kind = Literal["text", "texts", "integer", "boolean", "time"]
+Kinds = Mapping[str, Kind]
 
-VIDEO_METADATA: Final[Mapping[str, Kind]] = MappingProxyType(
+VIDEO_METADATA: Final[Kinds] = MappingProxyType(
     {
         "title": "text",
         "description": "text",
@@ -55,7 +57,7 @@ VIDEO_METADATA: Final[Mapping[str, Kind]] = MappingProxyType(
         "topic_categories": "texts",
     }
 )
-STATISTICS: Final[Mapping[str, Kind]] = MappingProxyType(
+STATISTICS: Final[Kinds] = MappingProxyType(
     {
         "video_id": "text",
         "views": "integer",
@@ -106,7 +108,7 @@ def metadata_hashes(videos: pd.DataFrame) -> "pd.Series[str]":
     return pd.Series([_digest(row) for row in rows], index=videos.index, dtype="str")
 
 
-def content_hash(frame: pd.DataFrame, columns: Mapping[str, Kind]) -> str:
+def content_hash(frame: pd.DataFrame, columns: Kinds) -> str:
     """Return one hash of the distinct rows of a frame, whatever their order.
 
     Parameters
@@ -148,7 +150,7 @@ def group_hashes(
     return hashes.astype("str")
 
 
-def _encoded(frame: pd.DataFrame, columns: Mapping[str, Kind]) -> list[bytes]:
+def _encoded(frame: pd.DataFrame, columns: Kinds) -> list[bytes]:
     """Return each row as bytes that no other content shares (lengths go before the texts)."""
     missing = [name for name in columns if name not in frame.columns]
     if missing:

@@ -22,6 +22,7 @@ __all__ = ["COLUMNS", "Plan", "PlanParams", "plan_games"]
 
 COLUMNS: Final = (
     "category",
+    "title",
     "priority",
     "max_videos",
     "is_due",
@@ -77,11 +78,14 @@ class Plan:
         What the selected games cost together, never more than was available.
     stretch : float
         Factor by which all intervals were widened for the sake of the quota, 1 or more.
+    as_of : datetime.datetime
+        The moment the plan is for.
     """
 
     games: pd.DataFrame
     estimated_units: int
     stretch: float
+    as_of: dt.datetime
 
     @property
     def selected(self) -> tuple[str, ...]:
@@ -111,7 +115,7 @@ def plan_games(
     ----------
     games : pandas.DataFrame
         Enabled games: ``category``, ``priority`` (1 is first), ``interval_minutes``,
-        ``max_videos``, as in ``operations.categories``.
+        ``max_videos``, as in ``operations.categories``; ``title`` where there is one.
     state : pandas.DataFrame
         ``category``, ``last_crawl_at`` (aware, or null) and ``unchanged_count``, as in
         ``operations.collection_state``; a game without a row was never fetched.
@@ -166,7 +170,8 @@ def plan_games(
     """
     p = params or PlanParams()
     _check(games, state, available_units, stretch, as_of)
-    table = games.loc[:, list(_GAMES)].merge(
+    table = games.assign(title=games["title"] if "title" in games else games["category"])
+    table = table.loc[:, ["title", *_GAMES]].merge(
         state.loc[:, list(_STATE)], on="category", how="left", validate="one_to_one"
     )
     unchanged = table["unchanged_count"].fillna(0).to_numpy(dtype=float)
@@ -217,7 +222,10 @@ def plan_games(
     ordered = ordered.assign(is_selected=ordered["reason"] == "")
     ordered = ordered.sort_values("is_selected", ascending=False, kind="stable")
     return Plan(
-        ordered.loc[:, list(COLUMNS)].reset_index(drop=True), available_units - left, stretch
+        games=ordered.loc[:, list(COLUMNS)].reset_index(drop=True),
+        estimated_units=available_units - left,
+        stretch=stretch,
+        as_of=as_of,
     )
 
 

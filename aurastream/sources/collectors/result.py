@@ -1,0 +1,85 @@
+"""What a collector is given of the past, and what it hands back."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Final
+
+import pandas as pd
+
+from aurastream.sources.errors import SourceError
+
+__all__ = ["REPLACED_TABLES", "CrawlResult", "Metadata", "Previous"]
+
+Metadata = dict[str, int | float | str]
+
+# Every other table of a result is append-only.
+REPLACED_TABLES: Final = frozenset({"operations.collection_state"})
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the record knows from earlier crawls of the same dataset.
+
+    Parameters
+    ----------
+    state : pandas.DataFrame or None
+        Rows of ``operations.collection_state``.
+    videos : pandas.DataFrame or None
+        The newest ``video_id``, ``views`` and ``metadata_hash`` of each video, to tell new from
+        known, changed from unchanged, and falling counters from rising ones.
+    """
+
+    state: pd.DataFrame | None = None
+    videos: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class CrawlResult:
+    """Everything one crawl brought, ready to be stored in one transaction.
+
+    Parameters
+    ----------
+    dataset : str
+        For example ``collection/youtube_trending``.
+    frames : dict of str to pandas.DataFrame
+        ``schema.table`` to rows. Tables of `REPLACED_TABLES` are upserted, the others appended.
+    metadata : dict
+        ``rows``, ``new``, ``changed``, ``views_fell``, ``rejected``, ``fetches``, ``quota_used``
+        (units), ``incomplete`` (categories, or charts × regions), ``coverage`` (got / expected,
+        0–1) and ``lag_s`` (seconds from the first answer to the last), and what the dataset adds.
+    membership_hash : str
+        Which items with which metadata, whatever their counters.
+    stats_hash : str
+        Their counters.
+    is_complete : bool
+        Whether everything that was asked for came.
+    crawl_at : datetime.datetime
+        Start of the crawl, by the platform's clock.
+    error : SourceError or None
+        Why nothing at all came, if so; None for a spent quota, which is no fault: what was
+        collected before is served until the reset.
+    """
+
+    dataset: str
+    frames: dict[str, pd.DataFrame]
+    metadata: Metadata
+    membership_hash: str
+    stats_hash: str
+    is_complete: bool
+    crawl_at: dt.datetime
+    error: SourceError | None = field(default=None)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Return the rows of the dataset's own table."""
+        return self.frames[self.dataset.replace("/", ".")]
+
+    @property
+    def data_version(self) -> str:
+        """Return what changes whenever an item, its metadata or its counters do."""
+        return f"{self.membership_hash}-{self.stats_hash}"
+
+    def raise_if_nothing_came(self) -> None:
+        """Raise `error`, if there is one. Store the frames first: they say what happened."""
+        if self.error is not None:
+            raise self.error
