@@ -64,8 +64,9 @@ class SourceError(AuraStreamError):
         Short name of the class, as it stands in ``operations.fetch_log``.
     is_retryable : bool
         Whether the same call may succeed later without anybody's help.
-    fetch : FetchRecord or None
-        The record of the failed call, set by the transport; it belongs into the fetch log.
+    fetches : tuple of FetchRecord
+        The failed call and those that failed before it, set by the clients; they belong into the
+        fetch log.
     """
 
     outcome: ClassVar[str] = "error"
@@ -77,7 +78,7 @@ class SourceError(AuraStreamError):
         super().__init__(message, fix=fix)
         self.status = status
         self.reason = reason
-        self.fetch: FetchRecord | None = None
+        self.fetches: tuple[FetchRecord, ...] = ()
 
 
 class RetryableError(SourceError):

@@ -229,6 +229,8 @@ class Page:
         Opaque cursor of the next page.
     total : int or None
         The platform's estimate of all items.
+    positions : sequence of int
+        Place of each accepted item in the answer, from 0; a rejected item leaves a gap.
     """
 
     columns: Columns
@@ -236,6 +238,12 @@ class Page:
     fetch: FetchRecord
     next_cursor: str | None = None
     total: int | None = None
+    positions: Sequence[int] = ()
+
+    @property
+    def entry_count(self) -> int:
+        """Return how many items the answer held, rejected ones included."""
+        return len(self.positions) + len(self.rejected)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,149 @@
+"""Single values of the platforms' JSON: durations, instants, counters.
+
+Every parser raises ValueError with a reason a person can read; the page decoders turn that into
+a rejected item.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+__all__ = ["as_counters", "iso_duration_s", "parse_instant", "refuse_nul", "twitch_duration_s"]
+
+_ISO_DURATION = re.compile(
+    r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?",
+    re.ASCII,
+)
+_TWITCH_DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_MEMO_LIMIT = 200_000
+_BIGINT_MAX = 2**63 - 1
+_INT_MAX = 2**31 - 1
+
+
+class _IsoDurations(dict[str, int | None]):
+    """Durations seen so far: a chart repeats a few thousand strings for ever."""
+
+    def __missing__(self, text: str) -> int | None:
+        match = _ISO_DURATION.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not an ISO 8601 duration")
+        weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        total = ((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + seconds
+        if total > _INT_MAX:
+            raise ValueError(f"{text!r} is longer than any video can be")
+        if len(self) >= _MEMO_LIMIT:
+            self.clear()
+        # P0D and PT0S stand for "not known yet": broadcasts that run or lie ahead.
+        self[text] = value = total or None
+        return value
+
+
+_iso_durations = _IsoDurations()
+
+
+def iso_duration_s(texts: Iterable[str | None]) -> list[int | None]:
+    """Return ISO 8601 durations in seconds, memoised.
+
+    Parameters
+    ----------
+    texts : iterable of str or None
+        Durations such as ``PT4M13S``; None where there is none.
+
+    Returns
+    -------
+    list of int or None
+        Whole seconds; None for a missing duration and for one of length zero (``P0D``), which
+        stands for a broadcast that has not ended.
+
+    Raises
+    ------
+    ValueError
+        When a text is not a duration.
+
+    Examples
+    --------
+    >>> iso_duration_s(["PT4M13S", "P1DT2H", "P1W2D", "P0D", None])
+    [253, 93600, 777600, None, None]
+    """
+    memo = _iso_durations
+    return [None if text is None else memo[text] for text in texts]
+
+
+def twitch_duration_s(text: str | None) -> int | None:
+    """Return a Helix duration in seconds.
+
+    Examples
+    --------
+    >>> twitch_duration_s("6h46m38s"), twitch_duration_s("55s"), twitch_duration_s("")
+    (24398, 55, None)
+    """
+    if not text:
+        return None
+    match = _TWITCH_DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration like 3h25m6s")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def parse_instant(text: str | None) -> datetime | None:
+    """Return an RFC 3339 instant in UTC; None for a missing or empty one.
+
+    Raises
+    ------
+    ValueError
+        When the text is no instant or names no offset.
+
+    Examples
+    --------
+    >>> parse_instant("2024-09-01T11:32:54.5+02:00")
+    datetime.datetime(2024, 9, 1, 9, 32, 54, 500000, tzinfo=datetime.timezone.utc)
+    """
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} names no offset from UTC")
+    return moment.astimezone(UTC)
+
+
+def as_counters(texts: Sequence[str | None], name: str) -> list[int | None]:
+    """Return counters, which YouTube writes as strings; None where one is missing or hidden.
+
+    Parameters
+    ----------
+    texts : sequence of str or None
+        Decimal digits, nothing else.
+    name : str
+        The field, for the reason.
+
+    Raises
+    ------
+    ValueError
+        When a text is not a counter between 0 and 2**63 - 1.
+
+    Examples
+    --------
+    >>> as_counters(["12", None, "0"], "likeCount")
+    [12, None, 0]
+    """
+    digits = "".join([text for text in texts if text is not None])
+    # One look at all characters of the column costs less than one look per value.
+    if digits and not (digits.isdecimal() and digits.isascii()):
+        raise ValueError(f"{name} is not a whole number of 0 or more")
+    try:
+        values = [None if text is None else int(text) for text in texts]
+    except ValueError:
+        raise ValueError(f"{name} is not a whole number of 0 or more") from None
+    if max((value for value in values if value is not None), default=0) > _BIGINT_MAX:
+        raise ValueError(f"{name} is above 2**63 - 1")
+    return values
+
+
+def refuse_nul(columns: Iterable[list[object]]) -> None:
+    """Raise ValueError when a text holds U+0000, which Postgres cannot store."""
+    for values in columns:
+        for value in values:
+            texts = value if isinstance(value, list) else [value]
+            if any(isinstance(text, str) and "\0" in text for text in texts):
+                raise ValueError("a text holds the character U+0000, which Postgres cannot store")
