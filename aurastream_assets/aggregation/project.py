@@ -1,0 +1,110 @@
+"""Where the dbt project lies, and the manifest that the graph is described from.
+
+The manifest's name carries a digest of everything it was made from, so that it is never stale: an
+edited model has another digest, and the first load after the edit parses the project once (about
+three seconds, in a process of its own, without a database). Every later load reads a file.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from aurastream.core.errors import AuraStreamError
+from aurastream.settings import REPO_ROOT
+
+__all__ = ["PROJECT_DIR", "DbtProjectError", "load_manifest", "manifest_path", "project_digest"]
+
+PROJECT_DIR: Final = REPO_ROOT / "dbt_project"
+
+_CACHE_DIR: Final = PROJECT_DIR / "target" / "manifests"
+_SOURCE_FOLDERS: Final = ("models", "macros", "tests")
+_SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".csv"})
+_PARSE_TIMEOUT_S: Final = 180
+
+
+class DbtProjectError(AuraStreamError):
+    """The dbt project cannot be parsed, or a run of it failed."""
+
+
+@cache
+def project_digest() -> str:
+    """Return a digest of every file of the project and of dbt's version."""
+    digest = hashlib.sha256(version("dbt-core").encode())
+    files = [PROJECT_DIR / "dbt_project.yml"]
+    for folder in _SOURCE_FOLDERS:
+        files += sorted((PROJECT_DIR / folder).rglob("*"))
+    for path in files:
+        if path.suffix in _SOURCE_SUFFIXES:
+            digest.update(str(path.relative_to(PROJECT_DIR)).encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def manifest_path() -> Path:
+    """Return where the manifest of the project as it is now lies, or will lie."""
+    return _CACHE_DIR / f"{project_digest()}.json"
+
+
+def load_manifest() -> dict[str, Any]:
+    """Read the manifest, parsing the project first when it changed.
+
+    Returns
+    -------
+    dict
+        dbt's manifest: ``nodes``, ``sources``, ``exposures`` and so on.
+
+    Raises
+    ------
+    DbtProjectError
+        When the project cannot be parsed; the message is dbt's.
+    """
+    path = manifest_path()
+    if not path.is_file():
+        _parse_into(path)
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+def _parse_into(path: Path) -> None:
+    """Parse in another process: dbt's import is slow and this one may never need it again."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix="parse-") as scratch:
+            done = subprocess.run(  # noqa: S603 # our own interpreter, our own project
+                [
+                    *(sys.executable, "-m", "dbt.cli.main"),
+                    *("--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
+                    *("--log-level-file", "none", "parse", "--no-partial-parse"),
+                    *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
+                    *("--target-path", scratch, "--log-path", scratch),
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_PARSE_TIMEOUT_S,
+                cwd=PROJECT_DIR,
+            )
+            made = Path(scratch) / "manifest.json"
+            if done.returncode != 0 or not made.is_file():
+                raise DbtProjectError(
+                    f"dbt cannot parse {PROJECT_DIR.name}: {_last_words(done.stdout)}",
+                    fix="Correct the model it names.",
+                )
+            # Another process may be doing the same; whoever comes last replaces equal bytes.
+            made.replace(path)
+    except OSError as error:
+        raise DbtProjectError(
+            f"The manifest of {PROJECT_DIR.name} cannot be written: {error}.",
+            fix=f"Make {path.parent} writable, or parse as a user who may write it.",
+        ) from error
+
+
+def _last_words(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return " ".join(lines[-8:])

@@ -1,0 +1,127 @@
+"""Hours, days and marts: dbt's models as assets, its tests as their checks.
+
+A range of hours or days is one run and one dbt call. The rollups of the sources keep the sources'
+table names; what their columns mean is in the dbt project, and from there in the graph.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import dagster as dg
+
+from aurastream.settings import Settings
+from aurastream_assets.aggregation.project import DbtProjectError, load_manifest
+from aurastream_assets.aggregation.runner import DbtRunner, NodeResult
+from aurastream_assets.aggregation.translator import TranslatedModel, Translator
+from aurastream_assets.partitions import days, hours
+from aurastream_assets.policies import RETRIES, SINGLE_RUN
+from resources.store import Store
+
+__all__ = ["ASSETS", "daily", "hourly", "marts"]
+
+_POOL: Final = "dbt"  # one dbt at a time, whoever asks
+_ROLLUPS: Final = ("intel_hourly_metrics", "intel_daily_metrics")
+
+_translator: Final = Translator(load_manifest())
+_HOURLY: Final = _translator.model("intel_hourly_metrics")
+_DAILY: Final = _translator.model("intel_daily_metrics")
+_MARTS: Final = tuple(_translator.model(name) for name in _translator.names("marts"))
+
+_Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
+
+
+def _declared(
+    name: str, *models: TranslatedModel, partitions: dg.PartitionsDefinition[str] | None = None
+) -> Callable[[Callable[..., _Events]], dg.AssetsDefinition]:
+    return dg.multi_asset(
+        name=name,
+        specs=[model.spec for model in models],
+        check_specs=[check for model in models for check in model.checks.values()],
+        can_subset=True,
+        pool=_POOL,
+        retry_policy=RETRIES,
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN if partitions else None,
+    )
+
+
+@_declared("aggregation__intel_hourly_metrics", _HOURLY, partitions=hours)
+def hourly(context: dg.AssetExecutionContext, store: Store) -> _Events:
+    """Roll hours up, every category of every hour in the run at once."""
+    window = context.partition_time_window
+    yield from _built(context, store, [_HOURLY], window.start, window.end)
+
+
+@_declared("aggregation__intel_daily_metrics", _DAILY, partitions=days)
+def daily(context: dg.AssetExecutionContext, store: Store) -> _Events:
+    """Roll days up from their hours."""
+    window = context.partition_time_window
+    yield from _built(context, store, [_DAILY], window.start, window.end)
+
+
+@_declared("marts", *_MARTS)
+def marts(context: dg.AssetExecutionContext, store: Store) -> _Events:
+    """Define what analysts and the API read; the marts are views and always current."""
+    yield from _built(context, store, _MARTS)
+
+
+ASSETS: Final = (hourly, daily, marts)
+
+
+def _built(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    models: Sequence[TranslatedModel],
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> _Events:
+    wanted = context.op_execution_context.selected_asset_keys
+    wanted_checks = context.op_execution_context.selected_asset_check_keys
+    names = [model.name for model in models if model.spec.key in wanted]
+    tests = {
+        name: check
+        for model in models
+        for name, check in model.checks.items()
+        if check.key in wanted_checks
+    }
+    runner = _runner(store)
+    try:
+        # A day may be asked for before the first hour: its parents exist then, and are empty.
+        runner.build(_ROLLUPS)
+        results = {r.name: r for r in runner.build([*names, *tests], start=start, end=end)}
+    except DbtProjectError as error:
+        raise dg.Failure(description=str(error)) from error
+    for model in models:
+        if model.name in names:
+            yield dg.MaterializeResult(
+                asset_key=model.spec.key,
+                metadata=_metadata(results[model.name], start, end),
+            )
+    for name, check in tests.items():
+        yield _check_result(results[name], check)
+
+
+def _runner(store: Store) -> DbtRunner:
+    settings = Settings.from_env()
+    return DbtRunner(store.postgres_url or settings.require_postgres(), settings.data_dir / "dbt")
+
+
+def _metadata(result: NodeResult, start: datetime | None, end: datetime | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"dbt_seconds": round(result.seconds, 3)}
+    if result.rows is not None:
+        metadata["rows_in_run"] = result.rows
+    if start is not None and end is not None:
+        metadata["range"] = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+    return metadata
+
+
+def _check_result(result: NodeResult, check: dg.AssetCheckSpec) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=check.asset_key,
+        check_name=check.name,
+        passed=result.passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=result.message or None,
+        metadata={"failing_rows": result.failures or 0},
+    )
