@@ -7,6 +7,7 @@ endpoints file that the installation keeps in its data directory.
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -135,11 +136,16 @@ class Settings(BaseSettings):
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return self
-        update: dict[str, object] = {}
-        for name in ("postgres_url", "reader_url", "redis_url"):
-            if getattr(self, name) is None and isinstance(found.get(name), str):
-                update[name] = SecretStr(found[name])
-        if self.replay_url is None and isinstance(found.get("replay_url"), str):
+        return self.with_endpoints({k: v for k, v in found.items() if isinstance(v, str)})
+
+    def with_endpoints(self, found: Mapping[str, str]) -> Self:
+        """Return these settings with unset URLs filled in; a URL that is set stays."""
+        update: dict[str, object] = {
+            name: SecretStr(found[name])
+            for name in ("postgres_url", "reader_url", "redis_url")
+            if name in found and getattr(self, name) is None
+        }
+        if self.replay_url is None and "replay_url" in found:
             update["replay_url"] = found["replay_url"]
         return self.model_copy(update=update)
 

@@ -1,0 +1,313 @@
+"""One command, everything running: what ``script/server`` does once its environment is there.
+
+The order is that of the dependencies: servers, schema, replay, the three Dagster processes, the
+history, the graph over that history, and then the table of what was found. Whatever can start
+while something else is still working does so.
+"""
+
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
+from aurastream.operations.first_runs import history_start, plan_runs, run_all
+from aurastream.operations.found import read_found
+from aurastream.operations.graph import Graph
+from aurastream.operations.history import HistoryLoader
+from aurastream.operations.ports import free_port, is_free
+from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
+from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
+from aurastream.operations.query import text_rows
+from aurastream.operations.stopping import signals_delivered_to
+from aurastream.settings import REPO_ROOT, Settings
+from aurastream.sources.catalog import load_catalog
+from aurastream.store.categories import sync_categories
+from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
+from aurastream.store.frames import FrameStore
+from aurastream.store.migrate import migrate
+from aurastream.store.urls import dagster_url, reader_url
+
+__all__ = ["Launch"]
+
+_WORKSPACE: Final = """\
+# Written at each start: the running code server, for webserver and daemon.
+load_from:
+  - grpc_server:
+      host: 127.0.0.1
+      port: {port}
+      location_name: aurastream
+"""
+
+
+class Launch:
+    """Starts everything, keeps it running, and stops it in order.
+
+    Parameters
+    ----------
+    settings : Settings
+        Servers that have a URL there are used; the others are embedded.
+    once : bool
+        Stop after the table of what was found.
+    days : int
+        Days of history that a replay loads.
+    port : int
+        Port of the Dagster UI; 0 keeps the last one, or finds a free one.
+    """
+
+    def __init__(self, settings: Settings, *, once: bool, days: int, port: int) -> None:
+        self._settings = settings
+        self._once = once
+        self._days = days
+        self._port = port
+        self._data = settings.data_dir
+        self._home = settings.data_dir / "dagster"
+        self._console = Console()
+        self._stop = threading.Event()
+        self._stack = ExitStack()
+        self._replay_url: str | None = None
+        self._web_url = ""
+        self._code_port = 0
+
+    def run(self) -> int:
+        """Run until stopped; return the exit code."""
+        with signals_delivered_to(lambda _signal: self._stop.set()), self._stack:
+            now = datetime.now(UTC)
+            with self._progress() as progress:
+                if not self._start(progress, now):
+                    return 130
+            self._show_found()
+            if self._once:
+                return 0
+            self._show_links()
+            self._supervisor.watch(self._stop, self._tell)
+            self._console.print("Stopping.")
+        return 0
+
+    # -- the steps -------------------------------------------------------------------------------
+
+    def _start(self, progress: Progress, now: datetime) -> bool:
+        """Bring everything up; returns False when it was asked to stop meanwhile."""
+        with _step(progress, "Starting Postgres and Redis"):
+            self._settings = self._servers()
+        with _step(progress, "Migrating the schema"):
+            self._prepare_store()
+        with _step(progress, "Starting replay server and Dagster"):
+            self._start_processes()
+        if self._stop.is_set():
+            return False
+        if self._replay_url is not None:
+            self._load_history(progress, now)
+        if self._stop.is_set():
+            return False
+        with _step(progress, "Waiting for Dagster"):
+            for name in ("code-server", "webserver", "head"):
+                self._supervisor.wait_ready(name)
+        self._materialize(progress, now)
+        return not self._stop.is_set()
+
+    def _servers(self) -> Settings:
+        self._data.mkdir(parents=True, exist_ok=True)
+        found: dict[str, str] = {}
+        if self._settings.postgres_url is None:
+            postgres = EmbeddedPostgres(self._data / "postgres")
+            self._stack.enter_context(postgres)
+            found["postgres_url"] = postgres.url
+        else:
+            found["postgres_url"] = self._settings.require_postgres()
+        if self._settings.redis_url is None:
+            redis = EmbeddedRedis(self._data / "redis")
+            self._stack.enter_context(redis)
+            found["redis_url"] = redis.url
+        else:
+            found["redis_url"] = self._settings.require_redis()
+        if self._settings.reader_url is None:
+            found["reader_url"] = reader_url(found["postgres_url"])
+        else:
+            found["reader_url"] = self._settings.require_reader()
+        self._found = found
+        self._stack.callback(forget_endpoints, self._data)
+        return self._settings.with_endpoints(found)
+
+    def _prepare_store(self) -> None:
+        url = self._settings.require_postgres()
+        migrate(url)
+        with psycopg.connect(url) as connection:
+            connection.execute("create schema if not exists dagster")
+        self._frames = self._stack.enter_context(
+            closing(FrameStore(url, spool=self._data / "spool"))
+        )
+        sync_categories(self._frames, load_catalog().categories_frame())
+
+    def _start_processes(self) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPO_ROOT / "deploy" / "dagster.yaml", self._home / "dagster.yaml")
+        self._supervisor = Supervisor(log_dir=self._data / "logs", state_dir=self._data / "run")
+        self._stack.enter_context(self._supervisor)
+        if not self._settings.live:
+            port = self._supervisor.start_on_free_port(self._replay)
+            self._replay_url = f"http://127.0.0.1:{port}"
+            self._found["replay_url"] = self._replay_url
+        remember_endpoints(self._data, self._found)
+        self._code_port = free_port()
+        (self._home / "workspace.yaml").write_text(
+            _WORKSPACE.format(port=self._code_port), encoding="utf-8"
+        )
+        self._supervisor.launch(self._code_server())
+        web_port = self._port or _kept_port(self._data / "webserver.port")
+        self._web_url = f"http://127.0.0.1:{web_port}"
+        self._supervisor.launch(self._webserver(web_port))
+        self._supervisor.launch(self._head())
+
+    def _load_history(self, progress: Progress, now: datetime) -> None:
+        if self._replay_url is None:
+            return
+        with closing(HistoryLoader(self._settings, self._frames, self._replay_url)) as loader:
+            steps = loader.plan(now, days=self._days)
+            if not steps:
+                return
+            task = progress.add_task(f"Loading {self._days} days of history", total=len(steps))
+            loader.load(steps, on_step=lambda _s: progress.advance(task), stopped=self._stop.is_set)
+
+    def _materialize(self, progress: Progress, now: datetime) -> None:
+        with closing(Graph(self._web_url)) as graph:
+            days = self._days if self._replay_url is not None else 0
+            groups = plan_runs(graph, start=history_start(now, days), now=now)
+            total = sum(run.weight for group in groups for run in group)
+            task = progress.add_task("Materializing the graph", total=total)
+            for run in run_all(graph, groups, stopped=self._stop.is_set):
+                progress.update(task, advance=run.weight)
+
+    # -- the processes ---------------------------------------------------------------------------
+
+    def _spec(self, name: str, *command: str, **options: object) -> ProcessSpec:
+        environment = {
+            "AURASTREAM_POSTGRES_URL": self._settings.require_postgres(),
+            "AURASTREAM_READER_URL": self._settings.require_reader(),
+            "AURASTREAM_REDIS_URL": self._settings.require_redis(),
+            "AURASTREAM_DATA_DIR": str(self._data.resolve()),
+            "DAGSTER_HOME": str(self._home.resolve()),
+            "DAGSTER_PG_URL": dagster_url(self._settings.require_postgres()),
+            "PYTHONPATH": str(REPO_ROOT),
+        }
+        if self._replay_url is not None:
+            environment["AURASTREAM_REPLAY_URL"] = self._replay_url
+        return ProcessSpec(
+            name=name,
+            command=[sys.executable, "-m", *command],
+            environment=environment,
+            cwd=REPO_ROOT,
+            **options,  # type: ignore[arg-type] # the remaining fields of ProcessSpec
+        )
+
+    def _replay(self, port: int) -> ProcessSpec:
+        return self._spec(
+            "replay",
+            *("aurastream.replay", "--port", str(port)),
+            port=port,
+            probe=http_answers(f"http://127.0.0.1:{port}/_replay/status"),
+        )
+
+    def _code_server(self) -> ProcessSpec:
+        return self._spec(
+            "code-server",
+            *("dagster", "api", "grpc", "--module-name", "aurastream_assets.definitions"),
+            *("--working-directory", str(REPO_ROOT), "--location-name", "aurastream"),
+            *("--host", "127.0.0.1", "--port", str(self._code_port)),
+            *("--inject-env-vars-from-instance", "--log-level", "warning"),
+            port=self._code_port,
+            probe=grpc_answers(self._code_port),
+            # Runs are its children; one that is under way outlives a crash of the code server.
+            spare_offspring=True,
+        )
+
+    def _webserver(self, port: int) -> ProcessSpec:
+        return self._spec(
+            "webserver",
+            *("dagster_webserver", "--host", "127.0.0.1", "--port", str(port)),
+            *("--workspace", str(self._home / "workspace.yaml"), "--log-level", "warning"),
+            port=port,
+            probe=http_answers(f"http://127.0.0.1:{port}/server_info"),
+        )
+
+    def _head(self) -> ProcessSpec:
+        return self._spec(
+            "head",
+            *("aurastream.cli", "head"),
+            probe=head_stands_by(self._settings.require_postgres()),
+        )
+
+    # -- talking ---------------------------------------------------------------------------------
+
+    def _progress(self) -> Progress:
+        return Progress(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
+
+    def _show_found(self) -> None:
+        found = read_found(self._settings.require_reader())
+        for title, answer in found.titles():
+            table = Table(*answer.columns, title=title, title_justify="left", title_style="bold")
+            for row in text_rows(answer):
+                table.add_row(*row)
+            self._console.print(table if answer.rows else f"{title}: nothing yet")
+
+    def _show_links(self) -> None:
+        source = "replaying a real archive" if self._replay_url else "live"
+        self._console.print(f"Dagster    {self._web_url}  ({source})")
+        self._console.print('Questions  aurastream sql "select * from marts.taking_off_now"')
+        self._console.print(f"Logs       {_short(self._data / 'logs')}")
+        self._console.print("Ctrl-C stops everything.")
+
+    def _tell(self, event: ProcessEvent) -> None:
+        self._console.print(f"{event.name} {event.what}: {event.detail}", highlight=False)
+
+
+@contextmanager
+def _step(progress: Progress, title: str) -> Iterator[TaskID]:
+    """Show one step as a spinner that becomes a check mark."""
+    task = progress.add_task(title, total=1)
+    yield task
+    progress.update(task, completed=1)
+
+
+def _kept_port(path: Path) -> int:
+    """Return the port of the last start if it is still free, so that bookmarks stay good."""
+    try:
+        port = int(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        port = 0
+    if not port or not is_free(port):
+        port = free_port()
+        path.write_text(str(port), encoding="utf-8")
+    return port
+
+
+def _short(path: Path) -> Path:
+    """Return the path as seen from here, where that is shorter."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
