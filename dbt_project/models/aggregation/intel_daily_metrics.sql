@@ -48,13 +48,13 @@ days as (
         ) as range (day)
     {% if is_incremental() %}
 
-        union
+    union
 
-        -- The day after, where it is there already: its trend would otherwise keep the old value.
-        select date from {{ this }}
-        where
-            date = {{ date_end() }}
-            and {{ date_end() }} > {{ date_start() }}
+    -- The day after, where it is there already: its trend would otherwise keep the old value.
+    select date from {{ this }}
+    where
+        date = {{ date_end() }}
+        and {{ date_end() }} > {{ date_start() }}
     {% endif %}
 
 ),
@@ -91,12 +91,15 @@ metrics as (
             sum(avg_engagement::numeric * engagement_known_count)
             / nullif(sum(engagement_known_count), 0)
         )::double precision as avg_engagement,
-        (array_agg(hour_utc order by avg_views desc, hour_utc)
-        filter (where is_received and avg_views is not null))[1] as best_hour_utc,
-        (array_agg(hour_utc order by avg_views, hour_utc)
-        filter (where is_received and avg_views is not null))[1] as worst_hour_utc,
-        (array_agg(hour_utc order by total_views desc, hour_utc)
-        filter (where is_received and avg_views is not null))[1] as peak_views_hour_utc,
+        {{ first_by(
+            'hour_utc', 'avg_views desc, hour_utc', 'is_received and avg_views is not null'
+        ) }} as best_hour_utc,
+        {{ first_by(
+            'hour_utc', 'avg_views, hour_utc', 'is_received and avg_views is not null'
+        ) }} as worst_hour_utc,
+        {{ first_by(
+            'hour_utc', 'total_views desc, hour_utc', 'is_received and avg_views is not null'
+        ) }} as peak_views_hour_utc,
         sum(received_samples) as received_samples,
         count(*) filter (where is_received) as received_hours,
         max(newest_observed_at) as newest_observed_at,
@@ -193,7 +196,7 @@ languages as (
         category_key,
         date,
         jsonb_object_agg(language, video_count) as language_distribution,
-        (array_agg(language order by video_count desc, language))[1] as dominant_language
+        {{ first_by('language', 'video_count desc, language') }} as dominant_language
     from language_counts
     group by category_key, date
 

@@ -152,7 +152,7 @@ languages as (
         category_key,
         hour_start,
         jsonb_object_agg(language, video_count) as language_distribution,
-        (array_agg(language order by video_count desc, language))[1] as dominant_language
+        {{ first_by('language', 'video_count desc, language') }} as dominant_language
     from language_counts
     group by category_key, hour_start
 

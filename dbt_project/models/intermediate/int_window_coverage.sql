@@ -35,7 +35,8 @@ final as (
         -- State is carried forward for up to a day, so a window with rows is not yet a window with
         -- data: that takes a snapshot within the category's own interval.
         windows.newest_observed_at
-        >= windows.as_of - make_interval(mins => greatest(coalesce(categories.interval_minutes, 30), 30))
+        >= windows.as_of
+        - greatest(coalesce(categories.interval_minutes, 30), 30) * interval '1 minute'
             as is_received
     from windows
     left join categories on windows.category_key = categories.category_key

@@ -78,8 +78,9 @@ momentum as (
         avg(velocity_now_per_hour) filter (where not is_now) as velocity_day_ago,
         max(observed_at) filter (where is_now) as newest_observed_at,
         max(velocity_now_per_hour) filter (where is_now) as fastest_velocity,
-        (array_agg(video_id order by velocity_now_per_hour desc, video_id)
-        filter (where is_now and velocity_now_per_hour is not null))[1] as fastest_video_id
+        {{ first_by(
+            'video_id', 'velocity_now_per_hour desc, video_id', 'is_now and velocity_now_per_hour is not null'
+        ) }} as fastest_video_id
     from speeds
     group by category_key
 
