@@ -163,15 +163,95 @@ def status(*, as_json: Json = False) -> None:
 
 
 @app.command()
+def quota(*, as_json: Json = False) -> None:
+    """Show what is used, left and forecast of each daily quota."""
+    import json
+    from dataclasses import asdict
+
+    from aurastream.store.ledger import PostgresLedger
+
+    settings = Settings.from_env()
+    with PostgresLedger(settings.require_postgres(), profile=settings.quota_profile) as ledger:
+        statuses = ledger.usage(datetime.now(UTC))
+    if as_json:
+        print(json.dumps([asdict(s) for s in statuses], default=str))  # noqa: T201 # the answer
+        return
+    table = Table("bucket", "used", "left", "limit", "forecast", "runs dry", "resets", box=None)
+    for s in statuses:
+        table.add_row(
+            s.bucket,
+            f"{s.used:,} ({s.used_pct:.0f} %)",
+            "exhausted" if s.is_exhausted else f"{s.remaining:,}",
+            f"{s.limit:,}",
+            f"{s.projected:,.0f}",
+            "no" if s.exhausts_at is None else f"{s.exhausts_at:%H:%M} UTC",
+            f"{s.resets_at:%Y-%m-%d %H:%M} UTC",
+        )
+    console = _out()
+    console.print(table)
+    if statuses:
+        console.print(f"Quota day {statuses[0].quota_date} (Pacific)", style="dim")
+
+
+@app.command()
+def once(
+    worker: Annotated[str, typer.Argument(help="For example twitch_streams_worker.")],
+    *,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for its end.")] = 600.0,
+) -> None:
+    """Run one worker once, through the running graph, and wait for it."""
+    from aurastream.operations.graph import Graph
+    from aurastream.operations.workers import job_of_worker
+
+    wanted = job_of_worker(worker)
+    graph = Graph(Settings.from_env().require_webserver())
+    run = graph.launch(wanted.job, partition=wanted.partition_at(datetime.now(UTC)))
+    status = graph.wait([run], timeout_s=timeout)[run]
+    _out().print(f"{worker}: {status} (run {run})", highlight=False)
+    if status != "SUCCESS":
+        _out().print(graph.explain(run), highlight=False)
+        raise typer.Exit(1)
+
+
+@app.command()
+def backfill(
+    start: Annotated[datetime, typer.Option("--from", help="First moment, UTC.")],
+    end: Annotated[datetime | None, typer.Option("--to", help="Last moment; now.")] = None,
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what is materialized already.")
+    ] = False,
+) -> None:
+    """Compute scores and rollups of a stretch of time, missing ones only unless told otherwise."""
+    from rich.progress import Progress
+
+    from aurastream.operations.first_runs import plan_backfill, run_all
+    from aurastream.operations.graph import Graph
+
+    graph = Graph(Settings.from_env().require_webserver())
+    until = datetime.now(UTC) if end is None else end.replace(tzinfo=UTC)
+    groups = plan_backfill(graph, start=start.replace(tzinfo=UTC), end=until, again=again)
+    if not groups:
+        _out().print("Nothing is missing there.")
+        return
+    with Progress() as progress:
+        task = progress.add_task("Partitions", total=sum(r.weight for g in groups for r in g))
+        for run in run_all(graph, groups):
+            progress.update(task, advance=run.weight, description=run.label)
+
+
+@app.command()
 def documents() -> None:
     """Rebuild every hot Redis document from Postgres."""
+    from contextlib import closing
+
     from aurastream.store.documents import rebuild_documents
     from aurastream.store.frames import FrameStore
 
     settings = Settings.from_env()
-    with FrameStore(settings.require_postgres()) as store:
-        count = rebuild_documents(store, settings.require_redis(), datetime.now(UTC))
-    _out().print(f"Rebuilt {count} documents.")
+    with closing(FrameStore(settings.require_postgres())) as store:
+        report = rebuild_documents(store, settings.require_redis(), datetime.now(UTC))
+    _out().print(f"Rebuilt the documents: {report}.")
 
 
 def main() -> None:

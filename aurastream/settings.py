@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     replay_url: str | None = Field(
         default=None, description="base URL of a running replay server; used when keys are absent"
     )
+    webserver_url: str | None = Field(
+        default=None, description="base URL of the running Dagster webserver"
+    )
 
     youtube_api_key: SecretStr | None = None
     twitch_client_id: SecretStr | None = None
@@ -145,8 +148,9 @@ class Settings(BaseSettings):
             for name in ("postgres_url", "reader_url", "redis_url")
             if name in found and getattr(self, name) is None
         }
-        if self.replay_url is None and "replay_url" in found:
-            update["replay_url"] = found["replay_url"]
+        for name in ("replay_url", "webserver_url"):
+            if name in found and getattr(self, name) is None:
+                update[name] = found[name]
         return self.model_copy(update=update)
 
     @property
@@ -165,6 +169,15 @@ class Settings(BaseSettings):
     def require_reader(self) -> str:
         """Return the URL of the read-only role or say how to get one."""
         return _required(self.reader_url, "read-only Postgres", "AURASTREAM_READER_URL")
+
+    def require_webserver(self) -> str:
+        """Return the URL of the Dagster webserver or say how to get one."""
+        if self.webserver_url is None:
+            raise SettingsError(
+                "No Dagster webserver is configured and none is running here.",
+                fix="Start one with script/server, or set AURASTREAM_WEBSERVER_URL.",
+            )
+        return self.webserver_url
 
 
 def _required(value: SecretStr | None, what: str, variable: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from aurastream.operations.graph import Graph, GraphError, KeyRange
 from aurastream.operations.schedule_policy import window_of
 
-__all__ = ["PlannedRun", "history_start", "plan_runs", "run_all"]
+__all__ = ["PlannedRun", "history_start", "plan_backfill", "plan_runs", "run_all"]
 
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0
@@ -58,19 +58,39 @@ def plan_runs(graph: Graph, *, start: datetime, now: datetime) -> list[list[Plan
         Groups in the order of the dependencies; the runs of a group may go side by side.
     """
     window = window_of(now)
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    day = hour.replace(hour=0)
-    scores = graph.missing(("intelligence", "opportunity"), start, window)
-    hours = graph.missing(("aggregation", "intel_hourly_metrics"), start, hour)
-    # The first day is usually cut off by the start of the history, and says so in its coverage.
-    first_day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    days = graph.missing(("aggregation", "intel_daily_metrics"), first_day, day)
     return [
         [PlannedRun("games"), PlannedRun("streams"), PlannedRun("clips")],
-        *([PlannedRun("rescore", keys=keys)] for keys in scores),
+        *plan_backfill(graph, start=start, end=window),
         [PlannedRun("signal", partition=window.strftime(_KEY))],
-        *([PlannedRun("hourly_rollup", keys=keys)] for keys in hours),
-        *([PlannedRun("daily_rollup", keys=keys)] for keys in days),
+    ]
+
+
+def plan_backfill(
+    graph: Graph, *, start: datetime, end: datetime, again: bool = False
+) -> list[list[PlannedRun]]:
+    """Plan the runs that compute scores and rollups of [start, end).
+
+    Parameters
+    ----------
+    graph : Graph
+        The running graph.
+    start, end : datetime
+        The stretch of time; windows, hours and days that end after ``end`` are left out.
+    again : bool
+        Also compute what is materialized already.
+    """
+    hour = end.replace(minute=0, second=0, microsecond=0)
+    # A first day that is cut off by the start of the history says so in its coverage.
+    first_day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    stages = (
+        ("rescore", ("intelligence", "opportunity"), start, window_of(end)),
+        ("hourly_rollup", ("aggregation", "intel_hourly_metrics"), start, hour),
+        ("daily_rollup", ("aggregation", "intel_daily_metrics"), first_day, hour.replace(hour=0)),
+    )
+    return [
+        [PlannedRun(job, keys=keys)]
+        for job, asset, first, last in stages
+        for keys in graph.missing(asset, first, last, again=again)
     ]
 
 

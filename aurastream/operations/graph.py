@@ -204,15 +204,20 @@ class Graph:
                 return str((event.get("error") or event).get("message", "")).strip()
         return ""
 
-    def missing(self, key: Sequence[str], start: datetime, end: datetime) -> list[KeyRange]:
-        """Return the partitions of an asset in [start, end) that are not materialized."""
+    def missing(
+        self, key: Sequence[str], start: datetime, end: datetime, *, again: bool = False
+    ) -> list[KeyRange]:
+        """Return the partitions of an asset in [start, end) that are not materialized.
+
+        With ``again``, all partitions there.
+        """
         node = self._ask(_PARTITIONS, key={"path": list(key)})["assetNodeOrError"]
         if node["__typename"] != "AssetNode":
             raise GraphError(f"There is no asset {'/'.join(key)}.")
         done = [
             (piece["startKey"], piece["endKey"])
             for piece in node["assetPartitionStatuses"]["ranges"]
-            if piece["status"] == "MATERIALIZED"
+            if piece["status"] == "MATERIALIZED" and not again
         ]
         return missing_ranges(node["partitionKeys"], done, start=start, end=end)
 

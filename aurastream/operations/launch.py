@@ -39,10 +39,10 @@ from aurastream.operations.query import text_rows
 from aurastream.operations.stopping import signals_delivered_to
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.sources.catalog import load_catalog
-from aurastream.store.categories import sync_categories
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.frames import FrameStore
 from aurastream.store.migrate import migrate
+from aurastream.store.state import sync_categories
 from aurastream.store.urls import dagster_url, reader_url
 
 __all__ = ["Launch"]
@@ -165,7 +165,6 @@ class Launch:
             port = self._supervisor.start_on_free_port(self._replay)
             self._replay_url = f"http://127.0.0.1:{port}"
             self._found["replay_url"] = self._replay_url
-        remember_endpoints(self._data, self._found)
         self._code_port = free_port()
         (self._home / "workspace.yaml").write_text(
             _WORKSPACE.format(port=self._code_port), encoding="utf-8"
@@ -173,6 +172,7 @@ class Launch:
         self._supervisor.launch(self._code_server())
         web_port = self._port or _kept_port(self._data / "webserver.port")
         self._web_url = f"http://127.0.0.1:{web_port}"
+        remember_endpoints(self._data, self._found | {"webserver_url": self._web_url})
         self._supervisor.launch(self._webserver(web_port))
         self._supervisor.launch(self._head())
 
