@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -116,7 +116,7 @@ def sql(
 
 @app.command()
 def decode(
-    platform: Annotated[str, typer.Argument(help="youtube or twitch")],
+    platform: Annotated[Literal["youtube", "twitch"], typer.Argument()],
     files: Annotated[list[Path], typer.Argument(help="Stored API answers or errors.")],
     *,
     as_json: Json = False,
@@ -126,8 +126,6 @@ def decode(
 
     from aurastream.operations.decoding import decode_files
 
-    if platform not in ("youtube", "twitch"):
-        raise SettingsError(f"Unknown platform {platform!r}.", fix="Use youtube or twitch.")
     decoded = decode_files(platform, files)
     if as_json:
         print(json.dumps(decoded, ensure_ascii=False))  # noqa: T201 # the answer itself

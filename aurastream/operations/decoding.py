@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from aurastream.sources.decode import decode_stored
+from aurastream.sources.ports import Platform
 
 __all__ = ["decode_files"]
 
 
-def decode_files(platform: str, files: Iterable[Path]) -> list[dict[str, Any]]:
+def decode_files(platform: Platform, files: Iterable[Path]) -> list[dict[str, Any]]:
     """Decode each file as the collectors would.
 
     Returns
