@@ -279,7 +279,7 @@ class GameClassifier:
         title, alias = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
         tags, channel = np.zeros(shape), np.zeros(shape, dtype=bool)
         gaming = _numbers(videos["category_id"]) == 20  # noqa: PLR2004 # YouTube's Gaming
-        titles = _normalised(pa.array(videos["title"], type=pa.string()))
+        titles = _normalised(_arrow(videos["title"], pa.string()))
         # Most titles name no game at all: one pass finds those that may, the rest is not asked.
         hits = np.flatnonzero(_matches(titles, self._any))
         named = titles.take(pa.array(hits))
@@ -308,7 +308,7 @@ class GameClassifier:
 
     def _tag_shares(self, tags: "pd.Series[Any]", gaming: _Bools) -> _Floats:
         """Return the share of each video's tags that name each game, rows × games."""
-        lists = pa.array(tags, type=pa.list_(pa.string()))
+        lists = _arrow(tags, pa.list_(pa.string()))
         counts = np.asarray(pc.fill_null(pc.list_value_length(lists), 0))
         # Tags repeat a lot, above all within a channel: each distinct one is matched once.
         words = pc.list_flatten(lists).dictionary_encode()
@@ -324,6 +324,11 @@ class GameClassifier:
             named = np.bincount(row, weights=strong | alias, minlength=len(tags))
             shares[:, column] = named / np.maximum(counts, 1)
         return shares
+
+
+def _arrow(values: "pd.Series[Any]", kind: pa.DataType) -> pa.Array:
+    """Return a column as Arrow, whatever dtype an empty or all-null one came with."""
+    return pa.array(values.to_numpy(dtype=object), type=kind, from_pandas=True)
 
 
 def _pattern(phrases: Sequence[str]) -> str | None:
