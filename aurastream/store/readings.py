@@ -4,7 +4,6 @@ Asset bodies hold no SQL; what they need beyond `FrameStore.read` is asked for h
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
@@ -12,7 +11,14 @@ import pandas as pd
 from aurastream.store.frames import FrameStore
 from aurastream.store.writes import find_table
 
-__all__ = ["newest", "newest_counters", "stream_totals", "tracked_categories"]
+__all__ = [
+    "crawl_state",
+    "game_candidates",
+    "newest",
+    "newest_counters",
+    "stream_totals",
+    "tracked_categories",
+]
 
 
 def newest(store: FrameStore, table: str, column: str) -> dt.datetime | None:
@@ -33,10 +39,8 @@ def tracked_categories(
     return store.read("operations.categories", where=where, order_by=["kind", "category"])
 
 
-def newest_counters(
-    store: FrameStore, table: str, *, since: dt.datetime, columns: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Return the newest snapshot of each video since a moment.
+def newest_counters(store: FrameStore, table: str, *, since: dt.datetime) -> pd.DataFrame:
+    """Return ``video_id``, ``views``, ``metadata_hash`` and ``observed_at`` of each video.
 
     Parameters
     ----------
@@ -46,31 +50,77 @@ def newest_counters(
         ``collection.youtube_trending`` or ``collection.youtube_games``.
     since : datetime
         Older snapshots are not looked at.
-    columns : sequence of str, optional
-        Columns beside ``video_id``, ``views`` and ``metadata_hash``.
     """
-    wanted = list(dict.fromkeys(["video_id", "views", "metadata_hash", *columns, "observed_at"]))
+    wanted = ["video_id", "views", "metadata_hash", "observed_at"]
     rows = store.read(table, columns=wanted, start=since)
     rows = rows.sort_values("observed_at", kind="stable")
     return rows.drop_duplicates("video_id", keep="last").reset_index(drop=True)
 
 
 def stream_totals(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
-    """Return live streams and their viewers per crawl and game in [start, end).
+    """Return how many live streams each complete crawl in [start, end) found in each game.
+
+    The crawls say so themselves, so that the history neither reads millions of streams nor ends
+    where the streams have to be deleted.
 
     Returns
     -------
     DataFrame
-        ``crawl_at``, ``game_id``, ``live_count`` and ``viewer_total``, in the order of time.
+        ``crawl_at``, ``game_id`` and ``live_count``, in the order of time.
     """
     return store.query(
         """
-        select crawl_at, game_id,
-               count(*) as live_count, sum(viewer_count)::bigint as viewer_total
-        from collection.twitch_streams
-        where observed_at >= %(start)s and observed_at < %(end)s
-        group by crawl_at, game_id
-        order by crawl_at, game_id
+        select c.crawl_at, g.twitch_game_id as game_id, c.got as live_count
+        from operations.crawls c
+        join operations.categories g using (category)
+        where c.dataset = 'collection/twitch_streams' and c.is_complete
+          and g.twitch_game_id is not null
+          and c.crawl_at >= %(start)s and c.crawl_at < %(end)s
+        order by c.crawl_at, game_id
         """,
         {"start": start, "end": end},
+    )
+
+
+def crawl_state(store: FrameStore, dataset: str) -> pd.DataFrame:
+    """Return what is remembered of the last crawl of each category of a dataset."""
+    return store.read("operations.collection_state", where={"dataset": dataset})
+
+
+def game_candidates(store: FrameStore, *, as_of: dt.datetime) -> pd.DataFrame:
+    """Return the videos that may belong to a tracked game, each with its newest metadata.
+
+    Those are the gaming videos that charted within two days, and those that were assigned to a
+    game within two weeks.
+
+    Returns
+    -------
+    DataFrame
+        ``video_id``, ``title``, ``tags``, ``channel_id``, ``category_id``, ``published_at``,
+        ``first_observed_at``, ``views``, ``observed_at`` and ``discovered_by``.
+    """
+    return store.query(
+        """
+        with seen as (
+            select distinct on (video_id)
+                   video_id, metadata_hash, views, observed_at, discovered_by
+            from (
+                select video_id, metadata_hash, views, observed_at, 'chart' as discovered_by
+                from collection.youtube_trending
+                where observed_at >= %(as_of)s - interval '2 days' and observed_at <= %(as_of)s
+                union all
+                select video_id, metadata_hash, views, observed_at, 'refresh' as discovered_by
+                from collection.youtube_games
+                where observed_at >= %(as_of)s - interval '14 days' and observed_at <= %(as_of)s
+            ) snapshots
+            order by video_id, observed_at desc, discovered_by desc
+        )
+        select s.video_id, v.title, v.tags, v.channel_id, v.category_id, v.published_at,
+               v.first_observed_at, s.views, s.observed_at, s.discovered_by
+        from seen s
+        join collection.youtube_videos v using (video_id, metadata_hash)
+        where v.category_id = 20 or s.discovered_by = 'refresh'
+        order by s.video_id
+        """,
+        {"as_of": as_of},
     )

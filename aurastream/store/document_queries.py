@@ -1,0 +1,172 @@
+"""The reads behind the hot documents: one set-based query per kind, for all categories at once."""
+
+__all__ = [
+    "CLIPS",
+    "COMPETITION",
+    "GAMES",
+    "LAST_FETCH",
+    "STATS",
+    "STREAMS",
+    "TOP_GAMES",
+    "TRENDING",
+    "VIRAL",
+]
+
+# The newest crawl of each category (and region) that began before as_of, at most a day old: what
+# was missed since is carried forward, and labelled by its freshness.
+_LATEST = """
+WITH latest AS (
+    SELECT DISTINCT ON (category, region) category, region, crawl_at
+    FROM operations.crawls
+    WHERE dataset = %(dataset)s AND got > 0
+      AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
+    ORDER BY category, region, crawl_at DESC
+)
+"""
+# A crawl's rows are observed after its start; the bounds let the planner skip other days.
+_SPAN = (
+    "{t}.observed_at >= %(as_of)s - interval '25 hours' "
+    "AND {t}.observed_at < %(as_of)s + interval '1 hour'"
+)
+_VIDEO = """
+    v.title, v.channel_id, v.channel_title, v.published_at, v.duration_s, v.thumbnail_url
+"""
+
+TRENDING = f"""
+{_LATEST},
+rows AS (
+    SELECT t.chart, t.region, t.video_id, t.rank, t.views, t.likes, t.comments,
+           t.concurrent_viewers, t.metadata_hash, t.observed_at
+    FROM latest l
+    JOIN collection.youtube_trending t
+      ON t.chart = l.category AND t.region = l.region AND t.crawl_at = l.crawl_at
+     AND {_SPAN.format(t="t")}
+),
+videos AS (
+    SELECT chart, video_id, min(rank)::int AS best_rank,
+           array_agg(region ORDER BY region) AS regions,
+           max(views) AS views, max(likes) AS likes, max(comments) AS comments,
+           max(concurrent_viewers) AS concurrent_viewers, max(observed_at) AS observed_at,
+           (array_agg(metadata_hash ORDER BY observed_at DESC))[1] AS metadata_hash
+    FROM rows GROUP BY chart, video_id
+),
+ranked AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY chart ORDER BY best_rank, cardinality(regions) DESC, video_id) AS place
+    FROM videos
+)
+SELECT r.chart AS name, r.observed_at, r.video_id, r.best_rank, r.regions, r.views, r.likes,
+       r.comments, r.concurrent_viewers, {_VIDEO}
+FROM ranked r
+LEFT JOIN collection.youtube_videos v USING (video_id, metadata_hash)
+WHERE r.place <= %(most)s
+ORDER BY r.chart, r.place
+"""  # noqa: S608 # fragments of this module
+
+GAMES = f"""
+{_LATEST},
+ranked AS (
+    SELECT g.*, row_number() OVER (
+        PARTITION BY g.game ORDER BY g.views DESC NULLS LAST, g.video_id) AS place
+    FROM latest l
+    JOIN collection.youtube_games g
+      ON g.game = l.category AND g.crawl_at = l.crawl_at AND {_SPAN.format(t="g")}
+)
+SELECT r.game AS name, r.observed_at, r.video_id, r.confidence, r.views, r.likes, r.comments,
+       r.concurrent_viewers, {_VIDEO}
+FROM ranked r
+LEFT JOIN collection.youtube_videos v USING (video_id, metadata_hash)
+WHERE r.place <= %(most)s
+ORDER BY r.game, r.place
+"""  # noqa: S608 # fragments of this module
+
+STREAMS = f"""
+{_LATEST}
+SELECT s.game_id AS name, l.category AS game, s.observed_at, s.rank, s.stream_id, s.user_id,
+       s.user_login, s.user_name, s.title, s.viewer_count, s.started_at, s.language, s.tags
+FROM latest l
+JOIN operations.categories c ON c.category = l.category
+JOIN collection.twitch_streams s
+  ON s.game_id = c.twitch_game_id AND s.crawl_at = l.crawl_at AND {_SPAN.format(t="s")}
+WHERE s.rank <= %(most)s
+ORDER BY s.game_id, s.rank, s.stream_id
+"""  # noqa: S608 # fragments of this module
+
+TOP_GAMES = f"""
+SELECT t.observed_at, t.rank, t.game_id, t.game_name
+FROM collection.twitch_top_games t
+WHERE {_SPAN.format(t="t")} AND t.crawl_at = (
+    SELECT max(crawl_at) FROM operations.crawls
+    WHERE dataset = 'collection/twitch_top_games' AND got > 0
+      AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
+)
+ORDER BY t.rank, t.game_id
+"""  # noqa: S608 # fragments of this module
+
+LAST_FETCH = """
+SELECT crawl_at, max(observed_at) AS observed_at, count(*) AS games,
+       bool_and(is_complete) AS is_complete
+FROM operations.crawls
+WHERE dataset = 'collection/twitch_streams'
+  AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
+GROUP BY crawl_at ORDER BY crawl_at DESC LIMIT 1
+"""
+
+CLIPS = f"""
+{_LATEST},
+ranked AS (
+    SELECT l.category AS game, k.*, row_number() OVER (
+        PARTITION BY k.game_id ORDER BY k.view_count DESC, k.clip_id) AS place
+    FROM latest l
+    JOIN operations.categories c ON c.category = l.category
+    JOIN collection.clip_radar k
+      ON k.game_id = c.twitch_game_id AND k.crawl_at = l.crawl_at AND {_SPAN.format(t="k")}
+)
+SELECT game_id AS name, game, observed_at, clip_id, title, broadcaster_id, broadcaster_name,
+       video_id, view_count, language, created_at, duration_s, thumbnail_url
+FROM ranked WHERE place <= %(most)s
+ORDER BY game_id, place
+"""  # noqa: S608 # fragments of this module
+
+_WINDOWS = """
+    SELECT DISTINCT ON (category) * FROM intelligence.{table}
+    WHERE window_start < %(as_of)s AND window_start >= %(as_of)s - interval '24 hours'
+    ORDER BY category, window_start DESC
+"""
+
+STATS = _WINDOWS.format(table="category_stats")
+COMPETITION = _WINDOWS.format(table="competition")
+
+VIRAL = """
+WITH latest AS (
+    SELECT category, max(window_start) AS window_start FROM intelligence.category_stats
+    WHERE window_start < %(as_of)s AND window_start >= %(as_of)s - interval '24 hours'
+    GROUP BY category
+),
+scored AS (
+    SELECT s.*, count(*) FILTER (WHERE s.trend_class = 'VIRAL') OVER one AS viral_count,
+           count(*) FILTER (WHERE s.trend_class = 'RISING') OVER one AS rising_count,
+           row_number() OVER (PARTITION BY s.category
+               ORDER BY s.decayed_score DESC NULLS LAST, s.video_id) AS place
+    FROM latest l
+    JOIN intelligence.viral_scores s
+      ON s.window_start = l.window_start AND s.category = l.category
+     AND s.window_start >= %(as_of)s - interval '24 hours' AND s.window_start < %(as_of)s
+    WINDOW one AS (PARTITION BY s.category)
+)
+SELECT s.category AS name, s.window_start, s.sample_count, s.viral_count, s.rising_count,
+       s.video_id, s.trend_class, s.viral_score, s.decayed_score, s.confidence_pct,
+       w.velocity_now_per_hour, w.lifetime_velocity_per_hour, w.views, w.channel_id,
+       v.title, v.channel_title, v.thumbnail_url
+FROM scored s
+LEFT JOIN intelligence.video_velocity w
+  ON w.window_start = s.window_start AND w.category = s.category AND w.video_id = s.video_id
+ AND w.window_start >= %(as_of)s - interval '24 hours' AND w.window_start < %(as_of)s
+LEFT JOIN LATERAL (
+    SELECT title, channel_title, thumbnail_url FROM collection.youtube_videos
+    WHERE video_id = s.video_id ORDER BY (first_observed_at <= %(as_of)s) DESC,
+          first_observed_at DESC LIMIT 1
+) v ON true
+WHERE s.place <= %(most)s
+ORDER BY s.category, s.place
+"""

@@ -1,0 +1,376 @@
+"""The hot documents in Redis: built from the record, published at once, checked when read.
+
+Redis holds nothing that could not be built again: `rebuild_documents` makes every document from
+Postgres with one query per kind and writes them in one pipeline. A document about an older moment
+never replaces one about a newer moment, whoever writes first.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import msgspec
+import numpy as np
+import orjson
+import pandas as pd
+import redis
+
+from aurastream.core.freshness import freshness_levels
+from aurastream.settings import Settings
+from aurastream.store import document_queries as queries
+from aurastream.store.document_schemas import (
+    KINDS,
+    SCHEMA_VERSION,
+    Document,
+    Kind,
+    Label,
+    kind_of,
+)
+from aurastream.store.errors import StoreUnavailableError
+from aurastream.store.frames import FrameStore
+
+__all__ = ["BuiltDocument", "Miss", "build_documents", "publish", "read", "rebuild_documents"]
+
+_WINDOW = dt.timedelta(minutes=30)
+_MOST = 200
+_HEAD = re.compile(rb'\{"as_of":"([^"]+)"')
+_HEAD_BYTES = 64
+_ATTEMPTS = 5
+_MOMENTS = ("mean", "std", "p25", "p50", "p75", "p90")
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltDocument:
+    """A document ready to be published.
+
+    Parameters
+    ----------
+    key : str
+        Where it goes.
+    kind : Kind
+        What it is.
+    as_of : datetime
+        The moment it describes.
+    body : bytes
+        JSON.
+    """
+
+    key: str
+    kind: Kind
+    as_of: dt.datetime
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """There is no usable document under a key.
+
+    Parameters
+    ----------
+    key : str
+        The key.
+    reason : {"absent", "corrupt", "outdated"}
+        Never written or expired; not what its schema says; written with another schema version.
+    detail : str
+        What exactly is wrong with it, '' when it is absent.
+    """
+
+    key: str
+    reason: Literal["absent", "corrupt", "outdated"]
+    detail: str = ""
+
+
+def rebuild_documents(
+    store: FrameStore,
+    redis_url: str,
+    as_of: dt.datetime,
+    *,
+    label: Label | None = None,
+) -> list[str]:
+    """Build every hot document from the record and publish it.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    redis_url : str
+        Where the documents go.
+    as_of : datetime
+        Aware; the moment to describe. Only what was known then is used.
+    label : {"live", "replay"}, optional
+        By default from the settings: live when platform keys are configured.
+
+    Returns
+    -------
+    list of str
+        Keys published. A key whose document is newer already is left out.
+
+    Raises
+    ------
+    StoreUnavailableError
+        When Postgres or Redis does not answer.
+    """
+    if label is None:
+        label = "live" if Settings.from_env().live else "replay"
+    built = list(build_documents(store, as_of, label=label))
+    try:
+        with redis.Redis.from_url(redis_url, socket_timeout=10) as client:
+            return publish(client, built)
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise StoreUnavailableError(
+            f"Redis does not answer: {error}.",
+            fix="Start it with script/server, or check AURASTREAM_REDIS_URL.",
+        ) from error
+
+
+def publish(client: "redis.Redis", documents: Sequence[BuiltDocument]) -> list[str]:
+    """Write documents in one transaction, except those that are older than what is there.
+
+    Returns
+    -------
+    list of str
+        Keys written.
+    """
+    keys = [document.key for document in documents]
+    if not keys:
+        return []
+    with client.pipeline(transaction=True) as pipeline:
+        for attempt in range(_ATTEMPTS):
+            try:
+                # Whoever writes one of these keys between our look and our write makes us look
+                # again; the last attempt writes only what nobody else is writing.
+                pipeline.watch(*keys)  # type: ignore[no-untyped-call] # redis leaves it untyped
+                newest = _newest(client, keys)
+                chosen = [d for d in documents if newest.get(d.key, d.as_of) <= d.as_of]
+                pipeline.multi()
+                for document in chosen:
+                    pipeline.set(document.key, document.body, ex=document.kind.ttl)
+                pipeline.execute()
+                return [document.key for document in chosen]
+            except redis.WatchError:
+                if attempt + 1 == _ATTEMPTS:
+                    raise StoreUnavailableError(
+                        "Other writers kept changing the same documents.",
+                        fix="Look for a second installation that uses this Redis.",
+                    ) from None
+    return []
+
+
+def read(client: "redis.Redis", key: str) -> Document | Miss:
+    """Read one document and check it against its schema.
+
+    Returns
+    -------
+    Document or Miss
+        A document that cannot be trusted is a miss that says why, never an exception.
+    """
+    kind = kind_of(key)
+    if kind is None:
+        return Miss(key, "absent", "no document has such a key")
+    try:
+        body = client.get(key)
+    except redis.ResponseError as error:  # another type of value sits under the key
+        return Miss(key, "corrupt", str(error))
+    if body is None:
+        return Miss(key, "absent")
+    try:
+        document = msgspec.json.decode(cast("bytes", body), type=kind.schema)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Miss(key, "corrupt", str(error))
+    if document.version != SCHEMA_VERSION:
+        return Miss(key, "outdated", f"version {document.version}, expected {SCHEMA_VERSION}")
+    return document
+
+
+def build_documents(
+    store: FrameStore, as_of: dt.datetime, *, label: Label
+) -> Iterator[BuiltDocument]:
+    """Yield every document that the record has data for.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    as_of : datetime
+        Aware; the moment to describe.
+    label : {"live", "replay"}
+        Where the data come from.
+    """
+    make = _Maker(as_of.astimezone(dt.UTC), label)
+
+    def ask(query: str, dataset: str = "") -> pd.DataFrame:
+        return store.query(query, {"as_of": as_of, "most": _MOST, "dataset": dataset})
+
+    yield from make.grouped(
+        KINDS["trending"],
+        ask(queries.TRENDING, "collection/youtube_trending"),
+        lambda name, rows: {"category": name, "videos": _records(rows)},
+    )
+    yield from make.grouped(
+        KINDS["games"],
+        ask(queries.GAMES, "collection/youtube_games"),
+        lambda name, rows: {"game": name, "videos": _records(rows)},
+    )
+    yield from make.grouped(
+        KINDS["streams"],
+        ask(queries.STREAMS, "collection/twitch_streams"),
+        lambda name, rows: {
+            "game": rows["game"].iloc[0],
+            "game_id": name,
+            "viewer_total": int(rows["viewer_count"].sum()),
+            "streams": _records(rows.drop(columns="game")),
+        },
+    )
+    yield from make.grouped(
+        KINDS["top_games"],
+        ask(queries.TOP_GAMES).assign(name=""),
+        lambda _, rows: {"games": _records(rows)},
+    )
+    yield from make.each(
+        KINDS["last_fetch"],
+        ask(queries.LAST_FETCH).assign(name=""),
+        lambda row: {
+            "crawl_at": row["crawl_at"],
+            "games": row["games"],
+            "is_complete": row["is_complete"],
+        },
+    )
+    yield from make.grouped(
+        KINDS["clips"],
+        ask(queries.CLIPS, "collection/clip_radar"),
+        lambda name, rows: {
+            "game": rows["game"].iloc[0],
+            "game_id": name,
+            "clips": _records(rows.drop(columns="game")),
+        },
+    )
+    yield from make.grouped(
+        KINDS["viral"],
+        _at_window_end(ask(queries.VIRAL)),
+        lambda name, rows: {
+            "category": name,
+            "window_start": rows["window_start"].iloc[0].to_pydatetime(),
+            **{
+                count: int(rows[count].iloc[0])
+                for count in ("sample_count", "viral_count", "rising_count")
+            },
+            "videos": _records(
+                rows.drop(columns=["window_start", "sample_count", "viral_count", "rising_count"])
+            ),
+        },
+    )
+    competition = ask(queries.COMPETITION)
+    ends = competition["window_start"] + _WINDOW
+    competition["observed_at"] = competition["observed_at"].fillna(ends)
+    yield from make.each(KINDS["competition"], competition.assign(name=competition["category"]))
+    stats = _at_window_end(ask(queries.STATS))
+    stats = stats.assign(name=stats["category"])
+    yield from make.each(KINDS["category_stats"], stats, _stats_body)
+    yield from make.each(
+        KINDS["baseline"],
+        stats,
+        lambda row: {
+            "category": row["category"],
+            "baseline_velocity_per_hour": row["baseline_velocity_per_hour"],
+            "source": row["baseline_source"],
+            "sample_count": row["sample_count"],
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    as_of: dt.datetime
+    label: Label
+
+    def grouped(
+        self, kind: Kind, rows: pd.DataFrame, body: Callable[[str, pd.DataFrame], dict[str, Any]]
+    ) -> Iterator[BuiltDocument]:
+        """Make one document per name from all its rows."""
+        for name, part in rows.groupby("name", sort=True):
+            observed_at = part["observed_at"].max().to_pydatetime()
+            items = part.drop(columns=["name", "observed_at"])
+            yield self.one(kind, str(name), observed_at, body(str(name), items))
+
+    def each(
+        self,
+        kind: Kind,
+        rows: pd.DataFrame,
+        body: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> Iterator[BuiltDocument]:
+        """Make one document per row."""
+        for row in _records(rows):
+            fields = row if body is None else body(row)
+            yield self.one(kind, row["name"], row["observed_at"], fields)
+
+    def one(
+        self, kind: Kind, name: str, observed_at: dt.datetime, body: dict[str, Any]
+    ) -> BuiltDocument:
+        """Put a body into its envelope, which comes first: `_newest` reads only the head."""
+        age_h = (self.as_of - observed_at) / dt.timedelta(hours=1)
+        envelope = {
+            "as_of": self.as_of,
+            "observed_at": observed_at,
+            "fresh_until": observed_at + kind.fresh_for,
+            "version": SCHEMA_VERSION,
+            "label": self.label,
+            "freshness": str(freshness_levels([age_h])[0]),
+        }
+        names = kind.schema.__struct_fields__
+        known = {key: value for key, value in body.items() if key in names and key not in envelope}
+        text = orjson.dumps({**envelope, **known}, option=orjson.OPT_SERIALIZE_NUMPY)
+        return BuiltDocument(kind.key(name), kind, self.as_of, text)
+
+
+def _stats_body(row: dict[str, Any]) -> dict[str, Any]:
+    metrics = {
+        metric: {moment: row[f"{metric}_{moment}"] for moment in _MOMENTS}
+        for metric in ("views", "velocity", "engagement")
+    }
+    return {**row, **metrics}
+
+
+def _at_window_end(rows: pd.DataFrame) -> pd.DataFrame:
+    """Date scores to the end of their window, which is what they describe."""
+    return rows.assign(observed_at=rows["window_start"] + _WINDOW)
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as plain values: NULL, NaN and NaT as None, times as datetimes."""
+    columns = [_plain(rows[name]) for name in rows.columns]
+    names = [str(name) for name in rows.columns]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain(values: "pd.Series[Any]") -> Iterable[Any]:
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return [None if pd.isna(v) else v.to_pydatetime() for v in values]
+    if values.dtype == np.float64:
+        return [None if v != v else v for v in values.tolist()]  # noqa: PLR0124 # only NaN differs
+    if isinstance(values.dtype, np.dtype) and values.dtype != object:
+        return values.tolist()
+    if values.dtype == object:
+        return list(values)
+    return [None if v is pd.NA or v != v else v for v in values.tolist()]  # noqa: PLR0124 # the same
+
+
+def _newest(client: "redis.Redis", keys: Sequence[str]) -> dict[str, dt.datetime]:
+    """Return the moment each document describes; absent and unreadable ones are left out."""
+    with client.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.getrange(key, 0, _HEAD_BYTES)
+        heads = pipeline.execute(raise_on_error=False)
+    found = ((key, _moment(head)) for key, head in zip(keys, heads, strict=True))
+    return {key: moment for key, moment in found if moment is not None}
+
+
+def _moment(head: object) -> dt.datetime | None:
+    found = _HEAD.match(head) if isinstance(head, bytes) else None
+    if found is None:
+        return None
+    try:
+        return dt.datetime.fromisoformat(found[1].decode())
+    except ValueError:
+        return None

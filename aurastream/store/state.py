@@ -1,0 +1,82 @@
+"""What the record remembers between crawls, and the categories that are tracked."""
+
+import datetime as dt
+
+import pandas as pd
+
+from aurastream.store.frames import FrameStore
+from aurastream.store.writes import Upsert, WriteResult
+
+__all__ = ["collection_state", "newest_videos", "sync_categories"]
+
+# Newest first per video; the time bound keeps old partitions out of it.
+_NEWEST = {
+    "collection.youtube_trending": """
+        SELECT DISTINCT ON (video_id) video_id, views, metadata_hash
+        FROM collection.youtube_trending
+        WHERE observed_at >= %(start)s AND observed_at < %(end)s
+        ORDER BY video_id, observed_at DESC
+    """,
+    "collection.youtube_games": """
+        SELECT DISTINCT ON (game, video_id) game, video_id, views, metadata_hash
+        FROM collection.youtube_games
+        WHERE observed_at >= %(start)s AND observed_at < %(end)s
+        ORDER BY game, video_id, observed_at DESC
+    """,
+}
+
+
+def collection_state(store: FrameStore, dataset: str) -> pd.DataFrame:
+    """Return what the planner remembers of a dataset's categories.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    dataset : str
+        For example ``collection/youtube_games``.
+    """
+    return store.read(
+        "operations.collection_state", where={"dataset": dataset}, order_by="category"
+    )
+
+
+def newest_videos(
+    store: FrameStore,
+    table: str,
+    at: dt.datetime,
+    *,
+    lookback: dt.timedelta = dt.timedelta(hours=24),
+) -> pd.DataFrame:
+    """Return the newest ``views`` and ``metadata_hash`` of each video before ``at``.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    table : str
+        ``collection.youtube_trending`` or ``collection.youtube_games`` (then with ``game``).
+    at : datetime
+        Aware; rows observed from then on are ignored.
+    lookback : timedelta
+        How far back to look.
+    """
+    return store.query(_NEWEST[table], {"start": at - lookback, "end": at})
+
+
+def sync_categories(store: FrameStore, catalog: pd.DataFrame) -> WriteResult:
+    """Bring ``operations.categories`` in line with a catalogue.
+
+    Categories that the catalogue no longer names stay, disabled: their history refers to them.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    catalog : DataFrame
+        Columns of ``operations.categories``.
+    """
+    known = store.read("operations.categories")
+    gone = known[~known["category"].isin(catalog["category"])].assign(is_enabled=False)
+    frame = catalog if gone.empty else pd.concat([catalog, gone], ignore_index=True)
+    return store.commit([Upsert("operations.categories", frame)])[0]

@@ -1,0 +1,306 @@
+"""Hot documents, from a real Postgres into a real Redis."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pandas as pd
+import pytest
+import redis
+
+from aurastream.store.document_schemas import (
+    KINDS,
+    BaselineDocument,
+    CategoryStatsDocument,
+    ClipsDocument,
+    CompetitionDocument,
+    GameVideosDocument,
+    LastFetchDocument,
+    StreamsDocument,
+    TopGamesDocument,
+    TrendingDocument,
+    ViralDocument,
+)
+from aurastream.store.documents import Miss, build_documents, publish, read, rebuild_documents
+from aurastream.store.errors import StoreUnavailableError
+from aurastream.store.frames import Append, FrameStore
+
+Rows = Callable[..., pd.DataFrame]
+
+AS_OF = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+CRAWL = AS_OF - dt.timedelta(minutes=5)
+WINDOW = AS_OF - dt.timedelta(minutes=30)
+
+
+def fill(store: FrameStore, rows: Rows) -> None:
+    crawls = [
+        {"dataset": "collection/youtube_trending", "category": "music", "region": "US"},
+        {"dataset": "collection/youtube_trending", "category": "music", "region": "DE"},
+        {"dataset": "collection/youtube_games", "category": "fortnite", "region": ""},
+        {"dataset": "collection/twitch_streams", "category": "fortnite", "region": ""},
+        {"dataset": "collection/twitch_top_games", "category": "top_games", "region": ""},
+        {"dataset": "collection/clip_radar", "category": "fortnite", "region": ""},
+    ]
+    versions = [
+        {"video_id": v, "metadata_hash": "h", "title": f"Title {v}", "thumbnail_url": "u"}
+        for v in "ab"
+    ]
+    trending = [
+        {
+            "chart": "music",
+            "region": region,
+            "video_id": v,
+            "rank": rank,
+            "views": 10,
+            "metadata_hash": "h",
+        }
+        for region, v, rank in (("US", "a", 2), ("DE", "a", 1), ("US", "b", 1))
+    ]
+    store.commit(
+        [
+            Append("operations.crawls", rows("operations.crawls",
+                   [{**c, "got": 2, "is_complete": True} for c in crawls], at=CRAWL)),
+            Append("operations.categories", rows("operations.categories",
+                   [{"category": "fortnite", "kind": "game", "twitch_game_id": "33214"}])),
+            Append("collection.youtube_videos", rows("collection.youtube_videos", versions,
+                   at=CRAWL)),
+            Append("collection.youtube_trending", rows("collection.youtube_trending", trending,
+                   at=CRAWL)),
+            Append("collection.youtube_games", rows("collection.youtube_games",
+                   [{"game": "fortnite", "video_id": v, "views": n, "metadata_hash": "h"}
+                    for v, n in (("a", 5), ("b", 50))], at=CRAWL)),
+            Append("collection.twitch_streams", rows("collection.twitch_streams",
+                   [{"game_id": "33214", "stream_id": s, "rank": r, "viewer_count": n,
+                     "tags": ["English"]} for s, r, n in (("1", 1, 90), ("2", 2, 10))], at=CRAWL)),
+            Append("collection.twitch_top_games", rows("collection.twitch_top_games",
+                   [{"game_id": "33214", "rank": 1, "game_name": "Fortnite"}], at=CRAWL)),
+            Append("collection.clip_radar", rows("collection.clip_radar",
+                   [{"game_id": "33214", "clip_id": c, "view_count": n}
+                    for c, n in (("c1", 1), ("c2", 2))], at=CRAWL)),
+            Append("intelligence.category_stats", rows("intelligence.category_stats",
+                   [{"category": c, "sample_count": 25, "views_mean": 1.5,
+                     "baseline_velocity_per_hour": 7.0, "baseline_source": "dynamic"}
+                    for c in ("music", "fortnite")], at=WINDOW)),
+            Append("intelligence.viral_scores", rows("intelligence.viral_scores",
+                   [{"category": "fortnite", "video_id": v, "trend_class": t, "decayed_score": s,
+                     "sample_count": 25} for v, t, s in (("a", "RISING", 60.0),
+                                                         ("b", "VIRAL", 95.0),
+                                                         ("gone", "UNKNOWN", None))], at=WINDOW)),
+            Append("intelligence.video_velocity", rows("intelligence.video_velocity",
+                   [{"category": "fortnite", "video_id": "b", "views": 50,
+                     "velocity_now_per_hour": 12.5}], at=WINDOW)),
+            Append("intelligence.competition", rows("intelligence.competition",
+                   [{"category": "fortnite", "live_count": 2, "ease_score": 61.0,
+                     "observed_at": CRAWL}], at=WINDOW)),
+        ]
+    )  # fmt: skip
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    opened = redis.Redis.from_url(redis_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def published(store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis) -> redis.Redis:
+    fill(store, rows)
+    rebuild_documents(store, redis_url, AS_OF)
+    return client
+
+
+def test_every_document_is_published_under_its_key_and_passes_its_schema(
+    store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
+) -> None:
+    fill(store, rows)
+    keys = rebuild_documents(store, redis_url, AS_OF)
+    assert sorted(keys) == [
+        "clip_radar:33214:clips",
+        "intel:category_stats:fortnite",
+        "intel:category_stats:music",
+        "intel:competition:fortnite",
+        "intel:viral:precomputed:fortnite",
+        "twitch:streams:33214",
+        "twitch:streams:last_fetch",
+        "twitch:top_games",
+        "viral:baseline:fortnite",
+        "viral:baseline:music",
+        "youtube:games:fortnite",
+        "youtube:trending:music",
+    ]
+    for key in keys:
+        found = read(client, key)
+        assert not isinstance(found, Miss), found
+        assert found.label == "replay"
+        assert found.as_of == AS_OF
+
+
+def test_a_chart_is_merged_over_its_regions(published: redis.Redis) -> None:
+    found = read(published, "youtube:trending:music")
+    assert isinstance(found, TrendingDocument)
+    assert [(v.video_id, v.best_rank, v.regions) for v in found.videos] == [
+        ("a", 1, ["DE", "US"]),
+        ("b", 1, ["US"]),
+    ]
+    assert found.videos[0].title == "Title a"
+    assert found.videos[0].likes is None
+
+
+def test_games_streams_clips_and_top_games_are_ordered(published: redis.Redis) -> None:
+    games = read(published, "youtube:games:fortnite")
+    streams = read(published, "twitch:streams:33214")
+    clips = read(published, "clip_radar:33214:clips")
+    top = read(published, "twitch:top_games")
+    last = read(published, "twitch:streams:last_fetch")
+    assert isinstance(games, GameVideosDocument)
+    assert isinstance(streams, StreamsDocument)
+    assert isinstance(clips, ClipsDocument)
+    assert isinstance(top, TopGamesDocument)
+    assert isinstance(last, LastFetchDocument)
+    assert [v.video_id for v in games.videos] == ["b", "a"]
+    assert (streams.game, streams.viewer_total, streams.streams[0].tags) == (
+        "fortnite", 100, ["English"],
+    )  # fmt: skip
+    assert [c.clip_id for c in clips.clips] == ["c2", "c1"]
+    assert [g.game_name for g in top.games] == ["Fortnite"]
+    assert last.crawl_at == CRAWL
+
+
+def test_the_scores_of_the_newest_window_are_published(published: redis.Redis) -> None:
+    viral = read(published, "intel:viral:precomputed:fortnite")
+    competition = read(published, "intel:competition:fortnite")
+    stats = read(published, "intel:category_stats:music")
+    baseline = read(published, "viral:baseline:music")
+    assert isinstance(viral, ViralDocument)
+    assert isinstance(competition, CompetitionDocument)
+    assert isinstance(stats, CategoryStatsDocument)
+    assert isinstance(baseline, BaselineDocument)
+    assert [v.video_id for v in viral.videos] == ["b", "a", "gone"]
+    assert (viral.viral_count, viral.rising_count, viral.sample_count) == (1, 1, 25)
+    assert viral.videos[0].velocity_now_per_hour == 12.5
+    assert viral.videos[2].title is None
+    assert competition.observed_at == CRAWL
+    assert (stats.views.mean, stats.views.p90) == (1.5, None)
+    assert baseline.baseline_velocity_per_hour == 7.0
+
+
+def test_each_document_says_how_long_it_is_fresh_and_dies_later(published: redis.Redis) -> None:
+    for key, fresh_m, hard_h in (
+        ("youtube:trending:music", 30, 72),
+        ("twitch:streams:33214", 20, 24),
+        ("clip_radar:33214:clips", 5, 72),
+        ("intel:competition:fortnite", 15, 72),
+    ):
+        found = read(published, key)
+        assert not isinstance(found, Miss)
+        assert found.fresh_until - found.observed_at == dt.timedelta(minutes=fresh_m)
+        assert 0 < published.ttl(key) <= hard_h * 3600
+        assert published.ttl(key) > hard_h * 3600 - 60
+    assert published.ttl("viral:baseline:music") > 160 * 3600
+
+
+def test_a_missed_poll_is_carried_forward_and_labelled(
+    store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
+) -> None:
+    fill(store, rows)
+    rebuild_documents(store, redis_url, AS_OF + dt.timedelta(hours=5))
+    found = read(client, "youtube:trending:music")
+    assert isinstance(found, TrendingDocument)
+    assert found.freshness == "STALE"
+    assert found.observed_at == CRAWL
+
+
+def test_what_is_older_than_a_day_is_not_carried_forward(
+    store: FrameStore, redis_url: str, rows: Rows
+) -> None:
+    fill(store, rows)
+    assert rebuild_documents(store, redis_url, AS_OF + dt.timedelta(hours=25)) == []
+
+
+def test_an_older_rebuild_does_not_replace_newer_documents(
+    store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
+) -> None:
+    fill(store, rows)
+    later = AS_OF + dt.timedelta(minutes=30)
+    rebuild_documents(store, redis_url, later)
+    assert rebuild_documents(store, redis_url, AS_OF) == []
+    found = read(client, "youtube:trending:music")
+    assert isinstance(found, TrendingDocument)
+    assert found.as_of == later
+
+
+def test_a_document_written_between_look_and_write_is_not_overwritten_by_an_older_one(
+    store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
+) -> None:
+    fill(store, rows)
+    older = list(build_documents(store, AS_OF, label="replay"))
+    newer = list(build_documents(store, AS_OF + dt.timedelta(minutes=30), label="replay"))
+
+    class Racing(redis.Redis):
+        """Lets the newer documents in while the older ones are being compared."""
+
+        raced = False
+
+        def pipeline(self, *args: Any, **options: Any) -> redis.client.Pipeline:
+            opened = super().pipeline(*args, **options)
+            if options.get("transaction") is False and not self.raced:
+                self.raced = True
+                publish(client, newer)
+            return opened
+
+    racing = Racing.from_url(redis_url)
+    assert publish(racing, older) == []
+    racing.close()
+
+
+def test_a_corrupt_document_is_a_miss_that_says_why(
+    published: redis.Redis, store: FrameStore, redis_url: str
+) -> None:
+    key = "youtube:trending:music"
+    body = msgspec.json.decode(published.get(key))
+    for broken, reason in (
+        (b"\xff\x00", "corrupt"),
+        (b"{}", "corrupt"),
+        (msgspec.json.encode({**body, "videos": [{"video_id": 5}]}), "corrupt"),
+        (msgspec.json.encode({**body, "version": 99}), "outdated"),
+    ):
+        published.set(key, broken)
+        found = read(published, key)
+        assert isinstance(found, Miss)
+        assert found.reason == reason
+    published.delete(key)
+    published.lpush(key, "a list")
+    found = read(published, key)
+    assert isinstance(found, Miss)
+    assert found.reason == "corrupt"
+    assert key in rebuild_documents(store, redis_url, AS_OF)
+    assert isinstance(read(published, key), TrendingDocument)
+
+
+def test_a_flushed_redis_is_rebuilt_byte_for_byte(
+    published: redis.Redis, store: FrameStore, redis_url: str
+) -> None:
+    before = {key: published.get(key) for key in published.keys()}  # noqa: SIM118 # not a dict
+    published.flushall()
+    absent = read(published, "youtube:trending:music")
+    assert absent == Miss("youtube:trending:music", "absent")
+    rebuild_documents(store, redis_url, AS_OF)
+    assert {key: published.get(key) for key in published.keys()} == before  # noqa: SIM118
+
+
+def test_a_redis_that_is_away_is_named(
+    store: FrameStore, rows: Rows, free_port: Callable[[], int]
+) -> None:
+    fill(store, rows)
+    with pytest.raises(StoreUnavailableError, match="Redis does not answer"):
+        rebuild_documents(store, f"redis://127.0.0.1:{free_port()}/0", AS_OF)
+
+
+def test_an_unknown_key_is_a_miss(client: redis.Redis) -> None:
+    assert isinstance(read(client, "session:1"), Miss)
+
+
+def test_hard_time_to_live_is_never_shorter_than_freshness() -> None:
+    assert all(kind.ttl > kind.fresh_for for kind in KINDS.values())

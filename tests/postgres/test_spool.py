@@ -1,0 +1,210 @@
+"""Writes that cannot be delivered wait on disk and are lost in no case."""
+
+import datetime as dt
+import errno
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from aurastream.store import connections, frames
+from aurastream.store.embedded import EmbeddedPostgres
+from aurastream.store.errors import SpoolError, StoreError, StoreUnavailableError
+from aurastream.store.frames import Append, FrameStore, Replace, RetryPolicy, Upsert
+from aurastream.store.migrate import migrate
+from aurastream.store.spool import Spool, SpooledOp
+
+Rows = Callable[..., pd.DataFrame]
+AT = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+IMPATIENT = RetryPolicy(total_s=0.2, first_pause_s=0.01, longest_pause_s=0.05)
+
+
+def state(rows: Rows, count: int) -> Upsert:
+    return Upsert(
+        "operations.collection_state",
+        rows(
+            "operations.collection_state",
+            [{"dataset": "d", "category": "c", "unchanged_count": count}],
+        ),
+    )
+
+
+def crawl(rows: Rows, name: str) -> Append:
+    return Append("operations.crawls", rows("operations.crawls", [{"category": name}], at=AT))
+
+
+@pytest.fixture
+def away(tmp_path: Path, free_port: Callable[[], int]) -> FrameStore:
+    """A store whose server is not there."""
+    return FrameStore(
+        f"postgresql://nobody:none@127.0.0.1:{free_port()}/none",
+        spool=tmp_path / "spool",
+        retry=IMPATIENT,
+    )
+
+
+def test_a_write_without_a_server_is_kept_and_says_so(away: FrameStore, rows: Rows) -> None:
+    results = away.commit([crawl(rows, "a"), state(rows, 1)], spool=True)
+    assert [(r.table, r.spooled) for r in results] == [
+        ("operations.crawls", True),
+        ("operations.collection_state", True),
+    ]
+    assert away.spool is not None
+    assert len(away.spool) == 1
+
+
+def test_a_write_that_may_not_be_spooled_fails(away: FrameStore, rows: Rows) -> None:
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        away.commit([crawl(rows, "a")])
+    assert away.spool is not None
+    assert away.spool.is_empty()
+
+
+def test_spooled_writes_are_delivered_in_order_before_the_next_one(
+    away: FrameStore, rows: Rows, database_url: str, tmp_path: Path
+) -> None:
+    for count in (1, 2, 3):
+        away.commit([state(rows, count), crawl(rows, f"c{count}")], spool=True)
+    with FrameStore(database_url, spool=tmp_path / "spool", retry=IMPATIENT) as store:
+        store.commit([crawl(rows, "now")], spool=True)
+        assert store.read("operations.collection_state")["unchanged_count"].tolist() == [3]
+        assert sorted(store.read("operations.crawls")["category"]) == ["c1", "c2", "c3", "now"]
+        assert store.spool is not None
+        assert store.spool.is_empty()
+
+
+def test_an_entry_delivered_twice_changes_nothing(
+    away: FrameStore, rows: Rows, database_url: str, tmp_path: Path
+) -> None:
+    end = AT + dt.timedelta(hours=1)
+    away.commit([Replace("operations.crawls", crawl(rows, "a").frame, AT, end)], spool=True)
+    away.commit([crawl(rows, "b"), state(rows, 1)], spool=True)
+    assert away.spool is not None
+    with FrameStore(database_url, spool=tmp_path / "spool") as store:
+
+        class DiesAfterDeliveryError(Exception):
+            """The process ends between the delivery and the removal of the entry."""
+
+        def interrupt(ops: object) -> None:
+            store._write([frames._from_spool(op) for op in ops])  # type: ignore[attr-defined]
+            raise DiesAfterDeliveryError
+
+        with pytest.raises(DiesAfterDeliveryError):
+            store.spool.drain(  # type: ignore[union-attr]
+                interrupt, keep_on=DiesAfterDeliveryError, refuse_on=StoreError
+            )
+        assert len(away.spool) == 2
+        assert store.drain() == 2
+        assert sorted(store.read("operations.crawls")["category"]) == ["a", "b"]
+
+
+def test_a_damaged_entry_goes_aside_and_the_others_are_delivered(
+    away: FrameStore,
+    rows: Rows,
+    database_url: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in ("a", "b", "c"):
+        away.commit([crawl(rows, name)], spool=True)
+    damaged = sorted((tmp_path / "spool").glob("0*"))[1] / "000.arrow"
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    with (
+        FrameStore(database_url, spool=tmp_path / "spool") as store,
+        caplog.at_level(logging.ERROR),
+    ):
+        assert store.drain() == 2
+        assert sorted(store.read("operations.crawls")["category"]) == ["a", "c"]
+        (aside,) = store.spool.aside()  # type: ignore[union-attr]
+    assert "checksum" in (aside / "reason.txt").read_text()
+    assert "went aside" in caplog.text
+
+
+def test_what_the_database_refuses_for_good_goes_aside(
+    rows: Rows, database_url: str, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append([SpooledOp("Append", "operations.crawls", pa.table({"unknown": [1]}))])
+    with FrameStore(database_url, spool=tmp_path / "spool") as store:
+        store.commit([crawl(rows, "a")])
+        assert len(store.read("operations.crawls")) == 1
+    (aside,) = spool.aside()
+    assert "columns" in (aside / "reason.txt").read_text()
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_spooled(
+    away: FrameStore, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away.commit([crawl(rows, "a")], spool=True)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(SpoolError, match=r"No space left.*Free some space"):
+            away.commit([crawl(rows, "b")], spool=True)
+    assert sorted(p.name for p in (tmp_path / "spool").iterdir() if p.is_dir()) == ["000000000001"]
+    away.commit([crawl(rows, "c")], spool=True)
+    assert away.spool is not None
+    assert len(away.spool) == 2
+
+
+def test_a_half_written_entry_is_never_delivered(
+    rows: Rows, database_url: str, tmp_path: Path
+) -> None:
+    partial = tmp_path / "spool" / ".partial-0123"
+    partial.mkdir(parents=True)
+    (partial / "000.arrow").write_bytes(b"half")
+    with FrameStore(database_url, spool=tmp_path / "spool") as store:
+        store.commit([crawl(rows, "a")])
+        assert len(store.read("operations.crawls")) == 1
+
+
+def test_an_outage_in_mid_run_loses_nothing(
+    server_directory: Path, tmp_path: Path, rows: Rows
+) -> None:
+    server = EmbeddedPostgres(server_directory / "outage", durable=False)
+    with server:
+        migrate(server.url)
+        url, port = server.url, server.port
+        store = FrameStore(url, spool=tmp_path / "spool", retry=IMPATIENT)
+        assert not store.commit([crawl(rows, "before")], spool=True)[0].spooled
+        server.stop()
+        for name in ("one", "two"):
+            assert store.commit([crawl(rows, name)], spool=True)[0].spooled
+        server.start()
+        assert server.port == port
+        assert store.commit([crawl(rows, "after")], spool=True)[0].inserted == 1
+        found = sorted(store.read("operations.crawls")["category"])
+        assert found == ["after", "before", "one", "two"]
+        store.close()
+
+
+def test_a_short_outage_is_waited_for(
+    server_directory: Path, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EmbeddedPostgres(server_directory / "short", durable=False)
+    with server:
+        migrate(server.url)
+        with FrameStore(server.url, retry=RetryPolicy(total_s=30, first_pause_s=0.01)) as store:
+            store.commit([crawl(rows, "before")])
+            server.stop()
+            # The server comes back after the first failed try.
+            real = connections.dbapi.connect
+            tries = []
+
+            def connecting(*args: object, **options: object) -> object:
+                tries.append(args)
+                if len(tries) == 2:
+                    server.start()
+                return real(*args, **options)
+
+            monkeypatch.setattr(connections.dbapi, "connect", connecting)
+            assert store.commit([crawl(rows, "after")])[0].inserted == 1
+            assert len(tries) >= 2
+            assert len(store.read("operations.crawls")) == 2
