@@ -18,6 +18,9 @@ __all__ = [
     "games",
     "games_reconcile",
     "hourly_rollup",
+    "publish",
+    "publish_marts",
+    "rescore",
     "signal",
     "streams",
 ]
@@ -36,21 +39,38 @@ def _assets(stage: Stage, *names: str) -> dg.AssetSelection:
     return dg.AssetSelection.assets(*(asset_key(stage, name) for name in names))
 
 
+_SCORES: Final = _assets(
+    "intelligence",
+    "video_velocity",
+    "category_stats",
+    "viral_scores",
+    "competition",
+    "opportunity",
+)
+
 signal: Final = dg.define_asset_job(
     "signal",
     selection=_assets("collection", "youtube_trending")
-    | _assets(
-        "intelligence",
-        "video_velocity",
-        "category_stats",
-        "viral_scores",
-        "competition",
-        "opportunity",
-    )
+    | _SCORES
     | _assets("reporting", "hot_documents"),
     partitions_def=half_hours,
     tags=_tags("youtube_worker_trending"),
     description="Collect the charts, score the window they lie in, publish the hot documents.",
+)
+
+rescore: Final = dg.define_asset_job(
+    "rescore",
+    selection=_SCORES,
+    partitions_def=half_hours,
+    tags=_tags("creator_intel_worker") | {"aura/class": "batch"},
+    description="Score a range of windows again from stored snapshots, in one run.",
+)
+
+publish: Final = dg.define_asset_job(
+    "publish",
+    selection=_assets("reporting", "hot_documents"),
+    tags=_tags("creator_intel_worker"),
+    description="Rebuild the hot documents from the record, for example after Redis was lost.",
 )
 
 games: Final = dg.define_asset_job(
@@ -98,4 +118,22 @@ daily_rollup: Final = dg.define_asset_job(
     description="Roll one day of hourly metrics up, or a range of days in one run.",
 )
 
-JOBS: Final = (signal, games, games_reconcile, streams, clips, hourly_rollup, daily_rollup)
+publish_marts: Final = dg.define_asset_job(
+    "publish_marts",
+    selection=dg.AssetSelection.key_prefixes(["marts"]),
+    tags=_tags("intel_aggregation_hourly"),
+    description="Define the views that analysts and the API read; needed when a model changed.",
+)
+
+JOBS: Final = (
+    signal,
+    rescore,
+    publish,
+    games,
+    games_reconcile,
+    streams,
+    clips,
+    hourly_rollup,
+    daily_rollup,
+    publish_marts,
+)

@@ -49,6 +49,7 @@ class FrameIO(dg.IOManager):
             # Only now: what was asked and refused is on record, so that the failure can be read.
             with failing_fast():
                 obj.raise_if_nothing_came()
+            _log_along(context, obj)
             return
         if context.has_asset_partitions:
             window = context.asset_partitions_time_window
@@ -85,6 +86,25 @@ class FrameIO(dg.IOManager):
             return None, None
         window = step.partition_time_window
         return window.start, window.end + _LONGEST_CRAWL
+
+
+def _log_along(context: dg.OutputContext, result: CrawlResult) -> None:
+    """Log the tables that this crawl wrote beside the step's own assets."""
+    step = context.step_context.assets_def
+    own = {table_name(key) for key in step.keys} if step else set()
+    for name, frame in result.frames.items():
+        schema, table = name.split(".")
+        if schema == "collection" and name not in own and len(frame):
+            context.log_event(
+                dg.AssetMaterialization(
+                    dg.AssetKey([schema, table]),
+                    metadata={
+                        "rows": len(frame),
+                        "crawl_at": dg.MetadataValue.timestamp(result.crawl_at),
+                        "written_by": result.dataset,
+                    },
+                )
+            )
 
 
 @dg.io_manager(required_resource_keys={"store"}, description=FrameIO.__doc__)

@@ -1,0 +1,55 @@
+"""Fresh clips of Twitch, every five minutes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import dagster as dg
+
+from aurastream.sources.collectors import CrawlResult, collect_clips
+from aurastream.store import readings
+from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
+from aurastream_assets.keys import asset_key
+from resources.failures import failing_fast
+from resources.platforms import Platforms
+from resources.store import Redis, Store
+
+__all__ = ["clip_radar"]
+
+_DATASET: Final = "collection/clip_radar"
+
+# A clip that takes off does so in its first hours; asking again and again gives its velocity.
+_REACH: Final = timedelta(hours=6)
+
+
+@collection_asset(
+    key=asset_key("collection", "clip_radar"),
+    code_version="1",
+    pool="twitch",
+    kinds={"twitch", "python", "postgres"},
+)
+def clip_radar(
+    context: dg.AssetExecutionContext, store: Store, redis: Redis, platforms: Platforms
+) -> dg.MaterializeResult[CrawlResult]:
+    """Collect the clips made within six hours in each tracked game, with their views.
+
+    Append-only: one row per crawl and clip. Twitch's paging repeats and omits clips, so the time
+    is asked in narrow windows that overlap, and clips are told apart by id.
+    """
+    now = datetime.now(UTC)
+    games = readings.tracked_categories(store.frames, "game")
+    with (
+        failing_fast(),
+        platforms.session(store) as session,
+        platforms.twitch(session, redis, purpose=_DATASET, run_id=context.run_id) as twitch,
+    ):
+        result = collect_clips(
+            twitch,
+            games=games,
+            since=now - _REACH,
+            until=now,
+            window=_REACH,
+            previous=previous_crawl(store, _DATASET),
+            run_id=context.run_id,
+            max_parallel=session.settings.max_parallel_requests,
+        )
+    return report(result)

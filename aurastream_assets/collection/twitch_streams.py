@@ -1,0 +1,75 @@
+"""Live streams and top games of Twitch, every quarter of an hour, in one step."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from aurastream.sources.collectors import CrawlResult, collect_streams
+from aurastream.store import readings
+from aurastream_assets.collection.crawls import previous_crawl, report
+from aurastream_assets.keys import asset_key
+from aurastream_assets.policies import RETRIES
+from resources.failures import failing_fast
+from resources.platforms import Platforms
+from resources.store import Redis, Store
+
+__all__ = ["twitch_streams"]
+
+_DATASET = "collection/twitch_streams"
+_STREAMS = asset_key("collection", "twitch_streams")
+_TOP_GAMES = asset_key("collection", "twitch_top_games")
+_KINDS = {"twitch", "python", "postgres"}
+
+
+@dg.multi_asset(
+    name="twitch_streams",
+    outs={
+        "streams": dg.AssetOut(
+            key=_STREAMS,
+            io_manager_key="frame_io",
+            code_version="1",
+            kinds=_KINDS,
+            description=(
+                "The 100 most watched live streams of each tracked game. Append-only: one row per "
+                "crawl, game and stream; viewer counts are raw, as Twitch gave them."
+            ),
+        ),
+        "top_games": dg.AssetOut(
+            key=_TOP_GAMES,
+            dagster_type=dg.Nothing,
+            code_version="1",
+            kinds=_KINDS,
+            description="The most watched games, collected and stored together with the streams.",
+        ),
+    },
+    pool="twitch",
+    retry_policy=RETRIES,
+)
+def twitch_streams(
+    context: dg.AssetExecutionContext, store: Store, redis: Redis, platforms: Platforms
+) -> Iterator[dg.MaterializeResult[CrawlResult] | dg.MaterializeResult[None]]:
+    """Collect the top streams of every tracked game, and the top games."""
+    games = readings.tracked_categories(store.frames, "game")
+    with (
+        failing_fast(),
+        platforms.session(store) as session,
+        platforms.twitch(session, redis, purpose=_DATASET, run_id=context.run_id) as twitch,
+    ):
+        result = collect_streams(
+            twitch,
+            games=games,
+            previous=previous_crawl(store, _DATASET),
+            run_id=context.run_id,
+            max_parallel=session.settings.max_parallel_requests,
+        )
+    yield report(result)._replace(asset_key=_STREAMS)
+    top = result.frames["collection.twitch_top_games"]
+    crawls = result.frames["operations.crawls"]
+    versions = crawls.loc[
+        crawls["dataset"] == "collection/twitch_top_games", ["membership_hash", "stats_hash"]
+    ]
+    yield dg.MaterializeResult(
+        asset_key=_TOP_GAMES,
+        data_version=dg.DataVersion("-".join(versions.iloc[0])),
+        metadata={"rows": len(top), "crawl_at": dg.MetadataValue.timestamp(result.crawl_at)},
+    )

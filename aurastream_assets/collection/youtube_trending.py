@@ -1,0 +1,52 @@
+"""The charts of YouTube, every half hour."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from aurastream.sources.collectors import CrawlResult, collect_trending
+from aurastream.store import readings
+from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
+from aurastream_assets.keys import asset_key
+from resources.failures import failing_fast
+from resources.platforms import Platforms
+from resources.store import Redis, Store
+
+__all__ = ["youtube_trending"]
+
+_DATASET = "collection/youtube_trending"
+
+
+@collection_asset(
+    key=asset_key("collection", "youtube_trending"),
+    code_version="1",
+    pool="youtube",
+    kinds={"youtube", "python", "postgres"},
+)
+def youtube_trending(
+    context: dg.AssetExecutionContext, store: Store, redis: Redis, platforms: Platforms
+) -> dg.MaterializeResult[CrawlResult]:
+    """Collect the `mostPopular` chart of every tracked category in every region.
+
+    Append-only: one row per crawl, chart, region and video, with the counters as the platform gave
+    them (hidden is null, never 0). Costs one quota unit per chart and region.
+    """
+    charts = readings.tracked_categories(store.frames, "chart")
+    with failing_fast(), platforms.session(store) as session:
+        regions = session.settings.regions
+        with platforms.youtube(
+            session,
+            redis,
+            purpose=_DATASET,
+            run_id=context.run_id,
+            planned={"videos.list": len(charts) * len(regions)},
+        ) as youtube:
+            result = collect_trending(
+                youtube,
+                charts=charts,
+                regions=regions,
+                previous=previous_crawl(store, _DATASET, counters_within=timedelta(0)),
+                run_id=context.run_id,
+                max_parallel=session.settings.max_parallel_requests,
+            )
+        return report(result, quota_remaining=session.remaining())

@@ -1,0 +1,262 @@
+"""Whether the scores can be believed: asked of the store, after the write, by SQL aggregates.
+
+One step checks all five tables. Each query looks at the windows of the run (or at the newest window
+when a person clicks "execute" without one) and returns one row of counts.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import dagster as dg
+
+from aurastream.store import readings
+from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import WINDOW, half_hours
+from resources.store import Store
+
+__all__ = ["intelligence_checks"]
+
+Counts = dict[str, Any]
+_UNKNOWN_SHARE_WARNS: Final = 0.5
+_FALLEN_SHARE_WARNS: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """A query over the windows [start, end) and what its one row must say."""
+
+    table: str
+    name: str
+    description: str
+    sql: str
+    passes: Callable[[Counts], bool]
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+
+    @property
+    def spec(self) -> dg.AssetCheckSpec:
+        return dg.AssetCheckSpec(
+            self.name, asset=asset_key("intelligence", self.table), description=self.description
+        )
+
+
+def _all_zero(*names: str) -> Callable[[Counts], bool]:
+    return lambda counts: all(not counts[name] for name in names)
+
+
+_CHECKS: Final = (
+    _Check(
+        "video_velocity",
+        "coverage",
+        "Every chart and game that was crawled in the day before a window has videos in it.",
+        """
+        with windows as (
+            select generate_series(
+                %(start)s::timestamptz,
+                %(end)s::timestamptz - interval '30 minutes',
+                interval '30 minutes'
+            ) as window_start
+        ), expected as (
+            select distinct w.window_start, c.category
+            from windows w
+            join operations.crawls c
+              on c.crawl_at < w.window_start + interval '30 minutes'
+             and c.crawl_at >= w.window_start + interval '30 minutes' - interval '24 hours'
+            where c.dataset in ('collection/youtube_trending', 'collection/youtube_games')
+              and c.got > 0
+        ), got as (
+            select distinct window_start, category from intelligence.video_velocity
+            where window_start >= %(start)s and window_start < %(end)s
+        )
+        select count(*) as expected, count(g.category) as got
+        from expected e left join got g using (window_start, category)
+        """,
+        lambda counts: counts["got"] == counts["expected"],
+        dg.AssetCheckSeverity.WARN,
+    ),
+    _Check(
+        "video_velocity",
+        "monotone_views",
+        "Views only grow: fallen counters give no velocity, and are rare.",
+        """
+        select count(*) as rows,
+               count(*) filter (where views_fell) as fell,
+               count(*) filter (where velocity_now_per_hour < 0) as negative,
+               count(*) filter (where views_fell and velocity_now_per_hour is not null) as kept
+        from intelligence.video_velocity
+        where window_start >= %(start)s and window_start < %(end)s
+        """,
+        lambda counts: (
+            not counts["negative"]
+            and not counts["kept"]
+            and counts["fell"] <= _FALLEN_SHARE_WARNS * counts["rows"]
+        ),
+        dg.AssetCheckSeverity.WARN,
+    ),
+    _Check(
+        "category_stats",
+        "ordered_percentiles",
+        "Percentiles are in order, deviations are not negative, baselines are above zero.",
+        """
+        select count(*) as rows,
+               count(*) filter (
+                   where views_p25 > views_p50 or views_p50 > views_p75 or views_p75 > views_p90
+                      or velocity_p25 > velocity_p50 or velocity_p50 > velocity_p75
+                      or velocity_p75 > velocity_p90
+                      or engagement_p25 > engagement_p50 or engagement_p50 > engagement_p75
+                      or engagement_p75 > engagement_p90
+               ) as disordered,
+               count(*) filter (
+                   where views_std < 0 or velocity_std < 0 or engagement_std < 0
+               ) as negative_std,
+               count(*) filter (where baseline_velocity_per_hour <= 0) as no_baseline
+        from intelligence.category_stats
+        where window_start >= %(start)s and window_start < %(end)s
+        """,
+        _all_zero("disordered", "negative_std", "no_baseline"),
+    ),
+    _Check(
+        "category_stats",
+        "coverage",
+        "Every category with videos in a window has exactly one row of statistics.",
+        """
+        select count(*) filter (where s.category is null) as missing,
+               count(*) filter (where v.category is null) as unfounded,
+               count(*) filter (where s.sample_count <> v.videos) as miscounted
+        from (
+            select window_start, category, count(*) as videos from intelligence.video_velocity
+            where window_start >= %(start)s and window_start < %(end)s group by 1, 2
+        ) v
+        full join (
+            select window_start, category, sample_count from intelligence.category_stats
+            where window_start >= %(start)s and window_start < %(end)s
+        ) s using (window_start, category)
+        """,
+        _all_zero("missing", "unfounded", "miscounted"),
+    ),
+    _Check(
+        "viral_scores",
+        "range",
+        "Scores lie between 0 and 100; a video without velocity has no score.",
+        """
+        select count(*) as rows,
+               count(*) filter (
+                   where viral_score not between 0 and 100 or viral_score = 'NaN'
+                      or views_score not between 0 and 100 or engagement_score not between 0 and 100
+                      or decayed_score not between 0 and 100
+                      or confidence_pct not between 0 and 100
+               ) as out_of_range
+        from intelligence.viral_scores
+        where window_start >= %(start)s and window_start < %(end)s
+        """,
+        _all_zero("out_of_range"),
+    ),
+    _Check(
+        "viral_scores",
+        "known_share",
+        "Most videos lie in categories large enough to be classed.",
+        """
+        select count(*) as rows, count(*) filter (where trend_class = 'UNKNOWN') as unknown
+        from intelligence.viral_scores
+        where window_start >= %(start)s and window_start < %(end)s
+        """,
+        lambda counts: counts["unknown"] <= _UNKNOWN_SHARE_WARNS * counts["rows"],
+        dg.AssetCheckSeverity.WARN,
+    ),
+    _Check(
+        "competition",
+        "range",
+        "Scores lie between 0 and 100, and concentration between its bounds.",
+        """
+        select count(*) as rows,
+               count(*) filter (
+                   where saturation_score not between 0 and 100
+                      or concentration_score not between 0 and 100
+                      or ease_score not between 0 and 100
+                      or confidence_pct not between 0 and 100
+               ) as out_of_range,
+               count(*) filter (
+                   where hhi not between 0 and 1 or hhi < hhi_lower - 1e-9 or hhi > hhi_upper + 1e-9
+               ) as out_of_bounds
+        from intelligence.competition
+        where window_start >= %(start)s and window_start < %(end)s
+        """,
+        _all_zero("out_of_range", "out_of_bounds"),
+    ),
+    _Check(
+        "opportunity",
+        "range",
+        "Scores and their parts lie between 0 and 100.",
+        """
+        select count(*) as rows,
+               count(*) filter (
+                   where opportunity_score not between 0 and 100 or opportunity_score = 'NaN'
+                      or trend_part not between 0 and 100 or velocity_part not between 0 and 100
+                      or ease_part not between 0 and 100 or confidence_pct not between 0 and 100
+               ) as out_of_range
+        from intelligence.opportunity
+        where window_start >= %(start)s and window_start < %(end)s
+        """,
+        _all_zero("out_of_range"),
+    ),
+    _Check(
+        "opportunity",
+        "coverage",
+        "Every category with statistics in a window has an opportunity, and only those.",
+        """
+        select count(*) filter (where o.category is null) as missing,
+               count(*) filter (where s.category is null) as unfounded
+        from (
+            select window_start, category from intelligence.category_stats
+            where window_start >= %(start)s and window_start < %(end)s
+        ) s
+        full join (
+            select window_start, category from intelligence.opportunity
+            where window_start >= %(start)s and window_start < %(end)s
+        ) o using (window_start, category)
+        """,
+        _all_zero("missing"),
+    ),
+)
+
+
+@dg.multi_asset_check(
+    specs=[check.spec for check in _CHECKS],
+    can_subset=True,
+    description="Ranges, order, coverage and the share of unknowns in the windows of the run.",
+)
+def intelligence_checks(
+    context: dg.AssetCheckExecutionContext, store: Store
+) -> Iterator[dg.AssetCheckResult]:
+    """Run the selected checks over the windows of the run."""
+    selected = context.selected_asset_check_keys
+    for check in _CHECKS:
+        if check.spec.key not in selected:
+            continue
+        start, end = _windows(context, store, check.table)
+        row = store.frames.query(check.sql, {"start": start, "end": end}).iloc[0]
+        counts = {str(name): int(value) for name, value in row.items()}
+        yield dg.AssetCheckResult(
+            asset_key=check.spec.asset_key,
+            check_name=check.name,
+            passed=check.passes(counts),
+            severity=check.severity,
+            metadata={**counts, "windows": f"{start.isoformat()} to {end.isoformat()}"},
+        )
+
+
+def _windows(
+    context: dg.AssetCheckExecutionContext, store: Store, table: str
+) -> tuple[datetime, datetime]:
+    if context.has_partition_key or context.has_partition_key_range:
+        keys = context.partition_key_range
+        return (
+            half_hours.time_window_for_partition_key(keys.start).start,
+            half_hours.time_window_for_partition_key(keys.end).end,
+        )
+    newest = (
+        readings.newest(store.frames, f"intelligence.{table}", "window_start")
+        or datetime.now(UTC) - WINDOW
+    )
+    return newest, newest + WINDOW

@@ -1,0 +1,55 @@
+"""What every half-hour asset shares: its decorator, and the window ends it computes for."""
+
+from functools import partial
+from typing import Final
+
+import dagster as dg
+import pandas as pd
+
+from aurastream_assets.partitions import WINDOW, half_hours
+from aurastream_assets.policies import RETRIES, SINGLE_RUN
+
+__all__ = ["describe_windows", "last_window", "window_ends", "windowed_asset"]
+
+windowed_asset: Final = partial(
+    dg.asset,
+    partitions_def=half_hours,
+    backfill_policy=SINGLE_RUN,
+    retry_policy=RETRIES,
+    io_manager_key="frame_io",
+    kinds={"python", "pandas", "postgres"},
+)
+
+
+def window_ends(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:
+    """Return ``as_of`` of every window in this run, in time order."""
+    window = context.partition_time_window
+    return pd.date_range(window.start + WINDOW, window.end, freq=WINDOW, unit="us")
+
+
+def last_window(context: dg.AssetExecutionContext, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the run's last window."""
+    is_last = frame["window_start"] == context.partition_time_window.end - WINDOW
+    rows: pd.DataFrame = frame.loc[is_last]
+    return rows
+
+
+def describe_windows(
+    context: dg.AssetExecutionContext, frame: pd.DataFrame, **last_only: object
+) -> None:
+    """Attach metadata: totals to every window, pictures and row count to the last one alone.
+
+    A range of windows is logged window by window, and each event carries its metadata in full; a
+    picture per event would fill the event log with copies of itself.
+    """
+    ends = window_ends(context)
+    context.add_asset_metadata({"windows_in_run": len(ends)})
+    last = last_window(context, frame)
+    context.add_asset_metadata(
+        {
+            "dagster/partition_row_count": len(last),
+            "categories": int(last["category"].nunique()),
+            **last_only,
+        },
+        partition_key=context.partition_key_range.end,
+    )

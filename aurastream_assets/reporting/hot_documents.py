@@ -1,0 +1,47 @@
+"""The hot documents: what clients read in a millisecond, rebuilt from the record."""
+
+import dagster as dg
+
+from aurastream.store import readings
+from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import WINDOW
+from aurastream_assets.policies import RETRIES
+from resources.store import Redis, Store
+
+__all__ = ["hot_documents"]
+
+
+@dg.asset(
+    key=asset_key("reporting", "hot_documents"),
+    code_version="1",
+    deps=[
+        asset_key("collection", "youtube_trending"),
+        asset_key("collection", "youtube_games"),
+        asset_key("collection", "twitch_streams"),
+        asset_key("collection", "twitch_top_games"),
+        asset_key("collection", "clip_radar"),
+        asset_key("intelligence", "category_stats"),
+        asset_key("intelligence", "viral_scores"),
+        asset_key("intelligence", "competition"),
+        asset_key("intelligence", "opportunity"),
+    ],
+    retry_policy=RETRIES,
+    kinds={"python", "redis"},
+)
+def hot_documents(store: Store, redis: Redis) -> dg.MaterializeResult[None]:
+    """Publish every hot document in one pipeline, as of the newest scored window.
+
+    Each document carries `fresh_until` and a hard TTL. A lost Redis costs one run of this asset.
+    """
+    from aurastream.store.documents import rebuild_documents  # noqa: PLC0415 # redis is not needed to load the graph
+
+    newest = readings.newest(store.frames, "intelligence.opportunity", "window_start")
+    if newest is None:
+        raise dg.Failure(
+            "Nothing has been scored yet, so there is nothing to publish. "
+            "Materialize the intelligence group first.",
+            allow_retries=False,
+        )
+    as_of = newest + WINDOW
+    published = rebuild_documents(store.frames, redis.resolved_url(), as_of)
+    return dg.MaterializeResult(metadata={"as_of": as_of.isoformat(), "documents": len(published)})

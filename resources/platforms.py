@@ -1,0 +1,180 @@
+"""YouTube and Twitch, live or replayed, behind quota ledger, rate limiter and circuit breaker.
+
+Which of the two is a matter of settings: with keys the platforms are asked, without keys the replay
+server is. There is no mixture, because replayed counters beside live ones would be believed.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import dagster as dg
+from pydantic import SecretStr
+
+from aurastream.core.errors import SettingsError
+from aurastream.core.quota import QuotaStatus
+from aurastream.settings import Settings
+from aurastream.sources.breaker import CircuitBreakers
+from aurastream.sources.errors import QuotaExhaustedError
+from aurastream.sources.ports import SystemClock
+from aurastream.sources.twitch import TwitchClient
+from aurastream.sources.youtube import YouTubeClient
+from aurastream.store.ledger import PostgresLedger
+from resources.store import Redis, Store
+
+__all__ = ["Platforms", "Session"]
+
+# Twitch's documented limit per client id; YouTube limits the day, which the ledger keeps.
+_RATES: Final = {"api.twitch.tv": "800/minute"}
+
+# The replay server takes any; these are its defaults.
+_REPLAY_KEY: Final = "replay-key"
+_REPLAY_CLIENT: Final = "replay-client"
+_REPLAY_SECRET: Final = "replay-secret"  # noqa: S105 # of a simulator on loopback
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """Where a platform is and how to get in."""
+
+    youtube_url: str
+    youtube_key: str
+    twitch_url: str
+    twitch_auth_url: str
+    twitch_id: str
+    twitch_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one crawl was given beside its client."""
+
+    ledger: PostgresLedger
+    settings: Settings
+
+    def status(self, bucket: str, at: datetime) -> QuotaStatus:
+        """Return where a bucket with a daily limit stands."""
+        return next(status for status in self.ledger.usage(at) if status.bucket == bucket)
+
+    def remaining(self, bucket: str = "youtube.default") -> int:
+        """Return the units left in a bucket now; 0 for a bucket that has no daily limit."""
+        return self.ledger.remaining(datetime.now(UTC)).get(bucket, 0)
+
+
+class Platforms(dg.ConfigurableResource["Platforms"]):
+    """Clients of YouTube and Twitch."""
+
+    replay_url: str = ""
+
+    def settings(self) -> Settings:
+        """Return the settings of this process."""
+        return Settings.from_env()
+
+    @contextmanager
+    def session(self, store: Store) -> Iterator[Session]:
+        """Open the quota ledger for the length of a crawl."""
+        settings = self.settings()
+        with PostgresLedger(
+            store.frames.url, profile=settings.quota_profile, refusal=QuotaExhaustedError
+        ) as ledger:
+            yield Session(ledger, settings)
+
+    @contextmanager
+    def youtube(
+        self,
+        session: Session,
+        redis: Redis,
+        *,
+        purpose: str,
+        run_id: str,
+        planned: Mapping[str, int] | None = None,
+    ) -> Iterator[YouTubeClient]:
+        """Open a YouTube client whose calls are paid from the ledger."""
+        settings, access = session.settings, self._access(session.settings)
+        if not access.youtube_key:
+            raise SettingsError(
+                "YouTube cannot be asked: live collection is configured without its key.",
+                fix="Set YOUTUBE_API_KEY.",
+            )
+        with (
+            session.ledger.open(purpose=purpose, clock=SystemClock(), planned=planned) as gate,
+            YouTubeClient(
+                access.youtube_url,
+                access.youtube_key,
+                gate=gate,
+                breaker=CircuitBreakers(redis.resolved_url()),
+                quota_profile=settings.quota_profile,
+                run_id=run_id,
+                timeout_s=settings.request_timeout_s,
+            ) as client,
+        ):
+            yield client
+
+    @contextmanager
+    def twitch(
+        self,
+        session: Session,
+        redis: Redis,
+        *,
+        purpose: str,
+        run_id: str,
+    ) -> Iterator[TwitchClient]:
+        """Open a Twitch client; token, pace and breaker are shared through Redis."""
+        settings, access = session.settings, self._access(session.settings)
+        if not access.twitch_id:
+            raise SettingsError(
+                "Twitch cannot be asked: live collection is configured without its credentials.",
+                fix="Set TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET.",
+            )
+        # A quarter of a second that a run without Twitch need not pay.
+        from aurastream.sources.limiter import SharedRateLimiter  # noqa: PLC0415 # see above
+
+        shared = redis.resolved_url()
+        with (
+            session.ledger.open(purpose=purpose, clock=SystemClock()) as gate,
+            TwitchClient(
+                access.twitch_url,
+                access.twitch_auth_url,
+                access.twitch_id,
+                access.twitch_secret,
+                redis_url=shared,
+                gate=gate,
+                limiter=SharedRateLimiter(_RATES, shared),
+                breaker=CircuitBreakers(shared),
+                quota_profile=settings.quota_profile,
+                run_id=run_id,
+                timeout_s=settings.request_timeout_s,
+            ) as client,
+        ):
+            yield client
+
+    def _access(self, settings: Settings) -> _Access:
+        replay_url = self.replay_url or (settings.replay_url or "")
+        if settings.live and not self.replay_url:
+            return _Access(
+                youtube_url=settings.youtube_base_url,
+                youtube_key=_plain(settings.youtube_api_key),
+                twitch_url=settings.twitch_base_url,
+                twitch_auth_url=settings.twitch_auth_url,
+                twitch_id=_plain(settings.twitch_client_id),
+                twitch_secret=_plain(settings.twitch_client_secret),
+            )
+        if not replay_url:
+            raise SettingsError(
+                "Neither platform keys are configured nor a replay server is running here.",
+                fix="Start one with script/server, or set AURASTREAM_REPLAY_URL or the keys.",
+            )
+        return _Access(
+            youtube_url=replay_url,
+            youtube_key=_REPLAY_KEY,
+            twitch_url=replay_url,
+            twitch_auth_url=replay_url,
+            twitch_id=_REPLAY_CLIENT,
+            twitch_secret=_REPLAY_SECRET,
+        )
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret is not None else ""
