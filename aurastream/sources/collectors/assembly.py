@@ -235,8 +235,10 @@ def compare(videos: pd.DataFrame, previous: Previous) -> Metadata:
     now = videos.sort_values("observed_at", kind="stable").drop_duplicates("video_id", keep="last")
     if previous.videos is None or previous.videos.empty:
         return {"new": len(now), "changed": 0, "views_fell": 0}
-    both = now.merge(previous.videos, on="video_id", how="left", suffixes=("", "_before"))
-    is_new = ~both["video_id"].isin(previous.videos["video_id"])
+    both = now[["video_id", "views", "metadata_hash"]].merge(
+        previous.videos, on="video_id", how="left", suffixes=("", "_before"), indicator="seen"
+    )
+    is_new = both["seen"] == "left_only"
     changed = ~is_new & (both["metadata_hash"] != both["metadata_hash_before"])
     fell = (both["views"] < both["views_before"]).fillna(False)  # noqa: FBT003 # the value that fills
     return {

@@ -31,12 +31,10 @@ TRENDING: Final = (
     "crawl_at",
     "fetch_id",
 )
-_MEMBERSHIP: Final[Kinds] = {
-    "chart": "text",
-    "region": "text",
-    "video_id": "text",
-    "metadata_hash": "text",
-}
+_MEMBERSHIP: Final[Kinds] = {"video_id": "text", "metadata_hash": "text"}
+# The hash of many charts is taken over the charts' hashes: the rows are read once.
+_CHARTS: Final[Kinds] = {"category": "text", "region": "text", "membership_hash": "text"}
+_CHART_STATISTICS: Final[Kinds] = {"category": "text", "region": "text", "stats_hash": "text"}
 
 
 def collect_trending(
@@ -105,7 +103,7 @@ def collect_trending(
             for a in answers
         ]
     )
-    charts_hashes = {str(k): v for k, v in group_hashes(rows, ["chart"], _MEMBERSHIP).items()}
+    charts_hashes = {str(k): v for k, v in group_hashes(crawls, ["category"], _CHARTS).items()}
     quarantined = assembly.quarantine(_DATASET, answers, crawl_at)
     return CrawlResult(
         dataset=_DATASET,
@@ -122,8 +120,8 @@ def collect_trending(
         metadata=assembly.summary(rows, crawls, fetches, len(quarantined))
         | assembly.compare(videos, previous)
         | {"videos": int(rows["video_id"].nunique())},
-        membership_hash=content_hash(rows, _MEMBERSHIP),
-        stats_hash=content_hash(rows, STATISTICS),
+        membership_hash=content_hash(crawls, _CHARTS),
+        stats_hash=content_hash(crawls, _CHART_STATISTICS),
         is_complete=bool(crawls["is_complete"].all()),
         crawl_at=crawl_at,
         error=assembly.nothing_came(answers),

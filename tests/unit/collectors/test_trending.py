@@ -59,8 +59,9 @@ def test_an_empty_chart_is_complete(platform: Any, youtube: YouTubeClient) -> No
     result = _collect(youtube)
     assert result.is_complete
     assert len(result.rows) == 0
-    assert result.membership_hash == EMPTY_HASH
-    assert result.frames["operations.crawls"]["got"].tolist() == [0, 0, 0, 0]
+    crawls = result.frames["operations.crawls"]
+    assert crawls["got"].tolist() == [0, 0, 0, 0]
+    assert set(crawls["membership_hash"]) == {EMPTY_HASH}
 
 
 def test_the_order_of_rows_does_not_depend_on_which_answer_comes_first(
@@ -238,6 +239,18 @@ def test_a_partial_crawl_says_nothing_about_membership(
     before, after = (r.frames["operations.collection_state"].iloc[0] for r in (first, second))
     assert after["membership_hash"] == before["membership_hash"]
     assert (after["unchanged_count"], after["failure_count"]) == (0, 0)
+
+
+def test_a_crawl_that_brought_nothing_can_be_compared_with_an_earlier_one(
+    platform: Any, youtube: YouTubeClient
+) -> None:
+    first = _collect(youtube)
+    platform.intercept = lambda _path, _query: platform.google_error(503, "backendError")
+    second = _collect(youtube, previous=_previous(first))
+    assert (second.metadata["rows"], second.metadata["new"]) == (0, 0)
+    state = second.frames["operations.collection_state"].iloc[0]
+    assert state["last_crawl_at"] == NOW
+    assert state["failure_count"] == 1
 
 
 def test_falling_views_are_counted_and_kept(platform: Any, youtube: YouTubeClient) -> None:
