@@ -1,0 +1,164 @@
+"""A database with the source tables, filled row by row with values a person can add up."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psycopg
+from psycopg.rows import dict_row
+
+from aurastream.store.frames import Append, FrameStore, Replace, Upsert
+from aurastream.store.tables import metadata
+from aurastream_assets.aggregation.runner import DbtRunner, NodeResult
+
+__all__ = ["SOURCES", "Warehouse", "at"]
+
+SOURCES = (
+    "intelligence.video_velocity",
+    "intelligence.viral_scores",
+    "intelligence.competition",
+    "intelligence.opportunity",
+    "collection.youtube_videos",
+    "operations.categories",
+    "operations.crawls",
+    "operations.quota_ledger",
+    "operations.quota_exhaustion",
+)
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "intelligence.video_velocity": {
+        "category": "music",
+        "channel_id": "channel",
+        "region_count": 1,
+        "audio_language": "en",
+        "velocity_now_n": 2,
+        "views_fell": False,
+        "freshness": "FRESH",
+        "confidence_pct": 100.0,
+    },
+    "intelligence.viral_scores": {
+        "category": "music",
+        "confidence_pct": 100.0,
+        "sample_count": 50,
+    },
+    "intelligence.opportunity": {
+        "category": "music",
+        "viral_count": 0,
+        "rising_count": 0,
+        "sample_count": 50,
+        "trend_part": 0.0,
+        "velocity_part": 0.0,
+        "ease_part": 50.0,
+        "peak_factor": 1.0,
+        "confidence_pct": 100.0,
+    },
+    "operations.categories": {
+        "kind": "chart",
+        "priority": 1,
+        "interval_minutes": 30,
+        "max_videos": 50,
+        "baseline_velocity_per_hour": 1000.0,
+        "audience_timezone": "UTC",
+        "rules": {},
+        "is_enabled": True,
+    },
+    "operations.crawls": {
+        "region": "",
+        "got": 1,
+        "rejected": 0,
+        "is_complete": True,
+        "reason": "",
+        "membership_hash": "m",
+        "stats_hash": "s",
+    },
+    "collection.youtube_videos": {
+        "metadata_hash": "h",
+        "description": "",
+        "tags": [],
+        "channel_id": "channel",
+        "channel_title": "A channel",
+        "topic_categories": [],
+    },
+}
+
+
+def at(text: str) -> datetime:
+    """Return a UTC moment: `at("2026-11-20 10:25")`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+class Warehouse:
+    """The record as the rollups see it."""
+
+    def __init__(self, url: str, work_dir: Path) -> None:
+        self.url = url
+        self.store = FrameStore(url)
+        self.runner = DbtRunner(url, work_dir)
+
+    def insert(self, table: str, *rows: dict[str, Any]) -> None:
+        """Insert rows; what a row does not say has an unremarkable default, or is null."""
+        columns = [column.name for column in metadata.tables[table].columns]
+        defaults = _DEFAULTS.get(table, {})
+        frame = pd.DataFrame([{**defaults, **row} for row in rows], dtype=object)
+        frame = frame.reindex(columns=columns)
+        write = Append if "partition_by" in metadata.tables[table].info else Upsert
+        self.store.commit([write(table, frame)])
+
+    def categories(self, *names: str, **values: Any) -> None:
+        self.insert(
+            "operations.categories",
+            *({"category": name, "title": name.title(), **values} for name in names),
+        )
+
+    def video(self, window: str, video_id: str = "a", **values: Any) -> None:
+        """Put a video into a half-hour window, seen five minutes before the window's end."""
+        start = at(window)
+        trend_class = values.pop("trend_class", "STABLE")
+        row = {
+            "window_start": start,
+            "video_id": video_id,
+            "observed_at": start + timedelta(minutes=25),
+            **values,
+        }
+        self.insert("intelligence.video_velocity", row)
+        score = {k: row[k] for k in ("window_start", "video_id", "category") if k in row}
+        self.insert("intelligence.viral_scores", {**score, "trend_class": trend_class})
+
+    def replace_window(self, window: str) -> None:
+        """Score a window again, to nothing."""
+        start = at(window)
+        for table in ("intelligence.video_velocity", "intelligence.viral_scores"):
+            columns = [column.name for column in metadata.tables[table].columns]
+            empty = pd.DataFrame(columns=columns, dtype=object)
+            self.store.commit([Replace(table, empty, start, start + timedelta(minutes=30))])
+
+    def roll_hours(self, start: str, end: str) -> list[NodeResult]:
+        return self.runner.build(["intel_hourly_metrics"], start=at(start), end=at(end))
+
+    def roll_days(self, start: str, end: str) -> list[NodeResult]:
+        """Roll the hours of some days up, then the days."""
+        self.roll_hours(start, end)
+        return self.runner.build(["intel_daily_metrics"], start=at(start), end=at(end))
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        with psycopg.connect(self.url, row_factory=dict_row) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+    def hours(self, category: str = "music") -> list[dict[str, Any]]:
+        return self.rows(
+            "select * from aggregation.intel_hourly_metrics "
+            f"where category_key = '{category}' order by hour_start"
+        )
+
+    def days(self, category: str = "music") -> list[dict[str, Any]]:
+        return self.rows(
+            "select * from aggregation.intel_daily_metrics "
+            f"where category_key = '{category}' order by date"
+        )
+
+    def checksum(self, table: str) -> str:
+        """Return a digest of every column of every row."""
+        found = self.rows(
+            f"select md5(string_agg(t::text, '|' order by t::text)) as digest from {table} as t"
+        )
+        return str(found[0]["digest"])
