@@ -63,7 +63,6 @@ def _youtube(folder: Path) -> dict[str, pd.DataFrame]:
             "is_hd": first["definition"] == "hd",
             "has_captions": first["caption_available"],
             "is_licensed": first["licensed_content"],
-            "was_live": first["is_live"],
         }
     )
     index = pd.Series(videos.index.astype("int32"), index=videos["video_id"])
@@ -134,9 +133,7 @@ def _twitch(folder: Path) -> dict[str, pd.DataFrame]:
     minutes = pd.read_csv(folder / "italian_Streamer-Games_dataset.csv.gz")
     shares = minutes.groupby("ID_game")["minutes"].sum().sort_values(ascending=False)
     shares = shares.iloc[:80] / shares.iloc[:80].sum()
-    games = pd.DataFrame(
-        {"rank": np.arange(1, 81, dtype="int16"), "share": shares.to_numpy()}
-    )
+    games = pd.DataFrame({"rank": np.arange(1, 81, dtype="int16"), "share": shares.to_numpy()})
     return {
         "twitch_day": diurnal,
         "twitch_week": weekly,

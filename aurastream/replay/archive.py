@@ -40,7 +40,6 @@ class Archive:
     is_hd: list[bool]
     has_captions: list[bool]
     is_licensed: list[bool]
-    was_live: list[bool]
     channel: NDArray[np.int64]
     channel_ids: list[str]
     channel_titles: list[str]
@@ -112,7 +111,6 @@ def load_archive() -> Archive:
         is_hd=videos["is_hd"].to_pylist(),
         has_captions=videos["has_captions"].to_pylist(),
         is_licensed=videos["is_licensed"].to_pylist(),
-        was_live=videos["was_live"].to_pylist(),
         channel=channel,
         channel_ids=list(positions),
         channel_titles=[titles[each] for each in positions],

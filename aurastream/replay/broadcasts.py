@@ -73,9 +73,11 @@ class Sessions:
     offsets: NDArray[np.int64]
 
     def of(self, game: int | None) -> slice:
-        """Return where the sessions of a game lie; all of them for None."""
+        """Return where the sessions of a game lie: all of them for None, none for no game."""
         if game is None:
             return slice(0, self.channel.size)
+        if game >= self.offsets.size - 1:
+            return slice(0, 0)
         return slice(int(self.offsets[game]), int(self.offsets[game + 1]))
 
 
@@ -218,7 +220,8 @@ class Broadcasts:
         )
         tide = self._tide(moment)[game]
         people = level * wave * gathered * tide * (0.9 + 0.2 * noise)
-        return people.astype(np.int64)
+        counts: NDArray[np.int64] = people.astype(np.int64)
+        return counts
 
     def _tide(self, moment: float) -> NDArray[np.float64]:
         """Return how each game stands at a moment; slow swings, now and then a surge."""
@@ -256,7 +259,9 @@ class Broadcasts:
                 )
             )
             levels.append(sessions.level[on])
-        days, channel, games, start, end = (np.concatenate(each) for each in zip(*parts, strict=True))
+        days, channel, games, start, end = (
+            np.concatenate(each) for each in zip(*parts, strict=True)
+        )
         viewers = self.viewers(moment, channel, games, start, np.concatenate(levels))
         order = np.lexsort((channel, -viewers))
         return Live(

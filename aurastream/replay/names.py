@@ -11,7 +11,7 @@ from aurastream.replay.hashing import mix_int
 __all__ = ["clip_slug", "display_name", "login", "stream_tags", "title", "user_number"]
 
 _BITS: Final = 0xFFFF
-_ONSETS: Final = "b d f g k l m n p r s t v z x j".split()
+_ONSETS: Final = tuple("bdfgklmnprstvzxj")
 _SYLLABLES: Final = tuple(
     tuple(onset + ending for onset in _ONSETS) for ending in ("el", "o", "ari", "un")
 )
@@ -38,16 +38,17 @@ _TITLES: Final = {
     "fr": ("{game} avec vous", "objectif top, jour {day}", "soirée détente sur {game}"),
     "ko": ("{game} 같이 해요", "{day}일차 도전"),
     "ja": ("{game} 参加型", "{day}日目の挑戦"),
-    "ru": ("{game} вместе с чатом", "день {day}, идём дальше"),
+    "ru": ("{game} вместе", "день {day}, идём дальше"),
     "it": ("{game} con la chat", "serata su {game}, giorno {day}"),
 }
 _ADJECTIVES: Final = (
-    "Amused Bold Calm Daring Eager Fancy Gentle Happy Icy Jolly Keen Lucky Modest Noble Odd Proud"
-).split()
+    "Amused", "Bold", "Calm", "Daring", "Eager", "Fancy", "Gentle", "Happy",
+    "Icy", "Jolly", "Keen", "Lucky", "Modest", "Noble", "Odd", "Proud",
+)  # fmt: skip
 _NOUNS: Final = (
-    "Anchor Bagel Comet Dolphin Ember Falcon Ginger Harbor Iguana Jacket Kettle Lemon Mango Nectar"
-    " Otter Pepper"
-).split()
+    "Anchor", "Bagel", "Comet", "Dolphin", "Ember", "Falcon", "Ginger", "Harbor",
+    "Iguana", "Jacket", "Kettle", "Lemon", "Mango", "Nectar", "Otter", "Pepper",
+)  # fmt: skip
 
 
 def user_number(channel: int) -> int:

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from aurastream.replay.archive import load_twitch_shape
 from aurastream.replay.broadcasts import Broadcasts, Live, build_roster
@@ -65,7 +66,7 @@ class TwitchWorld:
         """Return the positions of all games, the most watched first."""
         live = self.broadcasts.live(moment)
         watched = np.bincount(live.game, live.viewers, minlength=len(GAMES))
-        return np.argsort(-watched, kind="stable").tolist()
+        return [int(game) for game in np.argsort(-watched, kind="stable")]
 
     def broadcaster(self, channel: int) -> Broadcaster:
         """Return a channel's public face."""
@@ -90,6 +91,11 @@ class TwitchWorld:
     def channel_of_login(self, name: str) -> int | None:
         """Return the channel of a login, or None for nobody."""
         return self._channel_of_login.get(name.lower())
+
+    def languages_of(self, channels: NDArray[np.int64]) -> NDArray[np.str_]:
+        """Return the language code of each channel."""
+        codes: NDArray[np.str_] = np.array([each.code for each in LANGUAGES])
+        return codes[self.roster.language[channels]]
 
     @cached_property
     def _channel_of_number(self) -> dict[int, int]:
