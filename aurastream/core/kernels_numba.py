@@ -11,8 +11,11 @@ the sorted values. Two threads share the work; which one does what cannot show i
 # ruff: noqa: PLR0917
 # mypy: disable-error-code="no-any-return"
 
+import itertools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numba
@@ -31,10 +34,8 @@ from aurastream.core.kernels_numpy import (
     LOG2_E,
     NEARER_UPPER,
     QUANTILES,
-    RISING,
     STABLE,
     UNKNOWN,
-    VIRAL,
     Floats,
     GroupStatistics,
     Integers,
@@ -44,10 +45,13 @@ from aurastream.core.kernels_numpy import (
 __all__ = ["group_statistics", "score_rows"]
 
 THREADS = 2
-# Below this size an insertion sort beats the call into numpy.
-_SMALL_SORT = 24
+# Shares of a metric's work: enough of them that no thread waits long for the other.
+_SHARES = 6
 
-_ANCHORS = np.array(ANCHOR_SCORES)
+# Rows scored together: their thresholds stay in the first cache.
+_BLOCK = 512
+# The number of the last anchor, p90.
+_TOP = len(ANCHOR_SCORES) - 1
 _HALVES = np.array(HALVES)
 _QUANTILES = np.array(QUANTILES)
 
@@ -59,38 +63,37 @@ def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_jit
-def _count(codes: Integers, values: Floats, n_groups: int) -> Integers:
-    counts = np.zeros(n_groups, dtype=np.int64)
-    for i in range(codes.size):
-        counts[codes[i]] += values[i] == values[i]  # false for NaN alone
-    return counts
+def _count(codes: Integers, begin: int, end: int, counts: Integers) -> None:
+    for i in range(begin, end):
+        counts[codes[i]] += 1
 
 
 @_jit
-def _scatter(codes: Integers, values: Floats, positions: Integers, out: Floats) -> None:
-    for i in range(codes.size):
-        v = values[i]
-        if v == v:  # noqa: PLR0124 # false for NaN alone
-            g = codes[i]
-            out[positions[g]] = v + 0.0
-            positions[g] += 1
-
-
-@_jit
-def _sort_small(
-    values: Floats, starts: Integers, counts: Integers, begin: int, end: int, limit: int
+def _scatter(
+    codes: Integers,
+    values: tuple[Floats, ...],
+    begin: int,
+    end: int,
+    positions: Integers,
+    out: Floats,
 ) -> None:
-    for g in range(begin, end):
-        if counts[g] > limit:
-            continue
-        first = starts[g]
-        for i in range(first + 1, first + counts[g]):
-            v = values[i]
-            j = i - 1
-            while j >= first and values[j] > v:
-                values[j + 1] = values[j]
-                j -= 1
-            values[j + 1] = v
+    """Move each value into its group's row; a missing one becomes infinite, to sort last."""
+    for i in range(begin, end):
+        g = codes[i]
+        at = positions[g]
+        positions[g] = at + 1
+        for m in range(len(values)):
+            v = values[m][i]
+            out[m, at] = np.inf if np.isnan(v) else v + 0.0
+
+
+@_jit
+def _pad(starts: Integers, counts: Integers, widths: Integers, out: Floats) -> None:
+    """Fill the end of each row, which no value reaches."""
+    for g in range(starts.size):
+        for m in range(out.shape[0]):
+            for i in range(starts[g] + counts[g], starts[g] + widths[g]):
+                out[m, i] = np.inf
 
 
 @_jit
@@ -202,25 +205,24 @@ def _percentile(values: Floats, first: int, count: int, quantile: float) -> floa
 @_jit
 def _moments(
     values: Floats,
+    groups: Integers,
     starts: Integers,
-    counts: Integers,
-    begin: int,
-    end: int,
+    sizes: Integers,
     fence_k: float,
+    counts: Integers,
     outliers: Integers,
     mean: Floats,
     std: Floats,
     percentiles: Floats,
     baseline: Floats,
 ) -> None:
-    for g in range(begin, end):
-        n = counts[g]
+    for g in groups:
         first = starts[g]
-        stop = first + n
+        # Missing values were sorted behind the others, as infinite.
+        stop = _lower_bound(values, first, first + sizes[g], np.inf)
+        n = stop - first
+        counts[g] = n
         if n == 0:
-            outliers[g] = 0
-            mean[g] = std[g] = baseline[g] = np.nan
-            percentiles[:, g] = np.nan
             continue
         for q in range(_QUANTILES.size):
             percentiles[q, g] = _percentile(values, first, n, _QUANTILES[q])
@@ -245,29 +247,49 @@ def _moments(
         baseline[g] = lower + (upper - lower) * 0.5
 
 
-def _sort_segments(
-    values: Floats, starts: Integers, counts: Integers, begin: int, end: int
-) -> None:
-    _sort_small(values, starts, counts, begin, end, _SMALL_SORT)
-    large = np.flatnonzero(counts[begin:end] > _SMALL_SORT) + begin
-    stops = (starts[large] + counts[large]).tolist()
-    for first, stop in zip(starts[large].tolist(), stops, strict=True):
-        values[first:stop].sort()
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where each group's values lie: groups of like size side by side, as rows of one width.
+
+    One call then sorts all rows of a width; a call per group would cost more than the sorting,
+    and the threads would fight over the interpreter. Widths are rounded up by an eighth at most.
+    """
+
+    starts: Integers
+    widths: Integers
+    order: Integers  # groups by width
+    chunks: list[list[tuple[int, int]]]  # runs of one width in that order, in shares of work
+    total: int
 
 
-def _halves(counts: Integers) -> list[tuple[int, int]]:
-    """Split the groups where half of the rows lie on either side."""
-    if counts.size == 0:
-        return []
-    ends = np.cumsum(counts)
-    middle = int(np.searchsorted(ends, ends[-1] // 2)) + 1
-    return [(0, middle), (middle, counts.size)]
+def _layout(sizes: Integers) -> _Layout:
+    step = np.left_shift(1, np.maximum(np.frexp(sizes)[1] - 4, 0))
+    widths = -(-sizes // step) * step
+    order = np.argsort(widths, kind="stable")
+    ordered = widths[order]
+    ends = np.cumsum(ordered)
+    starts = np.empty_like(widths)
+    starts[order] = ends - ordered
+    cuts = np.flatnonzero(np.diff(ordered)) + 1
+    edges = [0, *cuts.tolist(), sizes.size]
+    total = int(ends[-1]) if ends.size else 0
+    chunks: list[list[tuple[int, int]]] = [[] for _ in range(_SHARES)]
+    for begin, end in itertools.pairwise(edges):
+        if end > begin and ordered[begin]:
+            chunks[int(ends[begin] - 1) * _SHARES // total].append((begin, end))
+    return _Layout(starts, widths, order, [chunk for chunk in chunks if chunk], total)
 
 
-def _run(tasks: Iterable[Callable[[], None]]) -> None:
-    with ThreadPoolExecutor(THREADS) as pool:
-        for future in [pool.submit(task) for task in tasks]:
-            future.result()
+def _run(tasks: Iterable[Callable[[], None]], pool: ThreadPoolExecutor) -> None:
+    """Let each thread take the next task when it is free: cheaper than a future for each."""
+    queue = iter(list(tasks))
+
+    def work() -> None:
+        for task in queue:
+            task()
+
+    for future in [pool.submit(work) for _ in range(THREADS)]:
+        future.result()
 
 
 def group_statistics(
@@ -279,47 +301,62 @@ def group_statistics(
     baseline_metric: int,
 ) -> GroupStatistics:
     """Compute the statistics of every metric in every group; see the numpy twin."""
-    n_metrics = len(metrics)
+    n_metrics, n = len(metrics), codes.size
+    metrics = tuple(np.ascontiguousarray(values) for values in metrics)
     shape = (n_metrics, n_groups)
     counts = np.zeros(shape, dtype=np.int64)
-    starts = np.zeros(shape, dtype=np.int64)
     outliers = np.zeros(shape, dtype=np.int64)
-    mean = np.empty(shape)
-    std = np.empty(shape)
-    baselines = np.empty(shape)
-    percentiles = np.empty((len(QUANTILES), *shape))
-    buffers: list[Floats] = [np.empty(0)] * n_metrics
+    mean = np.full(shape, np.nan)
+    std = np.full(shape, np.nan)
+    baselines = np.full(shape, np.nan)
+    percentiles = np.full((len(QUANTILES), *shape), np.nan)
 
-    def gather(m: int) -> None:
-        counts[m] = _count(codes, metrics[m], n_groups)
-        starts[m] = np.cumsum(counts[m]) - counts[m]
-        buffers[m] = np.empty(int(counts[m].sum()))
-        _scatter(codes, metrics[m], starts[m].copy(), buffers[m])
-
-    def measure(m: int, begin: int, end: int) -> None:
-        _sort_segments(buffers[m], starts[m], counts[m], begin, end)
-        _moments(
-            buffers[m],
-            starts[m],
-            counts[m],
-            begin,
-            end,
-            fence_k,
-            outliers[m],
-            mean[m],
-            std[m],
-            percentiles[:, m],
-            baselines[m],
+    cuts = np.linspace(0, n, THREADS + 1).astype(np.int64).tolist()
+    parts = list(itertools.pairwise(cuts))
+    own_sizes = np.zeros((THREADS, n_groups), dtype=np.int64)
+    with ThreadPoolExecutor(THREADS) as pool:
+        _run(
+            (partial(_count, codes, *part, own_sizes[t]) for t, part in enumerate(parts)),
+            pool,
         )
+        sizes = own_sizes.sum(axis=0)
+        layout = _layout(sizes)
+        values = np.empty((n_metrics, layout.total))
+        # Within a row the order is free: each thread writes behind the ones before it.
+        positions = layout.starts + np.cumsum(own_sizes, axis=0) - own_sizes
+        _run(
+            (
+                partial(_scatter, codes, metrics, *part, positions[t], values)
+                for t, part in enumerate(parts)
+            ),
+            pool,
+        )
+        _pad(layout.starts, sizes, layout.widths, values)
 
-    def gathering(m: int) -> Callable[[], None]:
-        return lambda: gather(m)
+        def measure(m: int, chunk: list[tuple[int, int]]) -> None:
+            for begin, end in chunk:
+                group = layout.order[begin]
+                first, width = int(layout.starts[group]), int(layout.widths[group])
+                rows = values[m, first : first + (end - begin) * width]
+                rows.reshape(end - begin, width).sort(axis=1)
+            _moments(
+                values[m],
+                layout.order[chunk[0][0] : chunk[-1][1]],
+                layout.starts,
+                sizes,
+                fence_k,
+                counts[m],
+                outliers[m],
+                mean[m],
+                std[m],
+                percentiles[:, m],
+                baselines[m],
+            )
 
-    def measuring(m: int, begin: int, end: int) -> Callable[[], None]:
-        return lambda: measure(m, begin, end)
-
-    _run(gathering(m) for m in range(n_metrics))
-    _run(measuring(m, *half) for m in range(n_metrics) for half in _halves(counts[m]))
+        _run(
+            (partial(measure, m, chunk) for chunk in layout.chunks[::-1] for m in range(n_metrics)),
+            pool,
+        )
     return GroupStatistics(
         count=counts,
         outlier_count=outliers,
@@ -332,7 +369,7 @@ def group_statistics(
 
 @_jit
 def _negative_exponential(x: float) -> float:
-    x = min(x, EXPONENT_LIMIT)
+    """Return exp(-x) for 0 <= x <= EXPONENT_LIMIT."""
     k = np.floor(x * LOG2_E + 0.5)
     t = -((x - k * LN2_HIGH) - k * LN2_LOW)
     p = EXP_TAYLOR[0]
@@ -349,28 +386,72 @@ def _negative_exponential(x: float) -> float:
     p = p * t + EXP_TAYLOR[11]
     p = p * t + EXP_TAYLOR[12]
     p = p * t + EXP_TAYLOR[13]
-    return p * _HALVES[int(k)]
+    return p * _HALVES[np.int32(k)]
 
 
 @_jit
-def _score(v: float, x: Floats, floor: float) -> float:
-    p25, p50, p75, p90 = x[1], x[2], x[3], x[4]
-    if np.isnan(v) or np.isnan(p25):
-        return np.nan
-    if v > p90:
-        excess = (v - p90) / max(p90, floor)
-        return 90.0 + 10.0 * (1.0 - _negative_exponential(excess))
-    if p25 == v and p90 == v:
-        return 50.0
-    less = (v > 0.0) + (v > p25) + (v > p50) + (v > p75)
-    upto = (v >= 0.0) + (v >= p25) + (v >= p50) + (v >= p75) + (v >= p90)
-    if upto == 0:
-        return 0.0
-    if upto > less:
-        return (_ANCHORS[less] + _ANCHORS[upto - 1]) * 0.5
-    low = x[less - 1]
-    share = (v - low) / (x[less] - low)
-    return _ANCHORS[less - 1] + share * (_ANCHORS[less] - _ANCHORS[less - 1])
+def _gather(codes: Integers, table: Floats, out: Floats) -> None:
+    """Lay the table's columns of each row's group side by side."""
+    for i in range(codes.size):
+        g = codes[i]
+        for column in range(out.shape[0]):
+            out[column, i] = table[g, column]
+
+
+@_jit
+def _score_block(values: Floats, own: Floats, floor: float, scores: Floats) -> None:
+    """Score a block; every branch is a selection, so that the compiler can use wide registers."""
+    for i in range(values.size):
+        v = values[i]
+        p25, p50, p75, p90 = own[1, i], own[2, i], own[3, i], own[4, i]
+        less = (v > 0.0) + (v > p25) + (v > p50) + (v > p75)
+        ties = (v == 0.0) + (v == p25) + (v == p50) + (v == p75) + (v == p90)
+        low = p75 if v > p75 else (p50 if v > p50 else (p25 if v > p25 else 0.0))
+        high = p90 if v > p75 else (p75 if v > p50 else (p50 if v > p25 else p25))
+        step = 75.0 if v > p75 else (50.0 if v > p50 else (25.0 if v > p25 else 0.0))
+        width = 15.0 if v > p75 else 25.0
+        score = step + (v - low) / (high - low) * width
+        last = less + ties - 1
+        # The anchors score 25 apart, but for the last one at 90.
+        first_score = 90.0 if less == _TOP else 25.0 * less
+        last_score = 90.0 if last == _TOP else 25.0 * last
+        score = (first_score + last_score) * 0.5 if ties > 0 else score
+        score = 50.0 if (p25 == v) & (p90 == v) else score
+        score = 0.0 if v < 0.0 else score
+        excess = (v - p90) / (max(floor, p90))
+        # Not max(): a NaN must become 0 here, or it would become an index.
+        excess = excess if excess > 0.0 else 0.0  # noqa: FURB136
+        excess = min(EXPONENT_LIMIT, excess)
+        above = 90.0 + 10.0 * (1.0 - _negative_exponential(excess))
+        score = above if v > p90 else score
+        scores[i] = np.nan if np.isnan(v) | np.isnan(p25) else score
+
+
+@_jit
+def _judge_block(
+    velocity: Floats,
+    freshness: Floats,
+    scores: Floats,
+    own: Floats,
+    trend: npt.NDArray[np.int8],
+    z: Floats,
+    decayed: Floats,
+    confidence: Floats,
+) -> None:
+    for i in range(velocity.size):
+        v = velocity[i]
+        p25, p75, p90 = own[0, i], own[1, i], own[2, i]
+        mean, std, known, sureness = own[3, i], own[4, i], own[5, i], own[6, i]
+        # The classes are numbered in the order of the thresholds they pass.
+        code = FALLING + (v >= p25) + (v >= p75) + (v >= p90)
+        code = STABLE if (v == p25) & (v == p90) else code
+        trend[i] = UNKNOWN if (known == 0.0) | np.isnan(v) | np.isnan(p25) else code
+        spread = std if std > 0.0 else 1.0
+        score = (v - mean) / spread
+        z[i] = score if (std > 0.0) | np.isnan(v) else 0.0
+        sure = freshness[i] * sureness
+        confidence[i] = sure
+        decayed[i] = scores[i] * sure / 100.0
 
 
 @_jit
@@ -378,27 +459,10 @@ def _score_range(
     begin: int,
     end: int,
     codes: Integers,
-    values: Floats,
-    metric: int,
+    metrics: tuple[Floats, ...],
     anchors: Floats,
-    floor: float,
-    scores: Floats,
-) -> None:
-    for i in range(begin, end):
-        scores[i] = _score(values[i], anchors[codes[i], metric], floor)
-
-
-@_jit
-def _judge_range(
-    begin: int,
-    end: int,
-    codes: Integers,
-    velocity: Floats,
-    anchors: Floats,
-    mean: Floats,
-    std: Floats,
-    known: npt.NDArray[np.bool_],
-    sureness: Floats,
+    floors: Floats,
+    judged: Floats,
     freshness: Floats,
     scores: Floats,
     trend: npt.NDArray[np.int8],
@@ -406,33 +470,25 @@ def _judge_range(
     decayed: Floats,
     confidence: Floats,
 ) -> None:
-    for i in range(begin, end):
-        g = codes[i]
-        v = velocity[i]
-        p25 = anchors[g, 0, 1]
-        p75 = anchors[g, 0, 3]
-        p90 = anchors[g, 0, 4]
-        if not known[g] or np.isnan(v) or np.isnan(p25):
-            trend[i] = UNKNOWN
-        elif v == p25 and v == p90:
-            trend[i] = STABLE
-        elif v >= p90:
-            trend[i] = VIRAL
-        elif v >= p75:
-            trend[i] = RISING
-        elif v >= p25:
-            trend[i] = STABLE
-        else:
-            trend[i] = FALLING
-        if std[g] > 0.0:
-            z[i] = (v - mean[g]) / std[g]
-        elif np.isnan(v):
-            z[i] = np.nan
-        else:
-            z[i] = 0.0
-        sure = freshness[i] * sureness[g]
-        confidence[i] = sure
-        decayed[i] = scores[i] * sure / 100.0
+    own = np.empty((anchors.shape[2], _BLOCK))
+    facts = np.empty((judged.shape[1], _BLOCK))
+    for first in range(begin, end, _BLOCK):
+        last = min(end, first + _BLOCK)
+        here = codes[first:last]
+        for m in range(len(metrics)):
+            _gather(here, anchors[m], own)
+            _score_block(metrics[m][first:last], own, floors[m], scores[m, first:last])
+        _gather(here, judged, facts)
+        _judge_block(
+            metrics[0][first:last],
+            freshness[first:last],
+            scores[0, first:last],
+            facts,
+            trend[first:last],
+            z[first:last],
+            decayed[first:last],
+            confidence[first:last],
+        )
 
 
 def score_rows(
@@ -453,27 +509,33 @@ def score_rows(
     trend = np.empty(n, dtype=np.int8)
     z, decayed, confidence = np.empty(n), np.empty(n), np.empty(n)
 
-    def work(begin: int, end: int) -> None:
-        for m, values in enumerate(metrics):
-            _score_range(begin, end, codes, values, m, anchors, floors[m], scores[m])
-        _judge_range(
-            begin,
-            end,
-            codes,
-            metrics[0],
-            anchors,
-            mean,
-            std,
-            known,
-            sureness,
-            freshness,
-            scores[0],
-            trend,
-            z,
-            decayed,
-            confidence,
+    by_metric = np.ascontiguousarray(anchors.transpose(1, 0, 2))
+    judged = np.column_stack(
+        [anchors[:, 0, 1], anchors[:, 0, 3], anchors[:, 0, 4], mean, std, known, sureness]
+    ).astype(np.float64, copy=False)
+    # Contiguous, so that each kernel is compiled once.
+    metrics = tuple(np.ascontiguousarray(values) for values in metrics)
+    cuts = np.linspace(0, n, THREADS + 1).astype(np.int64).tolist()
+    with ThreadPoolExecutor(THREADS) as pool:
+        _run(
+            (
+                partial(
+                    _score_range,
+                    *part,
+                    codes,
+                    metrics,
+                    by_metric,
+                    floors,
+                    judged,
+                    freshness,
+                    scores,
+                    trend,
+                    z,
+                    decayed,
+                    confidence,
+                )
+                for part in itertools.pairwise(cuts)
+            ),
+            pool,
         )
-
-    half = n // 2
-    _run([lambda: work(0, half), lambda: work(half, n)])
     return ScoredRows(scores=scores, trend=trend, z=z, decayed=decayed, confidence=confidence)
