@@ -1,0 +1,261 @@
+"""Marts: one query answers the question, with how sure the answer is."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from tests.dbt_models.warehouse import Warehouse, at
+
+from aurastream.store.urls import reader_url
+
+_MARTS = [
+    "collection_coverage",
+    "quota_status",
+    "taking_off_now",
+    "top_viral_videos",
+    "trending_categories",
+]
+
+
+@pytest.fixture
+def marts(warehouse: Warehouse) -> Warehouse:
+    """Views over empty sources, made before anything was rolled up."""
+    warehouse.runner.build(["intel_hourly_metrics", "intel_daily_metrics"])
+    warehouse.runner.build(_MARTS)
+    return warehouse
+
+
+def _opportunity(marts: Warehouse, window: str, category: str, **values: Any) -> None:
+    marts.insert(
+        "intelligence.opportunity", {"window_start": at(window), "category": category, **values}
+    )
+
+
+def test_before_the_first_score_every_category_is_there_and_unknown(marts: Warehouse) -> None:
+    marts.categories("roblox", kind="game")
+    [row] = marts.rows("select * from marts.taking_off_now")
+    assert row["title"] == "Roblox"
+    assert row["is_taking_off"] is None
+    assert row["certainty"] == "LOW"
+    assert (row["opportunity_score"], row["as_of"]) == (None, None)
+    for mart in _MARTS:
+        marts.rows(f"select * from marts.{mart}")
+
+
+def test_taking_off_is_measured_against_the_same_window_of_the_day_before(
+    marts: Warehouse,
+) -> None:
+    marts.categories("roblox", "minecraft", kind="game", interval_minutes=120)
+    for category, yesterday, today in (("roblox", 100.0, 150.0), ("minecraft", 100.0, 105.0)):
+        for window, speed, score in (
+            ("2026-11-19 10:00", yesterday, 40.0),
+            ("2026-11-20 10:00", today, 55.0),
+        ):
+            _opportunity(marts, window, category, opportunity_score=score, viral_count=3)
+            for video_id, factor in (("slow", 0.5), ("fast", 1.5)):
+                marts.video(
+                    window, video_id, category=category, velocity_now_per_hour=speed * factor
+                )
+    # A window that is not scored to the end yet is not the newest.
+    marts.video("2026-11-20 10:30", "slow", category="roblox", velocity_now_per_hour=1e6)
+    marts.insert(
+        "collection.youtube_videos",
+        {"video_id": "fast", "metadata_hash": "1", "title": "Old", "first_observed_at": at("2026-11-01")},
+        {"video_id": "fast", "metadata_hash": "2", "title": "New", "first_observed_at": at("2026-11-02")},
+    )
+
+    rows = {
+        row["category_key"]: row for row in marts.rows("select * from marts.taking_off_now")
+    }
+    roblox, minecraft = rows["roblox"], rows["minecraft"]
+    assert roblox["velocity_now_per_hour"] == 150
+    assert roblox["velocity_change_24h_pct"] == pytest.approx(50)
+    assert (roblox["is_taking_off"], minecraft["is_taking_off"]) == (True, False)
+    assert roblox["opportunity_change_24h"] == 15
+    assert (roblox["fastest_video_id"], roblox["fastest_video_title"]) == ("fast", "New")
+    assert roblox["fastest_video_velocity_per_hour"] == 225
+    assert roblox["as_of"] == at("2026-11-20 10:30")
+    assert roblox["lag_s"] == 300
+
+
+@pytest.mark.parametrize(
+    ("confidence", "samples", "crawls", "certainty"),
+    [
+        (90.0, 40, 12, "HIGH"),
+        (90.0, 40, 7, "MEDIUM"),
+        (90.0, 25, 12, "MEDIUM"),
+        (60.0, 40, 12, "MEDIUM"),
+        (90.0, 40, 3, "LOW"),
+        (40.0, 40, 12, "LOW"),
+        (90.0, 19, 12, "LOW"),
+    ],
+)
+def test_certainty_is_the_weakest_of_confidence_coverage_and_sample(
+    marts: Warehouse, confidence: float, samples: int, crawls: int, certainty: str
+) -> None:
+    marts.categories("roblox", kind="game", interval_minutes=120)
+    _opportunity(
+        marts, "2026-11-20 10:00", "roblox", confidence_pct=confidence, sample_count=samples
+    )
+    _crawls(marts, "collection/youtube_games", "roblox", crawls)
+    [row] = marts.rows("select * from marts.taking_off_now")
+    assert (row["expected_samples"], row["received_samples"]) == (12, crawls)
+    assert row["certainty"] == certainty
+
+
+def _crawls(marts: Warehouse, dataset: str, category: str, count: int, **values: Any) -> None:
+    now = datetime.now(UTC)
+    marts.insert(
+        "operations.crawls",
+        *(
+            {
+                "crawl_at": now - timedelta(hours=1, minutes=n),
+                "observed_at": now - timedelta(hours=1, minutes=n),
+                "dataset": dataset,
+                "category": category,
+                **values,
+            }
+            for n in range(count)
+        ),
+    )
+
+
+def test_the_most_viral_videos_are_ranked_within_their_category(marts: Warehouse) -> None:
+    marts.categories("music", "gaming")
+    _opportunity(marts, "2026-11-20 10:00", "music")
+    for category in ("music", "gaming"):
+        rows = [
+            {
+                "window_start": at("2026-11-20 10:00"),
+                "category": category,
+                "video_id": f"v{number:02d}",
+                "trend_class": "VIRAL",
+                "decayed_score": float(number),
+            }
+            for number in range(60)
+        ]
+        marts.insert("intelligence.viral_scores", *rows)
+        marts.insert(
+            "intelligence.video_velocity",
+            *(
+                {
+                    "window_start": row["window_start"],
+                    "category": category,
+                    "video_id": row["video_id"],
+                    "observed_at": at("2026-11-20 10:20"),
+                }
+                for row in rows
+            ),
+        )
+    found = marts.rows(
+        "select * from marts.top_viral_videos where category_key = 'gaming' order by position"
+    )
+    assert [row["position"] for row in found] == list(range(1, 51))
+    assert [row["video_id"] for row in found[:2]] == ["v59", "v58"]
+    assert {row["lag_s"] for row in found} == {600}
+
+
+def test_collection_coverage_counts_polls_against_the_cadence(marts: Warehouse) -> None:
+    marts.categories("music")
+    marts.categories("roblox", kind="game", interval_minutes=240)
+    for region in ("US", "DE"):
+        _crawls(marts, "collection/youtube_trending", "music", 24, region=region)
+    _crawls(marts, "collection/youtube_games", "roblox", 1, got=0, is_complete=False)
+    rows = {
+        (row["dataset"], row["category_key"]): row
+        for row in marts.rows("select * from marts.collection_coverage")
+    }
+    charts = rows["collection/youtube_trending", "music"]
+    assert (charts["region_count"], charts["expected_samples"]) == (2, 96)
+    assert (charts["received_samples"], charts["coverage_pct"]) == (48, 50)
+    games = rows["collection/youtube_games", "roblox"]
+    assert (games["expected_samples"], games["received_samples"]) == (6, 0)
+    assert games["lag_s"] is None
+    assert rows["collection/clip_radar", "roblox"]["expected_samples"] == 288
+
+
+def test_quota_status_sums_the_pacific_day(marts: Warehouse) -> None:
+    today = datetime.now(ZoneInfo("America/Los_Angeles")).date()
+    common = {
+        "platform": "youtube",
+        "bucket": "default",
+        "endpoint": "videos.list",
+        "reserved_at": datetime.now(UTC),
+    }
+    marts.insert(
+        "operations.quota_ledger",
+        {
+            **common,
+            "reservation_id": "00000000-0000-0000-0000-000000000001",
+            "purpose": "youtube_trending",
+            "quota_date": today,
+            "units_reserved": 10,
+            "units_settled": 7,
+            "settled_at": datetime.now(UTC),
+        },
+        {
+            **common,
+            "reservation_id": "00000000-0000-0000-0000-000000000002",
+            "purpose": "youtube_games",
+            "quota_date": today,
+            "units_reserved": 5,
+        },
+        {
+            **common,
+            "reservation_id": "00000000-0000-0000-0000-000000000003",
+            "purpose": "youtube_games",
+            "quota_date": today - timedelta(days=1),
+            "units_reserved": 1000,
+        },
+    )
+    [row] = marts.rows("select * from marts.quota_status")
+    assert (row["used_units"], row["open_units"]) == (12, 5)
+    assert row["units_by_purpose"] == {"youtube_trending": 7, "youtube_games": 5}
+    assert row["forecast_units"] >= 12
+    assert row["coverage_pct"] == 50
+    assert row["is_exhausted"] is False
+    reset = row["resets_at"].astimezone(ZoneInfo("America/Los_Angeles"))
+    assert (reset.hour, reset.date()) == (0, today + timedelta(days=1))
+
+
+def test_trending_categories_average_the_newest_seven_days(marts: Warehouse) -> None:
+    marts.categories("music")
+    for day in range(11, 21):
+        marts.video(f"2026-11-{day} 05:00", trend_class="VIRAL", views=100)
+    marts.roll_days("2026-11-11 00:00", "2026-11-21 00:00")
+    [row] = marts.rows("select * from marts.trending_categories")
+    assert row["days_with_data"] == 7
+    assert (row["avg_viral_count"], row["views_trend"], row["momentum_index"]) == (1, 0, 10)
+    assert row["as_of"] == at("2026-11-21 00:00")
+    assert row["expected_samples"] == 7 * 48
+
+
+def test_rolling_up_again_leaves_the_marts_in_place(marts: Warehouse) -> None:
+    marts.categories("music")
+    marts.roll_days("2026-11-20 00:00", "2026-11-21 00:00")
+    marts.roll_days("2026-11-20 00:00", "2026-11-21 00:00")
+    assert len(marts.rows("select * from marts.trending_categories")) == 1
+
+
+def test_the_read_only_role_may_read_marts_and_rollups(marts: Warehouse) -> None:
+    with psycopg.connect(reader_url(marts.url)) as connection:
+        for mart in _MARTS:
+            connection.execute(f"select * from marts.{mart}")  # type: ignore[arg-type]
+        connection.execute("select * from aggregation.intel_hourly_metrics")
+        connection.execute("select * from aggregation.intel_daily_metrics")
+
+
+def test_every_table_and_column_carries_its_description(marts: Warehouse) -> None:
+    undescribed = marts.rows(
+        """
+        select c.oid::regclass::text as relation, a.attname
+        from pg_class as c
+        join pg_namespace as n on n.oid = c.relnamespace
+        join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        where n.nspname in ('marts', 'aggregation') and c.relkind in ('r', 'v')
+            and (col_description(c.oid, a.attnum) is null or obj_description(c.oid) is null)
+        """
+    )
+    assert undescribed == []
