@@ -29,6 +29,9 @@ __all__ = ["CANDIDATES", "CHANNELS", "GAMES", "collect_games"]
 
 _DATASET: Final = "collection/youtube_games"
 _GAMING: Final = 20
+# No slug of a game can look like these.
+_BATCH: Final = "#videos"
+_CHANNEL_BATCH: Final = "#channels"
 _RECENT: Final = dt.timedelta(days=3)
 CANDIDATES: Final = ("video_id", "title", "tags", "channel_id", "category_id")
 GAMES: Final = (
@@ -120,6 +123,7 @@ def collect_games(
     """
     previous = previous or Previous()
     planned = plan.selected
+    candidates = candidates.reset_index(drop=True)
     known = classifier.classify(candidates)
     wanted = _choose(candidates, known, plan)
 
@@ -269,7 +273,7 @@ def _refresh(youtube: YouTubeSource, ids: Sequence[str], max_parallel: int) -> l
     return ask_all(
         [
             # The batch is named by its number: it serves many games.
-            Call("batch", str(number), partial(youtube.videos_by_ids, batch))
+            Call(_BATCH, str(number), partial(youtube.videos_by_ids, batch))
             for number, batch in enumerate(batches)
         ],
         max_parallel=max_parallel,
@@ -283,7 +287,7 @@ def _channels(
     batches = [ids[i : i + BATCH_SIZE] for i in range(0, len(ids), BATCH_SIZE)]
     return ask_all(
         [
-            Call("channels", str(number), partial(youtube.channels_by_ids, batch))
+            Call(_CHANNEL_BATCH, str(number), partial(youtube.channels_by_ids, batch))
             for number, batch in enumerate(batches)
         ],
         max_parallel=max_parallel,
@@ -329,7 +333,7 @@ def _crawl(
         if answer.category == game:  # the search
             reasons += [answer.reason] if answer.reason else []
             continue
-        if answer.category != "batch":
+        if answer.category != _BATCH:
             continue
         start = int(answer.region) * BATCH_SIZE
         batch = ids[start : start + BATCH_SIZE]

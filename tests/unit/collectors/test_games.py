@@ -75,7 +75,6 @@ def test_videos_of_all_games_share_batches_of_fifty(platform: Any, youtube: YouT
 
 def test_an_id_that_is_listed_twice_is_asked_once(platform: Any, youtube: YouTubeClient) -> None:
     twice = pd.concat([_candidates(_known(platform, "v01")), _candidates(_known(platform, "v01"))])
-    twice = twice.reset_index(drop=True)
     result = _collect(youtube, _plan("chess"), twice)
     assert [q["id"] for q in platform.asked(VIDEOS)] == ["v01"]
     assert len(result.rows) == 1
