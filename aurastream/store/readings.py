@@ -11,14 +11,7 @@ import pandas as pd
 from aurastream.store.frames import FrameStore
 from aurastream.store.writes import find_table
 
-__all__ = [
-    "crawl_state",
-    "game_candidates",
-    "newest",
-    "newest_counters",
-    "stream_totals",
-    "tracked_categories",
-]
+__all__ = ["game_candidates", "newest", "stream_totals", "tracked_categories"]
 
 
 def newest(store: FrameStore, table: str, column: str) -> dt.datetime | None:
@@ -37,24 +30,6 @@ def tracked_categories(
     if kind is not None:
         where["kind"] = kind
     return store.read("operations.categories", where=where, order_by=["kind", "category"])
-
-
-def newest_counters(store: FrameStore, table: str, *, since: dt.datetime) -> pd.DataFrame:
-    """Return ``video_id``, ``views``, ``metadata_hash`` and ``observed_at`` of each video.
-
-    Parameters
-    ----------
-    store : FrameStore
-        The record.
-    table : str
-        ``collection.youtube_trending`` or ``collection.youtube_games``.
-    since : datetime
-        Older snapshots are not looked at.
-    """
-    wanted = ["video_id", "views", "metadata_hash", "observed_at"]
-    rows = store.read(table, columns=wanted, start=since)
-    rows = rows.sort_values("observed_at", kind="stable")
-    return rows.drop_duplicates("video_id", keep="last").reset_index(drop=True)
 
 
 def stream_totals(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
@@ -80,11 +55,6 @@ def stream_totals(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd
         """,
         {"start": start, "end": end},
     )
-
-
-def crawl_state(store: FrameStore, dataset: str) -> pd.DataFrame:
-    """Return what is remembered of the last crawl of each category of a dataset."""
-    return store.read("operations.collection_state", where={"dataset": dataset})
 
 
 def game_candidates(store: FrameStore, *, as_of: dt.datetime) -> pd.DataFrame:

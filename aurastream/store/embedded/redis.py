@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from aurastream.store.embedded.account import (
     Account,
@@ -104,7 +106,8 @@ class EmbeddedRedis(EmbeddedServer):
         return [str(_program(account)), str(config)]
 
     def _is_ready(self) -> bool:
-        client = redis.Redis.from_url(self.url, socket_timeout=3)
+        # Once: the caller asks again, and a refused password would be tried for seconds.
+        client = redis.Redis.from_url(self.url, socket_timeout=3, retry=Retry(NoBackoff(), 0))
         try:
             return bool(client.ping())
         except redis.AuthenticationError as error:

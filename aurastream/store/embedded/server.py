@@ -40,6 +40,7 @@ _POLL_S = 0.02
 _PORT_ATTEMPTS = 5
 _ORPHAN_STOP_S = 10.0
 _REFUSAL_S = 2.0
+_DEATH_S = 0.5  # a killed process needs a moment to be gone
 _LOG_TAIL_BYTES = 4000
 _LOG_LIMIT_BYTES = 10_000_000
 
@@ -240,7 +241,7 @@ class EmbeddedServer(ABC):
                     os.close(descriptor)
                     self._attached = True
                     return None
-            elif lives:
+            elif lives and time.monotonic() > deadline - self.start_timeout_s + _DEATH_S:
                 os.close(descriptor)
                 raise AlreadyRunningError(
                     f"{self.name} already runs on {self.data_dir}, started by process {parent}.",
@@ -478,9 +479,10 @@ def _owner(port: int) -> str:
 
 
 def _is_same(pid: int, started: object) -> bool:
-    """Whether the process with this id is still the one that wrote it down."""
+    """Whether the process with this id is still the one that wrote it down, and lives."""
     try:
-        return isinstance(started, float) and psutil.Process(pid).create_time() == started
+        process = psutil.Process(pid)
+        return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
