@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import grpc
 import psycopg
 import yaml
 from psycopg.rows import dict_row
@@ -233,3 +235,32 @@ def running_cluster(cluster: Cluster, **options: Any) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@contextmanager
+def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[int]:
+    """Serve the chaos tests' location; yields the port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "dagster", "api", "grpc"),
+                *("--host", "127.0.0.1", "--port", str(port), "--location-name", "chaos"),
+                *("--python-file", str(Path(__file__).with_name("location.py"))),
+            ],
+            cwd=REPO_ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(timeout=60)
+        yield port
+    finally:
+        process.terminate()
+        wait_until(
+            lambda: process.poll() is not None, within=30, what=log_path.read_text(encoding="utf-8")
+        )

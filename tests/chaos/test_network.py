@@ -61,9 +61,9 @@ def test_a_leader_whose_network_goes_silent_is_ended_by_its_own_watchdog(
 
 
 @pytest.fixture
-def own_server(server_directory: Path) -> Iterator[EmbeddedPostgres]:
+def own_server(server_directory: Path, tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     """A Postgres that a test may restart without disturbing others."""
-    with EmbeddedPostgres(server_directory / "restarted", durable=False) as server:
+    with EmbeddedPostgres(server_directory / tmp_path.name, durable=False) as server:
         migrate(server.url)
         yield server
 
@@ -86,6 +86,24 @@ def test_a_lone_head_leads_again_when_its_database_was_restarted(
         assert cluster.leadership()["epoch"] == before["epoch"] + 1
         assert [life["state"] for life in cluster.lives(head)] == ["RUNNING", "STOPPED"]
         assert "RECOVERING" in head.log()
+        cluster.assert_one_acted_at_a_time()
+
+
+def test_a_standby_comes_through_a_restart_of_the_database_in_one_life(
+    own_server: EmbeddedPostgres, tmp_path: Path, code_server_port: int
+) -> None:
+    with running_cluster(Cluster(own_server.url, tmp_path, code_server_port)) as cluster:
+        leader, standby = cluster.start_pair()
+
+        own_server.stop()
+        wait_until(lambda: "RECOVERING" in standby.log(), within=10, what=standby.log())
+        own_server.start()
+
+        # The standby is warm and the former leader starts anew, so the standby leads.
+        cluster.wait_for_tick_of(standby, within=30)
+        wait_until(lambda: len(cluster.lives(leader)) > 1, within=30, what=leader.log())
+        cluster.wait_for_state(leader, "RUNNING", leads=False)
+        assert len(cluster.lives(standby)) == 1
         cluster.assert_one_acted_at_a_time()
 
 

@@ -1,0 +1,89 @@
+"""The instance settings at work: Dagster accepts them, and every queued run starts once."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aurastream.store.urls import dagster_url
+from tests.chaos.cluster import REPO_ROOT, Cluster, code_server, running_cluster, wait_until
+
+pytestmark = pytest.mark.chaos
+
+_DESCRIBE = """
+import dagster
+with dagster.DagsterInstance.get() as instance:
+    queue = instance.get_concurrency_config()
+    print(type(instance.run_coordinator).__name__, queue.run_queue_config.max_concurrent_runs,
+          queue.pool_config.default_pool_limit, instance.run_monitoring_enabled,
+          instance.telemetry_enabled, type(instance.event_log_storage).__name__,
+          instance.run_monitoring_settings["free_slots_after_run_end_seconds"])
+"""
+
+
+def test_dagster_takes_the_instance_settings_on_a_real_postgres(
+    database_url: str, tmp_path: Path
+) -> None:
+    shutil.copy(REPO_ROOT / "deploy" / "dagster.yaml", tmp_path)
+    described = subprocess.run(
+        [sys.executable, "-c", _DESCRIBE],
+        env={
+            **os.environ,
+            "DAGSTER_HOME": str(tmp_path),
+            "DAGSTER_PG_URL": dagster_url(database_url),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert described.stdout.split() == [
+        *("QueuedRunCoordinator", "4", "1", "True", "False", "PostgresEventLogStorage", "60")
+    ]
+
+
+@pytest.fixture
+def launching(database_url: str, tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster whose runs are really launched, by a code server that knows their database."""
+    cluster = Cluster(database_url, tmp_path, code_server_port=0)
+    with code_server(tmp_path / "code-server.log", cluster.environment(database_url)) as port:
+        cluster.code_server_port = port
+        with running_cluster(cluster, max_concurrent_runs=2) as running:
+            yield running
+        # Workers belong to the code server and would outlive the database.
+        wait_until(
+            lambda: (
+                not cluster.rows(
+                    "SELECT run_id FROM dagster.runs WHERE status IN ('STARTING', 'STARTED')"
+                )
+            ),
+            within=60,
+            what="the end of the runs",
+        )
+
+
+def test_runs_that_a_killed_leader_queued_are_each_started_once(launching: Cluster) -> None:
+    leader, standby = launching.start_pair()
+    finished = "SELECT run_id FROM dagster.runs WHERE status = 'SUCCESS'"
+    wait_until(lambda: launching.rows(finished), within=60, what="a finished run")
+
+    leader.send(signal.SIGKILL)
+    launching.wait_for_tick_of(standby, within=10)
+    before = {row["run_id"] for row in launching.rows("SELECT run_id FROM dagster.runs")}
+    wait_until(
+        lambda: before <= {row["run_id"] for row in launching.rows(finished)},
+        within=60,
+        what="the end of every run that was known at the failover",
+    )
+
+    starts = launching.rows(
+        "SELECT run_id, count(*) AS n FROM dagster.event_logs "
+        "WHERE dagster_event_type = 'PIPELINE_START' GROUP BY run_id"
+    )
+    assert {row["n"] for row in starts} == {1}
+    launching.assert_one_acted_at_a_time()
