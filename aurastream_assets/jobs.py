@@ -9,7 +9,6 @@ from typing import Final
 import dagster as dg
 
 from aurastream_assets.keys import WORKERS, Stage, asset_key
-from aurastream_assets.partitions import days, half_hours, hours
 
 __all__ = [
     "JOBS",
@@ -53,7 +52,6 @@ signal: Final = dg.define_asset_job(
     selection=_assets("collection", "youtube_trending")
     | _SCORES
     | _assets("reporting", "hot_documents"),
-    partitions_def=half_hours,
     tags=_tags("youtube_worker_trending"),
     description="Collect the charts, score the window they lie in, publish the hot documents.",
 )
@@ -61,7 +59,6 @@ signal: Final = dg.define_asset_job(
 rescore: Final = dg.define_asset_job(
     "rescore",
     selection=_SCORES,
-    partitions_def=half_hours,
     tags=_tags("creator_intel_worker") | {"aura/class": "batch"},
     description="Score a range of windows again from stored snapshots, in one run.",
 )
@@ -105,7 +102,6 @@ clips: Final = dg.define_asset_job(
 hourly_rollup: Final = dg.define_asset_job(
     "hourly_rollup",
     selection=_assets("aggregation", "intel_hourly_metrics"),
-    partitions_def=hours,
     tags=_tags("intel_aggregation_hourly"),
     description="Roll one hour of scores up, or a range of hours in one run.",
 )
@@ -113,7 +109,6 @@ hourly_rollup: Final = dg.define_asset_job(
 daily_rollup: Final = dg.define_asset_job(
     "daily_rollup",
     selection=_assets("aggregation", "intel_daily_metrics"),
-    partitions_def=days,
     tags=_tags("intel_aggregation_daily"),
     description="Roll one day of hourly metrics up, or a range of days in one run.",
 )

@@ -5,24 +5,28 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from aurastream.core.errors import SettingsError
-from aurastream.sources.errors import PermanentError
+from aurastream.core.errors import AuraStreamError
+from aurastream.sources.errors import RetryableError
+from aurastream.store.errors import StoreUnavailableError
 
 __all__ = ["failing_fast"]
 
 
 @contextmanager
 def failing_fast() -> Iterator[None]:
-    """Turn permanent errors into failures that are not retried.
+    """Let errors that may pass be retried; turn all others into failures that are not.
 
-    The same call would fail again until somebody changes something, and each try may cost quota.
-    The description keeps the error's message, which says what to change.
+    A permanent error fails again until somebody changes something, and each try may cost quota; a
+    mistake of ours is no better the fourth time. The description keeps the error's message, which
+    says what to change.
     """
     try:
         yield
-    except (PermanentError, SettingsError) as error:
+    except (RetryableError, StoreUnavailableError, dg.Failure, dg.RetryRequested):
+        raise
+    except Exception as error:
         raise dg.Failure(
-            description=str(error),
-            metadata={"error": type(error).__name__, "fix": error.fix},
+            description=str(error) if isinstance(error, AuraStreamError) else repr(error),
+            metadata={"error": type(error).__name__, "fix": getattr(error, "fix", "")},
             allow_retries=False,
         ) from error

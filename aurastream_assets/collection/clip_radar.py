@@ -40,7 +40,7 @@ def clip_radar(
     with (
         failing_fast(),
         platforms.session(store) as session,
-        platforms.twitch(session, redis, purpose=_DATASET, run_id=context.run_id) as twitch,
+        platforms.twitch(session, redis, purpose=_DATASET, run_id=context.run.run_id) as twitch,
     ):
         result = collect_clips(
             twitch,
@@ -49,7 +49,7 @@ def clip_radar(
             until=now,
             window=_REACH,
             previous=previous_crawl(store, _DATASET),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             max_parallel=session.settings.max_parallel_requests,
         )
     return report(result)

@@ -1,6 +1,6 @@
 """What every collection asset shares: its decorator, its memory and its report."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.sources.collectors.result import CrawlResult, Previous
-from aurastream.store import readings
+from aurastream.store.state import collection_state, newest_videos
 from aurastream_assets.policies import RETRIES
 from resources.store import Store
 
@@ -18,7 +18,7 @@ collection_asset: Final = partial(dg.asset, retry_policy=RETRIES, io_manager_key
 
 
 def previous_crawl(
-    store: Store, dataset: str, *, counters_within: timedelta | None = None
+    store: Store, dataset: str, *, counters_since: timedelta | None = None
 ) -> Previous:
     """Return what the record knows of earlier crawls of a dataset.
 
@@ -28,18 +28,22 @@ def previous_crawl(
         The record.
     dataset : str
         For example ``collection/youtube_trending``.
-    counters_within : timedelta, optional
+    counters_since : timedelta, optional
         How long before the last crawl a video may have been seen to be compared with; without it
         no counters are read.
     """
-    state = readings.crawl_state(store.frames, dataset)
+    state = collection_state(store.frames, dataset)
     last = state["last_crawl_at"].max()
-    videos = None
-    if counters_within is not None and not pd.isna(last):
-        videos = readings.newest_counters(
-            store.frames, dataset.replace("/", "."), since=last - counters_within
-        )
-    return Previous(state=state, videos=videos)
+    if counters_since is None or pd.isna(last):
+        return Previous(state=state)
+    now = datetime.now(UTC)
+    videos = newest_videos(
+        store.frames,
+        dataset.replace("/", "."),
+        now,
+        lookback=now - last.to_pydatetime() + counters_since,
+    )
+    return Previous(state=state, videos=videos.drop_duplicates("video_id"))
 
 
 def report(

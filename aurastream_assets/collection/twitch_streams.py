@@ -53,13 +53,13 @@ def twitch_streams(
     with (
         failing_fast(),
         platforms.session(store) as session,
-        platforms.twitch(session, redis, purpose=_DATASET, run_id=context.run_id) as twitch,
+        platforms.twitch(session, redis, purpose=_DATASET, run_id=context.run.run_id) as twitch,
     ):
         result = collect_streams(
             twitch,
             games=games,
             previous=previous_crawl(store, _DATASET),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             max_parallel=session.settings.max_parallel_requests,
         )
     yield report(result)._replace(asset_key=_STREAMS)

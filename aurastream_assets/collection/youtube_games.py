@@ -9,6 +9,7 @@ from aurastream.core.planner import plan_games
 from aurastream.sources.catalog import classifier_from_categories
 from aurastream.sources.collectors import CrawlResult, collect_games
 from aurastream.store import readings
+from aurastream.store.state import collection_state
 from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
@@ -52,7 +53,7 @@ def youtube_games(
     frames = store.frames
     games = readings.tracked_categories(frames, "game")
     charts = readings.tracked_categories(frames, "chart")
-    before = previous_crawl(store, _DATASET, counters_within=timedelta(hours=26))
+    before = previous_crawl(store, _DATASET, counters_since=timedelta(hours=26))
     with failing_fast(), platforms.session(store) as session:
         share = allowance(
             session.status("youtube.default", now),
@@ -62,7 +63,7 @@ def youtube_games(
         )
         plan = plan_games(
             games,
-            readings.crawl_state(frames, _DATASET),
+            collection_state(frames, _DATASET),
             as_of=now,
             available_units=share.units,
             stretch=share.stretch,
@@ -72,7 +73,7 @@ def youtube_games(
             session,
             redis,
             purpose=_DATASET,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             planned={"videos.list": plan.estimated_units} if plan.estimated_units else None,
         ) as youtube:
             result = collect_games(
@@ -82,7 +83,7 @@ def youtube_games(
                 classifier=classifier_from_categories(games),
                 reconcile=config.reconcile,
                 previous=before,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 max_parallel=session.settings.max_parallel_requests,
             )
         return report(

@@ -38,15 +38,15 @@ def youtube_trending(
             session,
             redis,
             purpose=_DATASET,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             planned={"videos.list": len(charts) * len(regions)},
         ) as youtube:
             result = collect_trending(
                 youtube,
                 charts=charts,
                 regions=regions,
-                previous=previous_crawl(store, _DATASET, counters_within=timedelta(0)),
-                run_id=context.run_id,
+                previous=previous_crawl(store, _DATASET, counters_since=timedelta(0)),
+                run_id=context.run.run_id,
                 max_parallel=session.settings.max_parallel_requests,
             )
         return report(result, quota_remaining=session.remaining())

@@ -1,5 +1,7 @@
 """The hot documents: what clients read in a millisecond, rebuilt from the record."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from aurastream.store import readings
@@ -8,7 +10,7 @@ from aurastream_assets.partitions import WINDOW
 from aurastream_assets.policies import RETRIES
 from resources.store import Redis, Store
 
-__all__ = ["hot_documents"]
+__all__ = ["hot_documents", "readable"]
 
 
 @dg.asset(
@@ -45,3 +47,18 @@ def hot_documents(store: Store, redis: Redis) -> dg.MaterializeResult[None]:
     as_of = newest + WINDOW
     published = rebuild_documents(store.frames, redis.resolved_url(), as_of)
     return dg.MaterializeResult(metadata={"as_of": as_of.isoformat(), "documents": len(published)})
+
+
+@dg.asset_check(
+    asset=hot_documents,
+    description="Every document in Redis reads as its schema says, is fresh and will expire.",
+)
+def readable(redis: Redis) -> dg.AssetCheckResult:
+    """Read every hot document back."""
+    from aurastream.store.audit import hot_documents as audit  # noqa: PLC0415 # as above
+
+    counts = audit(redis.resolved_url(), datetime.now(UTC))
+    return dg.AssetCheckResult(
+        passed=counts["documents"] > 0 and not counts["unreadable"] and not counts["immortal"],
+        metadata=dict(counts),
+    )

@@ -1,0 +1,113 @@
+"""Whether a crawl can be believed: asked of the store, after the write, in one step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import dagster as dg
+
+from aurastream.store import audit
+from aurastream.store.audit import AUDITED, Audited
+from resources.store import Store
+
+__all__ = ["collection_checks"]
+
+_COVERED_SHARE: Final = 0.9
+_FALLEN_SHARE: Final = 0.02
+
+_COVERAGE: Final = "coverage"
+_SCHEMA: Final = "schema"
+_DUPLICATES: Final = "duplicates"
+_MONOTONE: Final = "monotone_views"
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    passed: bool
+    metadata: dict[str, Any]
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+
+
+def _specs() -> Iterator[dg.AssetCheckSpec]:
+    for dataset, audited in AUDITED.items():
+        key = dg.AssetKey(dataset.split("/"))
+        yield dg.AssetCheckSpec(
+            _COVERAGE,
+            asset=key,
+            description="The last crawl is complete and got at least 90 % of what was expected.",
+        )
+        yield dg.AssetCheckSpec(
+            _SCHEMA, asset=key, description="The table has exactly the declared columns."
+        )
+        yield dg.AssetCheckSpec(
+            _DUPLICATES, asset=key, description="No item of the last crawl is stored twice."
+        )
+        if audited.counter is not None:
+            yield dg.AssetCheckSpec(
+                _MONOTONE,
+                asset=key,
+                description="Counters only grow: at most 2 % fell since they were last seen.",
+            )
+
+
+@dg.multi_asset_check(
+    specs=list(_specs()),
+    can_subset=True,
+    description="Coverage, schema, duplicates and falling counters of each dataset's last crawl.",
+)
+def collection_checks(
+    context: dg.AssetCheckExecutionContext, store: Store
+) -> Iterator[dg.AssetCheckResult]:
+    """Run the selected checks on the newest crawl of their datasets."""
+    crawls = {}
+    for check in sorted(context.selected_asset_check_keys):
+        dataset = check.asset_key.to_user_string()
+        if dataset not in crawls:
+            crawls[dataset] = audit.last_crawl(store.frames, dataset)
+        crawl_at = crawls[dataset]
+        if check.name == _SCHEMA:
+            verdict = _schema(store, AUDITED[dataset])
+        elif crawl_at is None:
+            verdict = _Verdict(True, {"note": "nothing was collected yet"})  # noqa: FBT003 # reads well
+        else:
+            verdict = _VERDICTS[check.name](store, AUDITED[dataset], crawl_at)
+            verdict.metadata["crawl_at"] = dg.MetadataValue.timestamp(crawl_at)
+        yield dg.AssetCheckResult(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            passed=verdict.passed,
+            severity=verdict.severity,
+            metadata=verdict.metadata,
+        )
+
+
+def _coverage(store: Store, audited: Audited, crawl_at: datetime) -> _Verdict:
+    counts = audit.coverage(store.frames, audited.dataset, crawl_at)
+    return _Verdict(
+        not counts["incomplete"] and counts["covered"] >= _COVERED_SHARE * counts["expected"],
+        dict(counts),
+        dg.AssetCheckSeverity.WARN,
+    )
+
+
+def _schema(store: Store, audited: Audited) -> _Verdict:
+    drift = audit.schema_drift(store.frames, audited.table)
+    return _Verdict(not drift, {"drift": ", ".join(drift) or "none"})
+
+
+def _duplicates(store: Store, audited: Audited, crawl_at: datetime) -> _Verdict:
+    counts = audit.duplicates(store.frames, audited, crawl_at)
+    return _Verdict(not counts["repeated"], dict(counts))
+
+
+def _monotone(store: Store, audited: Audited, crawl_at: datetime) -> _Verdict:
+    counts = audit.falling_counters(store.frames, audited, crawl_at)
+    return _Verdict(
+        counts["fell"] <= _FALLEN_SHARE * counts["seen_again"],
+        dict(counts),
+        dg.AssetCheckSeverity.WARN,
+    )
+
+
+_VERDICTS: Final = {_COVERAGE: _coverage, _DUPLICATES: _duplicates, _MONOTONE: _monotone}

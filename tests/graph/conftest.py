@@ -1,0 +1,111 @@
+"""The whole graph on throwaway servers: Postgres, Redis and the replay server, no mocks."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from aurastream.replay.server import background
+from aurastream.sources.catalog import load_catalog
+from aurastream.store.frames import FrameStore
+from aurastream.store.state import sync_categories
+from aurastream_assets.definitions import build_defs
+from aurastream_assets.partitions import half_hours
+from resources.platforms import Platforms
+from resources.store import Redis, Store
+
+
+@dataclass
+class VirtualClock:
+    """The replay server's present: the machine's, moved by an offset."""
+
+    offset: timedelta = field(default_factory=timedelta)
+
+    def __call__(self) -> float:
+        return time.time() + self.offset.total_seconds()
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self(), UTC)
+
+
+@pytest.fixture(scope="session")
+def replay_clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture(scope="session")
+def replay_server(replay_clock: VirtualClock) -> Iterator[str]:
+    with background(clock=replay_clock) as url:
+        yield url
+
+
+@pytest.fixture
+def clock(replay_clock: VirtualClock) -> VirtualClock:
+    replay_clock.offset = timedelta()
+    return replay_clock
+
+
+@pytest.fixture
+def installation(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    replay_server: str,
+    clock: VirtualClock,
+    store: FrameStore,
+    redis_url: str,
+) -> dict[str, object]:
+    """Resources of an installation with the catalogue in place, and none of the machine's own."""
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("AURASTREAM_ENVIRONMENT", "test")
+    monkeypatch.setenv("AURASTREAM_REGIONS", '["US", "GB"]')
+    sync_categories(store, load_catalog().categories_frame())
+    return {
+        "store": Store(postgres_url=store.url),
+        "redis": Redis(url=redis_url),
+        "platforms": Platforms(replay_url=replay_server),
+    }
+
+
+@pytest.fixture
+def graph(installation: dict[str, object]) -> dg.Definitions:
+    return build_defs(environment="local", resource_overrides=installation)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def run(graph: dg.Definitions, instance: dg.DagsterInstance) -> Run:
+    """Return a function that runs a job, of one window or a range of them."""
+
+    def run_job(
+        name: str, *, first: datetime | None = None, last: datetime | None = None, **options: object
+    ) -> dg.ExecuteInProcessResult:
+        key = first.strftime(half_hours.fmt) if first else None
+        tags = (
+            {
+                "dagster/asset_partition_range_start": key,
+                "dagster/asset_partition_range_end": last.strftime(half_hours.fmt),
+            }
+            if last
+            else {}
+        )
+        return graph.resolve_job_def(name).execute_in_process(
+            instance=instance,
+            partition_key=None if last else key,
+            tags=tags,
+            **options,  # type: ignore[arg-type] # passed on
+        )
+
+    return run_job
