@@ -7,6 +7,7 @@ three seconds, in a process of its own, without a database). Every later load re
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,8 +29,23 @@ _SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".csv"})
 _PARSE_TIMEOUT_S: Final = 180
 
 
+# What Postgres and its driver say when the same statement may succeed in a while.
+_TRANSIENT: Final = re.compile(
+    r"connection refused|could not connect|connection to server|connection (was )?closed"
+    r"|server closed the connection|terminating connection|connection reset|timeout expired"
+    r"|the database system is|too many clients|deadlock detected|could not serialize"
+    r"|lock timeout|could not resize|no space left",
+    re.IGNORECASE,
+)
+
+
 class DbtProjectError(AuraStreamError):
     """The dbt project cannot be parsed, or a run of it failed."""
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may succeed later, with nothing changed by us."""
+        return _TRANSIENT.search(self.message) is not None
 
 
 @cache

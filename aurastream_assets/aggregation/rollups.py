@@ -91,7 +91,7 @@ def _built(
         runner.build(_ROLLUPS)
         results = {r.name: r for r in runner.build([*names, *tests], start=start, end=end)}
     except DbtProjectError as error:
-        raise dg.Failure(description=str(error)) from error
+        raise dg.Failure(description=str(error), allow_retries=error.is_transient) from error
     for model in models:
         if model.name in names:
             yield dg.MaterializeResult(

@@ -110,6 +110,8 @@ class DbtRunner:
         ------
         DbtProjectError
             When a model fails, with the database's message.
+        ValueError
+            When the range has no timezone, or does not begin before it ends.
         """
         variables = {} if start is None or end is None else _range(start, end)
         return self._checked(
@@ -201,6 +203,12 @@ class DbtRunner:
 
 
 def _range(start: datetime, end: datetime) -> dict[str, str]:
+    if start.tzinfo is None or end.tzinfo is None:
+        raise ValueError(
+            "A range of partitions needs a timezone: dbt would read it in the server's."
+        )
+    if start >= end:
+        raise ValueError(f"A range begins before it ends; {start} to {end} does not.")
     return {"start": start.isoformat(), "end": end.isoformat()}
 
 

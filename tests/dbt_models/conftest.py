@@ -21,9 +21,7 @@ def warehouse_url(postgres_server: EmbeddedPostgres) -> str:
 
 
 @pytest.fixture
-def warehouse(
-    warehouse_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Warehouse]:
+def warehouse(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Empty source tables and no rollups."""
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
         connection.execute(f"truncate {', '.join(SOURCES)}")

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from math import log
 
 import pytest
+
 from tests.dbt_models.warehouse import Warehouse, at
 
 
@@ -147,7 +148,11 @@ def test_a_gap_of_a_day_leaves_the_trend_unknown(warehouse: Warehouse) -> None:
     warehouse.roll_days("2026-11-18 00:00", "2026-11-21 00:00")
 
     _, missing, after = warehouse.days()
-    assert (missing["coverage_pct"], missing["avg_views"], missing["views_trend"]) == (0, None, None)
+    assert (missing["coverage_pct"], missing["avg_views"], missing["views_trend"]) == (
+        0,
+        None,
+        None,
+    )
     assert after["views_trend"] is None
 
 

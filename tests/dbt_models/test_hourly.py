@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+
 from tests.dbt_models.warehouse import Warehouse, at
 
 
@@ -103,7 +104,7 @@ def test_every_column_is_what_a_person_would_compute(warehouse: Warehouse) -> No
     ],
 )
 def test_the_limit_of_a_short_is_that_of_its_publication(
-    warehouse: Warehouse, seconds: int, published: str, is_short: bool
+    warehouse: Warehouse, *, seconds: int, published: str, is_short: bool
 ) -> None:
     warehouse.categories("music")
     warehouse.video("2026-11-20 10:00", duration_s=seconds, published_at=at(published))

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from tests.dbt_models.warehouse import Warehouse, at
 
 from aurastream.store.urls import reader_url
+from tests.dbt_models.warehouse import Warehouse, at
 
 _MARTS = [
     "collection_coverage",
@@ -62,13 +62,21 @@ def test_taking_off_is_measured_against_the_same_window_of_the_day_before(
     marts.video("2026-11-20 10:30", "slow", category="roblox", velocity_now_per_hour=1e6)
     marts.insert(
         "collection.youtube_videos",
-        {"video_id": "fast", "metadata_hash": "1", "title": "Old", "first_observed_at": at("2026-11-01")},
-        {"video_id": "fast", "metadata_hash": "2", "title": "New", "first_observed_at": at("2026-11-02")},
+        {
+            "video_id": "fast",
+            "metadata_hash": "1",
+            "title": "Old",
+            "first_observed_at": at("2026-11-01"),
+        },
+        {
+            "video_id": "fast",
+            "metadata_hash": "2",
+            "title": "New",
+            "first_observed_at": at("2026-11-02"),
+        },
     )
 
-    rows = {
-        row["category_key"]: row for row in marts.rows("select * from marts.taking_off_now")
-    }
+    rows = {row["category_key"]: row for row in marts.rows("select * from marts.taking_off_now")}
     roblox, minecraft = rows["roblox"], rows["minecraft"]
     assert roblox["velocity_now_per_hour"] == 150
     assert roblox["velocity_change_24h_pct"] == pytest.approx(50)

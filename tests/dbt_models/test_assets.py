@@ -1,0 +1,163 @@
+"""The rollups in the graph: partitions, checks and metadata of real materializations."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from aurastream_assets.aggregation.rollups import ASSETS, daily, hourly, marts
+from aurastream_assets.partitions import days, hours
+from resources.store import Store
+from tests.dbt_models.warehouse import Warehouse, at
+
+_HOURLY = dg.AssetKey(["aggregation", "intel_hourly_metrics"])
+_DAILY = dg.AssetKey(["aggregation", "intel_daily_metrics"])
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def materialize(
+    warehouse: Warehouse,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Any:
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path_factory.getbasetemp()))
+
+    def run(asset: dg.AssetsDefinition, **options: Any) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            [asset],
+            resources={"store": Store(postgres_url=warehouse.url)},
+            instance=instance,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def last_days() -> list[str]:
+    return days.get_partition_keys()[-3:]
+
+
+def test_a_range_of_hours_is_one_run_with_an_event_per_hour(
+    materialize: Any, warehouse: Warehouse
+) -> None:
+    warehouse.categories("music", "gaming")
+    first, second, third = hours.get_partition_keys()[-5:-2]
+    result = materialize(hourly, tags={_RANGE_START: first, _RANGE_END: third})
+    events = result.asset_materializations_for_node("aggregation__intel_hourly_metrics")
+    assert [event.partition for event in events] == [first, second, third]
+    assert {event.metadata["rows_in_run"].value for event in events} == {6}
+    assert len(warehouse.hours("gaming")) == 3
+
+
+def test_tests_of_dbt_are_checks_of_the_asset(
+    materialize: Any, warehouse: Warehouse, last_days: list[str]
+) -> None:
+    warehouse.categories("music")
+    result = materialize(daily, partition_key=last_days[0])
+    checks = {found.check_name: found for found in result.get_asset_check_evaluations()}
+    assert set(checks) == {
+        "categories_are_tracked",
+        "grain_is_unique",
+        "parts_fit_the_whole",
+        "required_values_are_present",
+        "values_are_in_range",
+    }
+    assert all(found.passed for found in checks.values())
+
+
+def test_a_failing_test_fails_its_check_and_not_the_run(
+    materialize: Any, warehouse: Warehouse
+) -> None:
+    warehouse.categories("roblox", kind="game")
+    warehouse.insert(
+        "intelligence.opportunity",
+        {"window_start": at("2026-11-20 10:00"), "category": "roblox", "opportunity_score": 140.0},
+    )
+    result = materialize(marts)
+    assert result.success
+    failed = [found for found in result.get_asset_check_evaluations() if not found.passed]
+    assert [(found.asset_key.path[-1], found.check_name) for found in failed] == [
+        ("taking_off_now", "values_are_in_range")
+    ]
+    assert failed[0].metadata["failing_rows"].value == 1
+
+
+def test_marts_can_be_published_one_by_one(materialize: Any, warehouse: Warehouse) -> None:
+    key = dg.AssetKey(["marts", "quota_status"])
+    result = materialize(marts, selection=dg.AssetSelection.assets(key))
+    assert [event.asset_key for event in result.asset_materializations_for_node("marts")] == [key]
+    assert warehouse.rows("select * from marts.quota_status") == []
+
+
+def test_a_day_can_be_rolled_up_before_any_hour(
+    materialize: Any, warehouse: Warehouse, last_days: list[str]
+) -> None:
+    warehouse.categories("music")
+    assert materialize(daily, partition_key=last_days[0]).success
+    assert [row["coverage_pct"] for row in warehouse.days()] == [0]
+
+
+def test_a_failing_model_fails_the_run_with_the_databases_words(
+    materialize: Any, warehouse: Warehouse
+) -> None:
+    warehouse.categories("music")
+    key = hours.get_partition_keys()[-3]
+    window = hours.time_window_for_partition_key(key)
+    for video_id in ("huge", "huger"):
+        warehouse.video(f"{window.start:%Y-%m-%d %H:%M}", video_id, views=2**62)
+    # No retry: the same rows would overflow again.
+    with pytest.raises(dg.Failure, match="out of range"):
+        materialize(hourly, partition_key=key)
+
+
+def test_assets_follow_the_naming_law_and_carry_their_worker() -> None:
+    specs = {spec.key: spec for asset in ASSETS for spec in asset.specs}
+    assert {_HOURLY, _DAILY} <= set(specs)
+    for key, spec in specs.items():
+        assert spec.group_name == "aggregation"
+        assert spec.metadata["dagster/table_name"] == ".".join(key.path)
+        assert spec.tags["worker"].startswith("intel_aggregation_")
+        assert spec.description
+        assert spec.code_version
+        schema = spec.metadata["dagster/column_schema"]
+        assert all(column.description for column in schema.columns), key
+    assert hourly.backfill_policy == daily.backfill_policy == dg.BackfillPolicy.single_run()
+    assert {asset.op.pool for asset in ASSETS} == {"dbt"}
+
+
+def test_lineage_goes_through_staging_to_the_scores() -> None:
+    assert hourly.dependency_keys == {
+        dg.AssetKey(["intelligence", "video_velocity"]),
+        dg.AssetKey(["intelligence", "viral_scores"]),
+    }
+    assert _HOURLY in daily.dependency_keys
+    taking_off = dg.AssetKey(["marts", "taking_off_now"])
+    [spec] = [spec for spec in marts.specs if spec.key == taking_off]
+    assert {dep.asset_key.path[-1] for dep in spec.deps} == {
+        "competition",
+        "opportunity",
+        "video_velocity",
+        "youtube_videos",
+    }
+
+
+def test_loading_the_graph_gives_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dg.Definitions.validate_loadable(
+            dg.Definitions(
+                assets=[*ASSETS], resources={"store": Store()}, executor=dg.in_process_executor
+            )
+        )
