@@ -47,11 +47,15 @@ _SCORES: Final = _assets(
     "opportunity",
 )
 
+_VIDEOS: Final = asset_key("collection", "youtube_videos")
+
 signal: Final = dg.define_asset_job(
     "signal",
     selection=_assets("collection", "youtube_trending")
     | _SCORES
-    | _assets("reporting", "hot_documents"),
+    | _assets("reporting", "hot_documents")
+    # Written by the crawl of the charts, so it is looked at together with it.
+    | dg.AssetSelection.checks_for_assets(_VIDEOS),
     tags=_tags("youtube_worker_trending"),
     description="Collect the charts, score the window they lie in, publish the hot documents.",
 )

@@ -44,8 +44,14 @@ def late_hours(
     """Request the hours whose scores are newer than their rollup."""
     return _request(
         context,
-        parts=(asset_key("intelligence", "opportunity"), half_hours),
-        rollup=(asset_key("aggregation", "intel_hourly_metrics"), hours),
+        parts=(
+            [
+                asset_key("intelligence", "video_velocity"),
+                asset_key("intelligence", "viral_scores"),
+            ],
+            half_hours,
+        ),
+        rollup=([asset_key("aggregation", "intel_hourly_metrics")], hours),
         period=timedelta(hours=1),
         settles=_HOUR_SETTLES,
         job_name=jobs.hourly_rollup.name,
@@ -64,15 +70,15 @@ def late_days(
     """Request the days whose hourly metrics are newer than their rollup."""
     return _request(
         context,
-        parts=(asset_key("aggregation", "intel_hourly_metrics"), hours),
-        rollup=(asset_key("aggregation", "intel_daily_metrics"), days),
+        parts=([asset_key("aggregation", "intel_hourly_metrics")], hours),
+        rollup=([asset_key("aggregation", "intel_daily_metrics")], days),
         period=timedelta(days=1),
         settles=_DAY_SETTLES,
         job_name=jobs.daily_rollup.name,
     )
 
 
-_Partitioned = tuple[dg.AssetKey, dg.TimeWindowPartitionsDefinition]
+_Partitioned = tuple[list[dg.AssetKey], dg.TimeWindowPartitionsDefinition]
 
 
 def _request(
@@ -101,18 +107,21 @@ def _request(
 
 
 def _newest(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.TimeWindowPartitionsDefinition
+    instance: dg.DagsterInstance,
+    keys: list[dg.AssetKey],
+    partitions: dg.TimeWindowPartitionsDefinition,
 ) -> dict[datetime, int]:
     """Return the latest materialization of each partition that can still be re-materialized."""
-    newest = instance.get_latest_storage_id_by_partition(
-        key, dg.DagsterEventType.ASSET_MATERIALIZATION
-    )
-    return {
-        start: storage_id
-        for name, storage_id in newest.items()
-        if (start := datetime.strptime(name, partitions.fmt).replace(tzinfo=UTC))
-        >= partitions.start
-    }
+    newest: dict[datetime, int] = {}
+    for key in keys:
+        of_key = instance.get_latest_storage_id_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
+        for name, storage_id in of_key.items():
+            start = datetime.strptime(name, partitions.fmt).replace(tzinfo=UTC)
+            if start >= partitions.start:
+                newest[start] = max(newest.get(start, 0), storage_id)
+    return newest
 
 
 def _runs(

@@ -26,6 +26,7 @@ __all__ = [
     "hot_documents",
     "last_crawl",
     "schema_drift",
+    "undescribed",
 ]
 
 
@@ -162,6 +163,23 @@ def falling_counters(store: FrameStore, audited: Audited, crawl_at: dt.datetime)
         from now join before using (subject)
         """,  # noqa: S608 # names of our own
         {"crawl_at": crawl_at, "since": crawl_at - audited.memory},
+    )
+
+
+def undescribed(store: FrameStore, audited: Audited, crawl_at: dt.datetime) -> dict[str, int]:
+    """Return how many videos a crawl saw, and how many have no row of metadata."""
+    return _counts(
+        store,
+        f"""
+        with seen as (
+            select distinct video_id, metadata_hash
+            from {audited.table}
+            where crawl_at = %(crawl_at)s and observed_at >= %(crawl_at)s
+        )
+        select count(*) as videos, count(*) filter (where v.video_id is null) as undescribed
+        from seen left join collection.youtube_videos v using (video_id, metadata_hash)
+        """,  # noqa: S608 # names of our own
+        {"crawl_at": crawl_at},
     )
 
 

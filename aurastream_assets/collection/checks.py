@@ -20,6 +20,11 @@ _COVERAGE: Final = "coverage"
 _SCHEMA: Final = "schema"
 _DUPLICATES: Final = "duplicates"
 _MONOTONE: Final = "monotone_views"
+_DESCRIBED: Final = "described"
+
+_VIDEOS: Final = "collection/youtube_videos"
+_DIMENSIONS: Final = (_VIDEOS, "collection/youtube_channels")
+_DESCRIBING: Final = ("collection/youtube_trending", "collection/youtube_games")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,18 @@ def _specs() -> Iterator[dg.AssetCheckSpec]:
                 description="Counters only grow: at most 2 % fell since they were last seen.",
             )
 
+    for dataset in _DIMENSIONS:
+        yield dg.AssetCheckSpec(
+            _SCHEMA,
+            asset=dg.AssetKey(dataset.split("/")),
+            description="The table has exactly the declared columns.",
+        )
+    yield dg.AssetCheckSpec(
+        _DESCRIBED,
+        asset=dg.AssetKey(_VIDEOS.split("/")),
+        description="Every video of the newest crawls of charts and games has its metadata.",
+    )
+
 
 @dg.multi_asset_check(
     specs=list(_specs()),
@@ -60,19 +77,8 @@ def collection_checks(
     context: dg.AssetCheckExecutionContext, store: Store
 ) -> Iterator[dg.AssetCheckResult]:
     """Run the selected checks on the newest crawl of their datasets."""
-    crawls = {}
     for check in sorted(context.selected_asset_check_keys):
-        dataset = check.asset_key.to_user_string()
-        if dataset not in crawls:
-            crawls[dataset] = audit.last_crawl(store.frames, dataset)
-        crawl_at = crawls[dataset]
-        if check.name == _SCHEMA:
-            verdict = _schema(store, AUDITED[dataset])
-        elif crawl_at is None:
-            verdict = _Verdict(True, {"note": "nothing was collected yet"})  # noqa: FBT003 # reads well
-        else:
-            verdict = _VERDICTS[check.name](store, AUDITED[dataset], crawl_at)
-            verdict.metadata["crawl_at"] = dg.MetadataValue.timestamp(crawl_at)
+        verdict = _judge(store, check.asset_key.to_user_string(), check.name)
         yield dg.AssetCheckResult(
             asset_key=check.asset_key,
             check_name=check.name,
@@ -80,6 +86,29 @@ def collection_checks(
             severity=verdict.severity,
             metadata=verdict.metadata,
         )
+
+
+def _judge(store: Store, dataset: str, name: str) -> _Verdict:
+    if name == _SCHEMA:
+        return _schema(store, dataset.replace("/", "."))
+    if name == _DESCRIBED:
+        return _described(store)
+    crawl_at = audit.last_crawl(store.frames, dataset)
+    if crawl_at is None:
+        return _Verdict(passed=True, metadata={"note": "nothing was collected yet"})
+    verdict = _VERDICTS[name](store, AUDITED[dataset], crawl_at)
+    verdict.metadata["crawl_at"] = dg.MetadataValue.timestamp(crawl_at)
+    return verdict
+
+
+def _described(store: Store) -> _Verdict:
+    total = {"videos": 0, "undescribed": 0}
+    for dataset in _DESCRIBING:
+        crawl_at = audit.last_crawl(store.frames, dataset)
+        if crawl_at is not None:
+            counts = audit.undescribed(store.frames, AUDITED[dataset], crawl_at)
+            total = {name: total[name] + counts[name] for name in total}
+    return _Verdict(not total["undescribed"], dict(total))
 
 
 def _coverage(store: Store, audited: Audited, crawl_at: datetime) -> _Verdict:
@@ -91,8 +120,8 @@ def _coverage(store: Store, audited: Audited, crawl_at: datetime) -> _Verdict:
     )
 
 
-def _schema(store: Store, audited: Audited) -> _Verdict:
-    drift = audit.schema_drift(store.frames, audited.table)
+def _schema(store: Store, table: str) -> _Verdict:
+    drift = audit.schema_drift(store.frames, table)
     return _Verdict(not drift, {"drift": ", ".join(drift) or "none"})
 
 

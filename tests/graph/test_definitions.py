@@ -1,0 +1,267 @@
+"""The graph as a whole: what it is made of is pinned, and the laws of the house hold."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import AssetKey
+
+from aurastream.store.tables import metadata as tables
+from aurastream_assets import jobs
+from aurastream_assets.aggregation.project import load_manifest
+from aurastream_assets.definitions import build_defs
+from aurastream_assets.keys import OWNER, STAGES, WORKERS
+from aurastream_assets.policies import apply_policies
+from schedules.collection import COLLECTION_SCHEDULES
+from schedules.rollups import ROLLUP_SCHEDULES
+
+REPO_ROOT = Path(__file__).resolve().parents[2]
+SNAPSHOT = Path(__file__).parent / "snapshot.json"
+DOCUMENTS = AssetKey(["reporting", "hot_documents"])
+DECLARED = (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES)
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_defs(environment="local")
+
+
+@pytest.fixture(scope="module")
+def specs(defs: dg.Definitions) -> list[dg.AssetSpec]:
+    return sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)
+
+
+def _shape(defs: dg.Definitions) -> dict[str, object]:
+    repository = defs.get_repository_def()
+    graph = repository.asset_graph
+    return {
+        "assets": {
+            key.to_user_string(): {
+                "group": graph.get(key).group_name,
+                "after": sorted(p.to_user_string() for p in graph.get(key).parent_keys),
+                "partitions": _cron(graph.get(key).partitions_def),
+                "checks": sorted(c.name for c in graph.get_check_keys_for_assets({key})),
+            }
+            for key in sorted(graph.get_all_asset_keys())
+        },
+        "jobs": {
+            job.name: sorted(k.to_user_string() for k in job.asset_layer.executable_asset_keys)
+            for job in sorted(repository.get_all_jobs(), key=lambda job: job.name)
+            if not job.name.startswith("__")
+        },
+        "schedules": {
+            schedule.job_name: schedule.cron_schedule
+            for schedule in sorted(repository.schedule_defs, key=lambda s: s.job_name)
+        },
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
+    }
+
+
+def _cron(partitions: dg.PartitionsDefinition | None) -> str | None:
+    return (
+        partitions.cron_schedule
+        if isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+        else None
+    )
+
+
+def test_the_graph_is_the_one_in_the_snapshot(defs: dg.Definitions) -> None:
+    # To accept a change, write json.dumps(_shape(defs), indent=2) into the file and say why in the
+    # commit message.
+    assert _shape(defs) == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+def test_every_key_is_the_address_of_its_table(specs: list[dg.AssetSpec]) -> None:
+    models = {
+        (node["schema"], node["name"])
+        for node in load_manifest()["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    strangers = [
+        spec.key.to_user_string()
+        for spec in specs
+        if ".".join(spec.key.path) not in tables.tables
+        and tuple(spec.key.path) not in models
+        and spec.key != DOCUMENTS  # they are in Redis
+    ]
+
+    assert strangers == []
+
+
+def test_the_group_is_the_stage(specs: list[dg.AssetSpec]) -> None:
+    for spec in specs:
+        schema = spec.key.path[0]
+        assert spec.group_name == ("aggregation" if schema == "marts" else schema)
+        assert spec.group_name in STAGES
+
+
+def test_every_asset_has_an_owner_a_worker_a_description_and_kinds(
+    specs: list[dg.AssetSpec],
+) -> None:
+    for spec in specs:
+        worker = WORKERS[spec.tags["worker"]]
+        assert list(spec.owners) == [OWNER]
+        assert worker.tags().items() <= spec.tags.items()
+        assert spec.description, spec.key
+        assert spec.kinds, spec.key
+
+
+def test_every_materializable_asset_has_a_code_version(defs: dg.Definitions) -> None:
+    graph = defs.get_repository_def().asset_graph
+
+    assert [k for k in graph.materializable_asset_keys if not graph.get(k).code_version] == []
+
+
+def test_every_table_is_described_column_by_column(specs: list[dg.AssetSpec]) -> None:
+    for spec in specs:
+        if spec.key == DOCUMENTS:
+            continue
+        schema = spec.metadata["dagster/column_schema"]
+        schema = getattr(schema, "value", schema)
+        assert schema.columns, spec.key
+        assert all(column.description for column in schema.columns), spec.key
+
+
+def test_every_dataset_that_is_collected_or_scored_has_a_freshness_policy(
+    specs: list[dg.AssetSpec],
+) -> None:
+    without = {s.key.to_user_string() for s in specs if s.freshness_policy is None}
+
+    # Dimensions follow their crawls; views are as fresh as what they show.
+    assert {k for k in without if not k.startswith("marts/")} == {
+        "collection/youtube_channels",
+        "collection/youtube_videos",
+    }
+
+
+def test_every_materializable_asset_has_a_check(defs: dg.Definitions) -> None:
+    graph = defs.get_repository_def().asset_graph
+    checked = {c.asset_key for c in graph.asset_check_keys}
+
+    assert {k.to_user_string() for k in graph.materializable_asset_keys - checked} - {
+        "marts/quota_status"
+    } == set()
+
+
+def test_each_upstream_has_a_pool_of_its_own(defs: dg.Definitions) -> None:
+    pools = {
+        key.to_user_string(): asset.op.pool
+        for asset in defs.get_repository_def().assets_defs_by_key.values()
+        if asset.is_executable
+        for key in asset.keys
+        if asset.op.pool
+    }
+
+    assert {name: pools[name] for name in pools if name.startswith("collection")} == {
+        "collection/youtube_trending": "youtube",
+        "collection/youtube_games": "youtube",
+        "collection/twitch_streams": "twitch",
+        "collection/twitch_top_games": "twitch",
+        "collection/clip_radar": "twitch",
+    }
+    assert {pool for name, pool in pools.items() if name.startswith("aggregation")} == {"dbt"}
+
+
+@pytest.mark.parametrize("job", jobs.JOBS, ids=lambda job: job.name)
+def test_every_job_ends_by_itself_and_knows_its_worker(job: dg.JobDefinition) -> None:
+    tags = job.tags or {}
+    worker = WORKERS[tags["worker"]]
+
+    assert tags["dagster/max_runtime"] == str(worker.timeout_s)
+    assert tags["dagster/priority"] == str(worker.priority)
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda d: d.definition.name)
+def test_every_schedule_declares_where_it_exists_and_runs_there(declared: object) -> None:
+    assert declared.environments == {"local", "production"}
+    assert declared.definition.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert declared.definition.execution_timezone == "UTC"
+
+
+def test_no_schedule_exists_in_the_test_environment() -> None:
+    repository = build_defs(environment="test").get_repository_def()
+
+    assert list(repository.schedule_defs) == []
+
+
+def test_no_two_schedules_share_a_minute() -> None:
+    minutes: list[int] = []
+    for declared in DECLARED:
+        minute, hour = str(declared.definition.cron_schedule).split()[:2]
+        del hour
+        if minute.startswith("2-57/5"):
+            minutes += range(2, 58, 5)
+        else:
+            minutes += [int(m) for m in minute.split(",")]
+
+    assert len(minutes) == len(set(minutes))
+    assert 0 not in minutes
+
+
+def test_each_build_is_a_fresh_graph() -> None:
+    assert build_defs(environment="local") is not build_defs(environment="local")
+
+
+def test_an_asset_that_breaks_the_naming_law_is_refused() -> None:
+    with pytest.raises(ValueError, match="breaks the naming law"):
+        apply_policies(dg.AssetSpec(["scores", "viral"]))
+
+
+def test_an_asset_without_a_worker_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no worker"):
+        apply_policies(dg.AssetSpec(["intelligence", "nobody"]))
+
+
+def test_the_graph_loads_without_any_server_or_setting(tmp_path: Path) -> None:
+    program = (
+        "import socket\n"
+        "def refuse(*_): raise AssertionError('the graph reached for the network')\n"
+        "socket.socket.connect = refuse\n"
+        "from aurastream_assets.definitions import defs\n"
+        "defs.get_repository_def().load_all_definitions()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=REPO_ROOT,
+        env={"PATH": "", "HOME": str(tmp_path), "AURASTREAM_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_loading_the_graph_imports_nothing_heavy(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "import aurastream_assets.definitions\n"
+        "heavy = {'numba', 'scipy', 'matplotlib', 'dbt', 'dagster_dbt', 'limits', 'PIL'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=REPO_ROOT,
+        env={"PATH": "", "HOME": str(tmp_path), "AURASTREAM_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_dagster_validates_the_workspace(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "dagster"), "definitions", "validate"],
+        cwd=REPO_ROOT,
+        env={"PATH": "", "HOME": str(tmp_path), "AURASTREAM_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
