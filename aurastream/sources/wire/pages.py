@@ -14,11 +14,10 @@ import msgspec
 
 from aurastream.sources.errors import MalformedError
 from aurastream.sources.ports import Columns, Rejected
-from aurastream.sources.wire.values import refuse_nul
+from aurastream.sources.wire.values import may_hold_nul, refuse_nul
 
 __all__ = ["DecodedPage", "PageDecoder", "printable"]
 
-_NUL = b"\\u0000"
 _ItemT = TypeVar("_ItemT")
 
 
@@ -101,7 +100,7 @@ class PageDecoder(Generic[_ItemT]):
         MalformedError
             When the body is not such an answer at all.
         """
-        if _NUL not in body:
+        if not may_hold_nul(body):
             try:
                 page = self._page.decode(body)
                 columns = self.to_columns(page.entries(), is_live)

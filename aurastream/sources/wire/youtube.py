@@ -44,18 +44,19 @@ class _Thumbnails(_Struct, frozen=True):
 _NO_THUMBNAILS = _Thumbnails()
 
 
-class _VideoSnippet(_Struct, frozen=True):
-    title: str
-    channel_id: str
+class _VideoSnippet(_Struct, frozen=True, kw_only=True):
+    # In the order in which the API writes them: msgspec looks for the next key here first.
     published_at: _Instant | None = None
+    channel_id: str
+    title: str
     description: str = ""
+    thumbnails: _Thumbnails = _NO_THUMBNAILS
     channel_title: str = ""
     tags: list[str] = []
     category_id: str | None = None
     live_broadcast_content: str | None = None
     default_language: str | None = None
     default_audio_language: str | None = None
-    thumbnails: _Thumbnails = _NO_THUMBNAILS
 
 
 class _VideoDetails(_Struct, frozen=True):
@@ -98,10 +99,10 @@ class _Video(_Struct, frozen=True):
     id: _Id
     snippet: _VideoSnippet = _NO_SNIPPET
     content_details: _VideoDetails = _NO_DETAILS
-    statistics: _VideoStatistics = _NO_STATISTICS
-    live_streaming_details: _Broadcast = _NO_BROADCAST
     status: _VideoStatus = _NO_STATUS
+    statistics: _VideoStatistics = _NO_STATISTICS
     topic_details: _Topics = _NO_TOPICS
+    live_streaming_details: _Broadcast = _NO_BROADCAST
 
 
 class _SearchId(_Struct, frozen=True):

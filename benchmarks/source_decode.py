@@ -1,0 +1,210 @@
+"""Decode of API pages into columns against ``json.loads`` and a dict per video.
+
+Both sides read the same bytes and give the same values; agreement is asserted before timing.
+"""
+
+import json
+import re
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from aurastream.sources.wire.youtube import VIDEOS
+
+_GOAL = 10.0
+_VIDEOS = 20_000
+_PAGE = 50
+_ROUNDS = 5
+_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
+_START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def _video(number: int) -> dict[str, Any]:
+    """Return a video of the real size, about 2.6 KB of JSON."""
+    video_id = f"v{number:010d}"
+    text = f"Full highlights of game {number}. Subscribe for more, join the server, see you. " * 7
+    statistics_ = {"viewCount": str(1_000_003 * number % 9_999_991), "favoriteCount": "0"}
+    if number % 55:
+        statistics_["likeCount"] = str(number * 31)
+    if number % 20:
+        statistics_["commentCount"] = str(number * 7)
+    return {
+        "kind": "youtube#video",
+        "etag": "nlUZBA6NbTS7q9G8D1GljyfTIWI",
+        "id": video_id,
+        "snippet": {
+            "publishedAt": (_START + timedelta(seconds=number * 61)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "channelId": f"UC{number % 3000:022d}",
+            "title": f"I played the new season for {number} hours \U0001f525",
+            "description": text,
+            "thumbnails": {
+                size: {
+                    "url": f"https://i.ytimg.com/vi/{video_id}/{name}.jpg",
+                    "width": width,
+                    "height": width * 9 // 16,
+                }
+                for size, name, width in (
+                    ("default", "default", 120),
+                    ("medium", "mqdefault", 320),
+                    ("high", "hqdefault", 480),
+                    ("standard", "sddefault", 640),
+                    ("maxres", "maxresdefault", 1280),
+                )
+            },
+            "channelTitle": f"Channel {number % 3000}",
+            "tags": [f"tag {number % 97}", "gaming", "highlights", "new season", "funny moments"],
+            "categoryId": "20",
+            "liveBroadcastContent": "none",
+            "defaultLanguage": "en",
+            "localized": {"title": f"I played {number}", "description": text},
+            "defaultAudioLanguage": "en-US",
+        },
+        "contentDetails": {
+            "duration": f"PT{number % 59 + 1}M{number % 60}S",
+            "dimension": "2d",
+            "definition": "hd",
+            "caption": "false",
+            "licensedContent": True,
+            "contentRating": {},
+            "projection": "rectangular",
+        },
+        "status": {"uploadStatus": "processed", "privacyStatus": "public", "madeForKids": False},
+        "statistics": statistics_,
+    }
+
+
+def _pages(count: int) -> list[bytes]:
+    return [
+        json.dumps(
+            {
+                "kind": "youtube#videoListResponse",
+                "etag": "e",
+                "items": [_video(number) for number in range(start, min(start + _PAGE, count))],
+                "nextPageToken": "CDIQAA",
+                "pageInfo": {"totalResults": count, "resultsPerPage": _PAGE},
+            },
+            ensure_ascii=False,
+        ).encode()
+        for start in range(0, count, _PAGE)
+    ]
+
+
+def _seconds(text: str | None) -> int | None:
+    match = _DURATION.fullmatch(text or "")
+    if match is None:
+        return None
+    weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _int(text: str | None) -> int | None:
+    return int(text) if text is not None else None
+
+
+def _rows(pages: list[bytes]) -> list[dict[str, Any]]:
+    """Decode the plain way: gather the items of all pages, then make a dict of each."""
+    items: list[dict[str, Any]] = []
+    for body in pages:
+        items.extend(json.loads(body)["items"])
+    return [_row(item) for item in items]
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    snippet, details = item["snippet"], item.get("contentDetails", {})
+    counts, live = item.get("statistics", {}), item.get("liveStreamingDetails", {})
+    thumbnails = snippet.get("thumbnails", {})
+    return {
+        "video_id": item["id"],
+        "views": _int(counts.get("viewCount")),
+        "likes": _int(counts.get("likeCount")),
+        "comments": _int(counts.get("commentCount")),
+        "concurrent_viewers": _int(live.get("concurrentViewers")),
+        "title": snippet["title"],
+        "description": snippet["description"],
+        "tags": snippet.get("tags", []),
+        "channel_id": snippet["channelId"],
+        "channel_title": snippet["channelTitle"],
+        "category_id": _int(snippet.get("categoryId")),
+        "published_at": _instant(snippet.get("publishedAt")),
+        "duration_s": _seconds(details.get("duration")),
+        "definition": details.get("definition"),
+        "has_captions": details.get("caption") == "true",
+        "is_licensed": details.get("licensedContent"),
+        "default_language": snippet.get("defaultLanguage"),
+        "audio_language": snippet.get("defaultAudioLanguage"),
+        "live_state": snippet.get("liveBroadcastContent"),
+        "scheduled_start_at": _instant(live.get("scheduledStartTime")),
+        "actual_start_at": _instant(live.get("actualStartTime")),
+        "actual_end_at": _instant(live.get("actualEndTime")),
+        "thumbnail_url": next(
+            (
+                thumbnails[size]["url"]
+                for size in ("maxres", "standard", "high", "medium", "default")
+                if size in thumbnails
+            ),
+            None,
+        ),
+        "is_made_for_kids": item.get("status", {}).get("madeForKids"),
+        "topic_categories": item.get("topicDetails", {}).get("topicCategories", []),
+    }
+
+
+def _columns(pages: list[bytes]) -> dict[str, list[Any]]:
+    columns = VIDEOS.empty()
+    for body in pages:
+        for name, values in VIDEOS.decode(body).columns.items():
+            columns[name] += values
+    return columns
+
+
+def _timed(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def run(n: int | None = None) -> list[dict[str, Any]]:
+    """Time both sides in turns and return the medians.
+
+    Parameters
+    ----------
+    n : int, optional
+        Videos to decode.
+    """
+    count = n or _VIDEOS
+    pages = _pages(count)
+    ours, theirs = _columns(pages), _rows(pages)
+    assert all(ours[name] == [row[name] for row in theirs] for name in ours), (
+        "the two sides disagree"
+    )
+    del ours, theirs
+    pairs = [
+        (_timed(lambda: _columns(pages)), _timed(lambda: _rows(pages))) for _ in range(_ROUNDS)
+    ]
+    ours_s, baseline_s = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = baseline_s / ours_s
+    return [
+        {
+            "name": "source_decode",
+            "n": count,
+            "ours_s": ours_s,
+            "baseline": "json.loads of all pages, then a dict per video",
+            "baseline_s": baseline_s,
+            "ratio": ratio,
+            "goal": _GOAL,
+            "met": ratio >= _GOAL,
+        }
+    ]
+
+
+if __name__ == "__main__":
+    for line in run():
+        print(msgspec.json.encode(line).decode())
