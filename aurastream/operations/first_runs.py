@@ -59,7 +59,7 @@ def plan_runs(graph: Graph, *, start: datetime, now: datetime) -> list[list[Plan
     """
     window = window_of(now)
     return [
-        [PlannedRun("games"), PlannedRun("streams"), PlannedRun("clips")],
+        [PlannedRun(job) for job in ("games_reconcile", "streams", "clips", "publish_marts")],
         *plan_backfill(graph, start=start, end=window),
         [PlannedRun("signal", partition=window.strftime(_KEY))],
     ]

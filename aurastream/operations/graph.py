@@ -21,6 +21,25 @@ _ENDED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _RANGE_START: Final = "dagster/asset_partition_range_start"
 _RANGE_END: Final = "dagster/asset_partition_range_end"
 
+_LOCATION: Final = """
+query Location {
+  workspaceOrError {
+    ... on Workspace {
+      locationEntries {
+        name
+        loadStatus
+        locationOrLoadError { __typename ... on PythonError { message } }
+      }
+    }
+    ... on PythonError { message }
+  }
+}
+"""
+_RELOAD: Final = """
+mutation Reload($name: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $name) { __typename }
+}
+"""
 _LAUNCH: Final = """
 mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -72,6 +91,10 @@ query Partitions($key: AssetKeyInput!) {
 """
 
 
+def _never() -> bool:
+    return False
+
+
 class GraphError(AuraStreamError):
     """The graph refused a request, or a run of it failed."""
 
@@ -103,6 +126,37 @@ class Graph:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def wait_loaded(self, *, timeout_s: float, stopped: Callable[[], bool] = _never) -> None:
+        """Wait until the webserver has loaded the code location.
+
+        Raises
+        ------
+        GraphError
+            When the location cannot be loaded, with Dagster's reason, or takes too long.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self._is_loaded():
+            if stopped() or time.monotonic() > deadline:
+                raise GraphError(
+                    f"Dagster has not loaded {self._location} within {timeout_s:g} s.",
+                    fix="Look at the logs of code-server and webserver.",
+                )
+            time.sleep(_POLL_S)
+
+    def _is_loaded(self) -> bool:
+        workspace = self._ask(_LOCATION)["workspaceOrError"]
+        for entry in workspace.get("locationEntries", ()):
+            found = entry["locationOrLoadError"]
+            if entry["name"] == self._location and entry["loadStatus"] == "LOADED" and found:
+                if found["__typename"] == "PythonError":
+                    if "DagsterUserCodeUnreachableError" in found["message"]:
+                        # It looked before the code server listened, and would not look again.
+                        self._ask(_RELOAD, name=self._location)
+                        return False
+                    raise GraphError(f"Dagster cannot load {self._location}: {found['message']}")
+                return True
+        return False
 
     def launch(
         self,
@@ -159,7 +213,7 @@ class Graph:
         runs: Iterable[str],
         *,
         timeout_s: float,
-        stopped: Callable[[], bool] = lambda: False,
+        stopped: Callable[[], bool] = _never,
         on_ended: Callable[[str, str], None] = lambda _run, _status: None,
     ) -> dict[str, str]:
         """Wait until all runs have ended and return their statuses.

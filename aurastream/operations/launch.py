@@ -120,6 +120,8 @@ class Launch:
         with _step(progress, "Waiting for Dagster"):
             for name in ("code-server", "webserver", "head"):
                 self._supervisor.wait_ready(name)
+            with closing(Graph(self._web_url)) as graph:
+                graph.wait_loaded(timeout_s=60, stopped=self._stop.is_set)
         self._materialize(progress, now)
         return not self._stop.is_set()
 
