@@ -45,7 +45,7 @@ expected as (
         categories.category_key,
         coalesce(regions.region_count, 1)::integer as region_count,
         (
-            1440 / coalesce(cadences.interval_minutes, categories.interval_minutes)
+            greatest(1440 / coalesce(cadences.interval_minutes, categories.interval_minutes), 1)
             * coalesce(regions.region_count, 1)
         )::integer as expected_samples
     from cadences
