@@ -17,6 +17,11 @@ __all__ = ["PlannedRun", "history_start", "plan_backfill", "plan_runs", "run_all
 
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0
+_COLLECTORS: Final = {
+    "games_reconcile": ("collection", "youtube_games"),
+    "streams": ("collection", "twitch_streams"),
+    "clips": ("collection", "clip_radar"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,16 @@ def plan_runs(graph: Graph, *, start: datetime, now: datetime) -> list[list[Plan
         Groups in the order of the dependencies; the runs of a group may go side by side.
     """
     window = window_of(now)
+    # What was collected once is kept up by its schedule; the views are defined anew at each start,
+    # because an update may have changed them.
+    first = [
+        PlannedRun(job) for job, asset in _COLLECTORS.items() if not graph.is_materialized(asset)
+    ]
+    present = graph.missing(("intelligence", "opportunity"), window, now)
     return [
-        [PlannedRun(job) for job in ("games_reconcile", "streams", "clips", "publish_marts")],
+        [*first, PlannedRun("publish_marts")],
         *plan_backfill(graph, start=start, end=window),
-        [PlannedRun("signal", partition=window.strftime(_KEY))],
+        *([PlannedRun("signal", partition=window.strftime(_KEY))] for _ in present),
     ]
 
 

@@ -89,6 +89,13 @@ query Partitions($key: AssetKeyInput!) {
   }
 }
 """
+_NEWEST: Final = """
+query Newest($key: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $key) {
+    ... on AssetNode { assetMaterializations(limit: 1) { timestamp } }
+  }
+}
+"""
 
 
 def _never() -> bool:
@@ -257,6 +264,11 @@ class Graph:
             if event["__typename"] == "RunFailureEvent":
                 return str((event.get("error") or event).get("message", "")).strip()
         return ""
+
+    def is_materialized(self, key: Sequence[str]) -> bool:
+        """Return whether an asset was ever materialized."""
+        node = self._ask(_NEWEST, key={"path": list(key)})["assetNodeOrError"]
+        return bool(node.get("assetMaterializations"))
 
     def missing(
         self, key: Sequence[str], start: datetime, end: datetime, *, again: bool = False

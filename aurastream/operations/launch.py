@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -57,6 +58,9 @@ load_from:
 """
 
 
+_LOG_WIDTH: Final = 150
+
+
 class Launch:
     """Starts everything, keeps it running, and stops it in order.
 
@@ -79,7 +83,8 @@ class Launch:
         self._port = port
         self._data = settings.data_dir
         self._home = settings.data_dir / "dagster"
-        self._console = Console()
+        # A log file or a pipe has no width; 80 columns would break every title in two.
+        self._console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
         self._stop = threading.Event()
         self._stack = ExitStack()
         self._replay_url: str | None = None
@@ -185,7 +190,9 @@ class Launch:
             steps = loader.plan(now, days=self._days)
             if not steps:
                 return
-            task = progress.add_task(f"Loading {self._days} days of history", total=len(steps))
+            title = f"Loading {self._days} days of history"
+            task = progress.add_task(title, total=len(steps))
+            _say(progress, f"{title}, {len(steps)} crawls")
             loader.load(steps, on_step=lambda _s: progress.advance(task), stopped=self._stop.is_set)
 
     def _materialize(self, progress: Progress, now: datetime) -> None:
@@ -194,6 +201,7 @@ class Launch:
             groups = plan_runs(graph, start=history_start(now, days), now=now)
             total = sum(run.weight for group in groups for run in group)
             task = progress.add_task("Materializing the graph", total=total)
+            _say(progress, f"Materializing the graph, {total} partitions")
             for run in run_all(graph, groups, stopped=self._stop.is_set):
                 progress.update(task, advance=run.weight)
 
@@ -271,7 +279,15 @@ class Launch:
     def _show_found(self) -> None:
         found = read_found(self._settings.require_reader())
         for title, answer in found.titles():
-            table = Table(*answer.columns, title=title, title_justify="left", title_style="bold")
+            table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+            for name, sample in zip(answer.columns, (answer.rows or [()])[0], strict=False):
+                number = isinstance(sample, int | float) and not isinstance(sample, bool)
+                table.add_column(
+                    name.replace("_", " "),
+                    justify="right" if number else "left",
+                    no_wrap=True,
+                    max_width=60,
+                )
             for row in text_rows(answer):
                 table.add_row(*row)
             self._console.print(table if answer.rows else f"{title}: nothing yet")
@@ -291,8 +307,15 @@ class Launch:
 def _step(progress: Progress, title: str) -> Iterator[TaskID]:
     """Show one step as a spinner that becomes a check mark."""
     task = progress.add_task(title, total=1)
+    _say(progress, title)
     yield task
     progress.update(task, completed=1)
+
+
+def _say(progress: Progress, text: str) -> None:
+    """Write a line where bars cannot be drawn, so that a log shows what is going on."""
+    if not progress.console.is_terminal:
+        progress.console.print(f"{text} …")
 
 
 def _kept_port(path: Path) -> int:
