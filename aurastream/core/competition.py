@@ -128,8 +128,9 @@ def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
     """
     usual = np.asarray(baseline, dtype=np.float64)
     known = usual > 0
-    ratio = np.asarray(live, dtype=np.float64) / np.where(known, usual, 1.0)
-    return np.where(known, 100.0 * (1.0 - np.minimum(ratio, 2.0) / 2.0), 50.0)
+    divisor = np.where(known, usual, 1.0)
+    capped = np.minimum(np.asarray(live, dtype=np.float64), 2.0 * divisor)
+    return np.where(known, 100.0 * (1.0 - capped / divisor / 2.0), 50.0)
 
 
 def concentration_scores(hhi: npt.ArrayLike) -> Floats:
@@ -448,7 +449,7 @@ def _usual(
 
 def _hour_of_week(moments: pd.DatetimeIndex, zone: str) -> Integers:
     local = _local(moments, zone)
-    return (local.dayofweek * _DAY_H + local.hour).to_numpy(dtype=np.int64)
+    return (local.day_of_week * _DAY_H + local.hour).to_numpy(dtype=np.int64)
 
 
 def _bucket_medians(

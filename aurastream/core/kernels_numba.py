@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numba
 import numpy as np
@@ -48,6 +48,7 @@ THREADS = 2
 # Shares of a metric's work: enough of them that no thread waits long for the other.
 _SHARES = 6
 
+_PLAIN: Final = ("C", "W", "A")
 # Rows scored together: their thresholds stay in the first cache.
 _BLOCK = 512
 # The number of the last anchor, p90.
@@ -292,6 +293,14 @@ def _run(tasks: Iterable[Callable[[], None]], pool: ThreadPoolExecutor) -> None:
         future.result()
 
 
+def _plain(codes: Integers, metrics: tuple[Floats, ...]) -> tuple[Integers, tuple[Floats, ...]]:
+    """Give all arrays one layout: pandas hands out read-only ones, each kind is a compilation."""
+    return (
+        np.require(codes, np.int64, _PLAIN),
+        tuple(np.require(values, np.float64, _PLAIN) for values in metrics),
+    )
+
+
 def group_statistics(
     codes: Integers,
     n_groups: int,
@@ -302,7 +311,7 @@ def group_statistics(
 ) -> GroupStatistics:
     """Compute the statistics of every metric in every group; see the numpy twin."""
     n_metrics, n = len(metrics), codes.size
-    metrics = tuple(np.ascontiguousarray(values) for values in metrics)
+    codes, metrics = _plain(codes, metrics)
     shape = (n_metrics, n_groups)
     counts = np.zeros(shape, dtype=np.int64)
     outliers = np.zeros(shape, dtype=np.int64)
@@ -513,8 +522,8 @@ def score_rows(
     judged = np.column_stack(
         [anchors[:, 0, 1], anchors[:, 0, 3], anchors[:, 0, 4], mean, std, known, sureness]
     ).astype(np.float64, copy=False)
-    # Contiguous, so that each kernel is compiled once.
-    metrics = tuple(np.ascontiguousarray(values) for values in metrics)
+    codes, metrics = _plain(codes, metrics)
+    freshness = np.require(freshness, np.float64, _PLAIN)
     cuts = np.linspace(0, n, THREADS + 1).astype(np.int64).tolist()
     with ThreadPoolExecutor(THREADS) as pool:
         _run(

@@ -41,7 +41,13 @@ from aurastream.core.frames import (
 )
 from aurastream.core.kernels_numpy import sorted_segments
 
-__all__ = ["OPPORTUNITY_SCHEMA", "OpportunityParams", "opportunity", "opportunity_scores"]
+__all__ = [
+    "OPPORTUNITY_SCHEMA",
+    "OpportunityParams",
+    "OpportunityParts",
+    "opportunity",
+    "opportunity_scores",
+]
 
 Floats = npt.NDArray[np.float64]
 

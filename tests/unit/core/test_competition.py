@@ -1,0 +1,295 @@
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurastream.core.competition import (
+    CompetitionParams,
+    competition,
+    concentration,
+    concentration_scores,
+    peak_hours,
+    saturation_scores,
+)
+from aurastream.core.errors import InvalidInputError
+
+Build = Callable[..., pd.DataFrame]
+NOTHING = pd.DataFrame()
+AS_OF = pd.DatetimeIndex(["2026-01-10T10:30Z"])
+viewers = st.lists(st.integers(0, 200_000), min_size=1, max_size=120)
+
+
+def games(*rows: tuple[str, str | None, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        rows or [("minecraft", "g1", "UTC")],
+        columns=["category", "twitch_game_id", "audience_timezone"],
+    )
+
+
+def crawls(times: pd.DatetimeIndex, live: Any, game: str = "g1") -> pd.DataFrame:
+    return pd.DataFrame({"crawl_at": times, "game_id": game, "live_count": live})
+
+
+def one(frame: pd.DataFrame) -> Any:
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def measure(counts: list[int]) -> tuple[float, float, float]:
+    found = concentration(np.zeros(len(counts), dtype=np.int64), np.array(counts, dtype=float), 1)
+    return found.hhi[0], found.lower[0], found.upper[0]
+
+
+@given(viewers.filter(any))
+def test_the_index_is_the_exact_sum_of_squared_shares(counts: list[int]) -> None:
+    total = sum(counts)
+    exact = sum(Fraction(c, total) ** 2 for c in counts)
+    hhi, lower, upper = measure(counts)
+    assert hhi == pytest.approx(float(exact), rel=1e-14)
+    assert 0 < lower <= hhi == upper <= 1
+    assert hhi >= 1 / len(counts) - 1e-15
+
+
+@given(
+    st.lists(st.integers(1, 10**5), min_size=100, max_size=100),
+    st.lists(st.integers(1, 10**5), max_size=400),
+)
+def test_the_bounds_hold_for_every_tail_below_the_smallest_observed(
+    counts: list[int], tail: list[int]
+) -> None:
+    smallest = min(counts)
+    whole = [*counts, *(1 + t % smallest for t in tail)]
+    total = sum(whole)
+    exact = float(sum(Fraction(c, total) ** 2 for c in whole))
+    _, lower, upper = measure(counts)
+    assert lower * (1 - 1e-12) <= exact <= upper * (1 + 1e-12)
+
+
+@given(viewers, st.randoms())
+def test_the_order_of_the_streams_does_not_matter(
+    counts: list[int], random: "np.random.Generator"
+) -> None:
+    shuffled = list(counts)
+    random.shuffle(shuffled)
+    np.testing.assert_array_equal(measure(shuffled), measure(counts))
+
+
+def test_nobody_watching_has_no_index_and_scores_50() -> None:
+    assert np.isnan(measure([0, 0])).all()
+    assert concentration_scores(np.nan) == 50.0
+
+
+@pytest.mark.parametrize(("hhi", "score"), [(0.25, 50.0), (0.30, 40.0), (0.5, 0.0), (1.0, 0.0)])
+def test_concentration_scores_are_the_formulas(hhi: float, score: float) -> None:
+    assert concentration_scores(hhi) == pytest.approx(score)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_more_concentrated_never_scores_higher(one_hhi: float, other: float) -> None:
+    spread, tight = concentration_scores(sorted((one_hhi, other)))
+    assert 0 <= tight <= spread <= 100
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000), st.floats(0, 500))
+def test_more_streams_never_score_higher(live: int, other: int, usual: float) -> None:
+    free, crowded = saturation_scores(sorted((live, other)), usual)
+    assert 0 <= crowded <= free <= 100
+
+
+def test_peak_hours_follow_the_audiences_clock_through_daylight_saving() -> None:
+    # Berlin puts its clocks forward on 2026-03-29 at 01:00 UTC, back on 2026-10-25.
+    moments = pd.DatetimeIndex(
+        [
+            "2026-03-28T12:30Z",  # 13:30, winter
+            "2026-03-28T13:00Z",  # 14:00
+            "2026-03-29T12:00Z",  # 14:00, summer
+            "2026-03-29T16:30Z",  # 18:30: between the peaks
+            "2026-03-29T17:00Z",  # 19:00
+            "2026-10-25T22:30Z",  # 23:30, winter again
+            "2026-10-25T23:00Z",  # midnight
+        ]
+    )
+    expected = [False, True, True, False, True, True, False]
+    assert peak_hours(moments, "Europe/Berlin").tolist() == expected
+    # A zone of half hours: 08:30 UTC is 14:00 in Kolkata.
+    assert peak_hours(
+        pd.DatetimeIndex(["2026-01-10T08:00Z", "2026-01-10T08:30Z"]), "Asia/Kolkata"
+    ).tolist() == [False, True]
+
+
+def test_an_unknown_zone_is_named() -> None:
+    with pytest.raises(InvalidInputError, match="'Mars/Olympus' is no time zone"):
+        peak_hours(AS_OF, "Mars/Olympus")
+
+
+def test_a_row_measures_the_latest_crawl(streams: Build) -> None:
+    rows = streams(
+        {"at": "2026-01-10T10:00", "viewers": 999},
+        {"at": "2026-01-10T10:15", "stream": "a", "viewers": 30},
+        {"at": "2026-01-10T10:15", "stream": "b", "viewers": 10},
+        {"at": "2026-01-10T10:15", "stream": "b", "viewers": 8},
+        {"at": "2026-01-10T10:30", "viewers": 999},
+    )
+    found = one(competition(rows, NOTHING, as_of=AS_OF, games=games()))
+    assert found["window_start"] == pd.Timestamp("2026-01-10T10:00Z")
+    assert found["observed_at"] == pd.Timestamp("2026-01-10T10:15Z")
+    assert (found["live_count"], found["viewer_total"]) == (2, 40)
+    assert found["hhi"] == found["hhi_lower"] == found["hhi_upper"] == 0.625
+    assert (found["concentration_band"], found["concentration_score"]) == ("HIGH", 0.0)
+    assert (found["saturation_score"], found["ease_score"]) == (50.0, 25.0)
+    assert np.isnan(found["baseline_live_count"])
+    assert found["confidence_pct"] == 50.0  # fresh, but nothing to compare the count with
+
+
+@pytest.mark.parametrize(
+    ("counts", "band"),
+    [([1] * 7, "LOW"), ([1] * 5, "MODERATE"), ([1] * 4, "MODERATE"), ([1] * 3, "HIGH")],
+)
+def test_the_bands_are_those_of_the_index(streams: Build, counts: list[int], band: str) -> None:
+    rows = streams(*({"at": "2026-01-10T10:15", "viewers": c} for c in counts))
+    assert one(competition(rows, NOTHING, as_of=AS_OF, games=games()))["concentration_band"] == band
+
+
+def test_a_full_page_has_a_tail_and_a_shorter_one_has_none(streams: Build) -> None:
+    rows = streams(*({"at": "2026-01-10T10:15", "viewers": 50} for _ in range(100)))
+    found = one(competition(rows, NOTHING, as_of=AS_OF, games=games()))
+    assert found["hhi_lower"] == pytest.approx(1 / 20_100)
+    assert found["hhi_upper"] == pytest.approx(0.01)
+
+
+def test_the_baseline_is_the_median_of_the_same_hour_of_the_week(streams: Build) -> None:
+    rows = streams(*({"at": "2026-01-10T10:15"} for _ in range(30)))
+    now = pd.Timestamp("2026-01-10T10:00Z")
+    weekly = crawls(
+        pd.DatetimeIndex(
+            [now - pd.Timedelta(weeks=w, minutes=-15 * k) for w in (1, 2, 4) for k in (0, 1)]
+        ),
+        [10, 20, 30, 40, 50, 60],
+    )
+    # Other hours, older than 28 days, or the window's own time: none of these counts.
+    noise = crawls(
+        pd.DatetimeIndex([now - pd.Timedelta(days=1), now - pd.Timedelta(weeks=5), now]), 9999
+    )
+    found = one(competition(rows, pd.concat([weekly, noise]), as_of=AS_OF, games=games()))
+    assert (found["baseline_live_count"], found["baseline_n"]) == (35.0, 6)
+    assert found["saturation_score"] == pytest.approx(100 * (1 - 30 / 35 / 2))
+    assert found["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 6 / 12))
+
+
+def test_the_hour_of_the_day_stands_in_while_weeks_are_missing(streams: Build) -> None:
+    rows = streams(*({"at": "2026-01-10T10:15"} for _ in range(30)))
+    daily = crawls(pd.date_range("2026-01-06T10:10Z", periods=4, freq="D"), [10, 20, 30, 40])
+    found = one(competition(rows, daily, as_of=AS_OF, games=games()))
+    assert (found["baseline_live_count"], found["baseline_n"]) == (25.0, 4)
+    assert found["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 4 / 12 / 2))
+    too_few = one(competition(rows, daily.head(2), as_of=AS_OF, games=games()))
+    assert np.isnan(too_few["baseline_live_count"])
+    assert (too_few["baseline_n"], too_few["saturation_score"]) == (0, 50.0)
+
+
+def test_the_usual_hour_is_the_audiences_when_the_clocks_change(streams: Build) -> None:
+    # 19:00 in New York is 00:00 UTC in winter and 23:00 UTC in summer (from 2026-03-08 on).
+    as_of = pd.DatetimeIndex(["2026-03-12T23:30Z"])
+    rows = streams(*({"at": "2026-03-12T23:15"} for _ in range(5)))
+    winter = crawls(
+        pd.DatetimeIndex(["2026-02-20T00:05Z", "2026-02-27T00:05Z", "2026-03-06T00:05Z"]), 10
+    )
+    found = one(
+        competition(rows, winter, as_of=as_of, games=games(("minecraft", "g1", "America/New_York")))
+    )
+    assert (found["baseline_live_count"], found["baseline_n"]) == (10.0, 3)
+    assert found["is_peak"]
+
+
+def test_a_crawl_that_found_nobody_is_known_from_history(streams: Build) -> None:
+    rows = streams({"at": "2026-01-10T09:00", "viewers": 5})
+    past = crawls(
+        pd.DatetimeIndex(
+            ["2026-01-03T10:00Z", "2026-01-03T10:15Z", "2026-01-03T10:30Z", "2026-01-10T10:15Z"]
+        ),
+        [4, 4, 4, 0],
+    )
+    found = one(competition(rows, past, as_of=AS_OF, games=games()))
+    assert found["observed_at"] == pd.Timestamp("2026-01-10T10:15Z")
+    assert (found["live_count"], found["viewer_total"]) == (0, 0)
+    assert found["saturation_score"] == 100.0
+    assert found["concentration_score"] == 50.0
+    assert pd.isna(found["concentration_band"])
+
+
+def test_a_game_without_a_crawl_is_neutral_and_worth_nothing(streams: Build) -> None:
+    rows = streams({"at": "2026-01-09T10:00"}, {"at": "2026-01-10T10:15", "game": "untracked"})
+    found = competition(
+        rows,
+        NOTHING,
+        as_of=AS_OF,
+        games=games(("minecraft", "g1", "UTC"), ("gta", None, "UTC")),
+    )
+    assert found["category"].tolist() == ["gta", "minecraft"]
+    assert found["observed_at"].isna().all()
+    assert found["ease_score"].tolist() == [50.0, 50.0]
+    assert found["confidence_pct"].tolist() == [0.0, 0.0]
+
+
+def test_many_windows_at_once_give_what_each_gives_alone(streams: Build) -> None:
+    rng = np.random.default_rng(11)
+    times = pd.date_range("2026-01-09T00:00", periods=96, freq="15min")
+    rows = streams(
+        *(
+            {"at": str(at), "game": game, "stream": f"s{i}", "viewers": int(rng.integers(0, 500))}
+            for at in times
+            for game in ("g1", "g2")
+            for i in range(int(rng.integers(1, 6)))
+        )
+    )
+    past = pd.concat(
+        [
+            crawls(
+                pd.date_range("2025-12-20T00:00Z", "2026-01-10T00:00Z", freq="3h"),
+                rng.integers(0, 50, 169),
+                game,
+            )
+            for game in ("g1", "g2")
+        ]
+    )
+    tracked = games(("b", "g1", "Asia/Tokyo"), ("a", "g2", "America/New_York"))
+    as_of = pd.date_range("2026-01-09T01:00Z", periods=30, freq="30min")
+    together = competition(rows, past, as_of=as_of, games=tracked)
+    alone = [competition(rows, past, as_of=as_of[[i]], games=tracked) for i in range(30)]
+    pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True), check_exact=True)
+    shuffled = competition(
+        rows.sample(frac=1, random_state=1),
+        past.sample(frac=1, random_state=2),
+        as_of=as_of[::-1],
+        games=tracked[::-1],
+    )
+    pd.testing.assert_frame_equal(shuffled, together, check_exact=True)
+    for column in ("saturation_score", "concentration_score", "ease_score", "confidence_pct"):
+        assert together[column].between(0, 100).all()
+
+
+def test_wrong_frames_are_refused_with_the_mend(streams: Build) -> None:
+    rows = streams({"at": "2026-01-10T10:15"})
+    with pytest.raises(InvalidInputError, match=r"no column 'viewer_count'"):
+        competition(rows.drop(columns="viewer_count"), NOTHING, as_of=AS_OF, games=games())
+    with pytest.raises(InvalidInputError, match="holds -3"):
+        competition(rows.assign(viewer_count=-3), NOTHING, as_of=AS_OF, games=games())
+    with pytest.raises(InvalidInputError, match=r"'viewer_count'.*missing"):
+        competition(rows.assign(viewer_count=np.nan), NOTHING, as_of=AS_OF, games=games())
+    with pytest.raises(InvalidInputError, match="twice"):
+        competition(
+            rows,
+            NOTHING,
+            as_of=AS_OF,
+            games=games(("a", "g1", "UTC"), ("a", "g2", "UTC")),
+        )
+
+
+def test_parameters_are_values() -> None:
+    assert CompetitionParams() == CompetitionParams()
+    assert hash(CompetitionParams()) == hash(CompetitionParams())

@@ -1,0 +1,154 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurastream.core.category_stats import category_stats
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.opportunity import OpportunityParams, opportunity, opportunity_scores
+from aurastream.core.viral import viral_scores
+
+Build = Callable[..., pd.DataFrame]
+NOTHING = pd.DataFrame()
+USUAL = {"velocity_ratio": 1.0, "ease": 50.0, "is_peak": False, "sample_count": 40}
+parts = st.fixed_dictionaries(
+    {
+        "velocity_ratio": st.floats(0, 100) | st.just(float("nan")),
+        "ease": st.floats(0, 100) | st.just(float("nan")),
+        "is_peak": st.booleans(),
+        "sample_count": st.integers(0, 200),
+    }
+)
+
+
+def score(viral: int, rising: int, **facts: Any) -> float:
+    return float(opportunity_scores(viral, rising, **(USUAL | facts)).score)
+
+
+@given(st.integers(0, 500), st.integers(0, 500), parts)
+def test_the_score_is_null_or_within_0_and_100(
+    viral: int, rising: int, facts: dict[str, Any]
+) -> None:
+    found = opportunity_scores(viral, rising, **facts)
+    assert np.isnan(found.score) == (facts["sample_count"] < 20)
+    assert np.isnan(found.score) or 0 <= found.score <= 100
+    for part in (found.trend, found.velocity, found.ease):
+        assert 0 <= part <= 100
+
+
+@given(st.integers(0, 10), st.integers(0, 10), st.floats(0, 4), st.floats(0, 100))
+def test_more_of_a_good_thing_never_lowers_the_score(
+    viral: int, rising: int, ratio: float, ease: float
+) -> None:
+    now = score(viral, rising, velocity_ratio=ratio, ease=ease)
+    assert score(viral + 1, rising, velocity_ratio=ratio, ease=ease) >= now
+    assert score(viral, rising + 1, velocity_ratio=ratio, ease=ease) >= now
+    assert score(viral, rising, velocity_ratio=ratio + 0.1, ease=ease) >= now
+    assert score(viral, rising, velocity_ratio=ratio, ease=min(100.0, ease + 1)) >= now
+    assert score(viral, rising, velocity_ratio=ratio, ease=ease, is_peak=True) <= now
+
+
+@pytest.mark.parametrize(
+    ("viral", "rising", "facts", "expected"),
+    [
+        (0, 0, {}, 0.3 * 50 + 0.3 * 50),
+        (5, 0, {}, 40 + 30),
+        (0, 10, {}, 40 + 30),
+        (2, 1, {"velocity_ratio": 0.5}, 0.4 * 50 + 0.3 * 25 + 15),
+        (9, 9, {"velocity_ratio": 9.0, "ease": 100.0}, 100.0),
+        (9, 9, {"velocity_ratio": 9.0, "ease": 100.0, "is_peak": True}, 85.0),
+        (0, 0, {"velocity_ratio": np.nan, "ease": np.nan}, 30.0),
+    ],
+)
+def test_the_parts_weigh_40_30_and_30(
+    viral: int, rising: int, facts: dict[str, Any], expected: float
+) -> None:
+    assert score(viral, rising, **facts) == pytest.approx(expected)
+
+
+def competition_row(**columns: Any) -> pd.DataFrame:
+    row = {
+        "window_start": pd.Timestamp("2026-01-10T10:00Z"),
+        "category": "gaming",
+        "ease_score": 80.0,
+        "is_peak": True,
+        "confidence_pct": 50.0,
+    } | columns
+    return pd.DataFrame([row]).astype({"window_start": "datetime64[us, UTC]"})
+
+
+def chain(velocity: pd.DataFrame, rivals: pd.DataFrame = NOTHING) -> pd.DataFrame:
+    stats = category_stats(velocity, default_baselines={})
+    return opportunity(viral_scores(velocity, stats), stats, rivals)
+
+
+def test_a_row_combines_videos_and_competition(velocity_rows: Build) -> None:
+    rows = velocity_rows([float(i) for i in range(1, 41)], confidence=90.0)
+    found = chain(rows, competition_row()).iloc[0]
+    assert (found["viral_count"], found["rising_count"], found["sample_count"]) == (4, 6, 40)
+    assert found["velocity_ratio"] == pytest.approx(1.0)
+    assert found["trend_part"] == 100.0
+    assert (found["ease_part"], found["peak_factor"]) == (80.0, 0.85)
+    expected = (40 + 0.3 * found["velocity_part"] + 24) * 0.85
+    assert found["opportunity_score"] == pytest.approx(expected)
+    assert found["confidence_pct"] == pytest.approx(90 * (0.7 + 0.3 * 0.5))
+
+
+def test_a_chart_without_twitch_is_neutral_in_ease_and_says_so(velocity_rows: Build) -> None:
+    rows = velocity_rows([float(i) for i in range(1, 41)])
+    found = chain(rows, competition_row(category="fortnite")).iloc[0]
+    assert (found["ease_part"], found["peak_factor"]) == (50.0, 1.0)
+    assert found["confidence_pct"] == pytest.approx(70.0)
+
+
+def test_a_skewed_category_beats_its_own_baseline(velocity_rows: Build) -> None:
+    even = chain(velocity_rows([float(i) for i in range(100, 140)])).iloc[0]
+    skewed = chain(velocity_rows([float(1.1**i) for i in range(40)])).iloc[0]
+    assert even["velocity_ratio"] == pytest.approx(1.0)
+    assert skewed["velocity_ratio"] > 1.2
+
+
+def test_few_velocities_give_parts_and_confidence_but_no_score(velocity_rows: Build) -> None:
+    found = chain(velocity_rows([*map(float, range(19)), None, None])).iloc[0]
+    assert found["sample_count"] == 21
+    assert np.isnan(found["opportunity_score"])
+    assert found["confidence_pct"] == pytest.approx(70 * 19 / 30)
+
+
+def test_categories_and_windows_do_not_mix_and_order_does_not_matter(
+    velocity_rows: Build,
+) -> None:
+    rng = np.random.default_rng(12)
+    rows = pd.concat(
+        [
+            velocity_rows(list(rng.lognormal(5, 1, 30)), category=c, window=w, confidence=83.7)
+            for c in ("b", "a")
+            for w in ("2026-01-10T10:00", "2026-01-10T10:30")
+        ]
+    )
+    together = chain(rows)
+    assert together["category"].tolist() == ["a", "b", "a", "b"]
+    alone = [chain(part) for _, part in rows.groupby(["window_start", "category"], sort=True)]
+    pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True), check_exact=True)
+    stats = category_stats(rows, default_baselines={})
+    viral = viral_scores(rows, stats)
+    shuffled = opportunity(
+        viral.sample(frac=1, random_state=1), stats.sample(frac=1, random_state=2), NOTHING
+    )
+    pd.testing.assert_frame_equal(shuffled, together, check_exact=True)
+
+
+def test_wrong_frames_and_weights_are_refused(velocity_rows: Build) -> None:
+    rows = velocity_rows([1.0, 2.0])
+    stats = category_stats(rows, default_baselines={})
+    viral = viral_scores(rows, stats)
+    with pytest.raises(InvalidInputError, match="competition frame has no column 'is_peak'"):
+        opportunity(viral, stats, competition_row().drop(columns="is_peak"))
+    with pytest.raises(InvalidInputError, match="twice in one window"):
+        opportunity(viral, pd.concat([stats, stats]), NOTHING)
+    with pytest.raises(InvalidInputError, match="sum to 1"):
+        OpportunityParams(trend_weight=0.9)

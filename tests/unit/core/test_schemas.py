@@ -1,0 +1,57 @@
+"""The frames the algorithms return are the tables of the record, column by column."""
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from aurastream.core.category_stats import STATS_SCHEMA, category_stats
+from aurastream.core.competition import COMPETITION_SCHEMA, competition
+from aurastream.core.opportunity import OPPORTUNITY_SCHEMA, opportunity
+from aurastream.core.velocity import VELOCITY_SCHEMA, video_velocity
+from aurastream.core.viral import VIRAL_SCHEMA, viral_scores
+from aurastream.store.tables import table_for
+
+SCHEMAS = {
+    "video_velocity": VELOCITY_SCHEMA,
+    "category_stats": STATS_SCHEMA,
+    "viral_scores": VIRAL_SCHEMA,
+    "competition": COMPETITION_SCHEMA,
+    "opportunity": OPPORTUNITY_SCHEMA,
+}
+
+KINDS: list[tuple[type[sa.types.TypeEngine[object]], tuple[str, str]]] = [
+    (sa.SmallInteger, ("int16", "Int16")),
+    (sa.BigInteger, ("int64", "Int64")),
+    (sa.Integer, ("int32", "Int32")),
+    (sa.Float, ("float64", "float64")),
+    (sa.Boolean, ("bool", "boolean")),
+    (sa.TIMESTAMP, ("datetime64[us, UTC]", "datetime64[us, UTC]")),
+    (sa.Text, ("str", "str")),
+]
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
+def test_columns_types_and_order_are_those_of_the_table(name: str) -> None:
+    expected = {
+        column.name: next(dtype for kind, dtype in KINDS if isinstance(column.type, kind))[
+            bool(column.nullable)
+        ]
+        for column in table_for(("intelligence", name)).columns
+    }
+    assert dict(SCHEMAS[name]) == expected
+    assert list(SCHEMAS[name]) == list(expected)
+
+
+def test_no_input_at_all_gives_empty_frames_of_the_right_shape() -> None:
+    nothing = pd.DataFrame()
+    as_of = pd.DatetimeIndex(["2026-01-10T10:30Z"])
+    found = {
+        "video_velocity": video_velocity(nothing, nothing, nothing, as_of=as_of),
+        "category_stats": category_stats(nothing, default_baselines={}),
+        "viral_scores": viral_scores(nothing, nothing),
+        "competition": competition(nothing, nothing, as_of=as_of, games=nothing),
+        "opportunity": opportunity(nothing, nothing, nothing),
+    }
+    for name, frame in found.items():
+        assert frame.empty
+        assert {c: str(t) for c, t in frame.dtypes.items()} == dict(SCHEMAS[name])

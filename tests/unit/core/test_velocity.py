@@ -1,0 +1,366 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.velocity import VELOCITY_SCHEMA, lifetime_velocity, video_velocity
+
+Build = Callable[..., pd.DataFrame]
+NOTHING = pd.DataFrame()
+AS_OF = pd.DatetimeIndex(["2026-01-10T10:30Z"])
+
+
+def one(frame: pd.DataFrame) -> Any:
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+@given(st.floats(0, 1e12), st.floats(0, 1e5), st.floats(0, 1e5))
+def test_lifetime_velocity_falls_with_age_and_is_never_negative(
+    views: float, age: float, other: float
+) -> None:
+    young, old = lifetime_velocity(views, sorted((age, other)))
+    assert 0 <= old <= young <= views / 0.5
+
+
+@given(st.floats(0, 1e12), st.floats(0, 1e12), st.floats(0, 1e5))
+def test_lifetime_velocity_grows_with_views(views: float, other: float, age: float) -> None:
+    less, more = lifetime_velocity(sorted((views, other)), age)
+    assert less <= more
+
+
+def test_a_row_says_what_was_known_at_the_end_of_the_window(trending: Build, videos: Build) -> None:
+    found = one(
+        video_velocity(
+            trending({"at": "2026-01-10T10:25", "views": 34_500, "likes": 2000, "comments": 70}),
+            NOTHING,
+            videos({"published": "2026-01-09T00:00", "audio": "de", "duration": 90}),
+            as_of=AS_OF,
+        )
+    )
+    assert found["window_start"] == pd.Timestamp("2026-01-10T10:00Z")
+    assert found["observed_at"] == pd.Timestamp("2026-01-10T10:25Z")
+    assert found["age_h"] == pytest.approx(34 + 25 / 60)
+    assert found["lifetime_velocity_per_hour"] == pytest.approx(34_500 / (34 + 25 / 60))
+    assert found["engagement_rate"] == pytest.approx(0.06)
+    assert (found["audio_language"], found["duration_s"], found["channel_id"]) == ("de", 90, "c1")
+    assert (found["freshness"], found["confidence_pct"]) == ("FRESH", 100.0)
+    assert np.isnan(found["velocity_now_per_hour"])
+    assert found["velocity_now_n"] == 1
+
+
+def test_velocity_now_spans_the_trailing_three_hours(trending: Build, videos: Build) -> None:
+    snapshots = trending(
+        {"at": "2026-01-10T06:55", "views": 0},
+        {"at": "2026-01-10T07:55", "views": 1000},
+        {"at": "2026-01-10T09:25", "views": 1500},
+        {"at": "2026-01-10T10:25", "views": 6000},
+    )
+    found = one(video_velocity(snapshots, NOTHING, videos({}), as_of=AS_OF))
+    assert found["velocity_now_per_hour"] == pytest.approx(5000 / 2.5)
+    assert found["velocity_now_span_h"] == pytest.approx(2.5)
+    assert found["velocity_now_n"] == 3
+
+
+def test_two_snapshots_of_one_moment_give_no_velocity_now(trending: Build, videos: Build) -> None:
+    snapshots = trending(
+        {"at": "2026-01-10T10:10", "views": 1000}, {"at": "2026-01-10T10:29", "views": 2000}
+    )
+    found = one(video_velocity(snapshots, NOTHING, videos({}), as_of=AS_OF))
+    assert np.isnan(found["velocity_now_per_hour"])
+    assert np.isnan(found["velocity_now_span_h"])
+    assert found["velocity_now_n"] == 2
+
+
+def test_a_game_polled_every_four_hours_is_compared_with_the_poll_before(
+    games: Build, videos: Build
+) -> None:
+    snapshots = games(
+        {"at": "2026-01-10T06:00", "views": 1000}, {"at": "2026-01-10T10:00", "views": 9000}
+    )
+    found = one(video_velocity(NOTHING, snapshots, videos({}), as_of=AS_OF))
+    assert found["velocity_now_per_hour"] == pytest.approx(2000.0)
+    assert (found["velocity_now_span_h"], found["velocity_now_n"]) == (4.0, 1)
+
+
+def test_a_last_snapshot_outside_the_trailing_window_says_nothing_about_now(
+    trending: Build, videos: Build
+) -> None:
+    snapshots = trending(
+        {"at": "2026-01-10T05:25", "views": 1000}, {"at": "2026-01-10T06:25", "views": 9000}
+    )
+    found = one(video_velocity(snapshots, NOTHING, videos({}), as_of=AS_OF))
+    assert np.isnan(found["velocity_now_per_hour"])
+    assert found["velocity_now_n"] == 0
+    assert found["freshness"] == "STALE"
+
+
+@pytest.mark.parametrize("views", [[5000, 4000], [1000, 900, 5000]])
+def test_a_counter_that_fell_gives_no_velocity_now(
+    trending: Build, videos: Build, views: list[int]
+) -> None:
+    snapshots = trending(
+        *({"at": f"2026-01-10T{8 + i:02d}:25", "views": v} for i, v in enumerate(views))
+    )
+    as_of = pd.DatetimeIndex([f"2026-01-10T{7 + len(views):02d}:30Z"])
+    found = one(video_velocity(snapshots, NOTHING, videos({}), as_of=as_of))
+    assert found["views_fell"]
+    assert np.isnan(found["velocity_now_per_hour"])
+    assert found["views"] == views[-1]
+
+
+def test_a_publication_in_the_future_has_no_age_and_no_lifetime_velocity(
+    trending: Build, videos: Build
+) -> None:
+    found = one(
+        video_velocity(
+            trending({"at": "2026-01-10T10:25"}),
+            NOTHING,
+            videos({"published": "2026-01-10T12:00"}),
+            as_of=AS_OF,
+        )
+    )
+    assert np.isnan(found["age_h"])
+    assert np.isnan(found["lifetime_velocity_per_hour"])
+    assert found["published_at"] == pd.Timestamp("2026-01-10T12:00Z")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"likes": None},
+        {"comments": None},
+        {"views": None},
+        {"views": 0, "likes": 0, "comments": 0},
+        {"views": 10, "likes": 9, "comments": 2},
+    ],
+)
+def test_an_engagement_rate_that_cannot_be_known_is_null(
+    trending: Build, videos: Build, row: dict[str, Any]
+) -> None:
+    rows = trending({"at": "2026-01-10T10:25", **row})
+    found = one(video_velocity(rows, NOTHING, videos({}), as_of=AS_OF))
+    assert np.isnan(found["engagement_rate"])
+    for column in ("likes", "comments", "views"):
+        assert pd.isna(found[column]) == (row.get(column, 1) is None)
+
+
+def test_a_video_counts_once_per_chart_and_once_per_game(
+    trending: Build, games: Build, videos: Build
+) -> None:
+    found = video_velocity(
+        trending(
+            {"at": "2026-01-10T10:25", "chart": "gaming", "region": "US", "rank": 7},
+            {"at": "2026-01-10T10:25", "chart": "gaming", "region": "DE", "rank": 3},
+            {"at": "2026-01-10T10:25", "chart": "trending", "region": "DE", "rank": 1},
+            {"at": "2026-01-10T10:25", "chart": "trending", "region": "JP", "rank": 9},
+        ),
+        games(
+            {"at": "2026-01-10T09:00", "game": "minecraft"},
+            {"at": "2026-01-10T09:00", "game": "roblox", "video": "v2", "hash": "h2"},
+        ),
+        videos({}, {"video": "v2", "hash": "h2"}),
+        as_of=AS_OF,
+    )
+    assert found["category"].tolist() == ["gaming", "minecraft", "roblox", "trending"]
+    assert found["region_count"].tolist() == [2, 3, 0, 2]
+    assert found["best_rank"].tolist()[:2] + found["best_rank"].tolist()[3:] == [3, 1, 1]
+    assert pd.isna(found["best_rank"].iloc[2])
+
+
+def test_regions_beyond_one_machine_word_are_counted(trending: Build, videos: Build) -> None:
+    rows = trending(*({"at": "2026-01-10T10:25", "region": f"R{i:03d}"} for i in range(110)))
+    found = one(video_velocity(rows, NOTHING, videos({}), as_of=AS_OF))
+    assert found["region_count"] == 110
+
+
+def test_a_chart_row_takes_the_newer_counters_of_a_game_crawl(
+    trending: Build, games: Build, videos: Build
+) -> None:
+    found = video_velocity(
+        trending({"at": "2026-01-10T09:25", "views": 1000}),
+        games({"at": "2026-01-10T10:20", "views": 5000}),
+        videos({}),
+        as_of=AS_OF,
+    )
+    assert found["views"].tolist() == [5000, 5000]
+    assert found["velocity_now_n"].tolist() == [2, 2]
+
+
+def test_a_missed_poll_carries_the_last_crawl_forward_for_a_day(
+    trending: Build, videos: Build
+) -> None:
+    rows = trending({"at": "2026-01-10T10:25"})
+    as_of = pd.DatetimeIndex(
+        ["2026-01-10T10:00Z", "2026-01-10T10:30Z", "2026-01-11T10:00Z", "2026-01-11T10:30Z"]
+    )
+    found = video_velocity(rows, NOTHING, videos({}), as_of=as_of)
+    assert (found["window_start"] + pd.Timedelta("30min")).tolist() == as_of[1:3].tolist()
+    assert found["freshness"].tolist() == ["FRESH", "OLD"]
+
+
+def test_each_chart_and_region_carries_its_own_latest_crawl(trending: Build, videos: Build) -> None:
+    rows = trending(
+        {"at": "2026-01-10T09:55", "region": "US", "video": "v1"},
+        {"at": "2026-01-10T09:55", "region": "DE", "video": "v2"},
+        {"at": "2026-01-10T10:25", "region": "US", "video": "v3"},
+    )
+    found = video_velocity(rows, NOTHING, videos({}), as_of=AS_OF)
+    assert found["video_id"].tolist() == ["v2", "v3"]
+
+
+def test_a_crawl_that_starts_at_the_windows_end_belongs_to_the_next_window(
+    trending: Build, videos: Build
+) -> None:
+    rows = trending({"at": "2026-01-10T10:30"})
+    assert video_velocity(rows, NOTHING, videos({}), as_of=AS_OF).empty
+
+
+def test_metadata_is_the_version_of_the_snapshot_else_the_last_known_else_nothing(
+    trending: Build, videos: Build
+) -> None:
+    rows = trending(
+        {"at": "2026-01-10T10:25", "video": "v1", "hash": "old"},
+        {"at": "2026-01-10T10:25", "video": "v2", "hash": "lost"},
+        {"at": "2026-01-10T10:25", "video": "v3", "hash": "h3"},
+    )
+    known = videos(
+        {"video": "v1", "hash": "old", "channel": "then", "title_language": "fr"},
+        {"video": "v1", "hash": "new", "channel": "now", "first": "2026-01-05T00:00"},
+        {"video": "v2", "hash": "a", "channel": "first", "first": "2026-01-02T00:00"},
+        {"video": "v2", "hash": "b", "channel": "last", "first": "2026-01-03T00:00", "audio": ""},
+    )
+    found = video_velocity(rows, NOTHING, known, as_of=AS_OF)
+    assert found["channel_id"].tolist() == ["then", "last", ""]
+    assert found["audio_language"].tolist() == ["fr", "und", "und"]
+    assert found["lifetime_velocity_per_hour"].isna().tolist() == [False, False, True]
+    nothing_known = video_velocity(rows, NOTHING, NOTHING, as_of=AS_OF)
+    assert nothing_known["channel_id"].tolist() == ["", "", ""]
+    assert nothing_known["published_at"].isna().all()
+
+
+def test_many_windows_at_once_give_what_each_gives_alone(
+    trending: Build, games: Build, videos: Build
+) -> None:
+    rng = np.random.default_rng(5)
+    rows, played, known = scene(rng, trending, games, videos)
+    as_of = pd.date_range("2026-01-10T00:00Z", periods=40, freq="30min")
+    together = video_velocity(rows, played, known, as_of=as_of)
+    alone = pd.concat(
+        [video_velocity(rows, played, known, as_of=as_of[[i]]) for i in range(40)],
+        ignore_index=True,
+    )
+    pd.testing.assert_frame_equal(together, alone, check_exact=True)
+    assert together["velocity_now_per_hour"].notna().any()
+
+
+def test_the_order_of_the_rows_does_not_matter(
+    trending: Build, games: Build, videos: Build
+) -> None:
+    rng = np.random.default_rng(6)
+    rows, played, known = scene(rng, trending, games, videos)
+    as_of = pd.date_range("2026-01-10T00:00Z", periods=20, freq="30min")
+    expected = video_velocity(rows, played, known, as_of=as_of)
+    shuffled = (frame.sample(frac=1, random_state=1) for frame in (rows, played, known))
+    pd.testing.assert_frame_equal(
+        video_velocity(*shuffled, as_of=as_of[::-1]), expected, check_exact=True
+    )
+    twice = pd.concat([rows, rows.iloc[::3]], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        video_velocity(twice, played, known, as_of=as_of), expected, check_exact=True
+    )
+
+
+def scene(
+    rng: np.random.Generator, trending: Build, games: Build, videos: Build
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Twenty hours of two charts in three regions and one game; several answers tie in time."""
+    ids = [f"v{i}" for i in range(30)]
+    versions = [{"video": v, "hash": f"{v}-{k}"} for v in ids for k in range(2)]
+    times = pd.date_range("2026-01-10T00:25", periods=20, freq="60min")
+
+    def row(at: pd.Timestamp, **more: Any) -> dict[str, Any]:
+        video = str(rng.choice(ids))
+        return {
+            "at": str(at),
+            "observed": str(at + pd.Timedelta(seconds=int(rng.integers(0, 3)))),
+            "video": video,
+            "hash": f"{video}-{int(rng.integers(0, 2))}",
+            "views": int(rng.integers(0, 10**6)),
+            "rank": int(rng.integers(1, 51)),
+            **more,
+        }
+
+    charting = [
+        row(at, chart=chart, region=region)
+        for at in times
+        for chart in ("gaming", "music")
+        for region in ("US", "DE", "JP")
+        for _ in range(8)
+    ]
+    playing = [row(at + pd.Timedelta("7min"), game="minecraft") for at in times for _ in range(10)]
+    return trending(*charting), games(*playing), videos(*versions)
+
+
+def test_text_columns_of_any_kind_and_unused_columns_are_accepted(
+    trending: Build, videos: Build
+) -> None:
+    rows = trending({"at": "2026-01-10T10:25"}).astype({"video_id": object, "chart": "category"})
+    known = videos({}).astype({"video_id": object}).assign(title="\U0001f680 non-BMP")
+    assert len(video_velocity(rows, NOTHING, known, as_of=AS_OF)) == 1
+
+
+@pytest.mark.parametrize("column", ["views", "likes", "comments", "rank"])
+def test_a_negative_counter_is_refused(trending: Build, videos: Build, column: str) -> None:
+    rows = trending({"at": "2026-01-10T10:25", column: -1})
+    with pytest.raises(
+        InvalidInputError, match=f"'{column}' of the youtube_trending frame holds -1"
+    ):
+        video_velocity(rows, NOTHING, videos({}), as_of=AS_OF)
+
+
+def test_negative_views_alone_are_refused_too() -> None:
+    with pytest.raises(InvalidInputError, match="negative"):
+        lifetime_velocity([-1.0], [1.0])
+
+
+@pytest.mark.parametrize("column", ["views", "crawl_at", "chart"])
+def test_a_missing_column_is_named_with_its_mend(
+    trending: Build, videos: Build, column: str
+) -> None:
+    rows = trending({"at": "2026-01-10T10:25"}).drop(columns=column)
+    with pytest.raises(InvalidInputError, match=rf"no column '{column}'.*Pass it with '{column}'"):
+        video_velocity(rows, NOTHING, videos({}), as_of=AS_OF)
+
+
+def test_a_time_without_a_zone_or_a_null_key_is_refused(trending: Build, videos: Build) -> None:
+    rows = trending({"at": "2026-01-10T10:25"})
+    naive = rows.assign(observed_at=rows["observed_at"].dt.tz_localize(None))
+    with pytest.raises(InvalidInputError, match=r"'observed_at'.*no time zone"):
+        video_velocity(naive, NOTHING, videos({}), as_of=AS_OF)
+    with pytest.raises(InvalidInputError, match="as_of has no time zone"):
+        video_velocity(rows, NOTHING, videos({}), as_of=AS_OF.tz_localize(None))
+    with pytest.raises(InvalidInputError, match="as_of has a missing value"):
+        video_velocity(rows, NOTHING, videos({}), as_of=AS_OF.append(pd.DatetimeIndex([pd.NaT])))
+    with pytest.raises(InvalidInputError, match=r"'observed_at'.*missing values"):
+        video_velocity(
+            rows.assign(observed_at=pd.Series([pd.NaT], dtype="datetime64[us, UTC]")),
+            NOTHING,
+            videos({}),
+            as_of=AS_OF,
+        )
+    with pytest.raises(InvalidInputError, match="'video_id' has missing values"):
+        video_velocity(rows.assign(video_id=None), NOTHING, videos({}), as_of=AS_OF)
+
+
+def test_no_window_gives_no_rows(trending: Build, videos: Build) -> None:
+    found = video_velocity(
+        trending({"at": "2026-01-10T10:25"}), NOTHING, videos({}), as_of=AS_OF[:0]
+    )
+    assert found.empty
+    assert list(found.columns) == list(VELOCITY_SCHEMA)
