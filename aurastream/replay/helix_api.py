@@ -117,8 +117,10 @@ class HelixApi:
         granted = limit
         if "429_at_600_per_minute" in request.quirks:
             granted = min(limit, _QUIRK_POINTS * limit // POINTS_PER_MINUTE)
-        allowed, remaining, reset = self._points.spend(client, request.now, granted)
-        remaining = max(0, remaining - (self._points.limit - limit))
+        caller = client if token is not None else f"{client} without token"
+        allowed, remaining, reset = self._points.spend(
+            caller, request.now, limit=limit, granted=granted
+        )
         headers = rate_headers(limit, remaining, reset)
         if not allowed:
             error = helix_error(429, "Too Many Requests")

@@ -67,7 +67,9 @@ class PointsBuckets:
     limit: int = POINTS_PER_MINUTE
     used: "OrderedDict[tuple[str, int], int]" = field(default_factory=OrderedDict)
 
-    def spend(self, client_id: str, now: float, granted: int) -> tuple[bool, int, int]:
+    def spend(
+        self, client_id: str, now: float, *, limit: int, granted: int
+    ) -> tuple[bool, int, int]:
         """Take one point.
 
         Parameters
@@ -76,6 +78,8 @@ class PointsBuckets:
             Whose bucket.
         now : float
             Virtual moment.
+        limit : int
+            Points the headers speak of.
         granted : int
             Points the bucket really grants, which a documented misbehaviour makes fewer than
             the headers say.
@@ -95,5 +99,5 @@ class PointsBuckets:
             self.used[place] = used
             if len(self.used) > _KEPT:
                 self.used.popitem(last=False)
-        remaining = max(0, self.limit - used)
+        remaining = max(0, limit - used)
         return allowed, remaining, (minute + 1) * _MINUTE

@@ -152,6 +152,7 @@ def _server(clock: Callable[[], float], public_url: str) -> uvicorn.Server:
     config = uvicorn.Config(
         create_app(clock=clock, public_url=public_url),
         http=_Protocol,
+        ws="none",
         log_level="error",
         access_log=False,
         server_header=False,

@@ -133,7 +133,7 @@ class YouTubeApi:
         if not filters:
             raise errors.parameter_error(
                 "missingRequiredParameter",
-                "No filter selected. Expected one of: myRating, idParam, id, chart",
+                "No filter selected. Expected one of: myRated, idParam, id, chart",
                 "",
             )
         if len(filters) > 1:

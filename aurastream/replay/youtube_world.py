@@ -4,10 +4,11 @@ What never changes about a video is encoded once, when it is first asked for; an
 those bytes with the counters of the moment.
 """
 
+from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import sha1
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from aurastream.replay.archive import Archive, load_archive
 from aurastream.replay.cycles import Cycle, cycle_at
-from aurastream.replay.hashing import base64_id, digest_id, uniform
+from aurastream.replay.hashing import digest_id, uniform
 from aurastream.replay.moments import DAY, rfc3339
 
 __all__ = [
@@ -51,6 +52,7 @@ _WITHOUT_MAXRES: Final = 0.12
 _FOR_KIDS: Final = 0.03
 _HIDES_SUBSCRIBERS: Final = 0.04
 _SEED: Final = 401
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class CycleView:
     channel_ids: list[str]
     videos: dict[str, int]
     channels: dict[str, int]
-    parts: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    encoded: dict[tuple[int, tuple[str, ...]], tuple[bytes, bytes]] = field(default_factory=dict)
     base: str = ""
 
 
@@ -124,7 +126,7 @@ class YouTubeWorld:
                 self._cycles.clear()
             self._cycles[cycle.number] = view
         if base and view.base != base:
-            view.parts.clear()
+            view.encoded.clear()
             view.base = base
         return view
 
@@ -170,30 +172,32 @@ class YouTubeWorld:
         self, view: CycleView, videos: Sequence[int], moment: float, parts: Sequence[str]
     ) -> list[bytes]:
         """Return videos as JSON with just the parts asked for, in the API's order."""
-        fixed = [part for part in parts if part in self._encoders]
+        wanted = tuple(part for part in parts if part in self._encoders)
         counters: Sequence[Sequence[int]] = [()] * len(videos)
         if "statistics" in parts:
             counters = self.counters(view, videos, moment)
+        known, ids = view.encoded, view.video_ids
         items = []
         for place, counts in zip(videos, counters, strict=True):
-            body = b"".join([self._part(view, place, part) for part in fixed])
-            if counts:
-                body += _statistics(counts)
-            tag = etag(view.video_ids[place].encode(), body)
+            fixed = known.get((place, wanted))
+            if fixed is None:
+                fixed = known[place, wanted] = self._encode(view, place, wanted)
+            video_id = ids[place].encode()
+            numbers = _statistics(counts) if counts else b""
             items.append(
-                b'{"kind":"youtube#video","etag":"%b","id":"%b"%b}'
-                % (tag, view.video_ids[place].encode(), body)
+                b'{"kind":"youtube#video","etag":"%b","id":"%b"%b%b}'
+                % (etag(video_id, fixed[1], numbers), video_id, fixed[0], numbers)
             )
         return items
 
-    def _part(self, view: CycleView, video: int, part: str) -> bytes:
-        key = (video, part)
-        found = view.parts.get(key)
-        if found is None:
+    def _encode(self, view: CycleView, video: int, parts: tuple[str, ...]) -> tuple[bytes, bytes]:
+        """Return the fixed parts of a video as JSON members, and their digest."""
+        body = b""
+        for part in parts:
             content = self._encoders[part](view, video)
-            found = b"" if content is None else b',"%b":' % part.encode() + orjson.dumps(content)
-            view.parts[key] = found
-        return found
+            if content is not None:
+                body += b',"%b":%b' % (part.encode(), orjson.dumps(content))
+        return body, etag(body)
 
     def published_at(self, view: CycleView, video: int) -> str:
         """Return when a video was published, shifted to the pass."""
@@ -339,8 +343,8 @@ def thumbnails(
 
 def etag(*content: bytes) -> bytes:
     """Return an entity tag in YouTube's form: 27 characters of URL-safe base64."""
-    digest = blake2b(b"\x1f".join(content), digest_size=20).digest()
-    return base64_id(int.from_bytes(digest, "big"), 20).encode()
+    digest = sha1(b"\x1f".join(content), usedforsecurity=False).digest()
+    return b2a_base64(digest, newline=False).rstrip(b"=").translate(_URL_SAFE)
 
 
 def _statistics(counts: Sequence[int]) -> bytes:

@@ -1,0 +1,96 @@
+"""The server as a process of its own: start, end, and the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from aurastream.replay.__main__ import app
+from tests.replay.conftest import REPO_ROOT
+
+COMMAND = [sys.executable, "-m", "aurastream.replay"]
+
+
+@contextmanager
+def _running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with subprocess.Popen(
+        [*COMMAND, *options], cwd=REPO_ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def test_it_tells_its_url_serves_and_ends_cleanly(tmp_path: Path) -> None:
+    file = tmp_path / "run" / "url"
+    with _running("--port-file", str(file)) as (process, url):
+        assert file.read_text(encoding="utf-8") == url
+        with httpx.Client(base_url=url) as client:
+            assert client.get("/_replay/status").json()["faults"] == 0
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+
+
+def test_a_taken_port_is_an_error_and_not_another_port(replay_url: str) -> None:
+    port = replay_url.rpartition(":")[2]
+    done = subprocess.run(
+        [*COMMAND, "--port", port], cwd=REPO_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "in use" in done.stderr
+
+
+def test_it_ends_when_the_process_that_started_it_is_killed() -> None:
+    parent = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen({COMMAND!r}, stdout=subprocess.PIPE, text=True)\n"
+        "print(child.pid, child.stdout.readline().strip(), flush=True)\n"
+        "child.wait()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", parent], cwd=REPO_ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        pid, url = process.stdout.readline().split()
+        child = psutil.Process(int(pid))
+        assert httpx.get(f"{url}/_replay/status").status_code == 200
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    _, alive = psutil.wait_procs([child], timeout=20)
+    assert not alive
+
+
+@pytest.mark.usefixtures("client")
+def test_the_command_line_works_the_switchboard(replay_url: str) -> None:
+    runner = CliRunner()
+
+    def run(*arguments: str) -> str:
+        result = runner.invoke(app, ["faults", *arguments, "--url", replay_url])
+        assert result.exit_code == 0, result.output
+        return str(result.output)
+
+    assert '"kind": "latency"' in run("set", "latency", "--option", "delay_ms=5", "--times", "0")
+    assert '"id": "401_bodies"' in run("set", "401_bodies", "--times", "0")
+    assert "latency" in run("list")
+    assert '"faults": []' in run("clear")
+    refused = runner.invoke(app, ["faults", "set", "fire", "--url", replay_url])
+    assert refused.exit_code == 1
+    assert "choose one of" in refused.output
+
+
+def test_the_command_line_says_when_nobody_answers() -> None:
+    result = CliRunner().invoke(app, ["faults", "list", "--url", "http://127.0.0.1:9"])
+    assert result.exit_code == 1
+    assert "No replay server answers" in result.output
+    kinds = CliRunner().invoke(app, ["faults", "kinds"]).output
+    assert "last_page_cursor_loops" in kinds
