@@ -8,6 +8,7 @@ this process, because the process that ticks has to be the one that holds the lo
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
@@ -61,9 +62,7 @@ def run_head(
     SettingsError
         When no Postgres is configured.
     """
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _log_to_stderr(settings.log_level)
     probes: dict[str, Callable[[], None]] = {}
     if settings.redis_url is not None:
         probes["redis"] = redis_probe(settings.redis_url.get_secret_value())
@@ -249,7 +248,21 @@ class Head:
     def _advance(self, state: HeadState, detail: str) -> None:
         before = self._board.report()
         if self._board.advance(state, detail) and before != StateReport(state, detail):
-            _log.info("%s → %s: %s", before.state, state, detail)
+            way = state if before.state is state else f"{before.state} → {state}"
+            _log.info("%s: %s", way, detail)
+
+
+def _log_to_stderr(level: str) -> None:
+    """Show our own loggers; Dagster configures its own, and the root would show those twice."""
+    handler = logging.StreamHandler()
+    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    for name in ("aurastream", "aurastream_assets"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(level)
 
 
 def _first_line(error: BaseException) -> str:
