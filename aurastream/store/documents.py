@@ -6,9 +6,11 @@ never replaces one about a newer moment, whoever writes first.
 """
 
 import datetime as dt
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal, cast
 
 import msgspec
@@ -35,9 +37,25 @@ __all__ = ["BuiltDocument", "Miss", "build_documents", "publish", "read", "rebui
 
 _WINDOW = dt.timedelta(minutes=30)
 _MOST = 200
-_HEAD = re.compile(rb'\{"as_of":"([^"]+)"')
-_HEAD_BYTES = 64
-_ATTEMPTS = 5
+_PIPELINE = 500
+_BATCH = 25  # documents per script call: longer ones make other clients wait
+# For each key: unless the document there describes a later moment, replace it. A value that is no
+# document of ours (or no string at all) has no such moment and is replaced.
+_SET_UNLESS_OLDER = """
+local written = {}
+for i, key in ipairs(KEYS) do
+    local moment, seconds, body = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+    local head = redis.pcall('GETRANGE', key, 0, 63)
+    local there = type(head) == 'string' and string.match(head, '^{"as_of":"([^"]+)"')
+    if there and there > moment then
+        written[i] = 0
+    else
+        redis.call('SET', key, body, 'EX', seconds)
+        written[i] = 1
+    end
+end
+return written
+"""
 _MOMENTS = ("mean", "std", "p25", "p50", "p75", "p90")
 
 
@@ -125,37 +143,52 @@ def rebuild_documents(
         ) from error
 
 
-def publish(client: "redis.Redis", documents: Sequence[BuiltDocument]) -> list[str]:
-    """Write documents in one transaction, except those that are older than what is there.
+def publish(client: "redis.Redis", documents: Iterable[BuiltDocument]) -> list[str]:
+    """Write documents in one pipeline, except those that are older than what is there.
+
+    The comparison happens in the server, in the same step as the write, so that no writer can
+    come between. Very many documents go in several pipelines, each sent while the next documents
+    are being made.
 
     Returns
     -------
     list of str
         Keys written.
     """
-    keys = [document.key for document in documents]
-    if not keys:
-        return []
-    with client.pipeline(transaction=True) as pipeline:
-        for attempt in range(_ATTEMPTS):
-            try:
-                # Whoever writes one of these keys between our look and our write makes us look
-                # again; the last attempt writes only what nobody else is writing.
-                pipeline.watch(*keys)  # type: ignore[no-untyped-call] # redis leaves it untyped
-                newest = _newest(client, keys)
-                chosen = [d for d in documents if newest.get(d.key, d.as_of) <= d.as_of]
-                pipeline.multi()
-                for document in chosen:
-                    pipeline.set(document.key, document.body, ex=document.kind.ttl)
-                pipeline.execute()
-                return [document.key for document in chosen]
-            except redis.WatchError:
-                if attempt + 1 == _ATTEMPTS:
-                    raise StoreUnavailableError(
-                        "Other writers kept changing the same documents.",
-                        fix="Look for a second installation that uses this Redis.",
-                    ) from None
-    return []
+    source = iter(documents)
+    first = list(islice(source, _PIPELINE))
+    following = list(islice(source, _PIPELINE))
+    if not following:
+        return _write(client, first)
+    written: list[str] = []
+    with ThreadPoolExecutor(max_workers=1) as sender:
+        sending = sender.submit(_write, client, first)
+        while following:
+            upcoming = sender.submit(_write, client, following)
+            following = list(islice(source, _PIPELINE))
+            written += sending.result()
+            sending = upcoming
+        written += sending.result()
+    return written
+
+
+def _write(client: "redis.Redis", documents: Sequence[BuiltDocument]) -> list[str]:
+    with client.pipeline(transaction=False) as pipeline:
+        for start in range(0, len(documents), _BATCH):
+            part = documents[start : start + _BATCH]
+            values: list[str | bytes | int] = []
+            for document in part:
+                seconds = int(document.kind.ttl.total_seconds())
+                values += (_text(document.as_of), seconds, document.body)
+            pipeline.eval(_SET_UNLESS_OLDER, len(part), *(d.key for d in part), *values)
+        flags = [flag for batch in pipeline.execute() for flag in batch]
+    return [d.key for d, flag in zip(documents, flags, strict=True) if flag]
+
+
+@lru_cache(maxsize=64)
+def _text(moment: dt.datetime) -> str:
+    """Return a moment as it stands in a document; in UTC such texts sort by time."""
+    return orjson.dumps(moment.astimezone(dt.UTC)).decode()[1:-1]
 
 
 def read(client: "redis.Redis", key: str) -> Document | Miss:
@@ -308,7 +341,7 @@ class _Maker:
     def one(
         self, kind: Kind, name: str, observed_at: dt.datetime, body: dict[str, Any]
     ) -> BuiltDocument:
-        """Put a body into its envelope, which comes first: `_newest` reads only the head."""
+        """Put a body into its envelope, which comes first: `publish` compares only the head."""
         age_h = (self.as_of - observed_at) / dt.timedelta(hours=1)
         envelope = {
             "as_of": self.as_of,
@@ -354,23 +387,3 @@ def _plain(values: "pd.Series[Any]") -> Iterable[Any]:
     if values.dtype == object:
         return list(values)
     return [None if v is pd.NA or v != v else v for v in values.tolist()]  # noqa: PLR0124 # the same
-
-
-def _newest(client: "redis.Redis", keys: Sequence[str]) -> dict[str, dt.datetime]:
-    """Return the moment each document describes; absent and unreadable ones are left out."""
-    with client.pipeline(transaction=False) as pipeline:
-        for key in keys:
-            pipeline.getrange(key, 0, _HEAD_BYTES)
-        heads = pipeline.execute(raise_on_error=False)
-    found = ((key, _moment(head)) for key, head in zip(keys, heads, strict=True))
-    return {key: moment for key, moment in found if moment is not None}
-
-
-def _moment(head: object) -> dt.datetime | None:
-    found = _HEAD.match(head) if isinstance(head, bytes) else None
-    if found is None:
-        return None
-    try:
-        return dt.datetime.fromisoformat(found[1].decode())
-    except ValueError:
-        return None

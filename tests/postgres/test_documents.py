@@ -1,8 +1,8 @@
 """Hot documents, from a real Postgres into a real Redis."""
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import msgspec
 import pandas as pd
@@ -22,7 +22,14 @@ from aurastream.store.document_schemas import (
     TrendingDocument,
     ViralDocument,
 )
-from aurastream.store.documents import Miss, build_documents, publish, read, rebuild_documents
+from aurastream.store.documents import (
+    BuiltDocument,
+    Miss,
+    build_documents,
+    publish,
+    read,
+    rebuild_documents,
+)
 from aurastream.store.errors import StoreUnavailableError
 from aurastream.store.frames import Append, FrameStore
 
@@ -231,28 +238,28 @@ def test_an_older_rebuild_does_not_replace_newer_documents(
     assert found.as_of == later
 
 
-def test_a_document_written_between_look_and_write_is_not_overwritten_by_an_older_one(
+def test_writers_of_different_moments_leave_the_newest_whoever_comes_last(
     store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
 ) -> None:
     fill(store, rows)
-    older = list(build_documents(store, AS_OF, label="replay"))
-    newer = list(build_documents(store, AS_OF + dt.timedelta(minutes=30), label="replay"))
+    moments = [AS_OF + dt.timedelta(seconds=s, microseconds=s % 2) for s in range(12)]
+    built = [list(build_documents(store, moment, label="replay")) for moment in moments]
+    start = threading.Barrier(len(built))
 
-    class Racing(redis.Redis):
-        """Lets the newer documents in while the older ones are being compared."""
+    def work(documents: list[BuiltDocument]) -> None:
+        with redis.Redis.from_url(redis_url) as own:
+            start.wait()
+            publish(own, documents)
 
-        raced = False
-
-        def pipeline(self, *args: Any, **options: Any) -> redis.client.Pipeline:
-            opened = super().pipeline(*args, **options)
-            if options.get("transaction") is False and not self.raced:
-                self.raced = True
-                publish(client, newer)
-            return opened
-
-    racing = Racing.from_url(redis_url)
-    assert publish(racing, older) == []
-    racing.close()
+    threads = [threading.Thread(target=work, args=(documents,)) for documents in built]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for document in built[0]:
+        found = read(client, document.key)
+        assert not isinstance(found, Miss)
+        assert found.as_of == moments[-1]
 
 
 def test_a_corrupt_document_is_a_miss_that_says_why(
