@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import httpx
 import pytest
 
 from aurastream.replay.server import background
@@ -74,6 +75,19 @@ def installation(
 @pytest.fixture
 def graph(installation: dict[str, object]) -> dg.Definitions:
     return build_defs(environment="local", resource_overrides=installation)
+
+
+@pytest.fixture
+def fault(replay_server: str) -> Iterator[Callable[..., None]]:
+    """Return a function that makes something go wrong upstream until the test ends."""
+
+    def add(kind: str, **options: object) -> None:
+        httpx.post(
+            f"{replay_server}/_replay/faults", json={"kind": kind, **options}
+        ).raise_for_status()
+
+    yield add
+    httpx.delete(f"{replay_server}/_replay/faults").raise_for_status()
 
 
 @pytest.fixture

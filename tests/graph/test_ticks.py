@@ -1,0 +1,189 @@
+"""What schedules and sensors ask for, evaluated tick by tick on an instance of their own."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from aurastream_assets import jobs
+from aurastream_assets.definitions import build_defs
+from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import WINDOW, days, half_hours, hours
+from schedules.collection import COLLECTION_SCHEDULES
+from schedules.rollups import ROLLUP_SCHEDULES
+from sensors.late_data import late_days, late_hours
+
+SCHEDULES = {
+    d.definition.job_name: d.definition for d in (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES)
+}
+COLLECTORS = ["signal", "games", "games_reconcile", "streams", "clips"]
+NOW = datetime.now(UTC)
+
+
+REPOSITORY = build_defs(environment="local").get_repository_def()
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    # On disk: a schedule's context opens the instance by reference, which an ephemeral one lacks.
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as local:
+        yield local
+
+
+def _tick(
+    instance: dg.DagsterInstance, job: str, at: datetime
+) -> list[dg.RunRequest] | dg.SkipReason:
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, repository_def=REPOSITORY
+    )
+    data = SCHEDULES[job].evaluate_tick(context)
+    return list(data.run_requests or []) or dg.SkipReason(data.skip_message)
+
+
+def _start(instance: dg.DagsterInstance, job: str) -> None:
+    instance.add_run(dg.DagsterRun(job_name=job, status=dg.DagsterRunStatus.STARTED))
+
+
+@pytest.mark.parametrize(
+    ("job", "at", "partition"),
+    [
+        ("signal", datetime(2026, 11, 20, 13, 25, tzinfo=UTC), "2026-11-20-13:00"),
+        ("signal", datetime(2026, 11, 20, 13, 55, tzinfo=UTC), "2026-11-20-13:30"),
+        ("hourly_rollup", datetime(2026, 11, 20, 0, 5, tzinfo=UTC), "2026-11-19-23:00"),
+        ("daily_rollup", datetime(2026, 12, 1, 0, 15, tzinfo=UTC), "2026-11-30"),
+        ("games", datetime(2026, 11, 20, 13, 14, tzinfo=UTC), None),
+        ("streams", datetime(2026, 11, 20, 13, 19, tzinfo=UTC), None),
+        ("clips", datetime(2026, 11, 20, 13, 2, tzinfo=UTC), None),
+    ],
+)
+def test_a_tick_asks_for_the_partition_of_its_own_time(
+    instance: dg.DagsterInstance, job: str, at: datetime, partition: str | None
+) -> None:
+    (request,) = _tick(instance, job, at)
+
+    assert request.partition_key == partition
+    assert request.run_key == f"{job}:{at.isoformat(timespec='minutes')}"
+
+
+@pytest.mark.parametrize("job", COLLECTORS)
+def test_a_collector_is_not_launched_beside_itself(instance: dg.DagsterInstance, job: str) -> None:
+    _start(instance, job)
+
+    skipped = _tick(instance, job, NOW)
+
+    assert isinstance(skipped, dg.SkipReason)
+    assert "is still in progress" in str(skipped.skip_message)
+
+
+@pytest.mark.parametrize("job", COLLECTORS)
+def test_a_stuck_run_does_not_silence_a_collector_for_ever(
+    instance: dg.DagsterInstance, job: str
+) -> None:
+    _start(instance, job)
+
+    assert len(_tick(instance, job, NOW + timedelta(hours=1))) == 1
+
+
+@pytest.mark.parametrize("job", ["hourly_rollup", "daily_rollup"])
+def test_a_rollup_is_never_skipped(instance: dg.DagsterInstance, job: str) -> None:
+    _start(instance, job)
+
+    assert len(_tick(instance, job, NOW)) == 1
+
+
+def test_another_job_in_progress_is_no_reason_to_wait(instance: dg.DagsterInstance) -> None:
+    _start(instance, "streams")
+
+    assert len(_tick(instance, "clips", NOW)) == 1
+
+
+# --- late data ----------------------------------------------------------------------------------
+
+VELOCITY = asset_key("intelligence", "video_velocity")
+SCORES = asset_key("intelligence", "viral_scores")
+HOURLY = asset_key("aggregation", "intel_hourly_metrics")
+DAILY = asset_key("aggregation", "intel_daily_metrics")
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+
+
+def _report(
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    partitions: dg.TimeWindowPartitionsDefinition,
+    *starts: datetime,
+) -> None:
+    for start in starts:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(key, partition=start.strftime(partitions.fmt))
+        )
+
+
+def _sense(
+    instance: dg.DagsterInstance, sensor: dg.SensorDefinition
+) -> list[tuple[str, str]] | str:
+    data = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+    requests = [
+        (
+            r.tags["dagster/asset_partition_range_start"],
+            r.tags["dagster/asset_partition_range_end"],
+        )
+        for r in data.run_requests or []
+    ]
+    return requests or str(data.skip_message)
+
+
+def test_an_hour_follows_a_window_that_was_scored_again(instance: dg.DagsterInstance) -> None:
+    _report(instance, SCORES, half_hours, MIDNIGHT, MIDNIGHT + WINDOW)
+    _report(instance, HOURLY, hours, MIDNIGHT)
+    assert _sense(instance, late_hours) == "every rollup is newer than its parts"
+
+    _report(instance, VELOCITY, half_hours, MIDNIGHT + WINDOW)
+
+    key = MIDNIGHT.strftime(hours.fmt)
+    assert _sense(instance, late_hours) == [(key, key)]
+
+
+def test_a_backfill_of_windows_becomes_one_run_of_hours(instance: dg.DagsterInstance) -> None:
+    _report(instance, SCORES, half_hours, *(MIDNIGHT + WINDOW * n for n in range(12)))
+
+    assert _sense(instance, late_hours) == [
+        (MIDNIGHT.strftime(hours.fmt), (MIDNIGHT + timedelta(hours=5)).strftime(hours.fmt))
+    ]
+
+
+def test_the_same_lateness_is_asked_for_under_the_same_run_key(
+    instance: dg.DagsterInstance,
+) -> None:
+    _report(instance, SCORES, half_hours, MIDNIGHT)
+
+    first, second = (
+        late_hours.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests
+        for _ in range(2)
+    )
+
+    assert first[0].run_key == second[0].run_key
+
+
+def test_a_window_of_the_running_hour_waits_for_the_schedule(instance: dg.DagsterInstance) -> None:
+    this_hour = NOW.replace(minute=0, second=0, microsecond=0)
+    _report(instance, SCORES, half_hours, this_hour)
+
+    assert _sense(instance, late_hours) == "every rollup is newer than its parts"
+
+
+def test_a_sensor_waits_for_the_rollup_in_progress(instance: dg.DagsterInstance) -> None:
+    _report(instance, SCORES, half_hours, MIDNIGHT)
+    _start(instance, jobs.hourly_rollup.name)
+
+    assert "in progress" in _sense(instance, late_hours)
+
+
+def test_a_day_follows_an_hour_that_was_rolled_up_again(instance: dg.DagsterInstance) -> None:
+    _report(instance, HOURLY, hours, MIDNIGHT + timedelta(hours=7))
+    _report(instance, DAILY, days, MIDNIGHT)
+    _report(instance, HOURLY, hours, MIDNIGHT + timedelta(hours=7))
+
+    key = MIDNIGHT.strftime(days.fmt)
+    assert _sense(instance, late_days) == [(key, key)]
