@@ -187,6 +187,7 @@ def follow_pages(
     page_size: int,
     max_pages: int,
     wanted: int | None = None,
+    is_ordered: bool = False,
 ) -> bool:
     """Follow cursors until the list ends, enough was gathered, or it leads nowhere.
 
@@ -203,6 +204,9 @@ def follow_pages(
         not reached.
     wanted : int, optional
         Rows after which to stop.
+    is_ordered : bool
+        Whether only the very first page, item by item, shows that a cursor led back to the start.
+        Otherwise its first item is enough, as lists by viewers shift between two calls.
 
     Returns
     -------
@@ -214,7 +218,7 @@ def follow_pages(
     SourceError
         When the first page already fails.
     """
-    cursors = _Cursors(page_size)
+    cursors = _Cursors(page_size, is_ordered=is_ordered)
     cursor: str | None = None
     for number in range(max_pages):
         try:
@@ -236,8 +240,10 @@ def follow_pages(
 class _Cursors:
     """What the pages and cursors of a crawl were like so far."""
 
-    def __init__(self, page_size: int) -> None:
+    def __init__(self, page_size: int, *, is_ordered: bool) -> None:
         self._page_size = page_size
+        self._is_ordered = is_ordered
+        self._first: list[str] = []
         self._number = 0
         self._seen: set[str | None] = set()
         self._longest = 0
@@ -249,6 +255,8 @@ class _Cursors:
         """Take a page into the gathering and say how to go on."""
         self._number += 1
         news = gathering.add(page)
+        if self._number == 1:
+            self._first = page.columns[gathering.key]
         if self._number > 1 and not news:
             return self._judge_nothing_new(gathering, page)
         if (wanted is not None and len(gathering) >= wanted) or not page.next_cursor:
@@ -265,11 +273,15 @@ class _Cursors:
             if self._is_dead:
                 gathering.stop(f"page {self._number - 1} was short and its cursor dead")
             return "end"
-        first = next(iter(gathering.seen), None)
-        if first is not None and first in page.columns[gathering.key]:
-            return "end"  # the first page again: the list had ended before it
+        if self._leads_back(page.columns[gathering.key]):
+            return "end"  # the list had ended before it
         gathering.stop(f"page {self._number} brought only items that were seen before")
         return "repeats"
+
+    def _leads_back(self, keys: list[str]) -> bool:
+        if self._is_ordered:
+            return keys == self._first
+        return bool(self._first) and self._first[0] in keys
 
     def _note(self, page: Page, cursor: str) -> None:
         self._seen.add(cursor)

@@ -59,6 +59,7 @@ _T = TypeVar("_T")
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
+_SERVER_ERROR: Final = 500
 
 Params = Sequence[tuple[str, str]]
 Fault = Callable[..., SourceError]
@@ -294,6 +295,9 @@ class Transport:
             reraise=True,
         )
         try:
+            if self.auth is not None:
+                # Fetching a token has its own retries; they need not be multiplied by ours.
+                self.auth.headers()
             return retrying(attempt)
         except SourceError as error:
             error.fetches = (attempt.record(0, 0, outcome=error.outcome),)
@@ -344,8 +348,7 @@ class _Attempts(Generic[_T]):
         self._units += units
         try:
             t.limiter.acquire(t.host)
-            with t.breaker.guard(t.host):
-                response, cached = self._exchange()
+            response, cached = self._exchange()
         except SourceError as error:
             if _never_sent(error):
                 self._units -= units
@@ -353,32 +356,37 @@ class _Attempts(Generic[_T]):
             elif isinstance(error, QuotaExhaustedError):
                 t.gate.exhausted(self._endpoint)
             raise
-        except BaseException:
-            # Interrupted from outside: nobody knows what was sent, so the units stay spent.
-            _log.warning("%s was interrupted", self._endpoint)
-            raise
         return self._understand(response, cached)
 
     def _exchange(self) -> tuple[httpx.Response, bytes | None]:
         """Send, renew rejected credentials once, and raise what is no answer."""
-        response, cached, sent = self._send()
-        if (
-            response.status_code == _UNAUTHORIZED
-            and self._t.auth is not None
-            and self._t.auth.renew(sent)
-        ):
-            response, cached, sent = self._send()
+        response, cached, sent = self._send_guarded()
+        auth = self._t.auth
+        if response.status_code == _UNAUTHORIZED and auth is not None and auth.renew(sent):
+            response, cached, sent = self._send_guarded()
         if response.status_code == _OK or (
             response.status_code == _NOT_MODIFIED and cached is not None
         ):
             return response, cached
-        raise self._t.fault(
+        raise self._fault(response)
+
+    def _send_guarded(self) -> tuple[httpx.Response, bytes | None, Mapping[str, str]]:
+        """Send under the breaker, which shall see what the host is to blame for."""
+        # Before the breaker: a token that cannot be fetched is not this host's fault.
+        auth = self._t.auth.headers() if self._t.auth is not None else {}
+        with self._t.breaker.guard(self._t.host):
+            response, cached = self._send(auth)
+            if response.status_code >= _SERVER_ERROR:
+                raise self._fault(response)
+        return response, cached, auth
+
+    def _fault(self, response: httpx.Response) -> SourceError:
+        return self._t.fault(
             response.status_code, response.headers, response.content, now=self._observed_at
         )
 
-    def _send(self) -> tuple[httpx.Response, bytes | None, Mapping[str, str]]:
+    def _send(self, auth: Mapping[str, str]) -> tuple[httpx.Response, bytes | None]:
         t = self._t
-        auth = t.auth.headers() if t.auth is not None else {}
         headers = {**t.extra_headers(), **auth}
         entry = t.etags.get((self._endpoint, self._params))
         if entry is not None and self._form is None:
@@ -397,15 +405,11 @@ class _Attempts(Generic[_T]):
         except httpx.HTTPError as error:
             self._observed_at = t.clock.now()
             raise _no_answer(t.host, error) from None
-        except httpx.InvalidURL:
-            raise ConfigError(
-                f"{self._url} is no address.", fix="Correct the base URL in the settings."
-            ) from None
         finally:
             self._duration_ms = (t.clock.monotonic() - started_s) * 1_000
         self._status = response.status_code
         self._observed_at = answered_at(response.headers) or t.clock.now()
-        return response, entry[1] if entry is not None else None, auth
+        return response, entry[1] if entry is not None else None
 
     def _understand(self, response: httpx.Response, cached: bytes | None) -> Answer[_T]:
         unchanged = response.status_code == _NOT_MODIFIED and cached is not None
@@ -518,11 +522,15 @@ def _bucket(endpoint: str, profile: str, at: datetime) -> str:
 
 def _host(base_url: str) -> str:
     try:
-        return httpx.URL(base_url).netloc.decode("ascii")
+        url = httpx.URL(base_url)
     except httpx.InvalidURL:
+        url = httpx.URL()
+    host = url.netloc.decode("ascii")
+    if url.scheme not in ("http", "https") or not url.host.strip("["):
         raise ConfigError(
-            f"{base_url!r} is no address.", fix="Correct the base URL in the settings."
-        ) from None
+            f"{base_url!r} is no web address.", fix="Correct the base URL in the settings."
+        )
+    return host
 
 
 def clean_credential(value: str, name: str) -> str:

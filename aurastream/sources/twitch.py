@@ -303,6 +303,8 @@ class TwitchClient:
             page_size=size,
             max_pages=2 * math.ceil(top_n / _PAGE) + _SPARE_PAGES,
             wanted=top_n,
+            # Clips come again in another order long before the end of their list.
+            is_ordered=asked.decoder is CLIPS,
         )
 
     def _page(self, asked: "_List", params: Sequence[tuple[str, str]]) -> Page:
