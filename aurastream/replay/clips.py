@@ -192,7 +192,7 @@ class Clips:
         where = sessions.of(game)
         channel, start = sessions.channel[where], sessions.start[where]
         length, level = sessions.end[where] - start, sessions.level[where]
-        wanted = 0.05 * level**0.6 * length / HOUR * 2 * uniform(_SEED, channel, day)
+        wanted = 0.02 * level**0.6 * length / HOUR * 2 * uniform(_SEED, channel, day)
         count = np.minimum(wanted.astype(np.int64), _PER_SESSION)
         source = np.repeat(np.arange(channel.size), count)
         number = np.arange(source.size) - np.repeat(np.cumsum(count) - count, count)
