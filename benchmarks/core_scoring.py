@@ -57,11 +57,13 @@ def ours(case: Case) -> Any:  # noqa: ANN401 # values of the core
         sureness=np.minimum(1.0, samples / FULL_SAMPLE),
         freshness=case.freshness,
     )
-    cells = np.bincount(case.codes * 5 + scored.trend, minlength=case.n_groups * 5)
-    counts = cells.reshape(case.n_groups, 5)
+    viral, rising = (
+        np.bincount(case.codes[scored.trend == trend], minlength=case.n_groups)
+        for trend in (VIRAL, RISING)
+    )
     parts = opportunity_scores(
-        counts[:, VIRAL],
-        counts[:, RISING],
+        viral,
+        rising,
         velocity_ratio=stats.mean[0] / np.maximum(stats.baseline, 1.0),
         ease=case.ease,
         is_peak=case.is_peak,

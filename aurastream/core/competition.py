@@ -20,6 +20,7 @@ equal the index.
 game without a crawl in the last 24 hours has confidence 0 and neutral scores.
 """
 
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -218,13 +219,14 @@ def peak_hours(
     return np.isin(hours, list(params.peak_hours))
 
 
-def _local(moments: pd.DatetimeIndex, timezone: str) -> pd.DatetimeIndex:
-    try:
-        return moments.tz_convert(timezone)
-    except (KeyError, ValueError, OSError) as error:
-        raise InvalidInputError(
-            f"'{timezone}' is no time zone.", fix="Use an IANA name such as America/New_York."
-        ) from error
+def _local(moments: pd.DatetimeIndex, timezone: object) -> pd.DatetimeIndex:
+    # pandas takes a missing zone as a wish for naive times.
+    if isinstance(timezone, str) and timezone:
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            return moments.tz_convert(timezone)
+    raise InvalidInputError(
+        f"'{timezone}' is no time zone.", fix="Use an IANA name such as America/New_York."
+    )
 
 
 def competition(

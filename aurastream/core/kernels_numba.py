@@ -399,12 +399,25 @@ def _negative_exponential(x: float) -> float:
 
 
 @_jit
-def _gather(codes: Integers, table: Floats, out: Floats) -> None:
-    """Lay the table's columns of each row's group side by side."""
+def _gather_anchors(codes: Integers, anchors: Floats, own: Floats) -> None:
+    """Lay the four percentiles of each row's group side by side."""
     for i in range(codes.size):
         g = codes[i]
-        for column in range(out.shape[0]):
-            out[column, i] = table[g, column]
+        own[0, i] = anchors[g, 1]
+        own[1, i] = anchors[g, 2]
+        own[2, i] = anchors[g, 3]
+        own[3, i] = anchors[g, 4]
+
+
+@_jit
+def _gather_facts(codes: Integers, facts: Floats, own: Floats) -> None:
+    """Lay mean, std, known and sureness of each row's group side by side."""
+    for i in range(codes.size):
+        g = codes[i]
+        own[0, i] = facts[g, 0]
+        own[1, i] = facts[g, 1]
+        own[2, i] = facts[g, 2]
+        own[3, i] = facts[g, 3]
 
 
 @_jit
@@ -412,14 +425,17 @@ def _score_block(values: Floats, own: Floats, floor: float, scores: Floats) -> N
     """Score a block; every branch is a selection, so that the compiler can use wide registers."""
     for i in range(values.size):
         v = values[i]
-        p25, p50, p75, p90 = own[1, i], own[2, i], own[3, i], own[4, i]
+        p25, p50, p75, p90 = own[0, i], own[1, i], own[2, i], own[3, i]
         less = (v > 0.0) + (v > p25) + (v > p50) + (v > p75)
         ties = (v == 0.0) + (v == p25) + (v == p50) + (v == p75) + (v == p90)
         low = p75 if v > p75 else (p50 if v > p50 else (p25 if v > p25 else 0.0))
         high = p90 if v > p75 else (p75 if v > p50 else (p50 if v > p25 else p25))
         step = 75.0 if v > p75 else (50.0 if v > p50 else (25.0 if v > p25 else 0.0))
         width = 15.0 if v > p75 else 25.0
-        score = step + (v - low) / (high - low) * width
+        top = max(floor, p90)
+        # One division serves both sides of p90: it is what this loop costs.
+        share = (v - p90 if v > p90 else v - low) / (top if v > p90 else high - low)
+        score = step + share * width
         last = less + ties - 1
         # The anchors score 25 apart, but for the last one at 90.
         first_score = 90.0 if less == _TOP else 25.0 * less
@@ -427,9 +443,8 @@ def _score_block(values: Floats, own: Floats, floor: float, scores: Floats) -> N
         score = (first_score + last_score) * 0.5 if ties > 0 else score
         score = 50.0 if (p25 == v) & (p90 == v) else score
         score = 0.0 if v < 0.0 else score
-        excess = (v - p90) / (max(floor, p90))
         # Not max(): a NaN must become 0 here, or it would become an index.
-        excess = excess if excess > 0.0 else 0.0  # noqa: FURB136
+        excess = share if share > 0.0 else 0.0  # noqa: FURB136
         excess = min(EXPONENT_LIMIT, excess)
         above = 90.0 + 10.0 * (1.0 - _negative_exponential(excess))
         score = above if v > p90 else score
@@ -442,6 +457,7 @@ def _judge_block(
     freshness: Floats,
     scores: Floats,
     own: Floats,
+    facts: Floats,
     trend: npt.NDArray[np.int8],
     z: Floats,
     decayed: Floats,
@@ -449,8 +465,8 @@ def _judge_block(
 ) -> None:
     for i in range(velocity.size):
         v = velocity[i]
-        p25, p75, p90 = own[0, i], own[1, i], own[2, i]
-        mean, std, known, sureness = own[3, i], own[4, i], own[5, i], own[6, i]
+        p25, p75, p90 = own[0, i], own[2, i], own[3, i]
+        mean, std, known, sureness = facts[0, i], facts[1, i], facts[2, i], facts[3, i]
         # The classes are numbered in the order of the thresholds they pass.
         code = FALLING + (v >= p25) + (v >= p75) + (v >= p90)
         code = STABLE if (v == p25) & (v == p90) else code
@@ -479,19 +495,21 @@ def _score_range(
     decayed: Floats,
     confidence: Floats,
 ) -> None:
-    own = np.empty((anchors.shape[2], _BLOCK))
-    facts = np.empty((judged.shape[1], _BLOCK))
+    own = np.empty((4, _BLOCK))
+    facts = np.empty((4, _BLOCK))
     for first in range(begin, end, _BLOCK):
         last = min(end, first + _BLOCK)
         here = codes[first:last]
-        for m in range(len(metrics)):
-            _gather(here, anchors[m], own)
+        # The first metric comes last: the judgement needs its percentiles.
+        for m in range(len(metrics) - 1, -1, -1):
+            _gather_anchors(here, anchors[m], own)
             _score_block(metrics[m][first:last], own, floors[m], scores[m, first:last])
-        _gather(here, judged, facts)
+        _gather_facts(here, judged, facts)
         _judge_block(
             metrics[0][first:last],
             freshness[first:last],
             scores[0, first:last],
+            own,
             facts,
             trend[first:last],
             z[first:last],
@@ -519,9 +537,7 @@ def score_rows(
     z, decayed, confidence = np.empty(n), np.empty(n), np.empty(n)
 
     by_metric = np.ascontiguousarray(anchors.transpose(1, 0, 2))
-    judged = np.column_stack(
-        [anchors[:, 0, 1], anchors[:, 0, 3], anchors[:, 0, 4], mean, std, known, sureness]
-    ).astype(np.float64, copy=False)
+    judged = np.column_stack([mean, std, known, sureness]).astype(np.float64, copy=False)
     codes, metrics = _plain(codes, metrics)
     freshness = np.require(freshness, np.float64, _PLAIN)
     cuts = np.linspace(0, n, THREADS + 1).astype(np.int64).tolist()

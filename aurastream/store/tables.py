@@ -363,7 +363,7 @@ opportunity = _partitioned(
     _c("viral_count", sa.Integer, "derived", "videos of class VIRAL"),
     _c("rising_count", sa.Integer, "derived", "videos of class RISING"),
     _c("sample_count", sa.Integer, "derived", "videos in the category"),
-    _c("velocity_ratio", sa.Float, "derived", "median velocity / baseline", null=True),
+    _c("velocity_ratio", sa.Float, "derived", "mean without outliers / baseline", null=True),
     _c("trend_part", sa.Float, "derived", "0–100, weight .4"),
     _c("velocity_part", sa.Float, "derived", "0–100, weight .3"),
     _c("ease_part", sa.Float, "derived", "0–100, weight .3; 50 when there is no Twitch data"),

@@ -94,10 +94,10 @@ def test_scores_rank_as_percentiles_of_score_do(chain: dict[str, pd.DataFrame]) 
     merged = chain["viral"].merge(
         chain["velocity"][["window_start", "category", "video_id", "lifetime_velocity_per_hour"]]
     )
-    for _, group in merged.groupby(["window_start", "category"]):
-        if len(group) < 100:
+    for _, whole in merged.groupby(["window_start", "category"]):
+        if len(whole) < 100:
             continue
-        group = group.dropna(subset="viral_score")
+        group = whole.dropna(subset="viral_score")
         values = group["lifetime_velocity_per_hour"]
         ranks = [scipy.stats.percentileofscore(values, v, kind="mean") for v in values]
         inside = group["viral_score"].between(20, 90).to_numpy()
@@ -111,7 +111,7 @@ def test_scores_rank_as_percentiles_of_score_do(chain: dict[str, pd.DataFrame]) 
 def test_golden_rows(chain: dict[str, pd.DataFrame]) -> None:
     stats = chain["stats"].set_index(["window_start", "category"])
     window = pd.Timestamp("2026-03-02T07:30Z")
-    assert GOLDEN_STATS == {
+    assert {
         category: [
             int(row.sample_count),
             int(row.outlier_count),
@@ -121,14 +121,14 @@ def test_golden_rows(chain: dict[str, pd.DataFrame]) -> None:
             row.baseline_source,
         ]
         for category, row in stats.loc[window].iterrows()
-    }
+    } == GOLDEN_STATS
     viral = chain["viral"]
     gaming = viral[(viral["window_start"] == window) & (viral["category"] == "gaming")]
     top = gaming.sort_values(["viral_score", "video_id"], ascending=[False, True]).head(3)
-    assert GOLDEN_TOP == [
+    assert [
         [r.video_id, r.trend_class, round(r.viral_score, 6), round(r.velocity_z, 6)]
         for r in top.itertuples()
-    ]
+    ] == GOLDEN_TOP
     chances = chain["opportunity"].set_index(["window_start", "category"]).loc[window]
     assert {
         c: None if np.isnan(s) else round(s, 6) for c, s in chances["opportunity_score"].items()

@@ -122,9 +122,10 @@ def test_peak_hours_follow_the_audiences_clock_through_daylight_saving() -> None
     ).tolist() == [False, True]
 
 
-def test_an_unknown_zone_is_named() -> None:
-    with pytest.raises(InvalidInputError, match="'Mars/Olympus' is no time zone"):
-        peak_hours(AS_OF, "Mars/Olympus")
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", None])
+def test_an_unknown_zone_is_named(zone: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"'{zone}' is no time zone"):
+        peak_hours(AS_OF, zone)
 
 
 def test_a_row_measures_the_latest_crawl(streams: Build) -> None:
