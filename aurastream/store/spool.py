@@ -88,7 +88,7 @@ class Spool:
         """
         partial = self.directory / f".partial-{secrets.token_hex(6)}"
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._locked():
                 partial.mkdir()
                 manifest = {
