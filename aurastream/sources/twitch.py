@@ -35,6 +35,8 @@ _PAGE: Final = 100
 _SPARE_PAGES: Final = 3
 # A wide range leaves clips out that a narrower one brings, so no request spans more than a day.
 _CLIP_WINDOW: Final = timedelta(days=1)
+# About a thousand clips of a range is all that Helix shows, some fewer or some more.
+_CLIP_REACH: Final = 900
 _SHORTEST_CLIP_WINDOW: Final = timedelta(hours=1)
 # An unknown token once gave a bucket of 30 instead of a 401.
 _ANONYMOUS_LIMIT: Final = 30
@@ -182,9 +184,10 @@ class TwitchClient:
     ) -> Crawl:
         """Return the clips of a game made in [started_at, ended_at).
 
-        Helix leaves clips out of wide ranges, begins to repeat itself after about a thousand, and
-        returns clips from outside the range in no dependable order. So the range is asked for day
-        by day, a part that repeats itself is halved, and filter and order are applied here.
+        Helix leaves clips out of wide ranges, ends or begins to repeat itself after about a
+        thousand, and returns clips from outside the range in no dependable order. So the range is
+        asked for day by day, a part with about a thousand clips is halved, and filter and order
+        are applied here.
 
         Parameters
         ----------
@@ -279,10 +282,13 @@ class TwitchClient:
                 raise
             gathering.stop(f"clips from {bounds[0][1]} on failed: {error.message}", error)
             return
-        is_halved = repeats and end - start > _SHORTEST_CLIP_WINDOW
+        is_full = len(part) >= _CLIP_REACH and (repeats or len(part) < max_items)
+        is_halved = is_full and end - start > _SHORTEST_CLIP_WINDOW
         if is_halved:
             # Narrower ranges bring what this one hides, and say themselves when they do not.
             part.reasons.clear()
+        elif is_full and not repeats:
+            part.stop(f"Helix shows no more than {len(part)} clips from {bounds[0][1]} on")
         gathering.merge(part)
         if is_halved:
             middle = start + (end - start) / 2

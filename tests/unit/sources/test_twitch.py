@@ -228,9 +228,10 @@ def test_clips_of_many_days_are_asked_for_day_by_day(
 
 
 class _Repeating:
-    """After ``cap`` clips of a window the same ones come again in another order."""
+    """After ``cap`` clips of a window the same ones come again in another order, or none."""
 
-    def __init__(self, per_minute: int, cap: int) -> None:
+    def __init__(self, per_minute: int, cap: int, *, ends: bool = False) -> None:
+        self._ends = ends
         self._per_minute = per_minute
         self._cap = cap
 
@@ -254,17 +255,41 @@ class _Repeating:
             page = [window[(offset + 7 * n) % len(window)] for n in range(100)]
             if offset < self._cap:
                 page = window[offset : offset + 100]
-            more = True
+            more = not self._ends or offset + 100 < self._cap
         return Reply(helix(page, str(offset + 100) if more else None))
 
 
 def test_a_range_that_repeats_itself_is_halved_until_it_is_whole(
     twitch: TwitchClient, upstream: Upstream
 ) -> None:
-    upstream.script(CLIPS, _Repeating(per_minute=1, cap=200))
-    crawl = twitch.clips(GAME, START - timedelta(hours=8), START)
-    assert len(crawl) == 480
+    upstream.script(CLIPS, _Repeating(per_minute=4, cap=1_000))
+    crawl = twitch.clips(GAME, START - timedelta(hours=8), START, max_items=5_000)
+    assert len(crawl) == 8 * 60 * 4
     assert crawl.is_complete
+
+
+def test_a_short_list_that_repeats_itself_is_not_asked_for_again(
+    twitch: TwitchClient, upstream: Upstream
+) -> None:
+    shuffled = iter([[3, 1, 2], [2, 1, 3], [1, 3, 2]])
+    upstream.script(
+        CLIPS, lambda _: Reply(helix([clip(n, _at(n)) for n in next(shuffled)], str(id(shuffled))))
+    )
+    crawl = twitch.clips(GAME, START - timedelta(hours=8), START)
+    assert (len(crawl), crawl.is_complete) == (3, False)
+    assert len(upstream.asked(CLIPS)) == 2
+
+
+def test_a_range_that_ends_at_a_thousand_is_halved(
+    twitch: TwitchClient, upstream: Upstream
+) -> None:
+    upstream.script(CLIPS, _Repeating(per_minute=4, cap=1_000, ends=True))
+    crawl = twitch.clips(GAME, START - timedelta(hours=8), START, max_items=5_000)
+    assert (len(crawl), crawl.is_complete) == (8 * 60 * 4, True)
+    upstream.script(CLIPS, _Repeating(per_minute=40, cap=1_000, ends=True))
+    crawl = twitch.clips(GAME, START - timedelta(hours=1), START, max_items=5_000)
+    assert (len(crawl), crawl.is_complete) == (1_000, False)
+    assert "no more than 1000" in crawl.reason
 
 
 def test_a_range_that_cannot_be_halved_any_further_is_incomplete(

@@ -1,0 +1,91 @@
+"""Widening the public surface of the clients is a decision, so it is written down here."""
+
+import doctest
+import importlib
+
+import pytest
+
+PUBLIC = {
+    "breaker": ["CircuitBreakers"],
+    "decode": ["DecodedFile", "decode_stored"],
+    "errors": [
+        "CircuitOpenError",
+        "ConfigError",
+        "GoneError",
+        "InvalidCursorError",
+        "KeyInvalidError",
+        "MalformedError",
+        "PermanentError",
+        "PermissionDeniedError",
+        "QuotaExhaustedError",
+        "RateLimitedError",
+        "RetryableError",
+        "SourceError",
+        "TransientError",
+    ],
+    "limiter": ["TWITCH_LIMIT", "SharedRateLimiter"],
+    "paging": ["Gathering", "batches", "fetch_page", "follow_ids", "follow_pages"],
+    "ports": [
+        "Breaker",
+        "Clock",
+        "Columns",
+        "Crawl",
+        "FetchRecord",
+        "NoLimiter",
+        "OpenGate",
+        "Page",
+        "Platform",
+        "QuotaGate",
+        "RateLimiter",
+        "Rejected",
+        "SystemClock",
+        "TwitchSource",
+        "YouTubeSource",
+    ],
+    "token": ["AppToken"],
+    "transport": [
+        "Answer",
+        "Auth",
+        "EtagCache",
+        "RetryPolicy",
+        "Transport",
+        "clean_credential",
+        "http_client",
+    ],
+    "twitch": ["TwitchClient"],
+    "wire.faults": ["answered_at", "twitch_fault", "youtube_fault"],
+    "wire.frames": ["to_frame"],
+    "wire.pages": ["DecodedPage", "PageDecoder", "printable"],
+    "wire.values": [
+        "as_counters",
+        "iso_duration_s",
+        "may_hold_nul",
+        "parse_instant",
+        "refuse_nul",
+        "twitch_duration_s",
+    ],
+    "youtube": ["YouTubeClient"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_module_exports_exactly_its_public_names(name: str) -> None:
+    module = importlib.import_module(f"aurastream.sources.{name}")
+    assert module.__all__ == PUBLIC[name]
+    assert all(hasattr(module, public) for public in module.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_example_in_a_docstring_holds(name: str) -> None:
+    module = importlib.import_module(f"aurastream.sources.{name}")
+    assert doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("client", "port"), [("YouTubeClient", "YouTubeSource"), ("TwitchClient", "TwitchSource")]
+)
+def test_a_client_fits_its_port(client: str, port: str) -> None:
+    ports = importlib.import_module("aurastream.sources.ports")
+    module = importlib.import_module(f"aurastream.sources.{client[:-6].lower()}")
+    wanted = {name for name in vars(getattr(ports, port)) if not name.startswith("_")}
+    assert wanted <= set(dir(getattr(module, client)))

@@ -1,0 +1,225 @@
+"""The clients against the replay server: every quirk and every fault it can be told to have."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from aurastream.replay.faults import KINDS
+from aurastream.replay.quirks import QUIRKS
+from aurastream.replay.server import background
+from aurastream.sources.errors import (
+    KeyInvalidError,
+    MalformedError,
+    PermissionDeniedError,
+    QuotaExhaustedError,
+    RateLimitedError,
+    SourceError,
+    TransientError,
+)
+from aurastream.sources.ports import Crawl
+from aurastream.sources.twitch import TwitchClient
+from aurastream.sources.youtube import YouTubeClient
+from tests.unit.sources.support import FakeClock
+
+NOW = datetime(2026, 11, 21, 12, 25, tzinfo=UTC)
+GAME = "33214"
+HEADERS = {"X-Replay-Now": "2026-11-21T12:25:00Z"}
+# What a crawl of this many streams, and of the last hours' clips, is like while a quirk is on.
+MANY = 250
+UNHARMED = {
+    "double_encoded_cursor",
+    "cursor_then_empty_last_page",
+    "last_page_cursor_loops",
+    "clips_before_started_at",
+    "clips_not_sorted_with_started_at",
+    "clips_missing_in_wide_range",
+    "channels_500_empty_message",
+    "429_at_600_per_minute",
+    "stream_null_or_empty_fields",
+    "token_valid_but_rate_30",
+}
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with background() as address:
+        yield address
+
+
+@pytest.fixture
+def fault(url: str) -> Iterator[Any]:
+    """Set a fault; all are taken away at the end."""
+
+    def set_fault(**content: Any) -> None:
+        httpx.post(f"{url}/_replay/faults", json=content).raise_for_status()
+
+    yield set_fault
+    httpx.delete(f"{url}/_replay/faults").raise_for_status()
+
+
+@pytest.fixture
+def twitch(url: str, clock: FakeClock) -> Iterator[TwitchClient]:
+    with TwitchClient(
+        url, url, "replay-client", "replay-secret", clock=clock, extra_headers=lambda: HEADERS
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def youtube(url: str, clock: FakeClock) -> Iterator[YouTubeClient]:
+    with YouTubeClient(url, "replay-key", clock=clock, extra_headers=lambda: HEADERS) as client:
+        yield client
+
+
+def _crawls(twitch: TwitchClient) -> dict[str, Crawl]:
+    streams = twitch.streams(GAME, top_n=MANY)
+    return {
+        "streams": streams,
+        "clips": twitch.clips(GAME, NOW - timedelta(hours=30), NOW),
+        "channels": twitch.channels(streams.columns["user_id"][:20]),
+        "top_games": twitch.top_games(20),
+    }
+
+
+def test_without_a_quirk_every_crawl_is_whole(twitch: TwitchClient) -> None:
+    crawls = _crawls(twitch)
+    for crawl in crawls.values():
+        assert crawl.is_complete
+        assert crawl.rejected == ()
+    assert len(crawls["streams"]) == MANY
+    assert len(crawls["channels"]) == 20
+
+
+@pytest.mark.parametrize("quirk", sorted(QUIRKS))
+def test_every_quirk_ends_with_a_finished_crawl_or_one_that_says_why_not(
+    twitch: TwitchClient, fault: Any, quirk: str
+) -> None:
+    whole = _crawls(twitch)
+    fault(quirk=quirk, times=40 if quirk.startswith("429") else None)
+    try:
+        crawls = _crawls(twitch)
+    except (RateLimitedError, KeyInvalidError) as error:
+        assert quirk in ("429_not_rate_limit", "401_bodies")  # which is the question
+        assert error.fetches
+        return
+    for name, crawl in crawls.items():
+        assert sum(fetch.attempts for fetch in crawl.fetches) < 100
+        assert crawl.is_complete == (not crawl.reason)
+        assert crawl.rejected == ()
+        if quirk in UNHARMED and name != "clips":
+            assert crawl.is_complete, crawl.reason
+            assert len(crawl) == len(whole[name])
+    if quirk in ("invalid_cursor_400_mid_crawl", "short_pages_dead_cursor"):
+        assert not crawls["streams"].is_complete
+        assert 0 < len(crawls["streams"]) < MANY
+
+
+def test_clips_are_the_same_whatever_their_quirks(twitch: TwitchClient, fault: Any) -> None:
+    whole = twitch.clips(GAME, NOW - timedelta(hours=30), NOW)
+    for quirk in (
+        "clips_before_started_at",
+        "clips_not_sorted_with_started_at",
+        "clips_missing_in_wide_range",
+    ):
+        fault(quirk=quirk)
+    found = twitch.clips(GAME, NOW - timedelta(hours=30), NOW)
+    assert found.columns["clip_id"] == whole.columns["clip_id"]
+
+
+def test_every_kind_of_fault_is_survived_or_named(
+    youtube: YouTubeClient, fault: Any, url: str
+) -> None:
+    expected = {
+        "outage": TransientError,
+        "server_error": TransientError,
+        "rate_limited": RateLimitedError,
+        "quota_exceeded": QuotaExhaustedError,
+        "invalid_key": KeyInvalidError,
+        "forbidden": PermissionDeniedError,
+        "malformed_json": MalformedError,
+        "html_body": MalformedError,
+        "truncated_body": TransientError,
+    }
+    named: dict[str, type[SourceError] | None] = {}
+    for kind in KINDS:
+        if kind in ("quirk", "latency", "token_revoked", "token_rejected"):
+            continue
+        fault(kind=kind, platform="youtube")
+        try:
+            youtube.videos_chart("US", 20)
+            named[kind] = None
+        except SourceError as error:
+            named[kind] = type(error)
+            assert error.fetches[0].outcome == error.outcome  # noqa: PT017 # some do not raise
+        httpx.delete(f"{url}/_replay/faults").raise_for_status()
+        youtube._transport.breaker.close(youtube._transport.host)  # type: ignore[attr-defined]
+    assert {kind: error for kind, error in named.items() if error} == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("snippet.title", 7),
+        ("statistics.viewCount", "many"),
+        ("snippet", None),
+        ("id", None),
+        ("contentDetails.duration", "PT"),
+    ],
+)
+def test_one_malformed_item_costs_only_itself(
+    youtube: YouTubeClient, fault: Any, path: str, value: object
+) -> None:
+    whole = youtube.videos_chart("US", 20)
+    fault(
+        kind="malformed_item",
+        platform="youtube",
+        options={"index": 3, "path": path, "value": value},
+    )
+    crawl = youtube.videos_chart("US", 20)
+    assert len(crawl) == len(whole) - 1
+    assert len(crawl.rejected) == 1
+    assert crawl.columns["rank"] == [rank for rank in whole.columns["rank"] if rank != 4]
+
+
+def test_strange_but_well_formed_answers_are_data(youtube: YouTubeClient, fault: Any) -> None:
+    whole = youtube.videos_chart("US", 20)
+    fault(kind="hidden_counts", platform="youtube")
+    fault(kind="future_publish", platform="youtube")
+    fault(kind="duplicate_items", platform="youtube")
+    crawl = youtube.videos_chart("US", 20)
+    assert crawl.columns["video_id"] == whole.columns["video_id"]
+    assert crawl.duplicate_count == 1
+    assert set(crawl.columns["likes"]) == {None}
+    assert min(crawl.columns["published_at"]) > NOW
+    assert crawl.rejected == ()
+
+
+def test_deleted_ids_are_missing_and_nothing_else(youtube: YouTubeClient, fault: Any) -> None:
+    ids = youtube.videos_chart("US", 20).columns["video_id"]
+    fault(kind="missing_items", platform="youtube", options={"every": 5})
+    crawl = youtube.videos_by_ids(ids)
+    assert len(crawl) + len(crawl.missing_ids) == len(ids)
+    assert crawl.missing_ids
+    assert crawl.is_complete
+
+
+def test_a_revoked_token_is_replaced(twitch: TwitchClient, fault: Any) -> None:
+    twitch.top_games(5)
+    fault(kind="token_revoked", platform="twitch")
+    assert len(twitch.top_games(5)) == 5
+
+
+def test_a_live_search_finds_what_is_live(youtube: YouTubeClient) -> None:
+    found = youtube.search_live(region="US", category_id=20)
+    crawl = youtube.videos_by_ids(found.columns["video_id"])
+    assert set(crawl.columns["live_state"]) <= {"live"}
+    assert all(seconds is None for seconds in crawl.columns["duration_s"])
+
+
+def test_an_unchanged_answer_costs_no_body(youtube: YouTubeClient) -> None:
+    first, second = (youtube.videos_chart("DE", 20) for _ in range(2))
+    assert second.fetches[0].outcome == "not_modified"
+    assert first.columns["video_id"] == second.columns["video_id"]
