@@ -4,6 +4,7 @@ Asset bodies hold no SQL; what they need beyond `FrameStore.read` is asked for h
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pandas as pd
 from aurastream.store.frames import FrameStore
 from aurastream.store.writes import find_table
 
-__all__ = ["game_candidates", "newest", "stream_totals", "tracked_categories"]
+__all__ = ["game_candidates", "newest", "stream_totals", "titles", "tracked_categories"]
 
 
 def newest(store: FrameStore, table: str, column: str) -> dt.datetime | None:
@@ -30,6 +31,17 @@ def tracked_categories(
     if kind is not None:
         where["kind"] = kind
     return store.read("operations.categories", where=where, order_by=["kind", "category"])
+
+
+def titles(store: FrameStore, video_ids: Sequence[str]) -> dict[str, str]:
+    """Return the newest known title of each video; unknown ones are missing."""
+    rows = store.read(
+        "collection.youtube_videos",
+        columns=["video_id", "title", "first_observed_at"],
+        where={"video_id": list(video_ids)},
+        order_by="first_observed_at",
+    )
+    return dict(zip(rows["video_id"], rows["title"], strict=True))
 
 
 def stream_totals(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:

