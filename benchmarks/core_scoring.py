@@ -57,10 +57,10 @@ def ours(case: Case) -> Any:  # noqa: ANN401 # values of the core
         sureness=np.minimum(1.0, samples / FULL_SAMPLE),
         freshness=case.freshness,
     )
-    viral, rising = (
-        np.bincount(case.codes[scored.trend == trend], minlength=case.n_groups)
-        for trend in (VIRAL, RISING)
-    )
+    hot = np.flatnonzero(scored.trend >= RISING)
+    codes, is_viral = case.codes[hot], scored.trend[hot] == VIRAL
+    viral = np.bincount(codes[is_viral], minlength=case.n_groups)
+    rising = np.bincount(codes[~is_viral], minlength=case.n_groups)
     parts = opportunity_scores(
         viral,
         rising,

@@ -28,13 +28,13 @@ from aurastream.core.kernels_numpy import (
     EXPONENT_LIMIT,
     FALLING,
     FEWEST_FENCED,
-    HALVES,
-    LN2_HIGH,
-    LN2_LOW,
-    LOG2_E,
     NEARER_UPPER,
+    POWERS,
     QUANTILES,
     STABLE,
+    STEP_HIGH,
+    STEP_LOW,
+    STEPS_PER_UNIT,
     UNKNOWN,
     Floats,
     GroupStatistics,
@@ -51,9 +51,8 @@ _SHARES = 6
 _PLAIN: Final = ("C", "W", "A")
 # Rows scored together: their thresholds stay in the first cache.
 _BLOCK = 512
-# The number of the last anchor, p90.
-_TOP = len(ANCHOR_SCORES) - 1
-_HALVES = np.array(HALVES)
+_ANCHORS = np.array(ANCHOR_SCORES)
+_POWERS = np.array(POWERS)
 _QUANTILES = np.array(QUANTILES)
 
 
@@ -379,8 +378,8 @@ def group_statistics(
 @_jit
 def _negative_exponential(x: float) -> float:
     """Return exp(-x) for 0 <= x <= EXPONENT_LIMIT."""
-    k = np.floor(x * LOG2_E + 0.5)
-    t = -((x - k * LN2_HIGH) - k * LN2_LOW)
+    k = np.floor(x * STEPS_PER_UNIT + 0.5)
+    t = -((x - k * STEP_HIGH) - k * STEP_LOW)
     p = EXP_TAYLOR[0]
     p = p * t + EXP_TAYLOR[1]
     p = p * t + EXP_TAYLOR[2]
@@ -390,23 +389,21 @@ def _negative_exponential(x: float) -> float:
     p = p * t + EXP_TAYLOR[6]
     p = p * t + EXP_TAYLOR[7]
     p = p * t + EXP_TAYLOR[8]
-    p = p * t + EXP_TAYLOR[9]
-    p = p * t + EXP_TAYLOR[10]
-    p = p * t + EXP_TAYLOR[11]
-    p = p * t + EXP_TAYLOR[12]
-    p = p * t + EXP_TAYLOR[13]
-    return p * _HALVES[np.int32(k)]
+    return p * _POWERS[np.int32(k)]
 
 
 @_jit
-def _gather_anchors(codes: Integers, anchors: Floats, own: Floats) -> None:
-    """Lay the four percentiles of each row's group side by side."""
+def _gather_anchors(codes: Integers, anchors: Floats, own: Floats) -> bool:
+    """Lay the four percentiles of each row's group side by side; say whether any are tied."""
+    tied = 0.0
     for i in range(codes.size):
         g = codes[i]
+        tied += anchors[g, 0]
         own[0, i] = anchors[g, 1]
         own[1, i] = anchors[g, 2]
         own[2, i] = anchors[g, 3]
         own[3, i] = anchors[g, 4]
+    return tied > 0.0
 
 
 @_jit
@@ -422,33 +419,42 @@ def _gather_facts(codes: Integers, facts: Floats, own: Floats) -> None:
 
 @_jit
 def _score_block(values: Floats, own: Floats, floor: float, scores: Floats) -> None:
-    """Score a block; every branch is a selection, so that the compiler can use wide registers."""
+    """Score a block whose anchors are apart.
+
+    Every branch is a selection, so that the compiler can use wide registers, and one division
+    serves both sides of p90.
+    """
     for i in range(values.size):
         v = values[i]
         p25, p50, p75, p90 = own[0, i], own[1, i], own[2, i], own[3, i]
-        less = (v > 0.0) + (v > p25) + (v > p50) + (v > p75)
-        ties = (v == 0.0) + (v == p25) + (v == p50) + (v == p75) + (v == p90)
         low = p75 if v > p75 else (p50 if v > p50 else (p25 if v > p25 else 0.0))
         high = p90 if v > p75 else (p75 if v > p50 else (p50 if v > p25 else p25))
         step = 75.0 if v > p75 else (50.0 if v > p50 else (25.0 if v > p25 else 0.0))
         width = 15.0 if v > p75 else 25.0
         top = max(floor, p90)
-        # One division serves both sides of p90: it is what this loop costs.
         share = (v - p90 if v > p90 else v - low) / (top if v > p90 else high - low)
         score = step + share * width
-        last = less + ties - 1
-        # The anchors score 25 apart, but for the last one at 90.
-        first_score = 90.0 if less == _TOP else 25.0 * less
-        last_score = 90.0 if last == _TOP else 25.0 * last
-        score = (first_score + last_score) * 0.5 if ties > 0 else score
-        score = 50.0 if (p25 == v) & (p90 == v) else score
-        score = 0.0 if v < 0.0 else score
-        # Not max(): a NaN must become 0 here, or it would become an index.
+        # Not max(): a NaN must become 0 here, or it would become an index below.
+        score = score if score > 0.0 else 0.0  # noqa: FURB136
         excess = share if share > 0.0 else 0.0  # noqa: FURB136
         excess = min(EXPONENT_LIMIT, excess)
         above = 90.0 + 10.0 * (1.0 - _negative_exponential(excess))
         score = above if v > p90 else score
         scores[i] = np.nan if np.isnan(v) | np.isnan(p25) else score
+
+
+@_jit
+def _score_ties(values: Floats, own: Floats, scores: Floats) -> None:
+    """Correct the scores of the values that equal several anchors."""
+    for i in range(values.size):
+        v = values[i]
+        p25, p50, p75, p90 = own[0, i], own[1, i], own[2, i], own[3, i]
+        ties = (v == 0.0) + (v == p25) + (v == p50) + (v == p75) + (v == p90)
+        if p25 == v and p90 == v:
+            scores[i] = 50.0
+        elif ties > 1:
+            less = (v > 0.0) + (v > p25) + (v > p50) + (v > p75)
+            scores[i] = (_ANCHORS[less] + _ANCHORS[less + ties - 1]) * 0.5
 
 
 @_jit
@@ -502,8 +508,10 @@ def _score_range(
         here = codes[first:last]
         # The first metric comes last: the judgement needs its percentiles.
         for m in range(len(metrics) - 1, -1, -1):
-            _gather_anchors(here, anchors[m], own)
+            tied = _gather_anchors(here, anchors[m], own)
             _score_block(metrics[m][first:last], own, floors[m], scores[m, first:last])
+            if tied:
+                _score_ties(metrics[m][first:last], own, scores[m, first:last])
         _gather_facts(here, judged, facts)
         _judge_block(
             metrics[0][first:last],
@@ -536,7 +544,9 @@ def score_rows(
     trend = np.empty(n, dtype=np.int8)
     z, decayed, confidence = np.empty(n), np.empty(n), np.empty(n)
 
-    by_metric = np.ascontiguousarray(anchors.transpose(1, 0, 2))
+    by_metric = anchors.transpose(1, 0, 2).copy()
+    # The anchor at 0 needs no place: it says instead whether any anchors of the group are tied.
+    by_metric[:, :, 0] = (np.diff(by_metric, axis=2) == 0).any(axis=2)
     judged = np.column_stack([mean, std, known, sureness]).astype(np.float64, copy=False)
     codes, metrics = _plain(codes, metrics)
     freshness = np.require(freshness, np.float64, _PLAIN)

@@ -52,19 +52,14 @@ NEARER_UPPER: Final = 0.5
 # Fewer values have no meaningful quartiles, hence no outliers.
 FEWEST_FENCED: Final = 4
 
-# ln 2 in two parts: the high one has so few bits that k * LN2_HIGH is exact for the k used here.
-LN2_HIGH: Final = 6.93147180369123816490e-01
-LN2_LOW: Final = 1.90821492927058770002e-10
-LOG2_E: Final = 1.44269504088896338700
+# ln 2 / 8 in two parts: the high one has so few bits that k * STEP_HIGH is exact for all k here.
+STEP_HIGH: Final = 6.93147180369123816490e-01 / 8
+STEP_LOW: Final = 1.90821492927058770002e-10 / 8
+STEPS_PER_UNIT: Final = 1.44269504088896338700 * 8
 # 1 - exp(-x) is 1 in double precision from here on.
 EXPONENT_LIMIT: Final = 40.0
-# 1/n! from n = 13 down to 0: the polynomial is exact to double precision for |t| <= ln(2)/2.
+# 1/n! from n = 8 down to 0: the polynomial is exact to double precision for |t| <= ln(2)/16.
 EXP_TAYLOR: Final = (
-    1 / 6227020800,
-    1 / 479001600,
-    1 / 39916800,
-    1 / 3628800,
-    1 / 362880,
     1 / 40320,
     1 / 5040,
     1 / 720,
@@ -75,10 +70,21 @@ EXP_TAYLOR: Final = (
     1.0,
     1.0,
 )
-# Powers 2^-k for the k that EXPONENT_LIMIT allows.
-HALVES: Final = tuple(0.5**k for k in range(60))
+_EIGHTHS: Final = (
+    1.0,
+    0.9170040432046712,
+    0.8408964152537145,
+    0.7711054127039704,
+    0.7071067811865476,
+    0.6484197773255048,
+    0.5946035575013605,
+    0.5452538663326288,
+)
+# Powers 2^(-k/8) for the k that EXPONENT_LIMIT allows; scaling by a power of two is exact.
+POWERS: Final = tuple(_EIGHTHS[k % 8] * 0.5 ** (k // 8) for k in range(480))
 
 _ANCHORS = np.array(ANCHOR_SCORES)
+_POWERS = np.array(POWERS)
 _ALL = len(ANCHOR_SCORES)
 _WIDTHS = np.diff(_ANCHORS)
 _RADIX_LIMIT = 1 << 16
@@ -286,12 +292,12 @@ def negative_exponential(x: Floats) -> Floats:
     [1.0, 0.367879, 0.0]
     """
     x = np.minimum(x, EXPONENT_LIMIT)
-    k = np.floor(x * LOG2_E + 0.5)
-    t = -((x - k * LN2_HIGH) - k * LN2_LOW)
+    k = np.floor(x * STEPS_PER_UNIT + 0.5)
+    t = -((x - k * STEP_HIGH) - k * STEP_LOW)
     p = np.full_like(t, EXP_TAYLOR[0])
     for coefficient in EXP_TAYLOR[1:]:
         p = p * t + coefficient
-    result: Floats = p * np.array(HALVES)[k.astype(np.int64)]
+    result: Floats = p * _POWERS[k.astype(np.int64)]
     return result
 
 

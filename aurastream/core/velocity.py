@@ -225,8 +225,11 @@ def video_velocity(
         When a column is missing, a counter is negative, or a time has no zone.
     """
     ends = window_ends(as_of)
-    rows, category_names, video_names, versions = _encode(trending, games, videos, ends, params)
-    if ends.size == 0 or rows.video.size == 0:
+    if ends.size == 0:
+        return empty_frame(VELOCITY_SCHEMA)
+    encoded = _encode(trending, games, videos, ends, params)
+    rows, category_names, video_names = encoded.rows, encoded.categories, encoded.video_names
+    if rows.video.size == 0:
         return empty_frame(VELOCITY_SCHEMA)
     n_regions = int(rows.region.max()) + 2
     states = latest_crawls(
@@ -245,7 +248,7 @@ def video_velocity(
     newest = np.searchsorted(shots.key, members.video * n_crawls + states.known[members.window]) - 1
     as_of_us = ends[members.window]
     now = _velocity_now(shots, newest, as_of_us, params)
-    about = _metadata(videos, versions, shots.video[newest], shots.version[newest])
+    about = _metadata(encoded, shots.video[newest], shots.version[newest])
 
     views, likes, comments = (c[newest] for c in shots.counters)
     observed = shots.observed[newest]
@@ -286,24 +289,34 @@ def video_velocity(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """The rows any window can use, the metadata versions they can need, and the names behind."""
+
+    rows: _Rows
+    categories: Strings
+    video_names: Strings
+    videos: pd.DataFrame
+    described: Integers  # video of each metadata version
+    of_version: Integers  # hash of each metadata version
+
+
 def _encode(
     trending: pd.DataFrame,
     games: pd.DataFrame,
     videos: pd.DataFrame,
     ends: Integers,
     params: VelocityParams,
-) -> tuple[_Rows, Strings, Strings, tuple[Integers, Integers]]:
-    """Check the frames, join charts and games, drop what no window can use, encode text."""
-    trending = require_columns(trending, _TRENDING, "youtube_trending")
-    games = require_columns(games, _GAMES, "youtube_games")
+) -> _Encoded:
+    """Check the frames, drop what no window can use, join charts and games, encode text."""
+    oldest = ends[0] - microseconds(max(params.max_age, params.trailing + params.max_span))
+    trending = _usable(trending, _TRENDING, "youtube_trending", oldest, ends[-1])
+    games = _usable(games, _GAMES, "youtube_games", oldest, ends[-1])
     videos = require_columns(videos, _VIDEOS, "youtube_videos")
-    frames = ((trending, "youtube_trending"), (games, "youtube_games"))
-    crawl_at = np.concatenate([times(frame, "crawl_at", name) for frame, name in frames])
-    observed = np.concatenate([times(frame, "observed_at", name) for frame, name in frames])
-    values = [
-        np.concatenate([counters(frame, column, name) for frame, name in frames])
-        for column in _COUNTERS
-    ]
+    if len(videos) > len(trending) + len(games):
+        # Reading text is what a single window costs: leave out the versions it cannot need.
+        wanted = pd.concat([trending["video_id"], games["video_id"]]).unique()
+        videos = videos[videos["video_id"].isin(wanted)]
     (chart, game), categories = codes_of(trending["chart"], games["game"])
     (region,), _ = codes_of(trending["region"])
     (charting, playing, described), video_names = codes_of(
@@ -313,6 +326,11 @@ def _encode(
         trending["metadata_hash"], games["metadata_hash"], videos["metadata_hash"]
     )
     _reject_nulls(chart, game, region, charting, playing)
+    frames = ((trending, "youtube_trending"), (games, "youtube_games"))
+    values = [
+        np.concatenate([counters(frame, column, name) for frame, name in frames])
+        for column in _COUNTERS
+    ]
     rows = _Rows(
         category=np.concatenate([chart, game]),
         region=np.concatenate([region, np.full(len(games), -1, dtype=np.int64)]),
@@ -321,14 +339,21 @@ def _encode(
         ),
         video=np.concatenate([charting, playing]),
         version=np.concatenate([of_chart, of_game]),
-        crawl_at=crawl_at,
-        observed=observed,
+        crawl_at=np.concatenate([times(frame, "crawl_at", name) for frame, name in frames]),
+        observed=np.concatenate([times(frame, "observed_at", name) for frame, name in frames]),
         counters=(values[0], values[1], values[2]),
     )
-    if ends.size:
-        oldest = ends[0] - microseconds(max(params.max_age, params.trailing + params.max_span))
-        rows = rows.take((crawl_at >= oldest) & (crawl_at < ends[-1]))
-    return rows, categories, video_names, (described, of_version)
+    return _Encoded(rows, categories, video_names, videos, described, of_version)
+
+
+def _usable(
+    frame: pd.DataFrame, columns: tuple[str, ...], name: str, oldest: int, end: int
+) -> pd.DataFrame:
+    """Return the rows whose crawl some window can use."""
+    frame = require_columns(frame, columns, name)
+    crawl_at = times(frame, "crawl_at", name)
+    inside = (crawl_at >= oldest) & (crawl_at < end)
+    return frame if inside.all() else frame.loc[inside, list(columns)]
 
 
 def _reject_nulls(*codes: Integers) -> None:
@@ -474,11 +499,9 @@ class _Metadata:
     language: Strings
 
 
-def _metadata(
-    videos: pd.DataFrame, versions: tuple[Integers, Integers], video: Integers, version: Integers
-) -> _Metadata:
+def _metadata(encoded: _Encoded, video: Integers, version: Integers) -> _Metadata:
     """Look up each video's metadata version, or its last known one, or nothing."""
-    described, of_version = versions
+    videos, described, of_version = encoded.videos, encoded.described, encoded.of_version
     if not len(videos):
         return _Metadata(
             channel=pd.array([""], dtype="str").take(np.zeros(video.size, dtype=np.int64)),
