@@ -5,8 +5,11 @@ runs the same collectors that the graph runs. Their results are written in batch
 transaction, so that an interrupted load continues where it stopped and nothing is loaded twice.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -36,12 +39,78 @@ from aurastream.store.readings import game_candidates, tracked_categories
 from aurastream.store.tables import metadata as tables
 from aurastream.store.writes import Append, Upsert, WriteOp
 
-__all__ = ["RUN_ID", "HistoryLoader"]
+__all__ = ["RUN_ID", "HistoryLoader", "load_history"]
 
 RUN_ID: Final = "history"
 _BATCH: Final = 60  # crawls per transaction: about 20,000 rows
 _CLIP_AGE: Final = timedelta(hours=6)
 _STATE: Final = "operations.collection_state"
+
+
+_LANES: Final = (("youtube_trending", "youtube_games"), ("twitch_streams", "clip_radar"))
+
+
+def load_history(
+    settings: Settings,
+    replay_url: str,
+    now: datetime,
+    *,
+    days: int,
+    on_plan: Callable[[int], None],
+    on_step: Callable[[Step], None],
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Load what is missing of the last days, both platforms side by side.
+
+    Parameters
+    ----------
+    settings : Settings
+        Regions, quota profile, and where the record is.
+    replay_url : str
+        Base URL of the replay server.
+    now : datetime
+        The present.
+    days : int
+        How far back.
+    on_plan, on_step : callable
+        Told how many crawls are missing, and of each that was made (from several threads).
+    stopped : callable
+        Says whether to stop early; what was loaded stays.
+
+    Returns
+    -------
+    int
+        Crawls that were stored.
+
+    Raises
+    ------
+    SourceError
+        When the server answered nothing at all to a crawl; what came before is stored.
+    """
+    with ExitStack() as stack:
+        # The lanes share nothing: a clock, connections and a planner's memory each.
+        loaders = []
+        for _ in _LANES:
+            store = stack.enter_context(closing(FrameStore(settings.require_postgres())))
+            loaders.append(stack.enter_context(closing(HistoryLoader(settings, store, replay_url))))
+        steps = loaders[0].plan(now, days=days)
+        on_plan(len(steps))
+        pool = stack.enter_context(ThreadPoolExecutor(len(_LANES)))
+        failed = threading.Event()
+        lanes = [
+            pool.submit(
+                loader.load,
+                [step for step in steps if step.dataset in lane],
+                on_step=on_step,
+                stopped=lambda: stopped() or failed.is_set(),
+            )
+            for loader, lane in zip(loaders, _LANES, strict=True)
+        ]
+        try:
+            return sum(lane.result() for lane in as_completed(lanes))
+        except BaseException:
+            failed.set()
+            raise
 
 
 class _VirtualClock:

@@ -52,13 +52,13 @@ CADENCES: Final[Mapping[Dataset, Cadence]] = {
     "youtube_trending": Cadence(
         recent=timedelta(minutes=30),
         recent_span=timedelta(days=1),
-        older=timedelta(hours=2),
+        older=timedelta(hours=3),
         phase=timedelta(minutes=25),
     ),
     "youtube_games": Cadence(
         recent=timedelta(hours=2),
         recent_span=timedelta(days=1),
-        older=timedelta(hours=4),
+        older=timedelta(hours=6),
         phase=timedelta(minutes=40),
     ),
     "twitch_streams": Cadence(

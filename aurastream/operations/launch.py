@@ -32,7 +32,7 @@ from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
 from aurastream.operations.first_runs import history_start, plan_runs, run_all
 from aurastream.operations.found import read_found
 from aurastream.operations.graph import Graph
-from aurastream.operations.history import HistoryLoader
+from aurastream.operations.history import load_history
 from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
@@ -186,14 +186,23 @@ class Launch:
     def _load_history(self, progress: Progress, now: datetime) -> None:
         if self._replay_url is None:
             return
-        with closing(HistoryLoader(self._settings, self._frames, self._replay_url)) as loader:
-            steps = loader.plan(now, days=self._days)
-            if not steps:
-                return
-            title = f"Loading {self._days} days of history"
-            task = progress.add_task(title, total=len(steps))
-            _say(progress, f"{title}, {len(steps)} crawls")
-            loader.load(steps, on_step=lambda _s: progress.advance(task), stopped=self._stop.is_set)
+        title = f"Loading {self._days} days of history"
+        task = progress.add_task(title, total=None, visible=False)
+
+        def show(crawls: int) -> None:
+            progress.update(task, total=crawls, visible=crawls > 0)
+            if crawls:
+                _say(progress, f"{title}, {crawls} crawls")
+
+        load_history(
+            self._settings,
+            self._replay_url,
+            now,
+            days=self._days,
+            on_plan=show,
+            on_step=lambda _step: progress.advance(task),
+            stopped=self._stop.is_set,
+        )
 
     def _materialize(self, progress: Progress, now: datetime) -> None:
         with closing(Graph(self._web_url)) as graph:
@@ -216,6 +225,8 @@ class Launch:
             "DAGSTER_HOME": str(self._home.resolve()),
             "DAGSTER_PG_URL": dagster_url(self._settings.require_postgres()),
             "PYTHONPATH": str(REPO_ROOT),
+            # A run over hundreds of partitions stores its events in bulk: 100 s become a few.
+            "DAGSTER_EVENT_BATCH_SIZE": "500",
         }
         if self._replay_url is not None:
             environment["AURASTREAM_REPLAY_URL"] = self._replay_url
