@@ -1,26 +1,16 @@
-"""Small pictures in asset metadata, where a person would rather look than read.
-
-matplotlib is imported when a picture is drawn and never through pyplot: no display, no global
-state, and the graph loads without it.
-"""
+"""Pictures in asset metadata, where a person would rather look than read."""
 
 import base64
-import io
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from aurastream.core.pictures import Bar, Box, Part, bars, boxes, short_number
 
-__all__ = ["opportunity_by_category", "top_viral", "velocity_distribution"]
+__all__ = ["most_viral", "opportunity_by_category", "top_viral", "velocity_distribution"]
 
-_INK: Final = "#1f2937"
-_MUTED: Final = "#94a3b8"
-_GRID: Final = "#e5e7eb"
 _ACCENT: Final = "#6366f1"
 _CLASS_COLOURS: Final = {
     "VIRAL": "#ef4444",
@@ -29,12 +19,16 @@ _CLASS_COLOURS: Final = {
     "FALLING": "#94a3b8",
     "UNKNOWN": "#cbd5e1",
 }
+_PARTS: Final = (
+    ("trend_part", 0.4, "#ef4444", "what is trending"),
+    ("velocity_part", 0.3, "#f59e0b", "speed against baseline"),
+    ("ease_part", 0.3, "#10b981", "ease of competition"),
+)
 _TOP: Final = 12
-_COLOURS: Final = 48
 
 
 def velocity_distribution(velocity: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """Draw the spread of lifetime velocity per category, on a logarithmic axis.
+    """Draw the spread of lifetime velocity per category, fastest first.
 
     Parameters
     ----------
@@ -42,30 +36,21 @@ def velocity_distribution(velocity: pd.DataFrame) -> dg.MarkdownMetadataValue:
         Rows of one window of ``intelligence.video_velocity``.
     """
     known = velocity[velocity["lifetime_velocity_per_hour"] > 0]
-    if known.empty:
+    rows = []
+    for name, values in known.groupby("category")["lifetime_velocity_per_hour"]:
+        low, p25, p50, p75, high = np.quantile(values.to_numpy(), [0, 0.25, 0.5, 0.75, 1]).tolist()
+        rows.append(Box(f"{name} ({len(values)})", low, p25, p50, p75, high, _ACCENT))
+    if not rows:
         return _nothing()
-    values = known.groupby("category", sort=False)["lifetime_velocity_per_hour"]
-    order = values.median().sort_values().index
-    figure, axes = _canvas(len(order), "Views per hour since publication, by category")
-    boxes = axes.boxplot(
-        [np.log10(values.get_group(name).to_numpy()) for name in order],
-        orientation="horizontal",
-        widths=0.55,
-        patch_artist=True,
-        flierprops={"marker": ".", "markersize": 3, "markeredgecolor": _MUTED},
-        medianprops={"color": "white", "linewidth": 1.6},
-        whiskerprops={"color": _MUTED},
-        capprops={"color": _MUTED},
+    rows.sort(key=lambda box: box.p50, reverse=True)
+    return _markdown(
+        boxes(rows, title="Views per hour since publication (videos in brackets)"),
+        "Distribution of lifetime velocity per category",
     )
-    for box in boxes["boxes"]:
-        box.set(facecolor=_ACCENT, edgecolor=_ACCENT)
-    axes.set_yticks(range(1, len(order) + 1), [f"{n}  ({len(values.get_group(n))})" for n in order])
-    axes.xaxis.set_major_formatter(lambda exponent, _: _short(10**exponent))
-    return _markdown(figure, "Distribution of lifetime velocity per category")
 
 
-def top_viral(scores: pd.DataFrame, velocity: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """Draw the fastest videos among the most viral ones.
+def most_viral(scores: pd.DataFrame, velocity: pd.DataFrame) -> pd.DataFrame:
+    """Return the most viral videos of a window, each once, in the category it shines most in.
 
     Parameters
     ----------
@@ -76,37 +61,35 @@ def top_viral(scores: pd.DataFrame, velocity: pd.DataFrame) -> dg.MarkdownMetada
         velocity[["category", "video_id", "lifetime_velocity_per_hour"]],
         on=["category", "video_id"],
     )
-    # A video that charts in several categories is one bar, in the category it shines most in.
     rows = rows.sort_values(
         ["decayed_score", "lifetime_velocity_per_hour", "video_id"], ascending=[False, False, True]
-    ).drop_duplicates("video_id")
-    rows = rows.head(_TOP)[::-1]
+    )
+    return rows.drop_duplicates("video_id").head(_TOP)
+
+
+def top_viral(rows: pd.DataFrame, titles: dict[str, str]) -> dg.MarkdownMetadataValue:
+    """Draw the most viral videos, with links to them.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        What `most_viral` returned.
+    titles : dict of str to str
+        Titles by video id; the id stands in for a missing one.
+    """
     if rows.empty:
         return _nothing()
-    figure, axes = _canvas(len(rows), "Most viral now: views per hour")
-    bars = axes.barh(
-        range(len(rows)),
-        rows["lifetime_velocity_per_hour"],
-        color=[_CLASS_COLOURS[name] for name in rows["trend_class"]],
-        height=0.66,
-    )
-    axes.bar_label(
-        bars,
-        [
-            f"{score:.0f}  {name}"
-            for score, name in zip(rows["viral_score"], rows["trend_class"], strict=True)
-        ],
-        padding=4,
-        fontsize=7,
-        color=_INK,
-    )
-    axes.set_yticks(
-        range(len(rows)),
-        [f"{v} · {c}" for v, c in zip(rows["video_id"], rows["category"], strict=True)],
-    )
-    axes.margins(x=0.18)
-    axes.xaxis.set_major_formatter(lambda value, _: _short(value))
-    return _markdown(figure, "Most viral videos of the window")
+    drawn, links = [], ["| score | video | category | views/h |", "|--:|---|---|--:|"]
+    for row in rows.to_dict("records"):
+        video, score, trend = row["video_id"], row["viral_score"], row["trend_class"]
+        title, speed = titles.get(video, video), float(row["lifetime_velocity_per_hour"])
+        drawn.append(Bar(title, [Part(speed, _CLASS_COLOURS[trend])], f"{score:.0f} {trend}"))
+        links.append(
+            f"| {score:.1f} | [{_plain(title)}](https://www.youtube.com/watch?v={video}) "
+            f"| {row['category']} | {short_number(speed)} |"
+        )
+    picture = bars(drawn, title="Most viral now: views per hour")
+    return _markdown(picture, "Most viral videos of the window", *links)
 
 
 def opportunity_by_category(opportunity: pd.DataFrame) -> dg.MarkdownMetadataValue:
@@ -117,65 +100,41 @@ def opportunity_by_category(opportunity: pd.DataFrame) -> dg.MarkdownMetadataVal
     opportunity : DataFrame
         Rows of one window of ``intelligence.opportunity``.
     """
-    rows = opportunity.dropna(subset=["opportunity_score"]).sort_values(
-        ["opportunity_score", "category"]
+    known = opportunity.dropna(subset=["opportunity_score"]).sort_values(
+        ["opportunity_score", "category"], ascending=[False, True]
     )
-    if rows.empty:
+    if known.empty:
         return _nothing()
-    figure, axes = _canvas(len(rows), "Opportunity, 0 to 100, higher is better")
-    left = np.zeros(len(rows))
-    for part, weight, colour, label in (
-        ("trend_part", 0.4, "#ef4444", "what is trending"),
-        ("velocity_part", 0.3, "#f59e0b", "speed against baseline"),
-        ("ease_part", 0.3, "#10b981", "ease of competition"),
-    ):
-        width = (weight * rows[part].fillna(0) * rows["peak_factor"]).to_numpy(dtype=float)
-        axes.barh(range(len(rows)), width, left=left, height=0.62, color=colour, label=label)
-        left += width
-    for position, score in enumerate(rows["opportunity_score"]):
-        axes.text(score + 1, position, f"{score:.0f}", va="center", fontsize=7, color=_INK)
-    axes.set_yticks(range(len(rows)), rows["category"].tolist())
-    axes.set_xlim(0, 100)
-    axes.legend(fontsize=7, frameon=False, loc="lower right")
-    return _markdown(figure, "Opportunity by category")
+    rows = [
+        Bar(
+            str(row["category"]),
+            [
+                Part(weight * float(np.nan_to_num(row[part])) * float(row["peak_factor"]), colour)
+                for part, weight, colour, _ in _PARTS
+            ],
+            f"{row['opportunity_score']:.0f}",
+        )
+        for row in known.to_dict("records")
+    ]
+    picture = bars(
+        rows,
+        title="Opportunity, 0 to 100, higher is better",
+        legend=[(colour, meaning) for *_, colour, meaning in _PARTS],
+        longest=100,
+    )
+    return _markdown(picture, "Opportunity by category")
 
 
-def _canvas(rows: int, title: str) -> tuple["Figure", "Axes"]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 # half a second
-    from matplotlib.figure import Figure  # noqa: PLC0415 # the same
-
-    figure = Figure(figsize=(6.4, 1.1 + 0.27 * rows), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set_title(title, loc="left", fontsize=9, color=_INK, fontweight="bold")
-    axes.tick_params(labelsize=7, length=0, labelcolor=_INK)
-    axes.grid(axis="x", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
-    return figure, axes
-
-
-def _markdown(figure: "Figure", alt: str) -> dg.MarkdownMetadataValue:
-    from PIL import Image  # noqa: PLC0415 # only where a picture is drawn
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white")
-    # Every half hour adds pictures to the event log: a palette makes them a third of the size.
-    picture = Image.open(buffer).convert("RGB").quantize(_COLOURS)
-    buffer = io.BytesIO()
-    picture.save(buffer, format="png", optimize=True)
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return dg.MetadataValue.md(f"![{alt}](data:image/png;base64,{encoded})")
+def _markdown(svg: str, alt: str, *below: str) -> dg.MarkdownMetadataValue:
+    encoded = base64.b64encode(svg.encode()).decode("ascii")
+    lines = [f"![{alt}](data:image/svg+xml;base64,{encoded})", "", *below]
+    return dg.MetadataValue.md("\n".join(lines).rstrip())
 
 
 def _nothing() -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md("_Nothing to draw: no category has a score in this window._")
 
 
-def _short(value: float) -> str:
-    """Return a count as a person says it: 950, 12k, 3.4M."""
-    for limit, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if value >= limit:
-            return f"{value / limit:.3g}{suffix}"
-    return f"{value:.3g}"
+def _plain(title: str) -> str:
+    """Return a title that cannot end a cell or a link, nor begin markup."""
+    return "".join(f"\\{c}" if c in r"\`*_[]<>|~#" else c for c in " ".join(title.split()))

@@ -4,9 +4,11 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.core import viral
+from aurastream.store import readings
 from aurastream_assets.intelligence import plots
 from aurastream_assets.intelligence.windows import describe_windows, last_window, windowed_asset
 from aurastream_assets.keys import asset_key
+from resources.store import Store
 
 __all__ = ["viral_scores"]
 
@@ -34,7 +36,10 @@ __all__ = ["viral_scores"]
     },
 )
 def viral_scores(
-    context: dg.AssetExecutionContext, velocity: pd.DataFrame, stats: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    store: Store,
+    velocity: pd.DataFrame,
+    stats: pd.DataFrame,
 ) -> pd.DataFrame:
     """Score from 0 to 100 how viral each video is against its category, and class it.
 
@@ -44,11 +49,12 @@ def viral_scores(
     """
     result = viral.viral_scores(velocity, stats)
     last = last_window(context, result)
+    top = plots.most_viral(last, last_window(context, velocity))
     describe_windows(
         context,
         result,
         viral_now=int((last["trend_class"] == "VIRAL").sum()),
         rising_now=int((last["trend_class"] == "RISING").sum()),
-        top_viral=plots.top_viral(last, last_window(context, velocity)),
+        top_viral=plots.top_viral(top, readings.titles(store.frames, top["video_id"].tolist())),
     )
     return result

@@ -99,6 +99,20 @@ def test_scoring_a_stored_range_again_gives_what_was_scored_live(
     assert sorted(live["opportunity"]["window_start"].unique()) == starts
 
 
+def test_windows_without_snapshots_have_no_scores_and_no_failure(
+    run: Run, store: FrameStore
+) -> None:
+    now = window_of(datetime.now(UTC))
+
+    result = run("rescore", first=now - timedelta(days=3), last=now)
+
+    assert _failed_checks(result) == {}
+    rows = _scores(store)
+    # Tracked games are always compared, and say that nothing was seen.
+    assert rows.pop("competition")["observed_at"].isna().all()
+    assert all(frame.empty for frame in rows.values())
+
+
 def test_pictures_are_drawn_for_the_last_window_of_a_range_alone(
     run: Run, instance: dg.DagsterInstance
 ) -> None:
@@ -114,8 +128,8 @@ def test_pictures_are_drawn_for_the_last_window_of_a_range_alone(
     assert list(pictures.values()) == [False, False, True]
     events = instance.get_latest_materialization_event(asset_key("intelligence", "opportunity"))
     picture = events.asset_materialization.metadata["opportunity"].value
-    assert picture.startswith("![Opportunity by category](data:image/png;base64,")
-    assert len(picture) < 40_000
+    assert picture.startswith("![Opportunity by category](data:image/svg+xml;base64,")
+    assert len(picture) < 10_000
 
 
 def test_streams_and_top_games_come_in_one_step(run: Run, store: FrameStore) -> None:

@@ -1,0 +1,80 @@
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurastream.core.pictures import Bar, Box, Part, bars, boxes, short_number
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _texts(svg: str) -> list[str]:
+    return [t.text or "" for t in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314 # ours
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0, "0"),
+        (0.25, "0.25"),
+        (999, "999"),
+        (1_000, "1k"),
+        (1_440, "1.4k"),
+        (99_999, "100k"),
+        (1.25e6, "1.2M"),
+        (3e9, "3B"),
+    ],
+)
+def test_numbers_are_said_in_two_digits(value: float, said: str) -> None:
+    assert short_number(value) == said
+
+
+def test_a_title_with_markup_is_shown_and_not_obeyed() -> None:
+    svg = bars([Bar("<script>alert('&')</script>", [Part(1, "red")])], title="T")
+
+    assert "<script>alert('&')</script>" in _texts(svg)
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=80), st.floats(0, 1e12), st.text(max_size=10)),
+        min_size=1,
+        max_size=15,
+    )
+)
+def test_any_label_and_any_length_make_a_document(rows: list[tuple[str, float, str]]) -> None:
+    svg = bars([Bar(label, [Part(n, "red")], "note") for label, n, _ in rows], title="T")
+
+    assert ET.fromstring(svg).tag == f"{SVG}svg"  # noqa: S314 # ours
+    assert len(svg.split("<rect")) == len(rows) + 2
+
+
+def test_long_labels_are_cut_and_east_asian_ones_count_double() -> None:
+    cut = [
+        text
+        for text in _texts(bars([Bar("x" * 90, []), Bar("字" * 90, [])], title="T"))
+        if text.endswith("…")
+    ]
+
+    assert [len(text) for text in cut] == [44, 22]
+
+
+def test_all_bars_empty_is_still_a_picture() -> None:
+    assert "0" in _texts(bars([Bar("nothing", [Part(0, "red")])], title="T"))
+
+
+@given(st.lists(st.floats(1e-3, 1e9), min_size=5, max_size=5))
+def test_a_box_of_any_numbers_lies_inside_the_picture(values: list[float]) -> None:
+    low, p25, p50, p75, high = sorted(values)
+    svg = boxes([Box("a", low, p25, p50, p75, high, "blue")], title="T")
+
+    box = ET.fromstring(svg).findall(f"{SVG}rect")[1]  # noqa: S314 # ours
+    assert 0 <= float(box.attrib["x"]) <= 660
+    assert float(box.attrib["width"]) >= 1
+
+
+def test_the_same_rows_make_the_same_bytes() -> None:
+    row = Bar("a", [Part(3, "red"), Part(2, "blue")], "5")
+
+    assert bars([row], title="T") == bars([row], title="T")
