@@ -57,13 +57,10 @@ def ours(case: Case) -> Any:  # noqa: ANN401 # values of the core
         sureness=np.minimum(1.0, samples / FULL_SAMPLE),
         freshness=case.freshness,
     )
-    hot = np.flatnonzero(scored.trend >= RISING)
-    codes, is_viral = case.codes[hot], scored.trend[hot] == VIRAL
-    viral = np.bincount(codes[is_viral], minlength=case.n_groups)
-    rising = np.bincount(codes[~is_viral], minlength=case.n_groups)
+    counts = kernels.class_counts(case.codes, scored.trend, case.n_groups)
     parts = opportunity_scores(
-        viral,
-        rising,
+        counts[:, VIRAL],
+        counts[:, RISING],
         velocity_ratio=stats.mean[0] / np.maximum(stats.baseline, 1.0),
         ease=case.ease,
         is_peak=case.is_peak,

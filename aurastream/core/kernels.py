@@ -16,7 +16,7 @@ import numpy.typing as npt
 from aurastream.core import kernels_numpy
 from aurastream.core.kernels_numpy import Floats, GroupStatistics, Integers, ScoredRows
 
-__all__ = ["COLD_ROWS", "WARM_ROWS", "group_statistics", "score_rows"]
+__all__ = ["COLD_ROWS", "WARM_ROWS", "class_counts", "group_statistics", "score_rows"]
 
 WARM_ROWS = 50_000
 COLD_ROWS = 1_000_000
@@ -96,4 +96,18 @@ def score_rows(
         sureness=sureness,
         freshness=freshness,
     )
+    return result
+
+
+def class_counts(codes: Integers, trend: npt.NDArray[np.int8], n_groups: int) -> Integers:
+    """Count the rows of every trend class in every group: (groups, classes), by class number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> trend = np.array([4, 4, 0], dtype=np.int8)
+    >>> class_counts(np.array([0, 0, 1]), trend, 2).tolist()
+    [[0, 0, 0, 0, 2], [1, 0, 0, 0, 0]]
+    """
+    result: Integers = _kernels(codes.size).class_counts(codes, trend, n_groups)
     return result

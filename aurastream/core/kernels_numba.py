@@ -28,6 +28,7 @@ from aurastream.core.kernels_numpy import (
     EXPONENT_LIMIT,
     FALLING,
     FEWEST_FENCED,
+    N_CLASSES,
     NEARER_UPPER,
     POWERS,
     QUANTILES,
@@ -42,7 +43,7 @@ from aurastream.core.kernels_numpy import (
     ScoredRows,
 )
 
-__all__ = ["group_statistics", "score_rows"]
+__all__ = ["class_counts", "group_statistics", "score_rows"]
 
 THREADS = 2
 # Shares of a metric's work: enough of them that no thread waits long for the other.
@@ -574,3 +575,29 @@ def score_rows(
             pool,
         )
     return ScoredRows(scores=scores, trend=trend, z=z, decayed=decayed, confidence=confidence)
+
+
+@_jit
+def _count_classes(
+    begin: int, end: int, codes: Integers, trend: npt.NDArray[np.int8], counts: Integers
+) -> None:
+    for i in range(begin, end):
+        counts[codes[i], trend[i]] += 1
+
+
+def class_counts(codes: Integers, trend: npt.NDArray[np.int8], n_groups: int) -> Integers:
+    """Count the rows of every class in every group; see the numpy twin."""
+    codes = np.require(codes, np.int64, _PLAIN)
+    trend = np.require(trend, np.int8, _PLAIN)
+    counts = np.zeros((THREADS, n_groups, N_CLASSES), dtype=np.int64)
+    cuts = np.linspace(0, codes.size, THREADS + 1).astype(np.int64).tolist()
+    with ThreadPoolExecutor(THREADS) as pool:
+        _run(
+            (
+                partial(_count_classes, *part, codes, trend, counts[t])
+                for t, part in enumerate(itertools.pairwise(cuts))
+            ),
+            pool,
+        )
+    total: Integers = counts.sum(axis=0)
+    return total

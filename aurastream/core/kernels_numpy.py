@@ -22,6 +22,7 @@ __all__ = [
     "ANCHOR_SCORES",
     "FALLING",
     "LANES",
+    "N_CLASSES",
     "QUANTILES",
     "RISING",
     "STABLE",
@@ -31,6 +32,7 @@ __all__ = [
     "GroupStatistics",
     "Integers",
     "ScoredRows",
+    "class_counts",
     "group_statistics",
     "negative_exponential",
     "percentile_scores",
@@ -47,6 +49,7 @@ QUANTILES: Final = (0.25, 0.50, 0.75, 0.90)
 # The score at 0 and at the four percentiles.
 ANCHOR_SCORES: Final = (0.0, 25.0, 50.0, 75.0, 90.0)
 UNKNOWN, FALLING, STABLE, RISING, VIRAL = range(5)
+N_CLASSES: Final = 5
 # From here on the upper neighbour is the base of the interpolation, as in numpy.
 NEARER_UPPER: Final = 0.5
 # Fewer values have no meaningful quartiles, hence no outliers.
@@ -353,6 +356,12 @@ def trend_codes(
     codes[(velocity == p25) & (velocity == p90)] = STABLE
     codes[~known | np.isnan(velocity) | np.isnan(p25)] = UNKNOWN
     return codes
+
+
+def class_counts(codes: Integers, trend: npt.NDArray[np.int8], n_groups: int) -> Integers:
+    """Count the rows of every class in every group: (groups, classes), by class number."""
+    cells = np.bincount(codes * N_CLASSES + trend, minlength=n_groups * N_CLASSES)
+    return cells.reshape(n_groups, N_CLASSES)
 
 
 def score_rows(

@@ -26,10 +26,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core import kernels
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
     build_frame,
+    codes_of,
     counters,
     empty_frame,
     group_keys,
@@ -39,7 +41,8 @@ from aurastream.core.frames import (
     text,
     timestamps,
 )
-from aurastream.core.kernels_numpy import sorted_segments
+from aurastream.core.kernels_numpy import RISING, UNKNOWN, VIRAL, sorted_segments
+from aurastream.core.trend import CLASS_NAMES
 
 __all__ = [
     "OPPORTUNITY_SCHEMA",
@@ -211,9 +214,11 @@ def opportunity(
     group = lookup(keys, keyed.keys[1])
     inside = group >= 0
 
-    def count(name: str) -> npt.NDArray[np.int64]:
-        named = (viral["trend_class"] == name).to_numpy(dtype=np.bool_, na_value=False)
-        return np.bincount(group[inside & named], minlength=n)
+    (trend_text,), trend_names = codes_of(viral["trend_class"])
+    # Anything but a class we know is what UNKNOWN says; so is a null, at position -1.
+    classes = [CLASS_NAMES.index(n) if n in CLASS_NAMES else UNKNOWN for n in trend_names]
+    trend = np.array([*classes, UNKNOWN], dtype=np.int8)[trend_text]
+    counts = kernels.class_counts(group[inside], trend[inside], n)
 
     known = np.zeros(n)
     np.maximum.at(known, group[inside], counters(viral, "sample_count", "viral_scores")[inside])
@@ -234,7 +239,7 @@ def opportunity(
     mean = counters(stats, "velocity_mean", "category_stats")[order]
     baseline = counters(stats, "baseline_velocity_per_hour", "category_stats")[order]
     ratio = mean / np.maximum(baseline, params.smallest_baseline)
-    viral_count, rising_count = count("VIRAL"), count("RISING")
+    viral_count, rising_count = counts[:, VIRAL], counts[:, RISING]
     parts = opportunity_scores(
         viral_count,
         rising_count,

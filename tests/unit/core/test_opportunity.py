@@ -119,6 +119,15 @@ def test_few_velocities_give_parts_and_confidence_but_no_score(velocity_rows: Bu
     assert found["confidence_pct"] == pytest.approx(70 * 19 / 30)
 
 
+def test_a_class_of_another_name_counts_as_unknown(velocity_rows: Build) -> None:
+    rows = velocity_rows([float(i) for i in range(1, 41)])
+    stats = category_stats(rows, default_baselines={})
+    viral = viral_scores(rows, stats)
+    viral["trend_class"] = viral["trend_class"].replace({"VIRAL": "HOT", "RISING": None})
+    found = opportunity(viral, stats, NOTHING).iloc[0]
+    assert (found["viral_count"], found["rising_count"], found["trend_part"]) == (0, 0, 0.0)
+
+
 def test_categories_and_windows_do_not_mix_and_order_does_not_matter(
     velocity_rows: Build,
 ) -> None:
