@@ -239,6 +239,25 @@ def backfill(
 
 
 @app.command()
+def categories(
+    *,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Overwrite what was changed in the table.")
+    ] = False,
+) -> None:
+    """Bring the catalogue's charts and games into operations.categories."""
+    from contextlib import closing
+
+    from aurastream.sources.catalog import load_catalog
+    from aurastream.store.frames import FrameStore
+    from aurastream.store.state import sync_categories
+
+    with closing(FrameStore(Settings.from_env().require_postgres())) as store:
+        result = sync_categories(store, load_catalog().categories_frame(), reset=reset)
+    _out().print(f"{result.inserted} added, {result.updated} overwritten.")
+
+
+@app.command()
 def documents() -> None:
     """Rebuild every hot Redis document from Postgres."""
     from contextlib import closing
@@ -248,8 +267,8 @@ def documents() -> None:
 
     settings = Settings.from_env()
     with closing(FrameStore(settings.require_postgres())) as store:
-        report = rebuild_documents(store, settings.require_redis(), datetime.now(UTC))
-    _out().print(f"Rebuilt the documents: {report}.")
+        keys = rebuild_documents(store, settings.require_redis(), datetime.now(UTC))
+    _out().print(f"Rebuilt {len(keys)} documents.")
 
 
 def main() -> None:

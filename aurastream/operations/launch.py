@@ -169,7 +169,9 @@ class Launch:
         self._supervisor = Supervisor(log_dir=self._data / "logs", state_dir=self._data / "run")
         self._stack.enter_context(self._supervisor)
         if not self._settings.live:
-            port = self._supervisor.start_on_free_port(self._replay)
+            # The port stays, because the links to thumbnails in stored metadata carry it.
+            port = _kept_port(self._data / "replay.port")
+            self._supervisor.start(self._replay(port))
             self._replay_url = f"http://127.0.0.1:{port}"
             self._found["replay_url"] = self._replay_url
         self._code_port = free_port()

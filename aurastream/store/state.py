@@ -5,7 +5,7 @@ import datetime as dt
 import pandas as pd
 
 from aurastream.store.frames import FrameStore
-from aurastream.store.writes import Upsert, WriteResult
+from aurastream.store.writes import Append, Upsert, WriteResult
 
 __all__ = ["collection_state", "newest_videos", "sync_categories"]
 
@@ -64,10 +64,13 @@ def newest_videos(
     return store.query(_NEWEST[table], {"start": at - lookback, "end": at})
 
 
-def sync_categories(store: FrameStore, catalog: pd.DataFrame) -> WriteResult:
-    """Bring ``operations.categories`` in line with a catalogue.
+def sync_categories(
+    store: FrameStore, catalog: pd.DataFrame, *, reset: bool = False
+) -> WriteResult:
+    """Seed ``operations.categories`` from a catalogue.
 
-    Categories that the catalogue no longer names stay, disabled: their history refers to them.
+    The table is the truth: what an operator changed or added there stays. A start brings in the
+    categories that the table does not know.
 
     Parameters
     ----------
@@ -75,8 +78,8 @@ def sync_categories(store: FrameStore, catalog: pd.DataFrame) -> WriteResult:
         The record.
     catalog : DataFrame
         Columns of ``operations.categories``.
+    reset : bool
+        Write every category of the catalogue as the catalogue has it, over what is there.
     """
-    known = store.read("operations.categories")
-    gone = known[~known["category"].isin(catalog["category"])].assign(is_enabled=False)
-    frame = catalog if gone.empty else pd.concat([catalog, gone], ignore_index=True)
-    return store.commit([Upsert("operations.categories", frame)])[0]
+    write = Upsert if reset else Append
+    return store.commit([write("operations.categories", catalog)])[0]

@@ -221,17 +221,26 @@ def test_an_absurd_timestamp_makes_no_thousand_partitions(store: FrameStore, row
         store.commit([Append("operations.crawls", frame)])
 
 
-def test_categories_follow_the_catalogue_and_are_disabled_rather_than_deleted(
+def test_the_catalogue_seeds_the_categories_and_the_operator_s_changes_stay(
     store: FrameStore, rows: Rows
 ) -> None:
-    both = rows("operations.categories", [{"category": "apex"}, {"category": "gta"}])
-    first = sync_categories(store, both)
-    assert first.inserted == 2
-    again = sync_categories(store, both)
-    assert (again.inserted, again.updated, again.unchanged) == (0, 0, 2)
-    sync_categories(store, both[both["category"] == "gta"])
+    seed = rows("operations.categories", [{"category": "apex"}, {"category": "gta"}])
+    assert sync_categories(store, seed[seed["category"] == "gta"]).inserted == 1
+    store.execute("UPDATE operations.categories SET title = 'Mine', is_enabled = false")
+    store.execute(
+        "INSERT INTO operations.categories SELECT 'own', kind, 'Own', youtube_category_id,"
+        " twitch_game_id, twitch_game_name, priority, interval_minutes, max_videos,"
+        " baseline_velocity_per_hour, audience_timezone, rules, true FROM operations.categories"
+    )
+    sync_categories(store, seed)
     found = store.read("operations.categories", order_by="category")
-    assert found["is_enabled"].tolist() == [False, True]
+    assert found["category"].tolist() == ["apex", "gta", "own"]
+    assert found["title"].tolist()[1:] == ["Mine", "Own"]
+    assert found["is_enabled"].tolist()[1:] == [False, True]
+    sync_categories(store, seed, reset=True)
+    again = store.read("operations.categories", order_by="category")
+    assert again["title"].tolist()[1] == seed["title"].tolist()[1]
+    assert again["category"].tolist() == ["apex", "gta", "own"]
 
 
 def test_the_past_of_a_dataset_is_read_as_it_was_at_a_moment(store: FrameStore, rows: Rows) -> None:
