@@ -592,7 +592,7 @@ def _create_intelligence() -> None:
         sa.Column("rising_count", sa.Integer(), nullable=False, comment="videos of class RISING"),
         sa.Column("sample_count", sa.Integer(), nullable=False, comment="videos in the category"),
         sa.Column(
-            "velocity_ratio", sa.Float(), nullable=True, comment="median velocity / baseline"
+            "velocity_ratio", sa.Float(), nullable=True, comment="mean without outliers / baseline"
         ),
         sa.Column("trend_part", sa.Float(), nullable=False, comment="0–100, weight .4"),
         sa.Column("velocity_part", sa.Float(), nullable=False, comment="0–100, weight .3"),
