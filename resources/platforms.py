@@ -21,6 +21,7 @@ from aurastream.sources.errors import QuotaExhaustedError
 from aurastream.sources.ports import SystemClock
 from aurastream.sources.twitch import TwitchClient
 from aurastream.sources.youtube import YouTubeClient
+from aurastream.store.errors import StoreUnavailableError
 from aurastream.store.ledger import PostgresLedger
 from resources.store import Redis, Store
 
@@ -58,9 +59,15 @@ class Session:
         """Return where a bucket with a daily limit stands."""
         return next(status for status in self.ledger.usage(at) if status.bucket == bucket)
 
-    def remaining(self, bucket: str = "youtube.default") -> int:
-        """Return the units left in a bucket now; 0 for a bucket that has no daily limit."""
-        return self.ledger.remaining(datetime.now(UTC)).get(bucket, 0)
+    def remaining(self, bucket: str = "youtube.default") -> int | None:
+        """Return the units left in a bucket now; None when the record does not answer.
+
+        It is asked after a crawl, for people to read; what was collected must not be lost over it.
+        """
+        try:
+            return self.ledger.remaining(datetime.now(UTC)).get(bucket)
+        except StoreUnavailableError:
+            return None
 
 
 class Platforms(dg.ConfigurableResource["Platforms"]):
