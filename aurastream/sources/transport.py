@@ -190,8 +190,8 @@ def http_client(*, timeout_s: float = 20.0, max_connections: int = 10) -> httpx.
             max_connections=max_connections, max_keepalive_connections=max_connections
         ),
         headers={"Accept": "application/json", "User-Agent": "AuraStream (gzip)"},
-        # A proxy from the environment is welcome; credentials from a .netrc are not.
-        trust_env=True,
+        # A proxy of the environment is for the world outside, never for servers of our own.
+        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
         follow_redirects=False,
     )
 

@@ -68,6 +68,10 @@ class PageDecoder(Generic[_ItemT]):
     to_columns : callable
         Items to columns; raises ValueError with the reason when a value is impossible. Its second
         argument says whether parts that a stored answer may lack are required.
+    strict : bool
+        Whether numbers must be numbers on the wire; False where they are written as strings.
+    refuses_nul : bool
+        Whether ``to_columns`` itself refuses texts with U+0000, so that pages need no search.
     """
 
     kind: str
@@ -75,15 +79,19 @@ class PageDecoder(Generic[_ItemT]):
     page_of: Callable[[Any], type[Any]]
     item_type: type[_ItemT]
     to_columns: Callable[[list[_ItemT], bool], Columns]
+    strict: bool = True
+    refuses_nul: bool = False
     _page: "msgspec.json.Decoder[Any]" = field(init=False, repr=False)
     _raw: "msgspec.json.Decoder[Any]" = field(init=False, repr=False)
     _item: "msgspec.json.Decoder[Any]" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Build the decoders once: that costs more than a page."""
-        object.__setattr__(self, "_page", msgspec.json.Decoder(self.page_of(self.item_type)))
+        object.__setattr__(
+            self, "_page", msgspec.json.Decoder(self.page_of(self.item_type), strict=self.strict)
+        )
         object.__setattr__(self, "_raw", msgspec.json.Decoder(self.page_of(msgspec.Raw)))
-        object.__setattr__(self, "_item", msgspec.json.Decoder(self.item_type))
+        object.__setattr__(self, "_item", msgspec.json.Decoder(self.item_type, strict=self.strict))
 
     def decode(self, body: bytes, *, is_live: bool = True) -> DecodedPage:
         """Decode an answer.
@@ -100,7 +108,7 @@ class PageDecoder(Generic[_ItemT]):
         MalformedError
             When the body is not such an answer at all.
         """
-        if not may_hold_nul(body):
+        if self.refuses_nul or not may_hold_nul(body):
             try:
                 page = self._page.decode(body)
                 columns = self.to_columns(page.entries(), is_live)

@@ -1,4 +1,4 @@
-"""Single values of the platforms' JSON: durations, instants, counters.
+"""Single values of the platforms' JSON: durations, instants, texts.
 
 Every parser raises ValueError with a reason a person can read; the page decoders turn that into
 a rejected item.
@@ -7,12 +7,10 @@ a rejected item.
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 
 __all__ = [
-    "as_counters",
     "iso_duration_s",
     "may_hold_nul",
     "parse_instant",
@@ -27,7 +25,6 @@ _ISO_DURATION = re.compile(
 _TWITCH_DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _BACKSLASH, _LETTER_U = b"\\u"
 _MEMO_LIMIT = 200_000
-_BIGINT_MAX = 2**63 - 1
 _INT_MAX = 2**31 - 1
 
 
@@ -118,46 +115,10 @@ def parse_instant(text: str | None) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def as_counters(texts: Sequence[str | None], name: str) -> list[int | None]:
-    """Return counters, which YouTube writes as strings; None where one is missing or hidden.
-
-    Parameters
-    ----------
-    texts : sequence of str or None
-        Decimal digits, nothing else.
-    name : str
-        The field, for the reason.
-
-    Raises
-    ------
-    ValueError
-        When a text is not a counter between 0 and 2**63 - 1.
-
-    Examples
-    --------
-    >>> as_counters(["12", None, "0"], "likeCount")
-    [12, None, 0]
-    """
-    present: list[Any] = [text for text in texts if text is not None]
-    if not present:
-        return [None] * len(texts)
-    # One look at all characters of the column costs less than one look per value.
-    digits = "".join(present)
-    if not (digits.isdecimal() and digits.isascii()) or "" in present:
-        raise ValueError(f"{name} is not a whole number of 0 or more")
-    values = list(map(int, present))
-    if max(values) > _BIGINT_MAX:
-        raise ValueError(f"{name} is above 2**63 - 1")
-    if len(values) == len(texts):
-        return values  # type: ignore[return-value] # a list of int is one of int or None
-    found = iter(values)
-    return [None if text is None else next(found) for text in texts]
-
-
 def may_hold_nul(body: bytes) -> bool:
-    """Return whether JSON may hold the character U+0000, which must be written as an escape.
+    r"""Return whether JSON may hold the character U+0000, which must be written as an escape.
 
-    Looking for ``\\u`` with numpy first is seven times faster than searching the whole escape;
+    Looking for ``\u`` with numpy first is seven times faster than searching the whole escape;
     hardly any answer has one.
     """
     codes = np.frombuffer(body, dtype=np.uint8)
@@ -165,10 +126,20 @@ def may_hold_nul(body: bytes) -> bool:
     return has_escape and b"\\u0000" in body
 
 
-def refuse_nul(columns: Iterable[list[object]]) -> None:
-    """Raise ValueError when a text holds U+0000, which Postgres cannot store."""
+def refuse_nul(columns: Iterable[Sequence[object]]) -> None:
+    """Raise ValueError when a text holds U+0000, which Postgres cannot store.
+
+    Parameters
+    ----------
+    columns : iterable of sequences
+        Values of any kind; texts, and lists of texts, are looked at.
+    """
     for values in columns:
-        for value in values:
-            texts = value if isinstance(value, list) else [value]
-            if any(isinstance(text, str) and "\0" in text for text in texts):
-                raise ValueError("a text holds the character U+0000, which Postgres cannot store")
+        try:
+            texts = "".join(values)  # type: ignore[arg-type] # columns of texts alone are common
+        except TypeError:
+            nested = [value for value in values if isinstance(value, list)]
+            texts = "".join([value for value in values if isinstance(value, str)])
+            refuse_nul(nested)
+        if "\0" in texts:
+            raise ValueError("a text holds the character U+0000, which Postgres cannot store")

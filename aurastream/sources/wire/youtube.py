@@ -14,12 +14,14 @@ import msgspec
 
 from aurastream.sources.ports import Columns
 from aurastream.sources.wire.pages import PageDecoder
-from aurastream.sources.wire.values import as_counters, iso_duration_s
+from aurastream.sources.wire.values import iso_duration_s, refuse_nul
 
 __all__ = ["CATEGORIES", "CHANNELS", "KINDS", "SEARCH", "VIDEOS"]
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
+# Written as strings; the decoders of videos and channels read them as numbers.
+_Counter = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class _Struct(msgspec.Struct, gc=False, frozen=True, rename="camel"):
@@ -62,18 +64,18 @@ class _VideoSnippet(_Struct, frozen=True, kw_only=True):
 class _VideoDetails(_Struct, frozen=True):
     duration: str | None = None
     definition: str | None = None
-    caption: Literal["true", "false"] | None = None
+    caption: bool | None = None  # a string on the wire
     licensed_content: bool | None = None
 
 
 class _VideoStatistics(_Struct, frozen=True):
-    view_count: str | None = None
-    like_count: str | None = None
-    comment_count: str | None = None
+    view_count: _Counter | None = None
+    like_count: _Counter | None = None
+    comment_count: _Counter | None = None
 
 
 class _Broadcast(_Struct, frozen=True):
-    concurrent_viewers: str | None = None
+    concurrent_viewers: _Counter | None = None
     scheduled_start_time: _Instant | None = None
     actual_start_time: _Instant | None = None
     actual_end_time: _Instant | None = None
@@ -87,8 +89,7 @@ class _Topics(_Struct, frozen=True):
     topic_categories: list[str] = []
 
 
-_NO_SNIPPET = _VideoSnippet(title="", channel_id="")
-_NO_DETAILS = _VideoDetails()
+_NOTHING = msgspec.Raw(b"")
 _NO_STATISTICS = _VideoStatistics()
 _NO_BROADCAST = _Broadcast()
 _NO_STATUS = _VideoStatus()
@@ -97,8 +98,8 @@ _NO_TOPICS = _Topics()
 
 class _Video(_Struct, frozen=True):
     id: _Id
-    snippet: _VideoSnippet = _NO_SNIPPET
-    content_details: _VideoDetails = _NO_DETAILS
+    snippet: msgspec.Raw = _NOTHING
+    content_details: msgspec.Raw = _NOTHING
     status: _VideoStatus = _NO_STATUS
     statistics: _VideoStatistics = _NO_STATISTICS
     topic_details: _Topics = _NO_TOPICS
@@ -134,10 +135,10 @@ class _ChannelSnippet(_Struct, frozen=True):
 
 
 class _ChannelStatistics(_Struct, frozen=True):
-    view_count: str | None = None
-    subscriber_count: str | None = None
+    view_count: _Counter | None = None
+    subscriber_count: _Counter | None = None
     hidden_subscriber_count: bool = False
-    video_count: str | None = None
+    video_count: _Counter | None = None
 
 
 _NO_CHANNEL_SNIPPET = _ChannelSnippet(title="")
@@ -213,6 +214,9 @@ def _largest(thumbnails: _Thumbnails) -> str | None:
     )
 
 
+_MAX_DIGITS = 9
+
+
 def _category_number(text: str | None) -> int | None:
     if text is None:
         return None
@@ -221,71 +225,129 @@ def _category_number(text: str | None) -> int | None:
     return int(text)
 
 
-class _CategoryNumbers(dict[str | None, int | None]):
-    """The few dozen category ids there are."""
+# What seldom changes in a video, in the order of these columns.
+_FACTS = (
+    "title",
+    "description",
+    "tags",
+    "channel_id",
+    "channel_title",
+    "category_id",
+    "published_at",
+    "duration_s",
+    "definition",
+    "has_captions",
+    "is_licensed",
+    "default_language",
+    "audio_language",
+    "live_state",
+    "thumbnail_url",
+)
+_Facts = tuple[Any, ...]
+_Known = tuple[msgspec.Raw, msgspec.Raw, _Facts]
+_NO_SNIPPET = _VideoSnippet(title="", channel_id="")
+_snippets = msgspec.json.Decoder(_VideoSnippet)
+_details = msgspec.json.Decoder(_VideoDetails, strict=False)
 
-    def __missing__(self, text: str | None) -> int | None:
-        number = _category_number(text)
-        if len(self) < _MEMO_LIMIT:
-            self[text] = number
-        return number
+
+class _FactsMemo:
+    """What was read from the snippets and details of the videos seen lately.
+
+    Charts bring the same videos again, in every region and at every poll, and nothing but their
+    counters has changed: comparing the bytes is much cheaper than reading them anew, and the texts
+    are held once. So the lists of tags are shared between rows; nobody may change them in place.
+
+    Parameters
+    ----------
+    limit : int
+        Videos remembered, about 4 KB each; all are forgotten when there are more.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._known: dict[str, _Known] = {}
+
+    def facts(self, videos: list[_Video]) -> list[_Facts]:
+        """Return the facts of each video."""
+        known = self._known.get
+        found = []
+        for video in videos:
+            entry = known(video.id)
+            if entry is None or entry[0] != video.snippet or entry[1] != video.content_details:
+                entry = self._read(video)
+            found.append(entry[2])
+        return found
+
+    def _read(self, video: _Video) -> _Known:
+        # Copies: the originals are views that would hold the whole page.
+        snippet, details = video.snippet.copy(), video.content_details.copy()
+        entry = snippet, details, _facts(snippet, details)
+        if len(self._known) >= self._limit:
+            self._known = {}
+        self._known[video.id] = entry
+        return entry
 
 
-_category_numbers = _CategoryNumbers()
-_MAX_DIGITS = 9
-_MEMO_LIMIT = 1_000
-_FLAGS = {"true": True, "false": False, None: None}
+def _facts(raw_snippet: msgspec.Raw, raw_details: msgspec.Raw) -> _Facts:
+    snippet = _snippets.decode(raw_snippet) if raw_snippet != _NOTHING else _NO_SNIPPET
+    details = _details.decode(raw_details) if raw_details != _NOTHING else _VideoDetails()
+    (length,) = iso_duration_s([details.duration])
+    state = snippet.live_broadcast_content
+    facts = (
+        snippet.title,
+        snippet.description,
+        snippet.tags,
+        snippet.channel_id,
+        snippet.channel_title,
+        _category_number(snippet.category_id),
+        snippet.published_at,
+        # A broadcast that has not ended has no length, whatever is written.
+        None if state in ("live", "upcoming") else length,
+        details.definition,
+        details.caption,
+        details.licensed_content,
+        snippet.default_language,
+        snippet.default_audio_language,
+        state,
+        _largest(snippet.thumbnails),
+    )
+    refuse_nul([snippet.tags, [fact for fact in facts if isinstance(fact, str)]])
+    return facts
+
+
+_memo = _FactsMemo(limit=5_000)
 
 
 def _video_columns(videos: list[_Video], is_live: bool) -> Columns:  # noqa: FBT001 # the decoder's signature
-    snippets = [video.snippet for video in videos]
-    if is_live and any(snippet is _NO_SNIPPET for snippet in snippets):
+    if is_live and any(video.snippet is _NOTHING for video in videos):
         raise ValueError("the part snippet is missing although it was asked for")
-    details = [video.content_details for video in videos]
+    facts = map(list, zip(*_memo.facts(videos), strict=True)) if videos else ([] for _ in _FACTS)
     counters = [video.statistics for video in videos]
-    broadcasts = [video.live_streaming_details for video in videos]
-    states = [snippet.live_broadcast_content for snippet in snippets]
-    numbers = _category_numbers
+    ids = [video.id for video in videos]
+    topics = [video.topic_details.topic_categories for video in videos]
+    refuse_nul([ids, *topics])
     return {
-        "video_id": [video.id for video in videos],
-        "views": as_counters([item.view_count for item in counters], "viewCount"),
-        "likes": as_counters([item.like_count for item in counters], "likeCount"),
-        "comments": as_counters([item.comment_count for item in counters], "commentCount"),
-        "concurrent_viewers": as_counters(
-            [item.concurrent_viewers for item in broadcasts], "concurrentViewers"
-        ),
-        "title": [item.title for item in snippets],
-        "description": [item.description for item in snippets],
-        "tags": [item.tags for item in snippets],
-        "channel_id": [item.channel_id for item in snippets],
-        "channel_title": [item.channel_title for item in snippets],
-        "category_id": [numbers[item.category_id] for item in snippets],
-        "published_at": [item.published_at for item in snippets],
-        "duration_s": _durations(details, states),
-        "definition": [item.definition for item in details],
-        "has_captions": [_FLAGS[item.caption] for item in details],
-        "is_licensed": [item.licensed_content for item in details],
-        "default_language": [item.default_language for item in snippets],
-        "audio_language": [item.default_audio_language for item in snippets],
-        "live_state": states,
-        "scheduled_start_at": [item.scheduled_start_time for item in broadcasts],
-        "actual_start_at": [item.actual_start_time for item in broadcasts],
-        "actual_end_at": [item.actual_end_time for item in broadcasts],
-        "thumbnail_url": [_largest(item.thumbnails) for item in snippets],
+        "video_id": ids,
+        "views": [item.view_count for item in counters],
+        "likes": [item.like_count for item in counters],
+        "comments": [item.comment_count for item in counters],
+        **dict(zip(_FACTS, facts, strict=True)),
+        **_broadcast_columns([video.live_streaming_details for video in videos]),
         "is_made_for_kids": [video.status.made_for_kids for video in videos],
-        "topic_categories": [video.topic_details.topic_categories for video in videos],
+        "topic_categories": topics,
     }
 
 
-def _durations(details: list[_VideoDetails], states: list[str | None]) -> list[int | None]:
-    """Return lengths in seconds; a broadcast that has not ended has none, whatever is written."""
-    found = iso_duration_s([item.duration for item in details])
-    if "live" in states or "upcoming" in states:
-        return [
-            None if state in ("live", "upcoming") else seconds
-            for seconds, state in zip(found, states, strict=True)
-        ]
-    return found
+def _broadcast_columns(broadcasts: list[_Broadcast]) -> Columns:
+    if all(item is _NO_BROADCAST for item in broadcasts):  # the rule in a chart
+        names = ("concurrent_viewers", "scheduled_start_at", "actual_start_at", "actual_end_at")
+        return {name: [None] * len(broadcasts) for name in names}
+    return {
+        "concurrent_viewers": [item.concurrent_viewers for item in broadcasts],
+        "scheduled_start_at": [item.scheduled_start_time for item in broadcasts],
+        "actual_start_at": [item.actual_start_time for item in broadcasts],
+        "actual_end_at": [item.actual_end_time for item in broadcasts],
+    }
 
 
 def _search_columns(results: list[_SearchResult], is_live: bool) -> Columns:  # noqa: ARG001, FBT001 # the decoder's signature
@@ -321,12 +383,11 @@ def _channel_columns(channels: list[_Channel], is_live: bool) -> Columns:  # noq
         "title": [item.title for item in snippets],
         "country": [item.country for item in snippets],
         "published_at": [item.published_at for item in snippets],
-        "views": as_counters([item.view_count for item in counters], "viewCount"),
-        "subscribers": as_counters(
-            [None if c.hidden_subscriber_count else c.subscriber_count for c in counters],
-            "subscriberCount",
-        ),
-        "videos": as_counters([item.video_count for item in counters], "videoCount"),
+        "views": [item.view_count for item in counters],
+        "subscribers": [
+            None if item.hidden_subscriber_count else item.subscriber_count for item in counters
+        ],
+        "videos": [item.video_count for item in counters],
     }
 
 
@@ -338,12 +399,25 @@ def _category_columns(categories: list[_Category], is_live: bool) -> Columns:  #
     }
 
 
-VIDEOS = PageDecoder("videos", "items", _pages("youtube#videoListResponse"), _Video, _video_columns)
+VIDEOS = PageDecoder(
+    "videos",
+    "items",
+    _pages("youtube#videoListResponse"),
+    _Video,
+    _video_columns,
+    strict=False,
+    refuses_nul=True,
+)
 SEARCH = PageDecoder(
     "search", "items", _pages("youtube#searchListResponse"), _SearchResult, _search_columns
 )
 CHANNELS = PageDecoder(
-    "channels", "items", _pages("youtube#channelListResponse"), _Channel, _channel_columns
+    "channels",
+    "items",
+    _pages("youtube#channelListResponse"),
+    _Channel,
+    _channel_columns,
+    strict=False,
 )
 CATEGORIES = PageDecoder(
     "categories", "items", _pages("youtube#videoCategoryListResponse"), _Category, _category_columns

@@ -57,7 +57,6 @@ PUBLIC = {
     "wire.frames": ["to_frame"],
     "wire.pages": ["DecodedPage", "PageDecoder", "printable"],
     "wire.values": [
-        "as_counters",
         "iso_duration_s",
         "may_hold_nul",
         "parse_instant",

@@ -345,6 +345,18 @@ def test_an_address_that_is_none_is_a_matter_of_settings(url: str) -> None:
         YouTubeClient(url, "k")
 
 
+def test_a_proxy_of_the_environment_is_not_asked_for_servers_on_loopback(
+    upstream: Upstream, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    upstream.script(VIDEOS, GOOD)
+    with YouTubeClient(upstream.url, "k", clock=clock) as client:
+        assert len(client.videos_chart("US")) == 1
+
+
 def test_threads_share_a_client(youtube: YouTubeClient, upstream: Upstream) -> None:
     barrier = threading.Barrier(4, timeout=10)
 

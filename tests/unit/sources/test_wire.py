@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from aurastream.sources.errors import MalformedError
+from aurastream.sources.wire import youtube as youtube_wire
 from aurastream.sources.wire.frames import to_frame
 from aurastream.sources.wire.twitch import CLIPS, STREAMS, TWITCH_VIDEOS
 from aurastream.sources.wire.values import iso_duration_s, parse_instant, twitch_duration_s
@@ -73,7 +74,8 @@ def test_counters_are_strings_and_missing_ones_are_null_never_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    "count", ["-1", "1.5", "1e3", "", " 12", "1_000", "٣", "many", "9223372036854775808", 12, True]
+    "count",
+    ["-1", "1.5", "", " 12", "1_000", "٣", "many", "9223372036854775808", -1, 1.5, True, {}],
 )
 def test_a_counter_that_is_none_rejects_its_video_alone(count: object) -> None:
     page = _decode(video("a"), video("bad", statistics={"viewCount": count}), video("c"))
@@ -81,6 +83,32 @@ def test_a_counter_that_is_none_rejects_its_video_alone(count: object) -> None:
     assert [item.item_id for item in page.rejected] == ["bad"]
     assert "viewCount" in page.rejected[0].reason
     assert json.loads(page.rejected[0].raw)["id"] == "bad"
+
+
+def test_a_counter_that_comes_as_a_number_is_that_number() -> None:
+    assert _decode(video("a", statistics={"viewCount": 12})).columns["views"] == [12]
+
+
+def test_a_video_seen_again_differs_in_what_has_changed() -> None:
+    first, changed = video("same"), video("same", statistics={"viewCount": "5"})
+    changed["snippet"]["title"] = "Another title"
+    longer = video("same", contentDetails={"duration": "PT10S"})
+    pages = [_decode(item).columns for item in (first, changed, longer, first)]
+    assert [page["title"][0] for page in pages] == [
+        "Title of same",
+        "Another title",
+        "Title of same",
+        "Title of same",
+    ]
+    assert [page["views"][0] for page in pages] == [100, 5, 100, 100]
+    assert [page["duration_s"][0] for page in pages] == [253, 253, 10, 253]
+
+
+def test_videos_are_forgotten_when_there_are_too_many() -> None:
+    memo = youtube_wire._FactsMemo(limit=3)
+    page = VIDEOS._page.decode(json.dumps(video_page([video(i) for i in "abcd"])).encode())
+    assert [facts[0] for facts in memo.facts(page.items)] == [f"Title of {i}" for i in "abcd"]
+    assert list(memo._known) == ["d"]
 
 
 @pytest.mark.parametrize(
