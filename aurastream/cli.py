@@ -27,12 +27,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_PIPE_WIDTH = 240
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def _out() -> Console:
-    """Return a console that never wraps when its output is read by a program."""
-    return Console(soft_wrap=not sys.stdout.isatty())
+    """Return a console; output that a program reads is wide enough never to be cut."""
+    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
 
 
 @app.command()
