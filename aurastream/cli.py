@@ -147,6 +147,41 @@ def decode(
 
 
 @app.command()
+def url(
+    server: Annotated[
+        Literal["reader", "postgres", "redis", "replay", "webserver"], typer.Argument()
+    ],
+) -> None:
+    """Print the URL of a server, password included, for psql and other clients."""
+    settings = Settings.from_env()
+    match server:
+        case "reader":
+            found = settings.require_reader()
+        case "postgres":
+            found = settings.require_postgres()
+        case "redis":
+            found = settings.require_redis()
+        case "webserver":
+            found = settings.require_webserver()
+        case "replay":
+            if settings.replay_url is None:
+                raise SettingsError("No replay server is running here.", fix="Run script/server.")
+            found = settings.replay_url
+    print(found)  # noqa: T201 # the answer itself
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def replay(context: typer.Context) -> None:
+    """Run a replay server of its own, or work the fault switchboard of a running one."""
+    from aurastream.replay.__main__ import app as replay_app
+
+    replay_app(args=context.args, prog_name="aurastream replay", standalone_mode=True)
+
+
+@app.command()
 def status(*, as_json: Json = False) -> None:
     """Show the heads, who leads, and when the daemon last ticked."""
     import json
@@ -275,7 +310,7 @@ def documents() -> None:
 
 def main() -> None:
     """Run the command line; an expected error is one line on standard error and exit code 1."""
-    raise SystemExit(_guard(lambda: app(standalone_mode=True)))
+    raise SystemExit(_guard(lambda: app(prog_name="aurastream", standalone_mode=True)))
 
 
 def _guard(run: Callable[[], object]) -> int:

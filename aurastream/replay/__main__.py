@@ -6,14 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from aurastream.core.errors import SettingsError
 from aurastream.replay.faults import KINDS
 from aurastream.replay.quirks import QUIRKS
+from aurastream.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=False, help="The replay server.")
 faults = typer.Typer(help="What goes wrong on a running server.", no_args_is_help=True)
 app.add_typer(faults, name="faults")
 
-_Url = Annotated[str, typer.Option("--url", envvar="AURASTREAM_REPLAY_URL", help="Server's URL.")]
+_Url = Annotated[
+    str, typer.Option("--url", help="Server's URL; that of the running installation if left out.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -34,9 +38,9 @@ def main(
 
 
 @faults.command("list")
-def list_faults(url: _Url) -> None:
+def list_faults(url: _Url = "") -> None:
     """Show the faults that are set."""
-    _show("GET", f"{url}/_replay/faults")
+    _show("GET", f"{_server(url)}/_replay/faults")
 
 
 @faults.command("kinds")
@@ -51,7 +55,7 @@ def list_kinds() -> None:
 @faults.command("set")
 def set_fault(  # noqa: PLR0917 # typer's parameters are the command's options
     kind: Annotated[str, typer.Argument(help="Kind of fault, or the id of a quirk.")],
-    url: _Url,
+    url: _Url = "",
     platform: Annotated[str, typer.Option(help="youtube, twitch, images or any.")] = "any",
     endpoint: Annotated[str, typer.Option(help="Pattern of endpoints, such as videos.*.")] = "*",
     times: Annotated[int | None, typer.Option(help="How many requests; all if left out.")] = None,
@@ -69,16 +73,26 @@ def set_fault(  # noqa: PLR0917 # typer's parameters are the command's options
         content |= {"kind": kind, "platform": platform}
         pairs = [each.partition("=") for each in option or []]
         content["options"] = {name: _value(text) for name, _, text in pairs}
-    _show("POST", f"{url}/_replay/faults", content)
+    _show("POST", f"{_server(url)}/_replay/faults", content)
 
 
 @faults.command("clear")
 def clear_faults(
-    url: _Url,
+    url: _Url = "",
     fault_id: Annotated[int | None, typer.Argument(help="Which; all if left out.")] = None,
 ) -> None:
     """Take away one fault, or all."""
-    _show("DELETE", f"{url}/_replay/faults" + (f"/{fault_id}" if fault_id else ""))
+    _show("DELETE", f"{_server(url)}/_replay/faults" + (f"/{fault_id}" if fault_id else ""))
+
+
+def _server(url: str) -> str:
+    found = url or Settings.from_env().replay_url
+    if not found:
+        raise SettingsError(
+            "No replay server is running here.",
+            fix="Start one with script/server or python -m aurastream.replay, or pass --url.",
+        )
+    return found.rstrip("/")
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 # any JSON
