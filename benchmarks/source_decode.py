@@ -28,9 +28,17 @@ _START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def _video(number: int, poll: int) -> dict[str, Any]:
-    """Return a video of the real size, about 2.5 KB of JSON, as it stands at a poll."""
+    """Return a video like the recorded ones, about 2.7 KB of JSON, as it stands at a poll.
+
+    Descriptions have lines; every tenth title has a character beyond the basic plane; a fifth of
+    the videos has no tags and the others 17, which makes the real mean of 13.6.
+    """
     video_id = f"v{number:010d}"
-    text = f"Full highlights of game {number}. Subscribe for more, join the server, see you. " * 7
+    text = (
+        f"Full highlights of game {number}.\nSubscribe for more, join the server, see you.\n\n" * 7
+    )
+    fire = " \U0001f525" if number % 10 == 0 else ""
+    tags = [f"tag {number % 97} of {place}" for place in range(17)] if number % 5 else []
     statistics_ = {
         "viewCount": str(1_000_003 * number % 9_999_991 + 1_371 * poll),
         "favoriteCount": "0",
@@ -46,7 +54,7 @@ def _video(number: int, poll: int) -> dict[str, Any]:
         "snippet": {
             "publishedAt": (_START + timedelta(seconds=number * 61)).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "channelId": f"UC{number % 3000:022d}",
-            "title": f"I played the new season for {number} hours \U0001f525",
+            "title": f"I played the new season for {number} hours{fire}",
             "description": text,
             "thumbnails": {
                 size: {
@@ -63,7 +71,7 @@ def _video(number: int, poll: int) -> dict[str, Any]:
                 )
             },
             "channelTitle": f"Channel {number % 3000}",
-            "tags": [f"tag {number % 97}", "gaming", "highlights", "new season", "funny moments"],
+            **({"tags": tags} if tags else {}),
             "categoryId": "20",
             "liveBroadcastContent": "none",
             "defaultLanguage": "en",

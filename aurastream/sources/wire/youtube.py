@@ -102,7 +102,7 @@ class _Video(_Struct, frozen=True):
     content_details: msgspec.Raw = _NOTHING
     status: _VideoStatus = _NO_STATUS
     statistics: _VideoStatistics = _NO_STATISTICS
-    topic_details: _Topics = _NO_TOPICS
+    topic_details: msgspec.Raw = _NOTHING
     live_streaming_details: _Broadcast = _NO_BROADCAST
 
 
@@ -242,20 +242,23 @@ _FACTS = (
     "audio_language",
     "live_state",
     "thumbnail_url",
+    "topic_categories",
 )
 _Facts = tuple[Any, ...]
-_Known = tuple[msgspec.Raw, msgspec.Raw, _Facts]
+_Known = tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw, _Facts]
 _NO_SNIPPET = _VideoSnippet(title="", channel_id="")
 _snippets = msgspec.json.Decoder(_VideoSnippet)
 _details = msgspec.json.Decoder(_VideoDetails, strict=False)
+_topics = msgspec.json.Decoder(_Topics)
 
 
 class _FactsMemo:
-    """What was read from the snippets and details of the videos seen lately.
+    """What was read from the snippets, details and topics of the videos seen lately.
 
     Charts bring the same videos again, in every region and at every poll, and nothing but their
     counters has changed: comparing the bytes is much cheaper than reading them anew, and the texts
-    are held once. So the lists of tags are shared between rows; nobody may change them in place.
+    are held once. So the lists of tags and topics are shared between rows; nobody may change
+    them in place.
 
     Parameters
     ----------
@@ -273,28 +276,36 @@ class _FactsMemo:
         found = []
         for video in videos:
             entry = known(video.id)
-            if entry is None or entry[0] != video.snippet or entry[1] != video.content_details:
+            if (
+                entry is None
+                or entry[0] != video.snippet
+                or entry[1] != video.content_details
+                or entry[2] != video.topic_details
+            ):
                 entry = self._read(video)
-            found.append(entry[2])
+            found.append(entry[3])
         return found
 
     def _read(self, video: _Video) -> _Known:
         # Copies: the originals are views that would hold the whole page.
-        snippet, details = video.snippet.copy(), video.content_details.copy()
-        entry = snippet, details, _facts(snippet, details)
+        snippet, details, topics = (
+            part.copy() for part in (video.snippet, video.content_details, video.topic_details)
+        )
+        entry = snippet, details, topics, _facts(snippet, details, topics)
         if len(self._known) >= self._limit:
             self._known = {}
         self._known[video.id] = entry
         return entry
 
 
-def _facts(raw_snippet: msgspec.Raw, raw_details: msgspec.Raw) -> _Facts:
+def _facts(raw_snippet: msgspec.Raw, raw_details: msgspec.Raw, raw_topics: msgspec.Raw) -> _Facts:
     snippet = _snippets.decode(raw_snippet) if raw_snippet != _NOTHING else _NO_SNIPPET
     details = _details.decode(raw_details) if raw_details != _NOTHING else _VideoDetails()
+    topics = _topics.decode(raw_topics) if raw_topics != _NOTHING else _NO_TOPICS
     (length,) = iso_duration_s([details.duration])
     state = snippet.live_broadcast_content
     facts = (
-        snippet.title,
+        snippet.title if raw_snippet != _NOTHING else None,
         snippet.description,
         snippet.tags,
         snippet.channel_id,
@@ -310,8 +321,10 @@ def _facts(raw_snippet: msgspec.Raw, raw_details: msgspec.Raw) -> _Facts:
         snippet.default_audio_language,
         state,
         _largest(snippet.thumbnails),
+        topics.topic_categories,
     )
-    refuse_nul([snippet.tags, [fact for fact in facts if isinstance(fact, str)]])
+    texts = [fact for fact in facts if isinstance(fact, str)]
+    refuse_nul([snippet.tags, topics.topic_categories, texts])
     return facts
 
 
@@ -319,27 +332,26 @@ _memo = _FactsMemo(limit=5_000)
 
 
 def _video_columns(videos: list[_Video], is_live: bool) -> Columns:  # noqa: FBT001 # the decoder's signature
-    if is_live and any(video.snippet is _NOTHING for video in videos):
+    columns = map(list, zip(*_memo.facts(videos), strict=True)) if videos else ([] for _ in _FACTS)
+    facts = dict(zip(_FACTS, columns, strict=True))
+    if is_live and None in facts["title"]:
         raise ValueError("the part snippet is missing although it was asked for")
-    facts = map(list, zip(*_memo.facts(videos), strict=True)) if videos else ([] for _ in _FACTS)
     counters = [video.statistics for video in videos]
     ids = [video.id for video in videos]
-    topics = [video.topic_details.topic_categories for video in videos]
-    refuse_nul([ids, *topics])
+    refuse_nul([ids])
     return {
         "video_id": ids,
         "views": [item.view_count for item in counters],
         "likes": [item.like_count for item in counters],
         "comments": [item.comment_count for item in counters],
-        **dict(zip(_FACTS, facts, strict=True)),
+        **facts,
         **_broadcast_columns([video.live_streaming_details for video in videos]),
         "is_made_for_kids": [video.status.made_for_kids for video in videos],
-        "topic_categories": topics,
     }
 
 
 def _broadcast_columns(broadcasts: list[_Broadcast]) -> Columns:
-    if all(item is _NO_BROADCAST for item in broadcasts):  # the rule in a chart
+    if broadcasts.count(_NO_BROADCAST) == len(broadcasts):  # the rule in a chart
         names = ("concurrent_viewers", "scheduled_start_at", "actual_start_at", "actual_end_at")
         return {name: [None] * len(broadcasts) for name in names}
     return {
