@@ -134,7 +134,17 @@ _WINDOWS = """
     ORDER BY category, window_start DESC
 """
 
-STATS = _WINDOWS.format(table="category_stats")
+# Scores are as fresh as the newest snapshot they rest on: a window that carries an old crawl
+# forward must not look new.
+STATS = f"""
+WITH latest AS ({_WINDOWS.format(table="category_stats")})
+SELECT latest.*, w.observed_at
+FROM latest
+LEFT JOIN LATERAL (
+    SELECT max(observed_at) AS observed_at FROM intelligence.video_velocity v
+    WHERE v.window_start = latest.window_start AND v.category = latest.category
+) w ON true
+"""  # noqa: S608 # fragments of this module
 COMPETITION = _WINDOWS.format(table="competition")
 
 VIRAL = """
@@ -156,7 +166,8 @@ scored AS (
 )
 SELECT s.category AS name, s.window_start, s.sample_count, s.viral_count, s.rising_count,
        s.video_id, s.trend_class, s.viral_score, s.decayed_score, s.confidence_pct,
-       w.velocity_now_per_hour, w.lifetime_velocity_per_hour, w.views, w.channel_id,
+       w.observed_at, w.velocity_now_per_hour, w.lifetime_velocity_per_hour, w.views,
+       w.channel_id,
        v.title, v.channel_title, v.thumbnail_url
 FROM scored s
 LEFT JOIN intelligence.video_velocity w

@@ -35,7 +35,6 @@ from aurastream.store.frames import FrameStore
 
 __all__ = ["BuiltDocument", "Miss", "build_documents", "publish", "read", "rebuild_documents"]
 
-_WINDOW = dt.timedelta(minutes=30)
 _MOST = 200
 _PIPELINE = 500
 _BATCH = 25  # documents per script call: longer ones make other clients wait
@@ -281,7 +280,7 @@ def build_documents(
     )
     yield from make.grouped(
         KINDS["viral"],
-        _at_window_end(ask(queries.VIRAL)),
+        _dated(ask(queries.VIRAL)),
         lambda name, rows: {
             "category": name,
             "window_start": rows["window_start"].iloc[0].to_pydatetime(),
@@ -294,11 +293,9 @@ def build_documents(
             ),
         },
     )
-    competition = ask(queries.COMPETITION)
-    ends = competition["window_start"] + _WINDOW
-    competition["observed_at"] = competition["observed_at"].fillna(ends)
+    competition = _dated(ask(queries.COMPETITION))
     yield from make.each(KINDS["competition"], competition.assign(name=competition["category"]))
-    stats = _at_window_end(ask(queries.STATS))
+    stats = _dated(ask(queries.STATS))
     stats = stats.assign(name=stats["category"])
     yield from make.each(KINDS["category_stats"], stats, _stats_body)
     yield from make.each(
@@ -365,9 +362,9 @@ def _stats_body(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **metrics}
 
 
-def _at_window_end(rows: pd.DataFrame) -> pd.DataFrame:
-    """Date scores to the end of their window, which is what they describe."""
-    return rows.assign(observed_at=rows["window_start"] + _WINDOW)
+def _dated(rows: pd.DataFrame) -> pd.DataFrame:
+    """Date scores that rest on no snapshot at all to the start of their window."""
+    return rows.assign(observed_at=rows["observed_at"].fillna(rows["window_start"]))
 
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
