@@ -28,11 +28,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from aurastream.core.errors import SettingsError
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
 from aurastream.operations.first_runs import history_start, plan_runs, run_all
 from aurastream.operations.found import read_found
-from aurastream.operations.graph import Graph
-from aurastream.operations.history import load_history
+from aurastream.operations.graph import Graph, GraphError
+from aurastream.operations.history import RUN_ID, load_history
 from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
@@ -127,7 +128,13 @@ class Launch:
                 self._supervisor.wait_ready(name)
             with closing(Graph(self._web_url)) as graph:
                 graph.wait_loaded(timeout_s=60, stopped=self._stop.is_set)
-        self._materialize(progress, now)
+        try:
+            self._materialize(progress, now)
+        except GraphError as error:
+            if self._once or self._stop.is_set():
+                raise
+            # A platform that refuses us is no reason to take the UI away that shows why.
+            self._console.print(f"aurastream: {error}", highlight=False)
         return not self._stop.is_set()
 
     def _servers(self) -> Settings:
@@ -162,6 +169,22 @@ class Launch:
             closing(FrameStore(url, spool=self._data / "spool"))
         )
         sync_categories(self._frames, load_catalog().categories_frame())
+        self._refuse_mixture()
+
+    def _refuse_mixture(self) -> None:
+        """Never let replayed and live rows meet in one record: no score could tell them apart."""
+        found = self._frames.query(
+            "select exists (select from operations.fetch_log) as any_rows,"
+            " exists (select from operations.fetch_log where run_id = %(history)s) as replayed",
+            {"history": RUN_ID},
+        )
+        has_rows, is_replayed = (bool(found[name].iloc[0]) for name in ("any_rows", "replayed"))
+        if has_rows and is_replayed == self._settings.live:
+            kinds = ("replayed", "live") if is_replayed else ("live", "replayed")
+            raise SettingsError(
+                f"This record holds {kinds[0]} data, and this start would add {kinds[1]} data.",
+                fix="Set AURASTREAM_DATA_DIR to an empty directory, or use another database.",
+            )
 
     def _start_processes(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
