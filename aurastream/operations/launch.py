@@ -37,7 +37,7 @@ from aurastream.operations.history import RUN_ID, load_history
 from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
-from aurastream.operations.query import text_rows
+from aurastream.operations.query import QueryError, text_rows
 from aurastream.operations.stopping import signals_delivered_to
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.sources.catalog import load_catalog
@@ -313,7 +313,13 @@ class Launch:
         )
 
     def _show_found(self) -> None:
-        found = read_found(self._settings.require_reader())
+        try:
+            found = read_found(self._settings.require_reader())
+        except QueryError as error:
+            if self._once:
+                raise
+            self._console.print(f"There is nothing to show yet: {error}", highlight=False)
+            return
         for title, answer in found.titles():
             table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
             for name, sample in zip(answer.columns, (answer.rows or [()])[0], strict=False):
