@@ -131,7 +131,11 @@ class ReplayApp:
     ) -> None:
         """Serve a request while faults are set; the slow way, which only tests take."""
         platform = "twitch" if route.platform == "auth" else route.platform
-        key = request.query.one("key") or request.headers.get("client-id", "")
+        key = (
+            request.query.one("key")
+            or request.headers.get("x-goog-api-key", "")
+            or request.headers.get("client-id", "")
+        )
         struck = [
             fault
             for fault in self.switchboard.matching(platform, route.endpoint, request, key)
