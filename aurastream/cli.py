@@ -49,7 +49,8 @@ def up(
     """Start everything: servers, replay, history, webserver, code server, head."""
     from aurastream.operations.launch import Launch
 
-    raise typer.Exit(Launch(Settings.from_env(), once=once, days=days, port=port).run())
+    settings = Settings.from_env(use_running=False)
+    raise typer.Exit(Launch(settings, once=once, days=days, port=port).run())
 
 
 @app.command()

@@ -77,8 +77,14 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod
-    def from_env(cls) -> Self:
+    def from_env(cls, *, use_running: bool = True) -> Self:
         """Read the environment, fill in the endpoints of a running installation, validate.
+
+        Parameters
+        ----------
+        use_running : bool
+            Off for the program that starts the servers itself: the endpoints file may be that of
+            an installation that was killed.
 
         Raises
         ------
@@ -92,7 +98,7 @@ class Settings(BaseSettings):
         }
         try:
             settings = cls(**overrides)  # type: ignore[arg-type] # pydantic coerces the strings
-            return settings._with_running_endpoints()
+            return settings._with_running_endpoints() if use_running else settings
         except ValidationError as error:
             lines = [
                 f"{'.'.join(map(str, item['loc'])) or 'settings'}: "

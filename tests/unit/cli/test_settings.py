@@ -74,3 +74,8 @@ def test_an_explicit_url_wins_over_the_endpoints(monkeypatch, tmp_path):
 def test_a_damaged_endpoints_file_is_ignored(tmp_path):
     (tmp_path / "endpoints.json").write_text("{not json", encoding="utf-8")
     assert Settings.from_env().postgres_url is None
+
+
+def test_the_starting_program_does_not_believe_the_endpoints_of_a_killed_one(tmp_path):
+    remember_endpoints(tmp_path, {"postgres_url": "postgresql://a:b@127.0.0.1:1/c"})
+    assert Settings.from_env(use_running=False).postgres_url is None
