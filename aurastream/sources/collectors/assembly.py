@@ -227,7 +227,9 @@ def state_frame(
         else:
             row = (last, old_hash, unchanged, failures + 1)
         rows.append((dataset, name, *row))
-    return pd.DataFrame(rows, columns=list(_STATE))
+    state = pd.DataFrame(rows, columns=list(_STATE))
+    # Until the first success every time is missing, and then pandas would guess a type.
+    return state.assign(last_crawl_at=pd.to_datetime(state["last_crawl_at"], utc=True))
 
 
 def compare(videos: pd.DataFrame, previous: Previous) -> Metadata:
