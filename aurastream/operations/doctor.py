@@ -18,11 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import psycopg
 import redis
 
 from aurastream.core.errors import AuraStreamError
 from aurastream.settings import Settings
+from aurastream.sources.transport import http_client
+from aurastream.sources.wire.faults import answered_at
+from aurastream.store.spool import Spool
 
 __all__ = ["Finding", "examine"]
 
@@ -30,6 +34,8 @@ Level = Literal["ok", "warning", "fault", "skipped"]
 
 _MINIMUM_FREE_BYTES = 1 << 30
 _SKEW_LIMIT_S = 5.0
+# A platform dates its answers to the second, and they travel for a while.
+_PLATFORM_SKEW_LIMIT_S = 60.0
 # dagster-postgres 0.29.27 belongs to dagster 1.13.27: the libraries count 16 minors ahead.
 _LIBRARY_MINOR_AHEAD = 16
 
@@ -62,6 +68,7 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
     yield from _guarded("spool", lambda: _spool(settings.data_dir / "spool"))
     yield from _guarded("postgres", lambda: _postgres(settings))
     yield from _guarded("redis", lambda: _redis(settings))
+    yield from _guarded("platforms", lambda: _platforms(settings))
 
 
 def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -150,7 +157,7 @@ def _data_dir(path: Path) -> Iterator[Finding]:
     existing = path
     while not existing.exists():
         existing = existing.parent
-    if not os.access(existing, os.W_OK):
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
         yield Finding(
             "data directory",
             "fault",
@@ -167,12 +174,19 @@ def _data_dir(path: Path) -> Iterator[Finding]:
 
 
 def _spool(path: Path) -> Iterator[Finding]:
-    waiting = sorted(path.glob("*")) if path.is_dir() else []
-    if waiting:
+    spool = Spool(path)
+    if aside := spool.aside():
+        yield Finding(
+            "spool",
+            "fault",
+            f"writes that nobody could deliver, put aside: {len(aside)}",
+            f"Each says why in its reason.txt, the last in {aside[-1]}.",
+        )
+    elif waiting := len(spool):
         yield Finding(
             "spool",
             "warning",
-            f"{len(waiting)} files wait to be written to Postgres",
+            f"writes that wait for Postgres: {waiting}",
             "They drain by themselves with the next write; check that Postgres is up.",
         )
     else:
@@ -221,3 +235,52 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         client.ping()
         keys = client.dbsize()
     yield Finding("redis", "ok", f"answers, {keys} keys")
+
+
+def _platforms(settings: Settings) -> Iterator[Finding]:
+    """Ask each platform that is collected from something that costs nothing, for its clock."""
+    if settings.live:
+        asked = {
+            "youtube": (settings.youtube_api_key, f"{settings.youtube_base_url}/youtube/v3/videos"),
+            "twitch": (settings.twitch_client_id, f"{settings.twitch_base_url}/helix/streams"),
+        }
+        addresses = {name: url for name, (key, url) in asked.items() if key is not None}
+    elif settings.replay_url is not None:
+        addresses = {"replay server": f"{settings.replay_url}/youtube/v3/videos"}
+    else:
+        yield Finding(
+            "platforms",
+            "skipped",
+            "no keys and no replay server running here",
+            "Run script/server.",
+        )
+        return
+    with http_client(timeout_s=5.0) as client:
+        for name, url in addresses.items():
+            yield from _platform_clock(client, name, url)
+
+
+def _platform_clock(client: httpx.Client, name: str, url: str) -> Iterator[Finding]:
+    try:
+        # Without a key: the refusal carries the time, and is nobody's quota.
+        answer = client.get(url)
+    except httpx.HTTPError as error:
+        yield Finding(
+            name,
+            "warning",
+            f"does not answer ({type(error).__name__})",
+            "Check the network and the platform's status page; stored data are served meanwhile.",
+        )
+        return
+    yield Finding(name, "ok", "answers")
+    said = answered_at(answer.headers)
+    skew = (datetime.now(UTC) - said).total_seconds() if said is not None else 0.0
+    if abs(skew) > _PLATFORM_SKEW_LIMIT_S:
+        yield Finding(
+            "clock",
+            "warning",
+            f"this machine is {abs(skew) / 60:.0f} min {'ahead of' if skew > 0 else 'behind'} "
+            f"{name}",
+            "Synchronise it with NTP: observations carry the platform's time, windows this "
+            "machine's, so that scores come late or look old.",
+        )

@@ -7,6 +7,7 @@ while something else is still working does so.
 
 import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -42,6 +43,7 @@ from aurastream.operations.stopping import signals_delivered_to
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.sources.catalog import load_catalog
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
+from aurastream.store.errors import DataDirectoryError
 from aurastream.store.frames import FrameStore
 from aurastream.store.migrate import migrate
 from aurastream.store.state import sync_categories
@@ -138,7 +140,7 @@ class Launch:
         return not self._stop.is_set()
 
     def _servers(self) -> Settings:
-        self._data.mkdir(parents=True, exist_ok=True)
+        _require_writable(self._data)
         found: dict[str, str] = {}
         if self._settings.postgres_url is None:
             postgres = EmbeddedPostgres(self._data / "postgres")
@@ -358,6 +360,20 @@ def _say(progress: Progress, text: str) -> None:
     """Write a line where bars cannot be drawn, so that a log shows what is going on."""
     if not progress.console.is_terminal:
         progress.console.print(f"{text} …")
+
+
+def _require_writable(directory: Path) -> None:
+    """Create the data directory and try to write there, before anything is started."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise DataDirectoryError(
+            f"The data directory {directory} cannot be written: {error.strerror}.",
+            fix="Make it writable for this user (it must be a directory) or set "
+            "AURASTREAM_DATA_DIR to another one.",
+        ) from error
 
 
 def _kept_port(path: Path) -> int:
