@@ -174,7 +174,10 @@ def test_a_video_from_the_future_has_no_age_and_no_lifetime_velocity(
 def test_a_title_beyond_the_basic_plane_arrives_as_it_was_sent(
     run: Run, fault: Fault, store: FrameStore, window: datetime, redis_of: str
 ) -> None:
-    title = "🎮 𠮷野家 👩\u200d👩\u200d👧 🇩🇪 🀄 e\N{COMBINING ACUTE ACCENT} \N{RIGHT-TO-LEFT OVERRIDE}x \U0010fffd"
+    title = (
+        "🎮 𠮷野家 👩\u200d👩\u200d👧 🇩🇪 🀄 \U0010fffd "
+        "e\N{COMBINING ACUTE ACCENT} \N{RIGHT-TO-LEFT OVERRIDE}x"
+    )
     everywhere(fault, "snippet.title", title)
 
     result = run("signal", first=window)
