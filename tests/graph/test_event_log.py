@@ -1,0 +1,112 @@
+"""The event log in bulk: what a range of partitions plans is stored as Dagster itself stores it."""
+
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from aurastream.store.urls import dagster_url
+
+REPO_ROOT = Path(__file__).resolve().parents[2]
+
+_HOURS = dg.HourlyPartitionsDefinition(start_date="2026-01-01-00:00", timezone="UTC")
+_STORED = """
+select dagster_event_type, step_key, asset_key, partition, count(*)
+from dagster.event_logs
+where run_id = %s and dagster_event_type like '%%PLANNED'
+group by 1, 2, 3, 4 order by 1, 2, 3, 4
+"""
+
+
+@dg.asset(partitions_def=_HOURS, backfill_policy=dg.BackfillPolicy.single_run())
+def first() -> None: ...
+
+
+@dg.asset(partitions_def=_HOURS, backfill_policy=dg.BackfillPolicy.single_run(), deps=[first])
+def second() -> None: ...
+
+
+@dg.asset_check(asset=second)
+def is_fine() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+@pytest.fixture
+def home(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """DAGSTER_HOME with the instance settings of every environment, on a real Postgres."""
+    shutil.copy(REPO_ROOT / "deploy" / "dagster.yaml", tmp_path)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("create schema if not exists dagster")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_PG_URL", dagster_url(database_url))
+    return tmp_path
+
+
+def _run_a_range(instance: dg.DagsterInstance) -> str:
+    job = dg.Definitions(
+        assets=[first, second],
+        asset_checks=[is_fine],
+        jobs=[dg.define_asset_job("everything", selection="*")],
+        executor=dg.in_process_executor,
+    ).resolve_job_def("everything")
+    result = job.execute_in_process(
+        instance=instance,
+        tags={
+            "dagster/asset_partition_range_start": "2026-01-01-00:00",
+            "dagster/asset_partition_range_end": "2026-01-03-23:00",
+        },
+    )
+    assert result.success
+    return result.run_id
+
+
+@pytest.mark.usefixtures("home")
+def test_planned_partitions_are_stored_alike_one_by_one_and_in_bulk(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.DagsterInstance.get() as instance, psycopg.connect(database_url) as connection:
+        runs = []
+        for size in ("0", "50", "500"):
+            monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", size)
+            runs.append(_run_a_range(instance))
+        one_by_one, *in_bulk = ([*connection.execute(_STORED, (run,))] for run in runs)
+        newest = [*connection.execute("select distinct last_run_id from dagster.asset_keys")]
+        done = instance.get_materialized_partitions(first.key)
+
+    assert len(one_by_one) == 2 * 72 + 1  # two assets of three days, and the check
+    assert in_bulk == [one_by_one, one_by_one]
+    assert newest == [(runs[-1],)]
+    assert len(done) == 72
+
+
+@pytest.mark.usefixtures("home")
+def test_a_partition_that_was_planned_in_bulk_and_did_not_come_counts_as_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @dg.asset(partitions_def=_HOURS, backfill_policy=dg.BackfillPolicy.single_run())
+    def broken() -> None:
+        raise ValueError("on purpose")
+
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
+    keys = _HOURS.get_partition_keys_in_range(
+        dg.PartitionKeyRange("2026-01-01-00:00", "2026-01-01-05:00")
+    )
+    with dg.DagsterInstance.get() as instance:
+        job = dg.Definitions(
+            assets=[broken],
+            jobs=[dg.define_asset_job("everything", selection="*")],
+            executor=dg.in_process_executor,
+        ).resolve_job_def("everything")
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            tags={
+                "dagster/asset_partition_range_start": keys[0],
+                "dagster/asset_partition_range_end": keys[-1],
+            },
+        )
+        status = instance.get_status_by_partition(broken.key, keys, _HOURS)
+    assert not result.success
+    assert {str(value) for value in (status or {}).values()} == {"AssetPartitionStatus.FAILED"}
