@@ -179,6 +179,20 @@ def test_both_servers_want_their_password(home: Path) -> None:
         assert memory.password not in commands
 
 
+def test_only_the_random_password_of_the_owner_is_hashed_once(home: Path) -> None:
+    with (
+        EmbeddedPostgres(home / "postgres", durable=False) as server,
+        psycopg.connect(server.url) as connection,
+    ):
+        connection.execute("create role person login password 'chosen by a person'")
+        found = connection.execute(
+            "select rolname, split_part(rolpassword, ':', 1) from pg_authid "
+            "where rolpassword is not null order by 1"
+        ).fetchall()
+    assert len(server.password) >= 32
+    assert found == [("aurastream", "SCRAM-SHA-256$1"), ("person", "SCRAM-SHA-256$4096")]
+
+
 def test_the_password_and_the_data_are_for_the_owner_only(home: Path) -> None:
     with EmbeddedPostgres(home / "pg"), EmbeddedRedis(home / "redis"):
         for path in (home / "pg" / "pgdata", home / "redis" / "data"):
