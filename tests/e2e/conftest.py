@@ -1,0 +1,91 @@
+"""One running product for all end-to-end tests, and a browser to look at it with."""
+
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from tests.e2e.product import Product
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = (
+    "--no-sandbox",  # root may not start it otherwise; it opens pages of our own only
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def installation(server_directory: Path) -> Iterator[Product]:
+    """The product's directory; asking for `product` instead starts it."""
+    directory = server_directory / "product"
+    directory.mkdir(mode=0o711)
+    product = Product(directory)
+    yield product
+    product.end()
+
+
+@pytest.fixture
+def product(installation: Product) -> Product:
+    """The running product; started by the first test that asks for it."""
+    installation.start()
+    return installation
+
+
+# Not for the session: while it is open, nothing else in this process may run an event loop.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"No Chromium on this machine: none of {', '.join(_BROWSERS)} is on the path.")
+    expect.set_options(timeout=45_000)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=[*_ARGUMENTS])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(
+    browser: Browser, product: Product, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Page]:
+    """A fresh page at the front door; it may neither break nor ask anybody else for anything."""
+    broken: list[str] = []
+    asked_elsewhere: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked_elsewhere.append(route.request.url)
+        route.abort()
+
+    home = product.url
+    with browser.new_context(
+        viewport={"width": 1700, "height": 1000}, timezone_id="UTC", base_url=home
+    ) as context:
+        context.route(lambda url: url.startswith("http") and not url.startswith(home), refuse)
+        page = context.new_page()
+        page.on("pageerror", lambda error: broken.append(str(error)))
+        page.goto("/")
+        yield page
+        if request.node.stash.get(_FAILED, False):
+            picture = tmp_path / "page.png"
+            page.screenshot(path=picture)
+            request.node.add_report_section("teardown", "page", f"{page.url}: see {picture}")
+    assert broken == []
+    assert asked_elsewhere == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell the page's fixture whether its test failed, so that it keeps a picture."""
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report

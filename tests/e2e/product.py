@@ -1,0 +1,152 @@
+"""The whole product as a process, started and stopped as a person does it from a terminal."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import psycopg
+
+from aurastream.settings import ENDPOINTS_FILE, REPO_ROOT
+
+T = TypeVar("T")
+
+_OWN_VARIABLES = ("AURASTREAM_", "YOUTUBE_", "TWITCH_", "DAGSTER_", "PYTEST_")
+_UP = ("up", "--days", "1")
+_LAST_LINE = "Ctrl-C stops everything."
+# A minute and a half on two idle cores; other tests may keep them busy.
+_STARTED_WITHIN_S = 420.0
+
+
+def wait_until(check: Callable[[], T | None], *, within: float, what: Callable[[], str]) -> T:
+    """Return the first true value of a check, or fail when the deadline is over."""
+    deadline = time.monotonic() + within
+    while not (found := check()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Not within {within:.0f} s: {what()}")
+        time.sleep(0.2)
+    return found
+
+
+@dataclass
+class Product:
+    """One installation; ``directory`` is reachable for the account that Postgres runs under."""
+
+    directory: Path
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.data / ENDPOINTS_FILE).read_text())
+        return found
+
+    @property
+    def url(self) -> str:
+        return self.endpoints["webserver_url"]
+
+    @property
+    def printed(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    @property
+    def _log(self) -> Path:
+        return self.directory / "up.log"
+
+    def start(self) -> None:
+        """Start everything and wait for the links; a running product is left as it is."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        with self._log.open("wb") as log:
+            self._process = process = subprocess.Popen(
+                self._command(*_UP),
+                cwd=self.directory,  # any directory will do
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # as a shell does, so that Ctrl-C reaches it alone
+            )
+        wait_until(
+            lambda: process.poll() is not None or _LAST_LINE in self.printed,
+            within=_STARTED_WITHIN_S,
+            what=lambda: f"the links. It printed:\n{self.printed}",
+        )
+        assert process.poll() is None, f"It ended with {process.poll()}:\n{self.printed}"
+
+    def stop(self) -> int:
+        """Press Ctrl-C, which a terminal sends to the whole process group; return the exit code."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGINT)
+        return self._process.wait(timeout=90)
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever a failed test left running."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+        for process in self.processes():
+            process.kill()
+
+    def up_once(self) -> subprocess.CompletedProcess[str]:
+        return self.command(*_UP, "--once", timeout_s=_STARTED_WITHIN_S)
+
+    def command(self, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run one command beside the running product, as from another shell."""
+        return subprocess.run(
+            self._command(*arguments),
+            cwd=self.directory,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def answer(self, *arguments: str) -> Any:
+        """Run a command that is to succeed and print JSON; return what it printed."""
+        done = self.command(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the record directly, as its owner."""
+        with psycopg.connect(self.endpoints["postgres_url"]) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return whatever runs on behalf of this installation, even if its parents are gone."""
+        return [process for process in psutil.process_iter() if self._is_mine(process)]
+
+    def _is_mine(self, process: psutil.Process) -> bool:
+        mark = str(self.data)
+        try:
+            return (
+                any(mark in word for word in process.cmdline())
+                or process.cwd().startswith(mark)
+                or any(value.startswith(mark) for value in process.environ().values())
+            )
+        except psutil.Error:  # it has ended meanwhile, or belongs to somebody else
+            return False
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "aurastream.cli", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_OWN_VARIABLES)}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody starts servers that way: 2.5 × slower
+        return kept | {
+            "AURASTREAM_DATA_DIR": str(self.data),
+            "PYTHONPATH": str(REPO_ROOT),
+            "COLUMNS": "200",
+        }

@@ -1,0 +1,106 @@
+"""What a person asks from another shell while everything runs."""
+
+import re
+
+import psycopg
+import pytest
+import redis
+
+from aurastream.settings import REPO_ROOT
+from tests.e2e.product import Product, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+
+def _question_of_the_readme() -> str:
+    text = (REPO_ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r'aurastream sql "\s+(select [^"]+?)"', text)
+    assert found is not None, "the README shows the question"
+    return found[1]
+
+
+def test_the_readme_question_is_answered_with_how_sure_we_are(product: Product) -> None:
+    games = product.answer("sql", _question_of_the_readme())
+
+    assert len(games) == 8
+    assert {game["certainty"] for game in games} <= {"HIGH", "MEDIUM", "LOW"}
+    scored = [game for game in games if game["opportunity_score"] is not None]
+    assert scored
+    assert all(0 <= game["opportunity_score"] <= 100 for game in scored)
+    assert all(game["certainty"] != "LOW" for game in scored if game["confidence_pct"] >= 80)
+
+
+def test_a_person_reads_it_as_a_table(product: Product) -> None:
+    done = product.command("sql", _question_of_the_readme())
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split()[:2] == ["title", "certainty"]
+    assert "(8 rows)" in done.stdout
+
+
+def test_questions_are_asked_as_a_role_that_only_reads(product: Product) -> None:
+    assert product.answer("sql", "select current_user as me") == [{"me": "aurastream_reader"}]
+
+    refused = product.command("sql", "delete from intelligence.opportunity")
+
+    assert refused.returncode == 1
+    assert "only reads" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_psql_gets_the_same_answer_through_the_printed_url(product: Product) -> None:
+    done = product.command("url", "reader")
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(done.stdout.strip()) as connection:
+        assert len(connection.execute(_question_of_the_readme()).fetchall()) == 8
+        with pytest.raises(psycopg.Error):
+            connection.execute("delete from intelligence.opportunity")
+
+
+def test_status_names_a_leader_whose_sensors_tick(product: Product) -> None:
+    def ticked() -> set[str]:
+        status = product.answer("status")
+        assert status["is_led"]
+        return {tick["name"] for tick in status["last_ticks"]} & {"late_hours", "late_days"}
+
+    wait_until(ticked, within=60, what=lambda: "a tick of a sensor")
+
+    assert product.command("status").stdout.startswith("Leader ")
+
+
+def test_quota_says_what_was_spent_and_what_is_left(product: Product) -> None:
+    buckets = {bucket["bucket"]: bucket for bucket in product.answer("quota")}
+
+    default = buckets["youtube.default"]
+    assert 0 < default["used"] < default["limit"]
+    assert default["remaining"] == default["limit"] - default["used"]
+    assert not default["is_exhausted"]
+    assert "youtube.default" in product.command("quota").stdout
+
+
+def test_the_doctor_finds_no_fault(product: Product) -> None:
+    done = product.command("doctor")
+
+    assert done.returncode == 0, done.stdout
+    assert "FAULT" not in done.stdout
+    assert "postgres: version" in done.stdout
+
+
+def test_lost_documents_are_rebuilt_from_the_record(product: Product) -> None:
+    with redis.Redis.from_url(product.endpoints["redis_url"]) as client:
+        client.flushdb()
+
+        done = product.command("documents")
+
+        assert done.returncode == 0, done.stderr
+        assert client.dbsize() > 10
+
+
+def test_what_was_found_is_printed_before_the_links(product: Product) -> None:
+    printed = product.printed
+
+    for title in ("Most viral right now", "Best opportunities right now", "Quota of the current"):
+        assert f"\n{title}" in printed
+    assert f"Dagster    {product.url}" in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,52 @@
+"""Stopping with Ctrl-C, and starting again on what is there."""
+
+import psycopg
+import pytest
+
+from aurastream.store.embedded import EmbeddedPostgres
+from tests.e2e.product import Product, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+# xmin names the transaction that wrote the row: a row that is loaded again gets another one.
+_CRAWLS = "select dataset, category, region, crawl_at, xmin::text from operations.crawls"
+_SNAPSHOTS = "select count(*), sum(views) from collection.youtube_trending where crawl_at <= %s"
+
+
+def test_after_ctrl_c_nothing_is_left_and_a_second_start_loads_nothing_twice(
+    product: Product,
+) -> None:
+    crawls = set(product.rows(_CRAWLS))
+    newest = dict(product.rows("select dataset, max(crawl_at) from operations.crawls group by 1"))
+    until = newest["collection/youtube_trending"]
+    snapshots = product.rows(_SNAPSHOTS, until)
+
+    assert product.stop() == 0
+    assert "Stopping." in product.printed
+    _expect_nothing_left(product)
+
+    done = product.up_once()
+
+    assert done.returncode == 0, done.stderr
+    assert "Most viral right now" in done.stdout
+    _expect_nothing_left(product)
+    with (
+        EmbeddedPostgres(product.data / "postgres") as server,
+        psycopg.connect(server.url) as connection,
+    ):
+        crawls_now = set(connection.execute(_CRAWLS).fetchall())
+        snapshots_now = connection.execute(_SNAPSHOTS, [until]).fetchall()
+    assert crawls <= crawls_now, "no crawl was lost or written again"
+    added = {(row[0], row[3]) for row in crawls_now - crawls}
+    assert all(crawl_at > newest[dataset] for dataset, crawl_at in added), "only the gap was loaded"
+    assert snapshots_now == snapshots
+
+
+def _expect_nothing_left(product: Product) -> None:
+    # The guardians of the servers see their parent gone and follow within a moment.
+    wait_until(
+        lambda: not product.processes(),
+        within=5,
+        what=lambda: f"the end of {[p.info for p in product.processes()]}",
+    )
+    assert not (product.data / "endpoints.json").exists()
