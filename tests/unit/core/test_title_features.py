@@ -1,0 +1,149 @@
+"""Features of titles, against plain loops over characters and against the regex package."""
+
+# ruff: noqa: RUF001 # other scripts are the point
+
+import re
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurastream.core import words
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.title_features import (
+    HOOK_PHRASES,
+    PATTERNS,
+    TITLE_FEATURES_SCHEMA,
+    hook_matches,
+    title_features,
+    title_patterns,
+)
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "youtube_trending"
+CHARTS = DATA / "charts_8c_2025-12-10_2026-04-30.parquet"
+
+TITLES = st.text(
+    st.characters(exclude_categories=["Cs"])
+    | st.sampled_from("aAB1 .!?#()|-\u200b\u200d\ufe0f\u20e3\U0001f525\U0001f1e9\U0001f3fd\n&;"),
+    max_size=25,
+)
+BASE = {name: 0 for name in TITLE_FEATURES_SCHEMA if name != "upper_share"}
+AWKWARD = {
+    "": {},
+    "x": {"length_chars": 1, "length_words": 1},
+    "\U0001f525": {"length_chars": 1, "emojis": 1},
+    "\u2764\ufe0f\u2764": {"length_chars": 2, "emojis": 1},
+    "\U0001f44d\U0001f3fd": {"length_chars": 2, "emojis": 1},
+    "1\ufe0f\u20e3": {"length_chars": 2, "length_words": 1, "numbers": 1, "emojis": 1},
+    "\u202eשלום\u202c": {"length_chars": 4, "length_words": 1},
+    " \t a \u200b b  ": {"length_chars": 3, "length_words": 2},
+    "\x00\x01": {},
+    "&lt;3 &amp; #one": {
+        "length_chars": 9,
+        "length_words": 2,
+        "numbers": 1,
+        "hashtags": 1,
+    },
+    "GTA's MOD": {"length_chars": 9, "length_words": 2, "caps_words": 1},
+    "Why so？": {"length_chars": 7, "length_words": 2, "questions": 1, "is_question": True},
+    "A - B | C-D": {"length_chars": 11, "length_words": 4, "separators": 2},
+    "Wait…": {"length_chars": 5, "length_words": 1, "has_ellipsis": True},
+}
+
+
+@pytest.mark.parametrize("title", list(AWKWARD))
+def test_awkward_titles(title: str) -> None:
+    row = title_features([title]).drop(columns="upper_share").iloc[0].to_dict()
+    assert row == BASE | AWKWARD[title]
+
+
+def test_ten_thousand_characters() -> None:
+    row = title_features(["WOW! " * 2000]).iloc[0]
+    assert row[["length_chars", "length_words", "caps_words", "exclamations"]].tolist() == [
+        9999,
+        2000,
+        2000,
+        2000,
+    ]
+
+
+@given(st.lists(TITLES, max_size=5))
+def test_each_title_has_the_features_it_has_alone(titles: list[str]) -> None:
+    together = title_features(titles)
+    assert {c: str(t) for c, t in together.dtypes.items()} == dict(TITLE_FEATURES_SCHEMA)
+    assert len(together) == len(titles)
+    for row, title in enumerate(titles):
+        pd.testing.assert_frame_equal(
+            together.iloc[[row]].reset_index(drop=True), title_features([title]), check_exact=True
+        )
+    assert together["upper_share"].dropna().between(0, 1).all()
+    assert (together["emojis"] <= together["length_chars"] + 1).all()
+    assert (together["caps_words"] <= together["length_chars"]).all()
+
+
+@given(TITLES)
+def test_loops_over_the_characters_agree(title: str) -> None:
+    row = title_features([title]).iloc[0]
+    line = words.joined([title])[:-1]
+    upper = sum(unicodedata.category(c) in {"Lu", "Lt"} for c in line)
+    cased = upper + sum(unicodedata.category(c) == "Ll" for c in line)
+    assert row["upper_share"] == (upper / cased if cased else pytest.approx(np.nan, nan_ok=True))
+    assert row["numbers"] == len(re.findall(r"\d+", line))
+    assert row["has_ellipsis"] == bool(re.search(r"\.{3}|…", line))
+    invisible = re.compile("[\ufe00-\ufe0f]")
+    seen = "".join(
+        c
+        for c in invisible.sub("", line)
+        if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Cs"}
+    )
+    assert row["length_chars"] == len(" ".join(seen.split()))
+
+
+def test_emoji_are_those_of_unicode() -> None:
+    regex = pytest.importorskip("regex", reason="no independent emoji data")
+    pictures = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F")
+    missed = []
+    for code in [*range(0x203C, 0x3300), *range(0x1F000, 0x1FB00)]:
+        text = chr(code) + "\ufe0f"
+        is_known = unicodedata.category(chr(code)) != "Cn"
+        if is_known and pictures.match(text) and title_features([text])["emojis"][0] != 1:
+            missed.append(hex(code))
+    assert missed == ["0x2122"]  # the trade mark sign stays a sign
+
+
+@pytest.mark.skipif(not CHARTS.is_file(), reason=f"no archive at {CHARTS}")
+def test_real_titles_have_the_shares_they_have() -> None:
+    titles = pd.read_parquet(CHARTS, columns=["video_id", "title"]).drop_duplicates("video_id")
+    titles = titles["title"].head(4000)
+    shown = title_patterns(title_features(titles))
+    assert shown["exclamation"].tolist() == titles.str.contains("[!！¡‼⁉]").tolist()
+    assert shown["number"].tolist() == titles.str.contains(r"\d").tolist()
+    assert 0.01 < shown["emoji"].mean() < 0.2
+    assert 0.1 < shown["hook_official"].mean() < 0.4
+
+
+def test_hooks_match_whole_words_only() -> None:
+    found = hook_matches(["Best of", "bestial", "THE TRUTH, about", "the true thing", None])
+    assert found["ranking"].tolist() == [True, False, False, False, False]
+    assert found["curiosity"].tolist() == [False, False, True, False, False]
+
+
+def test_every_phrase_finds_itself_and_is_listed_once() -> None:
+    for hook, phrases in HOOK_PHRASES.items():
+        assert hook_matches(phrases)[hook].all()
+        assert len(set(phrases)) == len(phrases)
+
+
+def test_all_same_titles_have_all_the_same_features() -> None:
+    assert len(title_features(["TOP 10 wins!"] * 50).drop_duplicates()) == 1
+
+
+def test_patterns_of_nothing_and_of_the_wrong_frame() -> None:
+    assert list(title_patterns(title_features([])).columns) == list(PATTERNS)
+    assert title_patterns(pd.DataFrame()).empty
+    with pytest.raises(InvalidInputError, match="no column 'emojis'"):
+        title_patterns(title_features(["a"]).drop(columns="emojis"))

@@ -1,0 +1,90 @@
+"""Words of titles: what joins, what parts, and that no text depends on its neighbours."""
+
+# ruff: noqa: RUF001 # other scripts are the point
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurastream.core import words
+from aurastream.core.words import canonical_lines, joined, lemma
+
+TEXTS = st.text(
+    st.characters() | st.sampled_from("aA1 &;#\n\u200b\u0301'’かカ漢ーสा\U0001f525"), max_size=30
+)
+
+
+def slow_words(text: str) -> list[str]:
+    """The same definition, written character by character."""
+    line = joined([text])[:-1]
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", line).casefold())
+    found: list[str] = []
+    inside, script = False, 0
+    for character in folded:
+        flag = int(words.flags_of(words.to_code_points(character))[0])
+        if flag & words.DROPPED:
+            continue
+        own = flag & (words.HAN | words.HIRAGANA | words.KATAKANA)
+        if flag & words.WORD:
+            if not inside or own != script:
+                found.append("")
+            found[-1] += character
+            inside, script = True, own
+        elif flag & words.MARK and inside:
+            found[-1] += character
+            script = 0
+        else:
+            inside = False
+    return found
+
+
+@given(st.lists(TEXTS, max_size=6))
+def test_texts_together_give_the_words_of_each_alone(texts: list[str]) -> None:
+    assert [line.split(" ") if line else [] for line in canonical_lines(texts)] == [
+        slow_words(text) for text in texts
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("x", "x"),
+        ("\x00\x07\x1b[31mred\x7f", "31mred"),
+        ("mine\u200bcraft\ufeff", "minecraft"),
+        ("\u202eשלום\u202c עולם", "שלום עולם"),
+        ("مرحبا؟ بالعالم", "مرحبا بالعالم"),
+        ("हिन्दी गाना", "हिन्दी गाना"),
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f", ""),
+        ("\u0301\u0301x", "x"),
+        ("1\ufe0f\u20e3 tip", "1 tip"),
+        ("Tom &amp;amp; Jerry &lt;b&gt; &#39;x&#39; &quot", "tom amp jerry b x"),
+        ("STRASSE straße", "strasse strasse"),
+        ("snake_case-word", "snake case word"),
+        ("𠮷野家 \U000e0067", "𠮷野家"),
+    ],
+)
+def test_awkward_titles(text: str, expected: str) -> None:
+    assert canonical_lines([text]) == [expected]
+    assert canonical_lines(["a &am", text, "p; b"])[1] == expected
+
+
+def test_ten_thousand_characters_and_lone_surrogates() -> None:
+    assert canonical_lines(["ab " * 3333, "a\ud800b", float("nan"), 7]) == [
+        ("ab " * 3333).strip(),
+        "ab",
+        "",
+        "",
+    ]
+
+
+def test_line_feeds_never_change_the_number_of_texts() -> None:
+    assert joined(["a\nb", "&#10;", "\r\n", ""]) == "a b\n \n\r \n\n"
+
+
+@given(st.text(max_size=12))
+def test_a_lemma_is_never_empty_for_a_word_and_never_longer(word: str) -> None:
+    assert len(lemma(word)) <= len(word)
+    assert bool(lemma(word)) == bool(word)
