@@ -16,10 +16,12 @@ from aurastream.core.formats import (
     duration_buckets,
     short_likelihood,
 )
+from aurastream.core.languages import language_diversity, primary_languages
 from aurastream.store.frames import FrameStore
 
 ROOT = Path(__file__).resolve().parents[3]
 MACROS = ROOT / "dbt_project/macros/video_format.sql"
+DAILY = ROOT / "dbt_project/models/aggregation/intel_daily_metrics.sql"
 HOURLY = ROOT / "dbt_project/models/aggregation/intel_hourly_metrics.sql"
 
 
@@ -65,3 +67,26 @@ def test_constants_are_the_same_in_sql(macros: object) -> None:
     assert tuple(re.findall(r"'([^']+)'", macros.duration_buckets())) == DURATION_BUCKETS
     (sample,) = re.findall(r"having count\(views\) >= (\d+)", HOURLY.read_text())
     assert int(sample) == FormatParams().min_sample
+
+
+def test_language_tags_mean_the_same_in_sql(macros: object, store: FrameStore) -> None:
+    tags = ["en", "en-US", "pt_BR", "ZH-Hant-TW", "zxx", "und", "", "-", "es-419", None]
+    found = store.query(
+        f"select {macros.primary_language('t')} as language"
+        " from unnest(%(t)s::text[]) with ordinality as v (t, n) order by n",
+        {"t": tags},
+    )
+    assert found["language"].tolist() == primary_languages(tags).tolist()
+
+
+@pytest.mark.parametrize("counts", [[1], [3, 1], [5, 5], [1, 2, 3, 4, 5, 6, 7]])
+def test_diversity_means_the_same_in_sql(counts: list[int], store: FrameStore) -> None:
+    (formula,) = re.findall(
+        r"(case\s+when count\(\*\) = 1 then 0.*?precision)", DAILY.read_text(), re.DOTALL
+    )
+    found = store.query(
+        f"select {formula} as diversity from (select v / sum(v) over () as share"
+        " from unnest(%(v)s::bigint[]) as v) as shares",
+        {"v": counts},
+    )
+    assert found["diversity"].item() == pytest.approx(language_diversity(counts), abs=1e-12)
