@@ -21,7 +21,6 @@ from resources.store import Store
 __all__ = ["ASSETS", "daily", "hourly", "marts"]
 
 _POOL: Final = "dbt"  # one dbt at a time, whoever asks
-_ROLLUPS: Final = ("intel_hourly_metrics", "intel_daily_metrics")
 
 _translator: Final = Translator(load_manifest())
 _HOURLY: Final = _translator.model("intel_hourly_metrics")
@@ -57,13 +56,14 @@ def hourly(context: dg.AssetExecutionContext, store: Store) -> _Events:
 def daily(context: dg.AssetExecutionContext, store: Store) -> _Events:
     """Roll days up from their hours."""
     window = context.partition_time_window
-    yield from _built(context, store, [_DAILY], window.start, window.end)
+    # A day may be asked for before the first hour, whose table exists then and is empty.
+    yield from _built(context, store, [_DAILY], window.start, window.end, parents=[_HOURLY])
 
 
 @_declared("marts", *_MARTS)
 def marts(context: dg.AssetExecutionContext, store: Store) -> _Events:
     """Define what analysts and the API read; the marts are views and always current."""
-    yield from _built(context, store, _MARTS)
+    yield from _built(context, store, _MARTS, parents=[_HOURLY, _DAILY])
 
 
 ASSETS: Final = (hourly, daily, marts)
@@ -75,6 +75,8 @@ def _built(
     models: Sequence[TranslatedModel],
     start: datetime | None = None,
     end: datetime | None = None,
+    *,
+    parents: Sequence[TranslatedModel] = (),
 ) -> _Events:
     wanted = context.op_execution_context.selected_asset_keys
     wanted_checks = context.op_execution_context.selected_asset_check_keys
@@ -87,8 +89,8 @@ def _built(
     }
     runner = _runner(store)
     try:
-        # A day may be asked for before the first hour: its parents exist then, and are empty.
-        runner.build(_ROLLUPS)
+        if parents:
+            runner.build([model.name for model in parents])
         results = {r.name: r for r in runner.build([*names, *tests], start=start, end=end)}
     except DbtProjectError as error:
         raise dg.Failure(description=str(error), allow_retries=error.is_transient) from error
