@@ -242,7 +242,7 @@ def once(
     wanted = job_of_worker(worker)
     graph = Graph(Settings.from_env().require_webserver())
     run = graph.launch(wanted.job, partition=wanted.partition_at(datetime.now(UTC)))
-    status = graph.wait([run], timeout_s=timeout)[run]
+    _, status = next(graph.ended([run], timeout_s=timeout))
     _out().print(f"{worker}: {status} (run {run})", highlight=False)
     if status != "SUCCESS":
         _out().print(graph.explain(run), highlight=False)

@@ -7,12 +7,13 @@ endpoints file that the installation keeps in its data directory.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aurastream.core.errors import SettingsError
 
@@ -70,7 +71,10 @@ class Settings(BaseSettings):
         description="how YouTube and Twitch terms are applied; required with real keys",
     )
     quota_profile: Literal["granular_2026", "legacy_units"] = "granular_2026"
-    regions: tuple[str, ...] = ("US", "GB", "IN", "DE", "JP", "BR", "FR", "MX")
+    regions: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("US", "GB", "IN", "DE", "JP", "BR", "FR", "MX"),
+        description="ISO 3166-1 alpha-2 codes, separated by commas",
+    )
     request_timeout_s: float = Field(default=20.0, gt=0)
     max_parallel_requests: int = Field(default=4, ge=1, le=32)
     retention_days: int = Field(default=30, ge=2, le=3650)
@@ -109,6 +113,19 @@ class Settings(BaseSettings):
                 "Settings are not usable: " + "; ".join(lines) + ".",
                 fix="Correct the AURASTREAM_… variables; `aurastream doctor` checks them.",
             ) from error
+
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _split_regions(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        codes = [code.strip() for code in value.split(",") if code.strip()]
+        wrong = [code for code in codes if not re.fullmatch("[A-Z]{2}", code)]
+        if wrong or not codes:
+            raise ValueError(
+                f"{', '.join(wrong) or 'nothing'} is no list of regions: write US,GB,DE"
+            )
+        return tuple(dict.fromkeys(codes))
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
@@ -163,6 +180,16 @@ class Settings(BaseSettings):
     def live(self) -> bool:
         """Whether real platform keys are configured, so that nothing is replayed."""
         return self.youtube_api_key is not None or self.twitch_client_id is not None
+
+    @property
+    def platforms(self) -> frozenset[Literal["youtube", "twitch"]]:
+        """The platforms that can be asked: both in a replay, those with keys when live."""
+        found: set[Literal["youtube", "twitch"]] = set()
+        if not self.live or self.youtube_api_key is not None:
+            found.add("youtube")
+        if not self.live or self.twitch_client_id is not None:
+            found.add("twitch")
+        return frozenset(found)
 
     def require_postgres(self) -> str:
         """Return the Postgres URL or say how to get one."""

@@ -23,6 +23,7 @@ from resources.platforms import Platforms
 from resources.store import Redis, Store
 from schedules.collection import COLLECTION_SCHEDULES
 from schedules.declaration import schedules_for
+from schedules.maintenance import MAINTENANCE_SCHEDULES
 from schedules.rollups import ROLLUP_SCHEDULES
 from sensors.late_data import SENSORS
 
@@ -51,8 +52,7 @@ def build_defs(
         When the settings are not usable, or another package shadows one of ours.
     """
     _assert_origins()
-    if environment is None:
-        environment = Settings.from_env().environment
+    settings = Settings.from_env()
     defined: dict[str, Any] = {
         "store": Store(),
         "redis": Redis(),
@@ -65,7 +65,11 @@ def build_defs(
         assets=dg.map_asset_specs(apply_policies, _assets()),
         asset_checks=checks,
         jobs=JOBS,
-        schedules=schedules_for((*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES), environment),
+        schedules=schedules_for(
+            (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES, *MAINTENANCE_SCHEDULES),
+            environment or settings.environment,
+            settings.platforms,
+        ),
         sensors=SENSORS,
         resources=defined,
         executor=dg.in_process_executor,

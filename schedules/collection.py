@@ -31,6 +31,7 @@ COLLECTION_SCHEDULES: Final = (
         description="Charts, scores and hot documents of the current half-hour window.",
         partition_of=_window_key,
         skip_while_running=True,
+        platform="youtube",
     ),
     declare(
         jobs.games,
@@ -38,6 +39,7 @@ COLLECTION_SCHEDULES: Final = (
         environments=_RUNNING_SYSTEMS,
         description="Asks the planner which games are due and can be afforded.",
         skip_while_running=True,
+        platform="youtube",
     ),
     declare(
         jobs.games_reconcile,
@@ -45,6 +47,7 @@ COLLECTION_SCHEDULES: Final = (
         environments=_RUNNING_SYSTEMS,
         description="The full daily pass over every game.",
         skip_while_running=True,
+        platform="youtube",
     ),
     declare(
         jobs.streams,
@@ -52,6 +55,7 @@ COLLECTION_SCHEDULES: Final = (
         environments=_RUNNING_SYSTEMS,
         description="Live streams of every tracked game, and the top games.",
         skip_while_running=True,
+        platform="twitch",
     ),
     declare(
         jobs.clips,
@@ -59,5 +63,6 @@ COLLECTION_SCHEDULES: Final = (
         environments=_RUNNING_SYSTEMS,
         description="Newest clips of every tracked game.",
         skip_while_running=True,
+        platform="twitch",
     ),
 )

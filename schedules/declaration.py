@@ -4,7 +4,7 @@ There is no default environment. A schedule that does not name one is absent the
 "stopped" is only a toggle in a UI.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -13,6 +13,7 @@ import dagster as dg
 
 from aurastream.operations.schedule_policy import UnfinishedRun, decide_tick
 from aurastream.settings import Environment
+from aurastream.sources.ports import Platform
 
 __all__ = ["DeclaredSchedule", "NamedJob", "declare", "schedules_for"]
 
@@ -46,6 +47,7 @@ class DeclaredSchedule:
 
     definition: dg.ScheduleDefinition
     environments: frozenset[Environment]
+    platform: Platform | None = None
 
 
 def declare(
@@ -56,6 +58,7 @@ def declare(
     description: str,
     partition_of: PartitionOf | None = None,
     skip_while_running: bool,
+    platform: Platform | None = None,
 ) -> DeclaredSchedule:
     """Declare the schedule of a job; it is on wherever it exists.
 
@@ -73,6 +76,8 @@ def declare(
         The partition key that a tick's time asks for; none for unpartitioned jobs.
     skip_while_running : bool
         Whether a tick is skipped while an earlier run of the job is unfinished.
+    platform : {"youtube", "twitch"}, optional
+        The platform its job asks; without keys for it, the schedule does not exist.
     """
 
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -101,14 +106,21 @@ def declare(
             description=description,
         ),
         frozenset(environments),
+        platform,
     )
 
 
 def schedules_for(
-    declared: Iterable[DeclaredSchedule], environment: Environment
+    declared: Iterable[DeclaredSchedule],
+    environment: Environment,
+    platforms: Collection[Platform] = ("youtube", "twitch"),
 ) -> list[dg.ScheduleDefinition]:
-    """Return the schedules that exist in an environment."""
-    return [d.definition for d in declared if environment in d.environments]
+    """Return the schedules that exist in an environment and whose platform can be asked."""
+    return [
+        d.definition
+        for d in declared
+        if environment in d.environments and (d.platform is None or d.platform in platforms)
+    ]
 
 
 def _unfinished(instance: dg.DagsterInstance, job_name: str) -> list[UnfinishedRun]:

@@ -5,7 +5,7 @@ loaded history that has no result yet. A range of windows is one run, so that it
 start that was interrupted continues where it was, because only what is missing is planned.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,9 +18,9 @@ __all__ = ["PlannedRun", "history_start", "plan_backfill", "plan_runs", "run_all
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0
 _COLLECTORS: Final = {
-    "games_reconcile": ("collection", "youtube_games"),
-    "streams": ("collection", "twitch_streams"),
-    "clips": ("collection", "clip_radar"),
+    "games_reconcile": ("youtube", "youtube_games"),
+    "streams": ("twitch", "twitch_streams"),
+    "clips": ("twitch", "clip_radar"),
 }
 
 
@@ -45,7 +45,14 @@ class PlannedRun:
         return f"{self.job}, {self.keys.count} partitions from {self.keys.start}"
 
 
-def plan_runs(graph: Graph, *, start: datetime, now: datetime) -> list[list[PlannedRun]]:
+def plan_runs(
+    graph: Graph,
+    *,
+    start: datetime,
+    now: datetime,
+    platforms: Collection[str] = ("youtube", "twitch"),
+    marts_changed: bool = True,
+) -> list[list[PlannedRun]]:
     """Plan the runs that bring the graph up to date.
 
     Parameters
@@ -56,6 +63,10 @@ def plan_runs(graph: Graph, *, start: datetime, now: datetime) -> list[list[Plan
         Beginning of the stored history.
     now : datetime
         The present.
+    platforms : collection of str
+        The platforms that can be asked.
+    marts_changed : bool
+        Whether the views may differ from those that were defined last.
 
     Returns
     -------
@@ -63,14 +74,21 @@ def plan_runs(graph: Graph, *, start: datetime, now: datetime) -> list[list[Plan
         Groups in the order of the dependencies; the runs of a group may go side by side.
     """
     window = window_of(now)
-    # What was collected once is kept up by its schedule; the views are defined anew at each start,
-    # because an update may have changed them.
+    # What was collected once is kept up by its schedule.
     first = [
-        PlannedRun(job) for job, asset in _COLLECTORS.items() if not graph.is_materialized(asset)
+        PlannedRun(job)
+        for job, (platform, name) in _COLLECTORS.items()
+        if platform in platforms and not graph.is_materialized(("collection", name))
     ]
-    present = graph.missing(("intelligence", "opportunity"), window, now)
+    if marts_changed or not graph.is_materialized(("marts", "taking_off_now")):
+        first.append(PlannedRun("publish_marts"))
+    present = (
+        graph.missing(("intelligence", "opportunity"), window, now)
+        if "youtube" in platforms
+        else []
+    )
     return [
-        [*first, PlannedRun("publish_marts")],
+        *([first] if first else []),
         *plan_backfill(graph, start=start, end=window),
         *([PlannedRun("signal", partition=window.strftime(_KEY))] for _ in present),
     ]
@@ -122,11 +140,11 @@ def run_all(
         launched = {
             graph.launch(run.job, partition=run.partition, keys=run.keys): run for run in group
         }
-        statuses = graph.wait(launched, timeout_s=_TIMEOUT_S, stopped=stopped)
-        for run_id, run in launched.items():
-            if statuses[run_id] != "SUCCESS":
+        for run_id, status in graph.ended(launched, timeout_s=_TIMEOUT_S, stopped=stopped):
+            run = launched[run_id]
+            if status != "SUCCESS":
                 raise GraphError(
-                    f"The run of {run.label} ended as {statuses[run_id]}. {graph.explain(run_id)}",
+                    f"The run of {run.label} ended as {status}. {graph.explain(run_id)}",
                     fix="Its log is in the Dagster UI under Runs.",
                 )
             yield run

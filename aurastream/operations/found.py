@@ -25,11 +25,12 @@ _QUESTIONS: Final = {
     """,
     "opportunities": """
         select
-            title as category, opportunity_score as opportunity, viral_count as viral,
+            title as game, opportunity_score as opportunity, viral_count as viral,
             rising_count as rising, sample_count as videos, ease_score as ease,
-            velocity_change_24h_pct as velocity_change_pct, confidence_pct as confidence, certainty
+            velocity_change_24h_pct as velocity_change, confidence_pct as confidence, certainty
         from marts.taking_off_now
-        order by opportunity_score desc nulls last, category
+        where kind = 'game'
+        order by opportunity_score desc nulls last, game
         limit 5
     """,
     "quota": """

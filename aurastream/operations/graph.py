@@ -5,7 +5,7 @@ re-executed there, and survive the process that asked for them.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -215,15 +215,14 @@ class Graph:
             raise GraphError(f"Dagster refuses the run of {job}: {'; '.join(map(str, reasons))}.")
         return str(answer["run"]["runId"])
 
-    def wait(
+    def ended(
         self,
         runs: Iterable[str],
         *,
         timeout_s: float,
         stopped: Callable[[], bool] = _never,
-        on_ended: Callable[[str, str], None] = lambda _run, _status: None,
-    ) -> dict[str, str]:
-        """Wait until all runs have ended and return their statuses.
+    ) -> Iterator[tuple[str, str]]:
+        """Yield each run with its status as soon as it has ended.
 
         Raises
         ------
@@ -231,26 +230,23 @@ class Graph:
             When they take longer than ``timeout_s``, or ``stopped`` says that nobody waits.
         """
         waiting = list(runs)
-        ended: dict[str, str] = {}
         deadline = time.monotonic() + timeout_s
         while waiting:
             answer = self._ask(_STATUS, ids=waiting)["runsOrError"]
             for run in answer.get("results", ()):
                 if run["status"] in _ENDED:
-                    ended[run["runId"]] = run["status"]
                     waiting.remove(run["runId"])
-                    on_ended(run["runId"], run["status"])
+                    yield run["runId"], run["status"]
             if not waiting:
-                break
+                return
             if stopped():
-                raise GraphError("Stopped while runs were under way; they go on by themselves.")
+                raise GraphError(f"Stopped while {len(waiting)} runs were under way.")
             if time.monotonic() > deadline:
                 raise GraphError(
                     f"{len(waiting)} runs have not ended after {timeout_s:g} s.",
                     fix="Look at them in the Dagster UI under Runs.",
                 )
             time.sleep(_POLL_S)
-        return ended
 
     def explain(self, run_id: str) -> str:
         """Return the first reason why a run failed, '' when it gives none."""

@@ -5,6 +5,7 @@ history, the graph over that history, and then the table of what was found. What
 while something else is still working does so.
 """
 
+import hashlib
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+import redis
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
@@ -30,12 +32,14 @@ from rich.progress import (
 from rich.table import Table
 
 from aurastream.core.errors import SettingsError
+from aurastream.operations.dependencies import redis_probe
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
 from aurastream.operations.first_runs import history_start, plan_runs, run_all
 from aurastream.operations.found import read_found
 from aurastream.operations.graph import Graph, GraphError
 from aurastream.operations.history import RUN_ID, load_history
 from aurastream.operations.ports import free_port, is_free
+from aurastream.operations.preflight import preflight
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
 from aurastream.operations.query import QueryError, text_rows
@@ -62,6 +66,7 @@ load_from:
 
 
 _LOG_WIDTH: Final = 150
+_WATCH_S: Final = 0.25
 
 
 class Launch:
@@ -90,6 +95,7 @@ class Launch:
         self._console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
         self._stop = threading.Event()
         self._stack = ExitStack()
+        self._embedded: list[EmbeddedPostgres | EmbeddedRedis] = []
         self._replay_url: str | None = None
         self._web_url = ""
         self._code_port = 0
@@ -105,9 +111,19 @@ class Launch:
             if self._once:
                 return 0
             self._show_links()
-            self._supervisor.watch(self._stop, self._tell)
+            self._watch()
             self._console.print("Stopping.")
         return 0
+
+    def _watch(self) -> None:
+        """Keep everything running until asked to stop."""
+        while not self._stop.wait(_WATCH_S):
+            for event in self._supervisor.watch_once():
+                self._tell(event)
+            for server in self._embedded:
+                if not server.is_guarded:
+                    self._console.print(f"{server.name} lost its guard; starting it again.")
+                    server.start()
 
     # -- the steps -------------------------------------------------------------------------------
 
@@ -117,6 +133,9 @@ class Launch:
             self._settings = self._servers()
         with _step(progress, "Migrating the schema"):
             self._prepare_store()
+        if self._settings.live:
+            with _step(progress, "Asking the platforms"):
+                preflight(self._settings)
         with _step(progress, "Starting replay server and Dagster"):
             self._start_processes()
         if self._stop.is_set():
@@ -144,20 +163,27 @@ class Launch:
         found: dict[str, str] = {}
         if self._settings.postgres_url is None:
             postgres = EmbeddedPostgres(self._data / "postgres")
-            self._stack.enter_context(postgres)
+            self._embedded.append(self._stack.enter_context(postgres))
             found["postgres_url"] = postgres.url
         else:
             found["postgres_url"] = self._settings.require_postgres()
         if self._settings.redis_url is None:
-            redis = EmbeddedRedis(self._data / "redis")
-            self._stack.enter_context(redis)
-            found["redis_url"] = redis.url
+            cache = EmbeddedRedis(self._data / "redis")
+            self._embedded.append(self._stack.enter_context(cache))
+            found["redis_url"] = cache.url
         else:
             found["redis_url"] = self._settings.require_redis()
         if self._settings.reader_url is None:
             found["reader_url"] = reader_url(found["postgres_url"])
         else:
             found["reader_url"] = self._settings.require_reader()
+        try:
+            redis_probe(found["redis_url"])()
+        except redis.RedisError as error:
+            raise SettingsError(
+                f"Redis does not answer: {error}.",
+                fix="Correct AURASTREAM_REDIS_URL, or unset it to use the embedded server.",
+            ) from error
         self._found = found
         self._stack.callback(forget_endpoints, self._data)
         return self._settings.with_endpoints(found)
@@ -234,12 +260,22 @@ class Launch:
     def _materialize(self, progress: Progress, now: datetime) -> None:
         with closing(Graph(self._web_url)) as graph:
             days = self._days if self._replay_url is not None else 0
-            groups = plan_runs(graph, start=history_start(now, days), now=now)
+            models = _digest(REPO_ROOT / "dbt_project" / "models")
+            defined = self._data / "marts.defined"
+            groups = plan_runs(
+                graph,
+                start=history_start(now, days),
+                now=now,
+                platforms=self._settings.platforms,
+                marts_changed=not defined.is_file() or defined.read_text("utf-8") != models,
+            )
             total = sum(run.weight for group in groups for run in group)
             task = progress.add_task("Materializing the graph", total=total)
             _say(progress, f"Materializing the graph, {total} partitions")
             for run in run_all(graph, groups, stopped=self._stop.is_set):
                 progress.update(task, advance=run.weight)
+                if run.job == "publish_marts":
+                    defined.write_text(models, encoding="utf-8")
 
     # -- the processes ---------------------------------------------------------------------------
 
@@ -326,11 +362,13 @@ class Launch:
             table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
             for name, sample in zip(answer.columns, (answer.rows or [()])[0], strict=False):
                 number = isinstance(sample, int | float) and not isinstance(sample, bool)
+                long = name in ("title", "channel")
                 table.add_column(
                     name.replace("_", " "),
                     justify="right" if number else "left",
                     no_wrap=True,
-                    max_width=60,
+                    max_width=40 if long else None,
+                    min_width=None if long else max(len(name), 6),
                 )
             for row in text_rows(answer):
                 table.add_row(*row)
@@ -344,7 +382,9 @@ class Launch:
         self._console.print("Ctrl-C stops everything.")
 
     def _tell(self, event: ProcessEvent) -> None:
-        self._console.print(f"{event.name} {event.what}: {event.detail}", highlight=False)
+        first_line = event.detail.splitlines()[0] if event.detail else ""
+        log = _short(self._supervisor.log_path(event.name))
+        self._console.print(f"{event.name} {event.what}: {first_line} ({log})", highlight=False)
 
 
 @contextmanager
@@ -374,6 +414,14 @@ def _require_writable(directory: Path) -> None:
             fix="Make it writable for this user (it must be a directory) or set "
             "AURASTREAM_DATA_DIR to another one.",
         ) from error
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of all files of a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _kept_port(path: Path) -> int:

@@ -7,6 +7,7 @@ question from living on after its asker has gone.
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -82,8 +83,11 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
 def render(answer: Answer, form: Format) -> str:
     """Render an answer as JSON (a list of objects) or CSV (RFC 4180, header first)."""
     if form == "json":
-        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-        return json.dumps(rows, default=_plain, ensure_ascii=False)
+        rows = [
+            {name: _number(value) for name, value in zip(answer.columns, row, strict=True)}
+            for row in answer.rows
+        ]
+        return json.dumps(rows, default=_plain, ensure_ascii=False, allow_nan=False)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(answer.columns)
@@ -98,6 +102,11 @@ def text_rows(answer: Answer) -> Sequence[Sequence[str]]:
 
 def _text(value: object) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else str(_cell(value))
+
+
+def _number(value: object) -> object:
+    """Return null for what JSON has no number for."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: object) -> object:

@@ -172,6 +172,15 @@ class EmbeddedServer(ABC):
             guard.kill()
             guard.wait()
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the guard that this process started is alive; true when there is none of ours.
+
+        The guard restarts a server that crashes; when the guard itself was killed, `start` brings
+        both back on the same port.
+        """
+        return self._guard is None or self._guard.poll() is None
+
     def server_pid(self) -> int | None:
         """Return the process id of the server itself, for operators and fault tests."""
         pid = self._guard.pid if self._guard is not None else self._state().get("guard")

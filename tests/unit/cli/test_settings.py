@@ -79,3 +79,22 @@ def test_a_damaged_endpoints_file_is_ignored(tmp_path):
 def test_the_starting_program_does_not_believe_the_endpoints_of_a_killed_one(tmp_path):
     remember_endpoints(tmp_path, {"postgres_url": "postgresql://a:b@127.0.0.1:1/c"})
     assert Settings.from_env(use_running=False).postgres_url is None
+
+
+def test_regions_are_a_list_with_commas(monkeypatch):
+    monkeypatch.setenv("AURASTREAM_REGIONS", "US, GB,US")
+    assert Settings.from_env().regions == ("US", "GB")
+
+
+@pytest.mark.parametrize("value", ["XXX", "us", '["US"]', ","])
+def test_what_is_no_region_is_refused_with_the_spelling_that_is_wanted(monkeypatch, value):
+    monkeypatch.setenv("AURASTREAM_REGIONS", value)
+    with pytest.raises(SettingsError, match="write US,GB,DE"):
+        Settings.from_env()
+
+
+def test_only_platforms_with_keys_are_asked_when_live(monkeypatch):
+    assert Settings.from_env().platforms == {"youtube", "twitch"}
+    monkeypatch.setenv("YOUTUBE_API_KEY", "s3cr3t")
+    monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
+    assert Settings.from_env().platforms == {"youtube"}

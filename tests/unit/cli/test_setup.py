@@ -1,6 +1,5 @@
 """script/setup on machines that cannot run AuraStream: one line that says the mend."""
 
-import os
 import shutil
 import subprocess
 
@@ -61,17 +60,3 @@ def test_without_venv_one_line_says_the_package(machine):
     assert done.stderr.splitlines() == [
         "Python 3.12 lacks venv or ensurepip: apt-get install python3.12-venv"
     ]
-
-
-def test_a_current_environment_is_left_alone():
-    if not list((REPO_ROOT / ".venv").glob(".aurastream-runtime-*")):
-        pytest.skip("this environment was not made by script/setup")
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHON"}
-    done = subprocess.run(
-        [REPO_ROOT / "script" / "setup"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == ""

@@ -1,0 +1,49 @@
+"""One cheap question to each platform before a live start, so that a bad key is said at once."""
+
+from collections.abc import Callable
+from contextlib import closing
+
+from aurastream.settings import Settings
+from aurastream.sources.errors import QuotaExhaustedError
+from aurastream.sources.ports import Crawl
+from aurastream.sources.transport import RetryPolicy
+from aurastream.sources.twitch import TwitchClient
+from aurastream.sources.youtube import YouTubeClient
+
+__all__ = ["preflight"]
+
+_ONCE = RetryPolicy(max_attempts=1, max_doubtful_attempts=1, max_capped_attempts=1, total_s=15.0)
+
+
+def preflight(settings: Settings) -> None:
+    """Ask each platform that has keys one question; costs a YouTube unit and a Twitch point.
+
+    Raises
+    ------
+    SourceError
+        What the first platform that refused said, and what to do about it. A spent quota is no
+        refusal: collection goes on when it resets.
+    """
+    if settings.youtube_api_key is not None:
+        key = settings.youtube_api_key.get_secret_value()
+        with closing(YouTubeClient(settings.youtube_base_url, key, retry=_ONCE)) as youtube:
+            _ask(lambda: youtube.video_categories(settings.regions[0]))
+    if settings.twitch_client_id is not None and settings.twitch_client_secret is not None:
+        client = TwitchClient(
+            settings.twitch_base_url,
+            settings.twitch_auth_url,
+            settings.twitch_client_id.get_secret_value(),
+            settings.twitch_client_secret.get_secret_value(),
+            retry=_ONCE,
+        )
+        with closing(client) as twitch:
+            _ask(lambda: twitch.top_games(1))
+
+
+def _ask(question: Callable[[], Crawl]) -> None:
+    try:
+        crawl = question()
+    except QuotaExhaustedError:
+        return
+    if crawl.error is not None and not isinstance(crawl.error, QuotaExhaustedError):
+        raise crawl.error

@@ -1,0 +1,45 @@
+import httpx
+import pytest
+
+from aurastream.operations.preflight import preflight
+from aurastream.replay.server import background
+from aurastream.settings import Settings
+from aurastream.sources.errors import KeyInvalidError
+
+
+@pytest.fixture
+def platform(tmp_path):
+    with background() as url:
+        yield (
+            url,
+            Settings(
+                data_dir=tmp_path,
+                youtube_api_key="key",
+                twitch_client_id="client",
+                twitch_client_secret="secret",
+                policy_mode="strict",
+                youtube_base_url=url,
+                twitch_base_url=url,
+                twitch_auth_url=url,
+            ),
+        )
+
+
+def test_good_keys_pass_in_silence(platform):
+    _, settings = platform
+    preflight(settings)
+
+
+def test_a_refused_key_is_said_before_anything_is_collected(platform):
+    url, settings = platform
+    fault = {"kind": "invalid_key", "platform": "youtube"}
+    httpx.post(f"{url}/_replay/faults", json=fault).raise_for_status()
+    with pytest.raises(KeyInvalidError, match="YOUTUBE_API_KEY"):
+        preflight(settings)
+
+
+def test_a_spent_quota_is_no_refusal(platform):
+    url, settings = platform
+    fault = {"kind": "quota_exceeded", "platform": "youtube"}
+    httpx.post(f"{url}/_replay/faults", json=fault).raise_for_status()
+    preflight(settings)
