@@ -9,6 +9,7 @@ from typing import Final
 import dagster as dg
 
 from aurastream_assets.keys import WORKERS, Stage, asset_key
+from aurastream_assets.maintenance.retention import roll_partitions
 
 __all__ = [
     "JOBS",
@@ -20,6 +21,7 @@ __all__ = [
     "publish",
     "publish_marts",
     "rescore",
+    "retention",
     "signal",
     "streams",
 ]
@@ -124,6 +126,17 @@ publish_marts: Final = dg.define_asset_job(
     description="Define the views that analysts and the API read; needed when a model changed.",
 )
 
+
+# No worker of the benchmark table keeps the record's partitions, so its limits are its own.
+@dg.job(
+    tags={"timeout_s": "600", "dagster/max_runtime": "600", "dagster/priority": "0"},
+    description="Make the partitions of the days to come, drop those over age.",
+)
+def retention() -> None:
+    """Keep the record's days."""
+    roll_partitions()
+
+
 JOBS: Final = (
     signal,
     rescore,
@@ -135,4 +148,5 @@ JOBS: Final = (
     hourly_rollup,
     daily_rollup,
     publish_marts,
+    retention,
 )

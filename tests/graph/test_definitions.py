@@ -16,12 +16,13 @@ from aurastream_assets.definitions import build_defs
 from aurastream_assets.keys import OWNER, STAGES, WORKERS
 from aurastream_assets.policies import apply_policies
 from schedules.collection import COLLECTION_SCHEDULES
+from schedules.maintenance import MAINTENANCE_SCHEDULES
 from schedules.rollups import ROLLUP_SCHEDULES
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = Path(__file__).parent / "snapshot.json"
 DOCUMENTS = AssetKey(["reporting", "hot_documents"])
-DECLARED = (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES)
+DECLARED = (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES, *MAINTENANCE_SCHEDULES)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,17 @@ def test_each_upstream_has_a_pool_of_its_own(defs: dg.Definitions) -> None:
 
 
 @pytest.mark.parametrize("job", jobs.JOBS, ids=lambda job: job.name)
-def test_every_job_ends_by_itself_and_knows_its_worker(job: dg.JobDefinition) -> None:
+def test_every_job_ends_by_itself(job: dg.JobDefinition) -> None:
+    tags = job.tags or {}
+
+    assert int(tags["dagster/max_runtime"]) == int(tags["timeout_s"]) > 0
+    assert tags["dagster/priority"].isdecimal()
+
+
+@pytest.mark.parametrize(
+    "job", [j for j in jobs.JOBS if j is not jobs.retention], ids=lambda job: job.name
+)
+def test_every_job_of_assets_knows_its_worker(job: dg.JobDefinition) -> None:
     tags = job.tags or {}
     worker = WORKERS[tags["worker"]]
 
