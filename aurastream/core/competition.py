@@ -16,8 +16,10 @@ shares, so that the upper bound is the observed index. A shorter list is complet
 equal the index.
 
 ``confidence_pct`` (0–100, higher is surer) is freshness confidence × (½ · [somebody watches] +
-½ · min(1, samples / 12)), the latter halved where the baseline is that of the hour of the day; a
-game without a crawl in the last 24 hours has confidence 0 and neutral scores.
+½ · min(1, samples / 12)), the latter halved where the baseline is that of the hour of the day, and
+0 where both the live streams and the usual ones fill the page of 100: the largest games always do,
+their saturation is 50 by ignorance, and the confidence says so. A game without a crawl in the last
+24 hours has confidence 0 and neutral scores.
 """
 
 import contextlib
@@ -309,7 +311,9 @@ def competition(
     observed = np.where(seen, now.observed[cell], _MISSING_TIME)
     age = np.where(seen, (ends[:, None] - observed) / HOUR_US, np.nan)
     learned = np.minimum(1.0, samples / params.full_samples) * np.where(by_week, 1.0, 0.5)
-    evidence = 0.5 * ~np.isnan(hhi) + 0.5 * learned.ravel()
+    # A full page on both sides says "at least 100" twice, which compares nothing.
+    compares = (live < params.page_limit) | ~(usual.ravel() >= params.page_limit)
+    evidence = 0.5 * ~np.isnan(hhi) + 0.5 * learned.ravel() * compares
     saturation = np.where(seen.ravel(), saturation_scores(live, usual.ravel()), 50.0)
     spread = concentration_scores(hhi)
     share = params.saturation_weight

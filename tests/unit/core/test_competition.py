@@ -182,6 +182,15 @@ def test_the_baseline_is_the_median_of_the_same_hour_of_the_week(streams: Build)
     assert found["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 6 / 12))
 
 
+def test_two_full_pages_compare_nothing_and_the_confidence_says_so(streams: Build) -> None:
+    rows = streams(*({"at": "2026-01-10T10:15"} for _ in range(100)))
+    daily = crawls(pd.date_range("2026-01-06T10:10Z", periods=4, freq="D"), [100] * 4)
+    full = one(competition(rows, daily, as_of=AS_OF, games=games()))
+    assert (full["saturation_score"], full["confidence_pct"]) == (50.0, 50.0)
+    shorter = one(competition(rows.head(99), daily, as_of=AS_OF, games=games()))
+    assert shorter["confidence_pct"] > full["confidence_pct"]
+
+
 def test_the_hour_of_the_day_stands_in_while_weeks_are_missing(streams: Build) -> None:
     rows = streams(*({"at": "2026-01-10T10:15"} for _ in range(30)))
     daily = crawls(pd.date_range("2026-01-06T10:10Z", periods=4, freq="D"), [10, 20, 30, 40])
