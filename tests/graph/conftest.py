@@ -63,7 +63,7 @@ def installation(
     """Resources of an installation with the catalogue in place, and none of the machine's own."""
     monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("AURASTREAM_ENVIRONMENT", "test")
-    monkeypatch.setenv("AURASTREAM_REGIONS", '["US", "GB"]')
+    monkeypatch.setenv("AURASTREAM_REGIONS", "US,GB")
     sync_categories(store, load_catalog().categories_frame())
     return {
         "store": Store(postgres_url=store.url),

@@ -161,9 +161,13 @@ def test_games_that_are_not_due_are_left_alone(run: Run, store: FrameStore) -> N
     assert len(store.read("collection.youtube_games")) == first["rows"]
 
 
-def test_the_daily_pass_takes_every_game_and_its_channels(run: Run, store: FrameStore) -> None:
+def test_the_daily_pass_takes_every_game_and_its_channels(
+    run: Run, store: FrameStore, clock: Clock
+) -> None:
     run("signal", first=window_of(datetime.now(UTC)))
     run("games")
+    # The platforms date to the second, and a crawl is told by the second it begins in.
+    clock.offset += timedelta(minutes=1)
     result = run("games_reconcile")
 
     assert _failed_checks(result) == {}
