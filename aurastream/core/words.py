@@ -29,6 +29,7 @@ __all__ = [
     "canonical",
     "canonical_lines",
     "flags_of",
+    "folded",
     "joined",
     "lemma",
     "to_code_points",
@@ -166,11 +167,28 @@ def joined(texts: Iterable[Any]) -> str:
     return "".join([html.unescape(part).replace("\n", " ") + "\n" for part in parts])
 
 
-def _fold(line: str) -> str:
-    if line.isascii():
-        return line.lower()
-    folded = unicodedata.normalize("NFKC", line).casefold()
+def _fold(text: str) -> str:
+    if "&" in text:
+        text = html.unescape(text)
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKC", text).casefold()
     return unicodedata.normalize("NFKC", folded)
+
+
+def folded(texts: Iterable[Any]) -> CodePoints:
+    r"""Return the code points of all texts with case, width and style folded, one line per text.
+
+    Examples
+    --------
+    >>> bytes(folded(["A &amp; B", None]).astype("u1"))
+    b'a & b\n\n'
+    """
+    lines = [_fold(text) if isinstance(text, str) else "" for text in texts]
+    block = "\n".join([*lines, ""])
+    if block.count("\n") != len(lines):
+        block = "\n".join([*(line.replace("\n", " ") for line in lines), ""])
+    return to_code_points(block)
 
 
 def _marks_of_words(is_mark: npt.NDArray[np.bool_], is_word: npt.NDArray[np.bool_]) -> None:
@@ -184,9 +202,7 @@ def _marks_of_words(is_mark: npt.NDArray[np.bool_], is_word: npt.NDArray[np.bool
     is_word[marks] = np.repeat(is_on_word, np.diff(starts, append=marks.size))
 
 
-def _canonical_block(block: str) -> CodePoints:
-    lines = block.split("\n")
-    codes = to_code_points("\n".join([_fold(line) for line in lines]))
+def _canonical_block(codes: CodePoints) -> CodePoints:
     flags = flags_of(codes)
     is_dropped = (flags & DROPPED) != 0
     if is_dropped.any():
@@ -232,7 +248,7 @@ def canonical(texts: Iterable[Any]) -> CodePoints:
     """
     parts = list(texts)
     blocks = [
-        _canonical_block(joined(parts[at : at + _CHUNK])) for at in range(0, len(parts), _CHUNK)
+        _canonical_block(folded(parts[at : at + _CHUNK])) for at in range(0, len(parts), _CHUNK)
     ]
     return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint32)
 

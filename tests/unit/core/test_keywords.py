@@ -1,0 +1,271 @@
+"""Keywords and tags, against the benchmark's loops; both ways of counting against each other."""
+
+# ruff: noqa: RUF001 # other scripts are the point
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurastream.core import keywords
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.keywords import (
+    KEYWORDS_SCHEMA,
+    STOP_WORDS,
+    KeywordParams,
+    keyword_scores,
+    tag_scores,
+    trend_z,
+)
+from benchmarks import core_keywords
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "youtube_trending"
+CHARTS = DATA / "charts_8c_2025-12-10_2026-04-30.parquet"
+T0, T1 = "2026-03-01T10:00Z", "2026-03-01T10:30Z"
+AWKWARD = [
+    "\U0001f525\U0001f525",
+    "\u202eשלום עולם\u202c",
+    "zero\u200bwidth \ufeff",
+    "x",
+    "ab " * 3333,
+    "Tom &amp; Jerry &lt;3",
+    "\x00\x1b[31m",
+    "",
+    None,
+    "हिन्दी गाना",
+    "【マイクラ】実況",
+    "100 days 100 days",
+    "か\u3099 \u0301x",
+]
+
+
+def videos(*rows: tuple[str, str, Any, float | None]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "window_start": pd.DatetimeIndex([r[0] for r in rows]).as_unit("us"),
+            "category": [r[1] for r in rows],
+            "title": [r[2] for r in rows],
+            "tags": [r[2] for r in rows],
+            "lifetime_velocity_per_hour": pd.array([r[3] for r in rows], dtype="Float64"),
+        }
+    )
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    pytest.importorskip("numba", reason="numba is not installed")
+
+    def score(frame: pd.DataFrame) -> pd.DataFrame:
+        with monkeypatch.context() as patch:
+            patch.setattr(keywords, "WARM_TITLES", 0)
+            patch.setattr(keywords, "COLD_TITLES", 0)
+            return keyword_scores(frame)
+
+    return score
+
+
+def test_the_loops_of_the_benchmark_agree() -> None:
+    core_keywords.check(core_keywords.sample(3000, 7))
+
+
+def test_both_ways_of_counting_give_the_same_frame(
+    compiled: Callable[..., pd.DataFrame],
+) -> None:
+    sample = core_keywords.sample(4000, 5)
+    later = sample.head(2500).assign(window_start=pd.Timestamp(T1))
+    frame = pd.concat([sample.assign(window_start=pd.Timestamp(T0)), later], ignore_index=True)
+    frame.loc[:40, "title"] = (AWKWARD * 4)[:41]
+    pd.testing.assert_frame_equal(compiled(frame), keyword_scores(frame), check_exact=True)
+    assert {"STEADY", "UNKNOWN"} <= set(keyword_scores(frame)["trend"])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([T0, T1]),
+            st.sampled_from(["a", "b"]),
+            st.none()
+            | st.lists(
+                st.sampled_from(
+                    [
+                        "gta",
+                        "6",
+                        "the",
+                        "mods",
+                        "é",
+                        "x",
+                        "マイ",
+                        "the123",
+                        "2026",
+                        "実況か",
+                        "́",
+                        "'",
+                    ]
+                ),
+                max_size=6,
+            ).map(" ".join),
+            st.none() | st.floats(0, 1e9),
+        ),
+        max_size=12,
+    ),
+    st.integers(1, 3),
+)
+def test_any_titles_count_alike_and_stay_in_range(
+    rows: list[tuple[str, str, str | None, float | None]], fewest: int
+) -> None:
+    pytest.importorskip("numba", reason="numba is not installed")
+    frame = videos(*rows)
+    params = KeywordParams(min_videos=fewest, top=4)
+    plain = keyword_scores(frame, params=params)
+    assert {c: str(t) for c, t in plain.dtypes.items()} == dict(KEYWORDS_SCHEMA)
+    if len(frame):
+        groups = keywords._group(frame)
+        other = keywords._count_compiled(frame["title"].tolist(), groups, fewest)
+        pd.testing.assert_frame_equal(
+            keywords._scored(other, groups, "title", params), plain, check_exact=True
+        )
+    assert plain["weight_share"].between(0, 1 + 1e-12).all()
+    assert (plain["score"] >= 0).all()
+    assert plain["video_count"].ge(fewest).all()
+    assert (plain["video_count"] <= plain["sample_count"]).all()
+    assert plain["rank"].le(4).all()
+    assert not set(plain["term"]) & STOP_WORDS
+    for _, own in plain.groupby(["window_start", "category"]):
+        assert own["rank"].tolist() == list(range(1, len(own) + 1))
+        assert (np.diff(own["score"]) <= 0).all()
+    shuffled = keyword_scores(frame.iloc[::-1], params=params)
+    pd.testing.assert_frame_equal(shuffled, plain, check_exact=True)
+
+
+def test_faster_videos_and_rarer_words_score_higher() -> None:
+    frame = videos(
+        (T0, "a", "slow common", 1.0),
+        (T0, "a", "slow common", 1.0),
+        (T0, "a", "fast common", 1e6),
+        (T0, "a", "fast common", 1e6),
+        (T0, "b", "common", 1.0),
+        (T0, "b", "common", 1.0),
+    )
+    found = keyword_scores(frame).set_index(["category", "term"])["score"]
+    assert found["a", "fast"] > found["a", "slow"]
+    assert found["a", "fast"] > found["b", "common"]
+
+
+def test_a_title_counts_once_and_a_lone_number_is_no_term() -> None:
+    found = keyword_scores(videos(*[(T0, "a", "2026 win win the win 2026", 1.0)] * 2))
+    assert sorted(found["term"]) == [
+        "2026 win",
+        "2026 win win",
+        "win",
+        "win 2026",
+        "win the win",
+        "win win",
+    ]
+    assert set(found["video_count"]) == {2}
+
+
+def test_awkward_titles_leave_their_siblings_as_they_are(
+    compiled: Callable[..., pd.DataFrame],
+) -> None:
+    good = videos(*[(T0, "a", "steal a brainrot", 5.0)] * 3)
+    bad = videos(*[(T0, "b", title, 5.0) for title in AWKWARD])
+    for score in (keyword_scores, compiled):
+        alone, both = score(good), score(pd.concat([good, bad]))
+        own = both[both["category"] == "a"].reset_index(drop=True)
+        assert own["term"].tolist() == alone["term"].tolist()
+        assert own["weight_share"].tolist() == alone["weight_share"].tolist()
+
+
+def test_all_same_titles_share_everything() -> None:
+    found = keyword_scores(videos(*[(T0, "a", "grow garden tips", 3.0)] * 30))
+    assert found["weight_share"].tolist() == [1.0] * 6
+    # Terms of one length are equally frequent: the order is the alphabet's, the ranks go on.
+    assert found["term"].tolist()[:3] == ["garden", "grow", "tips"]
+    assert found["rank"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_a_game_with_hardly_any_videos(n: int) -> None:
+    frame = videos(*[(T0, "a", "ace clip", 3.0)] * n)
+    assert len(keyword_scores(frame)) == (3 if n == 2 else 0)
+    assert list(keyword_scores(frame).columns) == list(KEYWORDS_SCHEMA)
+
+
+def test_trends_compare_with_the_window_before() -> None:
+    before = [(T0, "a", "old base", 1.0)] * 30 + [(T0, "a", "calm base", 1.0)] * 30
+    after = [(T1, "a", "fresh base", 1.0)] * 30 + [(T1, "a", "calm base", 1.0)] * 25
+    gone = [(T1, "a", "old base", 1.0)] * 5
+    found = keyword_scores(videos(*before, *after, *gone))
+    now = found[found["window_start"] == pd.Timestamp(T1)].set_index("term")
+    assert now["trend"][["fresh", "base", "calm", "old"]].tolist() == [
+        "NEW",
+        "STEADY",
+        "STEADY",
+        "FALLING",
+    ]
+    assert now["prior_video_count"]["old"] == 30
+    assert set(found[found["window_start"] == pd.Timestamp(T0)]["trend"]) == {"UNKNOWN"}
+
+
+def test_a_window_too_long_ago_is_no_window_before() -> None:
+    rows = videos(*[("2026-02-01T10:00Z", "a", "base", 1.0)] * 30, *[(T1, "a", "base", 1.0)] * 30)
+    assert set(keyword_scores(rows)["trend"]) == {"UNKNOWN"}
+
+
+def test_trend_is_the_pooled_two_proportion_test() -> None:
+    table = np.array([[30, 70], [18, 82]])
+    p = table.sum(axis=0)[0] / table.sum()
+    expected = (0.30 - 0.18) / np.sqrt(p * (1 - p) * (1 / 100 + 1 / 100))
+    assert trend_z([30], [100], [18], [100]) == pytest.approx(expected)
+    assert trend_z([18], [100], [30], [100]) == pytest.approx(-expected)
+
+
+def test_tags_are_whole_terms_and_count_once_per_video() -> None:
+    many = [f"tag {i}" for i in range(500)]
+    frame = videos(
+        (T0, "a", many, 1.0),
+        (T0, "a", np.array(["TAG-7", "tag 7", "Éclair", "the"], dtype=object), 1.0),
+        (T0, "a", [], 1.0),
+        (T0, "a", ["", "\u200b", "éclair", None], 1.0),
+    )
+    found = tag_scores(frame)
+    assert found[["term", "video_count", "sample_count"]].values.tolist() == [  # noqa: PD011
+        ["tag 7", 2, 4],
+        ["éclair", 2, 4],
+    ]
+    assert set(found["kind"]) == {"tag"}
+    assert tag_scores(frame.assign(tags=None)).empty
+
+
+def test_wrong_frames_are_refused_with_the_mend() -> None:
+    frame = videos((T0, "a", "x y", 1.0))
+    with pytest.raises(InvalidInputError, match="no column 'title'"):
+        keyword_scores(frame.drop(columns="title"))
+    with pytest.raises(InvalidInputError, match="tags of a video are one text: 'x y'"):
+        tag_scores(frame)
+    with pytest.raises(InvalidInputError, match="holds -1"):
+        keyword_scores(frame.assign(lifetime_velocity_per_hour=-1.0))
+    with pytest.raises(InvalidInputError, match="'category' of the videos frame has missing"):
+        keyword_scores(frame.assign(category=None))
+
+
+@pytest.mark.skipif(not CHARTS.is_file(), reason=f"no archive at {CHARTS}")
+def test_real_gaming_charts_name_their_games() -> None:
+    rows = pd.read_parquet(CHARTS)
+    rows = rows[(rows["snapshot_date"] == "2026-03-01") & rows["category_id"].isin(["10", "20"])]
+    rows = rows.drop_duplicates("video_id")
+    found = keyword_scores(
+        rows.assign(
+            window_start=pd.Timestamp(T0),
+            category=rows["category_name"],
+            lifetime_velocity_per_hour=rows["views"].astype(float),
+        )
+    )
+    top = found[found["rank"] <= 25].groupby("category")["term"].agg(set)
+    assert {"minecraft", "roblox"} <= top["Gaming"]
+    assert "official" in top["Music"]
