@@ -45,6 +45,7 @@ RUN_ID: Final = "history"
 _BATCH: Final = 60  # crawls per transaction: about 20,000 rows
 _CLIP_AGE: Final = timedelta(hours=6)
 _STATE: Final = "operations.collection_state"
+_STREAMS: Final = ("collection/twitch_streams", "collection/twitch_top_games")
 
 
 _LANES: Final = (("youtube_trending", "youtube_games"), ("twitch_streams", "clip_radar"))
@@ -194,6 +195,7 @@ class HistoryLoader:
         self._games = categories[categories["kind"] == "game"]
         self._classifier = classifier_from_categories(categories)
         self._state = store.read(_STATE)
+        self._streams_got: dict[str, int] = {}  # by the last complete crawl of this load
 
     def close(self) -> None:
         """Close the connections to the server."""
@@ -296,7 +298,9 @@ class HistoryLoader:
                 return collect_streams(
                     self._twitch,
                     games=self._games,
-                    previous=Previous(state=self._state_of(step.dataset)),
+                    previous=Previous(
+                        state=self._state_of(step.dataset), got=dict(self._streams_got)
+                    ),
                     run_id=RUN_ID,
                     max_parallel=self._settings.max_parallel_requests,
                 )
@@ -318,6 +322,9 @@ class HistoryLoader:
     def _remember(self, result: CrawlResult) -> None:
         rows = pd.concat([self._state, result.frames[_STATE]], ignore_index=True)
         self._state = rows.drop_duplicates(["dataset", "category"], keep="last")
+        crawls = result.frames["operations.crawls"]
+        complete = crawls[crawls["dataset"].isin(_STREAMS) & crawls["is_complete"].astype(bool)]
+        self._streams_got.update(zip(complete["category"], complete["got"], strict=True))
 
 
 def _writes(batch: Sequence[CrawlResult]) -> list[WriteOp]:

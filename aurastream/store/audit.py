@@ -108,12 +108,22 @@ def last_crawl(store: FrameStore, dataset: str) -> dt.datetime | None:
 
 
 def coverage(store: FrameStore, dataset: str, crawl_at: dt.datetime) -> dict[str, int]:
-    """Return what a crawl expected, got, rejected and could not complete."""
+    """Return what a crawl expected, got, rejected and could not complete.
+
+    Returns
+    -------
+    dict
+        ``parts`` (categories, or charts × regions), ``incomplete`` and ``unknown`` ones (nobody
+        could say how many items they have); ``expected`` and ``covered`` items of the parts that
+        are known, a surplus of one part making up for no other; ``got`` and ``rejected`` items of
+        all parts.
+    """
     return _counts(
         store,
         """
         select count(*) as parts,
                count(*) filter (where not is_complete) as incomplete,
+               count(*) filter (where expected is null) as unknown,
                coalesce(sum(expected), 0) as expected,
                coalesce(sum(case when expected is not null then least(got, expected) end), 0)
                    as covered,

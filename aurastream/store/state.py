@@ -7,7 +7,7 @@ import pandas as pd
 from aurastream.store.frames import FrameStore
 from aurastream.store.writes import Append, Upsert, WriteResult
 
-__all__ = ["collection_state", "newest_videos", "sync_categories"]
+__all__ = ["collection_state", "last_complete_counts", "newest_videos", "sync_categories"]
 
 # Newest first per video; the time bound keeps old partitions out of it.
 _NEWEST = {
@@ -62,6 +62,38 @@ def newest_videos(
         How far back to look.
     """
     return store.query(_NEWEST[table], {"start": at - lookback, "end": at})
+
+
+def last_complete_counts(
+    store: FrameStore,
+    dataset: str,
+    at: dt.datetime,
+    *,
+    lookback: dt.timedelta = dt.timedelta(hours=24),
+) -> dict[str, int]:
+    """Return how many items the last complete crawl of each category before ``at`` got.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    dataset : str
+        For example ``collection/twitch_streams``; one that is not divided by region.
+    at : datetime
+        Aware; crawls from then on are ignored.
+    lookback : timedelta
+        How far back to look: an older crawl says nothing about now.
+    """
+    found = store.query(
+        """
+        SELECT DISTINCT ON (category) category, got FROM operations.crawls
+        WHERE dataset = %(dataset)s AND is_complete
+          AND crawl_at >= %(start)s AND crawl_at < %(end)s
+        ORDER BY category, crawl_at DESC
+        """,
+        {"dataset": dataset, "start": at - lookback, "end": at},
+    )
+    return {str(c): int(n) for c, n in zip(found["category"], found["got"], strict=True)}
 
 
 def sync_categories(

@@ -32,6 +32,7 @@ class _Verdict:
     passed: bool
     metadata: dict[str, Any]
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+    description: str | None = None
 
 
 def _specs() -> Iterator[dg.AssetCheckSpec]:
@@ -40,7 +41,10 @@ def _specs() -> Iterator[dg.AssetCheckSpec]:
         yield dg.AssetCheckSpec(
             _COVERAGE,
             asset=key,
-            description="The last crawl is complete and got at least 90 % of what was expected.",
+            description=(
+                "The last crawl is complete and got at least 90 % of what was expected, where "
+                "that is known."
+            ),
         )
         yield dg.AssetCheckSpec(
             _SCHEMA, asset=key, description="The table has exactly the declared columns."
@@ -85,6 +89,7 @@ def collection_checks(
             passed=verdict.passed,
             severity=verdict.severity,
             metadata=verdict.metadata,
+            description=verdict.description,
         )
 
 
@@ -113,10 +118,24 @@ def _described(store: Store) -> _Verdict:
 
 def _coverage(store: Store, audited: Audited, crawl_at: datetime) -> _Verdict:
     counts = audit.coverage(store.frames, audited.dataset, crawl_at)
+    metadata: dict[str, Any] = dict(counts)
+    if counts["expected"]:
+        metadata["coverage_pct"] = round(100 * counts["covered"] / counts["expected"], 1)
     return _Verdict(
         not counts["incomplete"] and counts["covered"] >= _COVERED_SHARE * counts["expected"],
-        dict(counts),
+        metadata,
         dg.AssetCheckSeverity.WARN,
+        _what_is_unknown(counts["parts"], counts["unknown"]),
+    )
+
+
+def _what_is_unknown(parts: int, unknown: int) -> str | None:
+    if not unknown:
+        return None
+    if unknown == parts:
+        return "How many items there are is not known of any part: completeness alone was checked."
+    return (
+        f"How many items there are is not known of {unknown} of {parts} parts; they are left out."
     )
 
 

@@ -1,5 +1,6 @@
 """What every collection asset shares: its decorator, its memory and its report."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -8,11 +9,11 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.sources.collectors.result import CrawlResult, Previous
-from aurastream.store.state import collection_state, newest_videos
+from aurastream.store.state import collection_state, last_complete_counts, newest_videos
 from aurastream_assets.policies import RETRIES
 from resources.store import Store
 
-__all__ = ["collection_asset", "previous_crawl", "report"]
+__all__ = ["collection_asset", "previous_crawl", "previous_crawl_with_counts", "report"]
 
 collection_asset: Final = partial(dg.asset, retry_policy=RETRIES, io_manager_key="frame_io")
 
@@ -44,6 +45,25 @@ def previous_crawl(
         lookback=now - last.to_pydatetime() + counters_since,
     )
     return Previous(state=state, videos=videos.drop_duplicates("video_id"))
+
+
+def previous_crawl_with_counts(store: Store, dataset: str, *beside: str) -> Previous:
+    """Return what the record knows of earlier crawls, with what the last complete ones got.
+
+    Parameters
+    ----------
+    store : Store
+        The record.
+    dataset : str
+        The dataset whose state is read.
+    *beside : str
+        Datasets of the same crawl, with other categories, whose counts are wanted too.
+    """
+    now = datetime.now(UTC)
+    counts = [last_complete_counts(store.frames, name, now) for name in (dataset, *beside)]
+    return replace(
+        previous_crawl(store, dataset), got={c: n for got in counts for c, n in got.items()}
+    )
 
 
 def report(

@@ -6,7 +6,7 @@ import dagster as dg
 
 from aurastream.sources.collectors import CrawlResult, collect_streams
 from aurastream.store import readings
-from aurastream_assets.collection.crawls import previous_crawl, report
+from aurastream_assets.collection.crawls import previous_crawl_with_counts, report
 from aurastream_assets.keys import asset_key
 from aurastream_assets.policies import RETRIES
 from resources.failures import failing_fast
@@ -16,6 +16,7 @@ from resources.store import Redis, Store
 __all__ = ["twitch_streams"]
 
 _DATASET = "collection/twitch_streams"
+_TOP_DATASET = "collection/twitch_top_games"
 _STREAMS = asset_key("collection", "twitch_streams")
 _TOP_GAMES = asset_key("collection", "twitch_top_games")
 _KINDS = {"twitch", "python", "postgres"}
@@ -58,16 +59,14 @@ def twitch_streams(
         result = collect_streams(
             twitch,
             games=games,
-            previous=previous_crawl(store, _DATASET),
+            previous=previous_crawl_with_counts(store, _DATASET, _TOP_DATASET),
             run_id=context.run.run_id,
             max_parallel=session.settings.max_parallel_requests,
         )
     yield report(result)._replace(asset_key=_STREAMS)
     top = result.frames["collection.twitch_top_games"]
     crawls = result.frames["operations.crawls"]
-    versions = crawls.loc[
-        crawls["dataset"] == "collection/twitch_top_games", ["membership_hash", "stats_hash"]
-    ]
+    versions = crawls.loc[crawls["dataset"] == _TOP_DATASET, ["membership_hash", "stats_hash"]]
     yield dg.MaterializeResult(
         asset_key=_TOP_GAMES,
         data_version=dg.DataVersion("-".join(versions.iloc[0])),

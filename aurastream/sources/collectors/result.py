@@ -1,6 +1,7 @@
 """What a collector is given of the past, and what it hands back."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,10 +28,14 @@ class Previous:
     videos : pandas.DataFrame or None
         The newest ``video_id``, ``views`` and ``metadata_hash`` of each video, to tell new from
         known, changed from unchanged, and falling counters from rising ones.
+    got : mapping of str to int
+        Items that the last complete crawl of each category got, to tell a short answer from a
+        quiet category. A category without such a crawl is absent.
     """
 
     state: pd.DataFrame | None = None
     videos: pd.DataFrame | None = None
+    got: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

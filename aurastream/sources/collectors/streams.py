@@ -69,7 +69,9 @@ def collect_streams(
     top_n : int, optional
         Streams per game, and games in the list of most watched ones.
     previous : Previous, optional
-        State of earlier crawls.
+        State of earlier crawls, and what the last complete ones got, by category and for
+        ``top_games``: so many, at most ``top_n``, are expected again. Without it nobody can say
+        how many there are.
     run_id : str, optional
         Written into the fetch log.
     max_parallel : int, optional
@@ -106,6 +108,7 @@ def collect_streams(
         [
             _crawl(a, crawl_at, _TOP_DATASET if a is top else _DATASET)
             | {
+                "expected": _expected(previous, a.category, top_n),
                 "membership_hash": membership.get(a.category, EMPTY_HASH),
                 "stats_hash": statistics.get(a.category, EMPTY_HASH),
             }
@@ -149,12 +152,16 @@ def _crawl(answer: Answer, crawl_at: dt.datetime, dataset: str) -> dict[str, Any
         "category": answer.category,
         "region": "",
         "observed_at": answer.fetches[-1].observed_at if answer.fetches else None,
-        "expected": crawl.expected if crawl is not None else None,
         "got": len(crawl) if crawl is not None else 0,
         "rejected": len(answer.rejected),
         "is_complete": answer.is_complete,
         "reason": answer.reason,
     }
+
+
+def _expected(previous: Previous, category: str, top_n: int) -> int | None:
+    got = previous.got.get(category)
+    return None if got is None else min(got, top_n)
 
 
 def _changed(crawls: pd.DataFrame, previous: Previous) -> int:

@@ -71,6 +71,42 @@ def test_a_game_nobody_streams_is_complete_and_empty(platform: Any, twitch: Twit
     assert (crawls.loc["apex", "got"], crawls.loc["apex", "is_complete"]) == (0, True)
 
 
+def test_as_many_streams_are_expected_as_the_last_complete_crawl_got(
+    platform: Any, twitch: TwitchClient
+) -> None:
+    first = _streams(twitch, top_n=2)
+    again = _streams(twitch, top_n=2, previous=Previous(got={"fortnite": 40, "top_games": 2}))
+
+    # Nobody knows how many there are the first time.
+    assert first.frames["operations.crawls"]["expected"].isna().all()
+    expected = again.frames["operations.crawls"].set_index("category")["expected"]
+    assert expected.dropna().to_dict() == {"fortnite": 2, "top_games": 2}
+    assert again.metadata["coverage"] == 1.0
+
+
+def test_a_short_answer_is_told_from_a_quiet_game(platform: Any, twitch: TwitchClient) -> None:
+    platform.streams[FORTNITE].pop()
+
+    result = _streams(twitch, top_n=2, previous=Previous(got={"fortnite": 2, "apex": 1}))
+
+    crawls = result.frames["operations.crawls"].set_index("category")
+    assert crawls.loc["fortnite", ["expected", "got"]].tolist() == [2, 1]
+    assert crawls.loc["apex", ["expected", "got"]].tolist() == [1, 1]
+    assert result.metadata["coverage"] == pytest.approx(2 / 3)
+
+
+def test_a_game_that_failed_was_expected_all_the_same(platform: Any, twitch: TwitchClient) -> None:
+    platform.intercept = lambda _, q: (
+        (503, {"error": "Service Unavailable", "status": 503, "message": "later"})
+        if q.get("game_id") == APEX
+        else None
+    )
+
+    crawls = _streams(twitch, previous=Previous(got={"apex": 1})).frames["operations.crawls"]
+
+    assert crawls.set_index("category").loc["apex", ["expected", "got"]].tolist() == [1, 0]
+
+
 def test_one_failing_game_does_not_stop_the_others(platform: Any, twitch: TwitchClient) -> None:
     platform.intercept = lambda _, q: (
         (503, {"error": "Service Unavailable", "status": 503, "message": "later"})
