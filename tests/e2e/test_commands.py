@@ -69,6 +69,13 @@ def test_status_names_a_leader_whose_sensors_tick(product: Product) -> None:
     assert product.command("status").stdout.startswith("Leader ")
 
 
+def test_no_run_of_the_installation_has_failed(product: Product) -> None:
+    runs = product.rows("select pipeline_name, status from dagster.runs")
+
+    assert {job for job, status in runs if status == "SUCCESS"} >= {"rescore", "signal", "streams"}
+    assert [job for job, status in runs if status in ("FAILURE", "CANCELED")] == []
+
+
 def test_quota_says_what_was_spent_and_what_is_left(product: Product) -> None:
     buckets = {bucket["bucket"]: bucket for bucket in product.answer("quota")}
 
