@@ -309,6 +309,37 @@ def documents() -> None:
     _out().print(f"Rebuilt {len(keys)} documents.")
 
 
+@app.command()
+def evaluate(
+    kind: Annotated[Literal["viral"], typer.Argument(help="What is judged.")],
+    train: Annotated[Path, typer.Option("--train", help="Folder of the archive to learn from.")],
+    test: Annotated[
+        Path | None, typer.Option("--test", help="Folder of another archive, to be judged whole.")
+    ] = None,
+    *,
+    countries: Annotated[
+        str, typer.Option("--countries", help="The user's own, as US,GB; all unless given.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Judge the scores on recorded data, by a protocol that cannot see the future."""
+    import json
+
+    from aurastream.evaluation.registry import evaluate as judge
+    from aurastream.evaluation.results import as_json_rows, as_table
+
+    own = [name.strip().upper() for name in countries.split(",") if name.strip()]
+    rows = judge(kind, train, test, countries=own)
+    if as_json:
+        print(json.dumps(as_json_rows(rows), ensure_ascii=False))  # noqa: T201 # the answer
+        return
+    names, cells = as_table(rows)
+    table = Table(*names, box=None, header_style="bold", pad_edge=False)
+    for row in cells:
+        table.add_row(*row)
+    _out().print(table)
+
+
 def main() -> None:
     """Run the command line; an expected error is one line on standard error and exit code 1."""
     raise SystemExit(_guard(lambda: app(prog_name="aurastream", standalone_mode=True)))

@@ -1,0 +1,73 @@
+"""One row per method, label and split: what an evaluation hands back."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+__all__ = ["EvaluationRow", "as_json_rows", "as_table"]
+
+Split = Literal["train", "loso", "test"]
+
+_DIGITS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRow:
+    """The figures of one method on one label and one split.
+
+    ``precision``, ``recall`` and ``f1`` lie in 0–1, higher is better, and so do ``ci_low`` and
+    ``ci_high``, the ends of the 95 % interval of the headline figure. ``nab_score`` is 100 for a
+    perfect detector, 0 for one that never speaks, and has no floor. ``primary`` marks the method
+    declared beforehand, one per kind and label, on the split that is judged.
+    """
+
+    label: str
+    method: str
+    split: Split
+    n: int
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    primary: bool = False
+    nab_score: float | None = None
+    average_precision: float | None = None
+    brier_skill: float | None = None
+    calibration_error: float | None = None
+    correlation: float | None = None
+    squared_error: float | None = None
+    detail: str | None = None
+
+
+def as_json_rows(rows: Iterable[EvaluationRow]) -> list[dict[str, Any]]:
+    """Return rows as JSON objects, without the fields that do not apply to them.
+
+    Examples
+    --------
+    >>> as_json_rows([EvaluationRow("T2", "rule: x", "test", 10, f1=0.51234)])[0]["f1"]
+    0.5123
+    """
+    return [
+        {
+            name: round(value, _DIGITS) if isinstance(value, float) else value
+            for name, value in asdict(row).items()
+            if value is not None
+        }
+        for row in rows
+    ]
+
+
+def as_table(rows: Iterable[EvaluationRow]) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the cells of a table of rows; columns that are empty throughout go."""
+    found = as_json_rows(rows)
+    names = [name for name in EvaluationRow.__slots__ if any(name in row for row in found)]
+    return names, [[_cell(row.get(name)) for name in names] for row in found]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
