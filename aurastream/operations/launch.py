@@ -6,7 +6,9 @@ while something else is still working does so.
 """
 
 import hashlib
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -31,7 +33,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from aurastream.core.errors import SettingsError
+from aurastream.core.errors import AuraStreamError, SettingsError
 from aurastream.operations.dependencies import redis_probe
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
 from aurastream.operations.first_runs import history_start, plan_runs, run_all
@@ -225,6 +227,7 @@ class Launch:
             self._supervisor.start(self._replay(port))
             self._replay_url = f"http://127.0.0.1:{port}"
             self._found["replay_url"] = self._replay_url
+        self._create_dagster_tables()
         self._code_port = free_port()
         (self._home / "workspace.yaml").write_text(
             _WORKSPACE.format(port=self._code_port), encoding="utf-8"
@@ -235,6 +238,27 @@ class Launch:
         remember_endpoints(self._data, self._found | {"webserver_url": self._web_url})
         self._supervisor.launch(self._webserver(web_port))
         self._supervisor.launch(self._head())
+
+    def _create_dagster_tables(self) -> None:
+        """Let one process create Dagster's tables: webserver and daemon at once would collide."""
+        with psycopg.connect(self._settings.require_postgres()) as connection:
+            row = connection.execute(
+                "select to_regclass('dagster.instance_info') is not null"
+                " and to_regclass('dagster.job_ticks') is not null"
+            ).fetchone()
+        if row is not None and row[0]:
+            return
+        spec = self._spec("dagster-tables", "dagster", "instance", "info")
+        done = subprocess.run(  # noqa: S603 # our own command
+            spec.command,
+            env={**os.environ, **spec.environment},
+            cwd=spec.cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise AuraStreamError(f"Dagster cannot create its tables: {done.stderr.strip()[-500:]}")
 
     def _load_history(self, progress: Progress, now: datetime) -> None:
         if self._replay_url is None:
