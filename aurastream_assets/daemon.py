@@ -21,13 +21,14 @@ from dagster_shared.cli import WorkspaceOpts
 from aurastream.core.errors import AuraStreamError
 from aurastream.operations.stopping import StopSignal
 from aurastream.settings import REPO_ROOT
+from aurastream_assets.event_log import EventLogStorage
 
 __all__ = ["WORKSPACE_FILE", "preload", "run_daemon"]
 
 WORKSPACE_FILE: Final = "workspace.yaml"
 
 _CHECK_EVERY_S: Final = 1.0
-_PRELOADED: Final = ("dagster_postgres", "psycopg2", "dagster._grpc.client")
+_PRELOADED: Final = ("psycopg2", "dagster._grpc.client")
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ def run_daemon(stop: StopSignal) -> None:
     Exception
         When a thread of the daemon died.
     """
+    # The leader's fence stands where a connection is opened.
+    EventLogStorage.keeps_connections = False
     with dg.DagsterInstance.get() as instance:
         workspace = Path(instance.root_directory) / WORKSPACE_FILE
         if not workspace.is_file():

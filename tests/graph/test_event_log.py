@@ -1,4 +1,4 @@
-"""The event log in bulk: what a range of partitions plans is stored as Dagster itself stores it."""
+"""The event log: what Dagster would store itself, with fewer statements and connections."""
 
 import shutil
 from pathlib import Path
@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from aurastream.store.urls import dagster_url
+from aurastream_assets.event_log import EventLogStorage
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 
@@ -110,3 +111,64 @@ def test_a_partition_that_was_planned_in_bulk_and_did_not_come_counts_as_failed(
         status = instance.get_status_by_partition(broken.key, keys, _HOURS)
     assert not result.success
     assert {str(value) for value in (status or {}).values()} == {"AssetPartitionStatus.FAILED"}
+
+
+_SESSIONS = "select sessions from pg_stat_database where datname = current_database()"
+_KEPT = """
+select pid from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid() and application_name = ''
+"""
+
+
+@dg.op
+def speaks(context: dg.OpExecutionContext) -> None:
+    for number in range(20):
+        context.log_event(dg.AssetObservation("anything", metadata={"number": number}))
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def speaking() -> None:
+    speaks()
+
+
+def _sessions_of_a_run(database_url: str) -> int:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+
+        def opened() -> int:
+            connection.execute("select pg_stat_force_next_flush()")
+            row = connection.execute(_SESSIONS).fetchone()
+            assert row is not None
+            return int(row[0])
+
+        with dg.DagsterInstance.get() as instance:
+            assert speaking.execute_in_process(instance=instance).success
+            before = opened()
+            assert speaking.execute_in_process(instance=instance).success
+            return opened() - before
+
+
+@pytest.mark.usefixtures("home")
+def test_a_run_does_not_open_a_connection_per_event(database_url: str) -> None:
+    assert _sessions_of_a_run(database_url) < 20
+
+
+@pytest.mark.usefixtures("home")
+def test_a_fenced_process_opens_its_connections_one_by_one(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EventLogStorage, "keeps_connections", False)
+    assert _sessions_of_a_run(database_url) > 40
+
+
+@pytest.mark.usefixtures("home")
+def test_a_kept_connection_that_the_server_closed_is_replaced(database_url: str) -> None:
+    with dg.DagsterInstance.get() as instance:
+        assert speaking.execute_in_process(instance=instance).success
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            kept = connection.execute(_KEPT).fetchall()
+            connection.execute(f"select pg_terminate_backend(pid) from ({_KEPT}) kept")
+        assert kept
+        result = speaking.execute_in_process(instance=instance)
+        events = instance.all_logs(result.run_id)
+    assert result.success
+    assert sum(e.dagster_event_type == dg.DagsterEventType.ASSET_OBSERVATION for e in events) == 20
