@@ -311,7 +311,7 @@ def documents() -> None:
 
 @app.command()
 def evaluate(
-    kind: Annotated[Literal["viral"], typer.Argument(help="What is judged.")],
+    kind: Annotated[Literal["anomalies", "viral"], typer.Argument(help="What is judged.")],
     train: Annotated[Path, typer.Option("--train", help="Folder of the archive to learn from.")],
     test: Annotated[
         Path | None, typer.Option("--test", help="Folder of another archive, to be judged whole.")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.evaluation.anomalies import evaluate_anomalies
 from aurastream.evaluation.results import EvaluationRow
 from aurastream.evaluation.viral import evaluate_viral
 
@@ -17,7 +18,10 @@ class _Evaluation(Protocol):
     ) -> list[EvaluationRow]: ...
 
 
-_KINDS: Final[dict[str, _Evaluation]] = {"viral": evaluate_viral}
+_KINDS: Final[dict[str, _Evaluation]] = {
+    "anomalies": evaluate_anomalies,
+    "viral": evaluate_viral,
+}
 
 
 def evaluate(
