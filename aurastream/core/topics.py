@@ -170,22 +170,18 @@ def duplicate_of(
             fix="It must be above 0.5 and at most 1.",
         )
     frequency = Counter(word for own in sets for word in own)
-    rarity = {w: i for i, w in enumerate(sorted(frequency, key=lambda w: (frequency[w], w)))}
+    # Any one order finds the same: words that are equally rare need no second key.
+    rarity = {word: i for i, word in enumerate(sorted(frequency, key=frequency.__getitem__))}
     index = _Index(sets, similarity)
     result = np.empty(len(sets), dtype=np.int64)
-    exact: dict[frozenset[str], int] = {}
     for place, own in enumerate(sets):
         if not own:
             result[place] = DROPPED
             continue
-        found = exact.get(own)
-        if found is None:
-            keys = _keys([rarity[word] for word in own], similarity)
-            found = index.find(place, keys)
-            if found == place:
-                index.enter(place, keys)
-            exact[own] = found
-        result[place] = found
+        keys = _keys([rarity[word] for word in own], similarity)
+        result[place] = found = index.find(place, keys)
+        if found == place:
+            index.enter(place, keys)
     return result
 
 
@@ -321,7 +317,10 @@ class _Index:
             first = self._first.get(key)
             if first is None:
                 continue
-            for candidate in (first, *self._more.get(key, ())):
+            if first < found and _is_similar(own, self._sets[first], self._similarity):
+                found = first
+                continue
+            for candidate in self._more.get(key, ()):
                 if candidate >= found:
                     break
                 if _is_similar(own, self._sets[candidate], self._similarity):
