@@ -12,12 +12,14 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import redis
 from psycopg import sql
 from pytest_socket import socket_allow_hosts
+from xdist.scheduler import LoadScopeScheduling
 
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.frames import FrameStore
@@ -25,6 +27,20 @@ from aurastream.store.migrate import migrate
 
 _LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 _TEMPLATE = "aurastream_template"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Keep the tests that share one running product on one worker, spread all others singly.
+
+    The group marks of xdist do the same, but not with this version of pytest.
+    """
+    return _OneProduct(config, log)
+
+
+class _OneProduct(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
+    def _split_scope(self, nodeid: str) -> str:
+        return "e2e" if nodeid.startswith("tests/e2e/") else nodeid
 
 
 @pytest.hookimpl(trylast=True)

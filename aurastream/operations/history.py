@@ -42,6 +42,7 @@ from aurastream.store.writes import Append, Upsert, WriteOp
 __all__ = ["RUN_ID", "HistoryLoader", "load_history"]
 
 RUN_ID: Final = "history"
+_RECONCILE_HOUR: Final = 6  # once a day, with the searches and channels of the daily pass
 _BATCH: Final = 60  # crawls per transaction: about 20,000 rows
 _CLIP_AGE: Final = timedelta(hours=6)
 _STATE: Final = "operations.collection_state"
@@ -279,17 +280,20 @@ class HistoryLoader:
                     max_parallel=self._settings.max_parallel_requests,
                 )
             case "youtube_games":
+                reconcile = step.at.hour == _RECONCILE_HOUR
                 plan = plan_games(
                     self._games,
                     self._state_of(step.dataset),
                     as_of=step.at,
                     available_units=self._ledger.remaining(step.at)["youtube.default"],
+                    reconcile=reconcile,
                 )
                 return collect_games(
                     self._youtube,
                     plan=plan,
                     candidates=game_candidates(self._store, as_of=step.at),
                     classifier=self._classifier,
+                    reconcile=reconcile,
                     previous=Previous(state=self._state_of(step.dataset)),
                     run_id=RUN_ID,
                     max_parallel=self._settings.max_parallel_requests,

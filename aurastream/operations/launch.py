@@ -147,7 +147,7 @@ class Launch:
         if self._stop.is_set():
             return False
         with _step(progress, "Waiting for Dagster"):
-            for name in ("code-server", "webserver", "head"):
+            for name in ("webserver", "head"):
                 self._supervisor.wait_ready(name)
             with closing(Graph(self._web_url)) as graph:
                 graph.wait_loaded(timeout_s=60, stopped=self._stop.is_set)
@@ -237,6 +237,8 @@ class Launch:
         self._web_url = f"http://127.0.0.1:{web_port}"
         remember_endpoints(self._data, self._found | {"webserver_url": self._web_url})
         self._supervisor.launch(self._webserver(web_port))
+        # A daemon that finds no code server fails the runs it finds queued.
+        self._supervisor.wait_ready("code-server")
         self._supervisor.launch(self._head())
 
     def _create_dagster_tables(self) -> None:
