@@ -17,6 +17,7 @@ __all__ = ["PlannedRun", "history_start", "plan_backfill", "plan_runs", "run_all
 
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0
+_MARTS_JOB: Final = "publish_marts"
 _COLLECTORS: Final = {
     "games_reconcile": ("youtube", "youtube_games"),
     "streams": ("twitch", "twitch_streams"),
@@ -51,7 +52,7 @@ def plan_runs(
     start: datetime,
     now: datetime,
     platforms: Collection[str] = ("youtube", "twitch"),
-    marts_changed: bool = True,
+    marts: Collection[str] = (),
 ) -> list[list[PlannedRun]]:
     """Plan the runs that bring the graph up to date.
 
@@ -65,8 +66,8 @@ def plan_runs(
         The present.
     platforms : collection of str
         The platforms that can be asked.
-    marts_changed : bool
-        Whether the views may differ from those that were defined last.
+    marts : collection of str
+        Names of the marts that the record has.
 
     Returns
     -------
@@ -75,23 +76,24 @@ def plan_runs(
     """
     window = window_of(now)
     # What was collected once is kept up by its schedule.
-    first = [
+    collectors = [
         PlannedRun(job)
         for job, (platform, name) in _COLLECTORS.items()
         if platform in platforms and not graph.is_materialized(("collection", name))
     ]
-    if marts_changed or not graph.is_materialized(("marts", "taking_off_now")):
-        first.append(PlannedRun("publish_marts"))
+    scores, hours, days = _stages(graph, start, window)
     present = (
         graph.missing(("intelligence", "opportunity"), window, now)
         if "youtube" in platforms
         else []
     )
-    return [
-        *([first] if first else []),
-        *plan_backfill(graph, start=start, end=window),
-        *([PlannedRun("signal", partition=window.strftime(_KEY))] for _ in present),
+    # The past needs nothing of the present, so that both processors have work in every group.
+    groups = [
+        [*collectors, *scores],
+        [*hours, *(PlannedRun("signal", partition=window.strftime(_KEY)) for _ in present)],
+        [*days, *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else [])],
     ]
+    return [group for group in groups if group]
 
 
 def plan_backfill(
@@ -108,6 +110,13 @@ def plan_backfill(
     again : bool
         Also compute what is materialized already.
     """
+    return [stage for stage in _stages(graph, start, end, again=again) if stage]
+
+
+def _stages(
+    graph: Graph, start: datetime, end: datetime, *, again: bool = False
+) -> list[list[PlannedRun]]:
+    """Return the runs of scores, of hours and of days; each stage needs the one before."""
     hour = end.replace(minute=0, second=0, microsecond=0)
     # A first day that is cut off by the start of the history says so in its coverage.
     first_day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -117,10 +126,15 @@ def plan_backfill(
         ("daily_rollup", ("aggregation", "intel_daily_metrics"), first_day, hour.replace(hour=0)),
     )
     return [
-        [PlannedRun(job, keys=keys)]
+        [PlannedRun(job, keys=keys) for keys in graph.missing(asset, first, last, again=again)]
         for job, asset, first, last in stages
-        for keys in graph.missing(asset, first, last, again=again)
     ]
+
+
+def _must_publish(graph: Graph, marts: Collection[str]) -> bool:
+    """Return whether the record lacks a mart, or has one of other code."""
+    current = graph.currency(_MARTS_JOB)
+    return any(not is_current or key[-1] not in marts for key, is_current in current.items())
 
 
 def run_all(

@@ -18,6 +18,7 @@ __all__ = ["Graph", "GraphError", "KeyRange", "missing_ranges"]
 
 _POLL_S: Final = 0.25
 _ENDED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+_CODE_VERSION: Final = "dagster/code_version"
 _RANGE_START: Final = "dagster/asset_partition_range_start"
 _RANGE_END: Final = "dagster/asset_partition_range_end"
 
@@ -86,6 +87,15 @@ query Partitions($key: AssetKeyInput!) {
         ... on TimePartitionStatuses { ranges { startKey endKey status } }
       }
     }
+  }
+}
+"""
+_VERSIONS: Final = """
+query Versions($job: PipelineSelector!) {
+  assetNodes(pipeline: $job) {
+    assetKey { path }
+    opVersion
+    assetMaterializations(limit: 1) { tags { key value } }
   }
 }
 """
@@ -199,11 +209,7 @@ class Graph:
         answer = self._ask(
             _LAUNCH,
             params={
-                "selector": {
-                    "repositoryLocationName": self._location,
-                    "repositoryName": "__repository__",
-                    "jobName": job,
-                },
+                "selector": self._selector("jobName", job),
                 "runConfigData": {},
                 "executionMetadata": {
                     "tags": [{"key": key, "value": value} for key, value in all_tags.items()]
@@ -266,6 +272,19 @@ class Graph:
         node = self._ask(_NEWEST, key={"path": list(key)})["assetNodeOrError"]
         return bool(node.get("assetMaterializations"))
 
+    def currency(self, job: str) -> dict[tuple[str, ...], bool]:
+        """Return, by key, whether an asset of a job was materialized by the code as it is now."""
+        found: dict[tuple[str, ...], bool] = {}
+        for node in self._ask(_VERSIONS, job=self._selector("pipelineName", job))["assetNodes"]:
+            newest = [
+                tag["value"]
+                for event in node["assetMaterializations"]
+                for tag in event["tags"]
+                if tag["key"] == _CODE_VERSION
+            ]
+            found[tuple(node["assetKey"]["path"])] = newest == [node["opVersion"]]
+        return found
+
     def missing(
         self, key: Sequence[str], start: datetime, end: datetime, *, again: bool = False
     ) -> list[KeyRange]:
@@ -282,6 +301,13 @@ class Graph:
             if piece["status"] == "MATERIALIZED" and not again
         ]
         return missing_ranges(node["partitionKeys"], done, start=start, end=end)
+
+    def _selector(self, name: str, job: str) -> dict[str, str]:
+        return {
+            "repositoryLocationName": self._location,
+            "repositoryName": "__repository__",
+            name: job,
+        }
 
     def _ask(self, query: str, **variables: Any) -> dict[str, Any]:  # noqa: ANN401 # JSON
         try:

@@ -5,7 +5,6 @@ history, the graph over that history, and then the table of what was found. What
 while something else is still working does so.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -52,6 +51,7 @@ from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.errors import DataDirectoryError
 from aurastream.store.frames import FrameStore
 from aurastream.store.migrate import migrate
+from aurastream.store.readings import existing_marts
 from aurastream.store.state import sync_categories
 from aurastream.store.urls import dagster_url, reader_url
 
@@ -286,22 +286,18 @@ class Launch:
     def _materialize(self, progress: Progress, now: datetime) -> None:
         with closing(Graph(self._web_url)) as graph:
             days = self._days if self._replay_url is not None else 0
-            models = _digest(REPO_ROOT / "dbt_project" / "models")
-            defined = self._data / "marts.defined"
             groups = plan_runs(
                 graph,
                 start=history_start(now, days),
                 now=now,
                 platforms=self._settings.platforms,
-                marts_changed=not defined.is_file() or defined.read_text("utf-8") != models,
+                marts=existing_marts(self._frames),
             )
             total = sum(run.weight for group in groups for run in group)
             task = progress.add_task("Materializing the graph", total=total)
             _say(progress, f"Materializing the graph, {total} partitions")
             for run in run_all(graph, groups, stopped=self._stop.is_set):
                 progress.update(task, advance=run.weight)
-                if run.job == "publish_marts":
-                    defined.write_text(models, encoding="utf-8")
 
     # -- the processes ---------------------------------------------------------------------------
 
@@ -440,14 +436,6 @@ def _require_writable(directory: Path) -> None:
             fix="Make it writable for this user (it must be a directory) or set "
             "AURASTREAM_DATA_DIR to another one.",
         ) from error
-
-
-def _digest(folder: Path) -> str:
-    """Return a digest of all files of a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _kept_port(path: Path) -> int:

@@ -12,7 +12,14 @@ import pandas as pd
 from aurastream.store.frames import FrameStore
 from aurastream.store.writes import find_table
 
-__all__ = ["game_candidates", "newest", "stream_totals", "titles", "tracked_categories"]
+__all__ = [
+    "existing_marts",
+    "game_candidates",
+    "newest",
+    "stream_totals",
+    "titles",
+    "tracked_categories",
+]
 
 
 def newest(store: FrameStore, table: str, column: str) -> dt.datetime | None:
@@ -21,6 +28,15 @@ def newest(store: FrameStore, table: str, column: str) -> dt.datetime | None:
     name = found.columns[column].name  # a KeyError here is a typing error of ours
     value = store.query(f'select max("{name}") as newest from {found.fullname}')["newest"].iloc[0]  # noqa: S608 # names from tables.py
     return None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
+
+
+def existing_marts(store: FrameStore) -> set[str]:
+    """Return the names of the marts that are defined in the record."""
+    found = store.query(
+        "select table_name::text as name from information_schema.tables "
+        "where table_schema = 'marts'"
+    )
+    return set(found["name"])
 
 
 def tracked_categories(

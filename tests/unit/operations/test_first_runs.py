@@ -1,0 +1,166 @@
+"""What a start plans, given what the graph says it has: asked over HTTP, as of the webserver."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from aurastream.operations.first_runs import PlannedRun, plan_backfill, plan_runs
+from aurastream.operations.graph import Graph
+
+_NOW = datetime(2026, 11, 21, 3, 40, tzinfo=UTC)
+_START = _NOW.replace(minute=0) - timedelta(days=2)
+_MARTS = ("quota_status", "taking_off_now")
+
+
+def _keys(step: timedelta, form: str) -> list[str]:
+    first = datetime(2026, 11, 16, tzinfo=UTC)
+    count = (_NOW - first) // step + 1
+    return [(first + n * step).strftime(form) for n in range(count)]
+
+
+_PARTITIONS = {
+    "opportunity": _keys(timedelta(minutes=30), "%Y-%m-%d-%H:%M"),
+    "intel_hourly_metrics": _keys(timedelta(hours=1), "%Y-%m-%d-%H:%M"),
+    "intel_daily_metrics": _keys(timedelta(days=1), "%Y-%m-%d"),
+}
+
+
+class Webserver:
+    """What a webserver answers about a graph with this much materialized."""
+
+    def __init__(self) -> None:
+        self.collected: set[str] = set()
+        self.done: dict[str, list[tuple[str, str]]] = {}
+        self.published: dict[str, str] = {}
+
+    def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        if "assetNodes" in query:
+            assert variables["job"]["pipelineName"] == "publish_marts"
+            return {"assetNodes": [self._mart(name) for name in _MARTS]}
+        name = variables["key"]["path"][-1]
+        if "partitionKeys" not in query:
+            events = [{"timestamp": "1"}] if name in self.collected else []
+            return {"assetNodeOrError": {"assetMaterializations": events}}
+        ranges = [
+            {"startKey": start, "endKey": end, "status": "MATERIALIZED"}
+            for start, end in self.done.get(name, ())
+        ]
+        return {
+            "assetNodeOrError": {
+                "__typename": "AssetNode",
+                "partitionKeys": _PARTITIONS[name],
+                "assetPartitionStatuses": {"ranges": ranges},
+            }
+        }
+
+    def _mart(self, name: str) -> dict[str, Any]:
+        version = self.published.get(name)
+        tags = [{"key": "dagster/code_version", "value": version}]
+        return {
+            "assetKey": {"path": ["marts", name]},
+            "opVersion": "v2",
+            "assetMaterializations": [{"tags": tags}] if version else [],
+        }
+
+    def finish(self) -> None:
+        self.collected = {"youtube_games", "twitch_streams", "clip_radar"}
+        self.done = {name: [(keys[0], keys[-1])] for name, keys in _PARTITIONS.items()}
+        self.published = dict.fromkeys(_MARTS, "v2")
+
+
+@pytest.fixture
+def webserver() -> Webserver:
+    return Webserver()
+
+
+@pytest.fixture
+def graph(webserver: Webserver) -> Iterator[Graph]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = json.dumps({"data": webserver.answer(asked["query"], asked["variables"])})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        with closing(Graph(f"http://127.0.0.1:{server.server_port}")) as found:
+            yield found
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def plan(graph: Graph) -> Callable[..., list[list[PlannedRun]]]:
+    return lambda marts=_MARTS: plan_runs(graph, start=_START, now=_NOW, marts=marts)
+
+
+def test_a_first_start_computes_the_past_beside_the_present(
+    plan: Callable[..., list[list[PlannedRun]]],
+) -> None:
+    groups = plan(marts=())
+    assert [[run.job for run in group] for group in groups] == [
+        ["games_reconcile", "streams", "clips", "rescore"],
+        ["hourly_rollup", "signal"],
+        ["daily_rollup", "publish_marts"],
+    ]
+    (scores,), (hours, signal) = groups[0][3:], groups[1]
+    assert scores.keys is not None
+    assert (scores.keys.start, scores.keys.end) == ("2026-11-19-03:00", "2026-11-21-03:00")
+    assert hours.keys is not None
+    assert (hours.keys.end, signal.partition) == ("2026-11-21-02:00", "2026-11-21-03:30")
+
+
+def test_a_start_that_finds_everything_in_place_runs_nothing(
+    webserver: Webserver, plan: Callable[..., list[list[PlannedRun]]]
+) -> None:
+    webserver.finish()
+    assert plan() == []
+
+
+@pytest.mark.parametrize(
+    ("version", "marts"),
+    [("v1", _MARTS), ("", _MARTS), ("v2", ("quota_status",))],
+    ids=["another version", "never published", "a view is gone"],
+)
+def test_marts_that_are_not_those_of_the_code_are_published_again(
+    webserver: Webserver,
+    plan: Callable[..., list[list[PlannedRun]]],
+    version: str,
+    marts: tuple[str, ...],
+) -> None:
+    webserver.finish()
+    webserver.published["taking_off_now"] = version
+    assert plan(marts=marts) == [[PlannedRun("publish_marts")]]
+
+
+def test_gaps_of_one_stage_go_side_by_side_and_stages_one_after_another(
+    webserver: Webserver, graph: Graph
+) -> None:
+    webserver.finish()
+    windows = _PARTITIONS["opportunity"]
+    webserver.done["opportunity"] = [
+        (windows[0], "2026-11-20-03:00"),
+        ("2026-11-20-05:00", "2026-11-20-09:00"),
+        ("2026-11-20-11:00", windows[-1]),
+    ]
+    webserver.done["intel_daily_metrics"] = []
+    groups = plan_backfill(graph, start=_START, end=_NOW)
+    assert [[run.label for run in group] for group in groups] == [
+        [
+            "rescore, 3 partitions from 2026-11-20-03:30",
+            "rescore, 3 partitions from 2026-11-20-09:30",
+        ],
+        ["daily_rollup, 2 partitions from 2026-11-19"],
+    ]
