@@ -408,7 +408,11 @@ class _Attempts(Generic[_T]):
         finally:
             self._duration_ms = (t.clock.monotonic() - started_s) * 1_000
         self._status = response.status_code
-        self._observed_at = answered_at(response.headers) or t.clock.now()
+        now = t.clock.now()
+        said = answered_at(response.headers)
+        # The header has whole seconds; two crawls within one second must not share their moment,
+        # for crawls and rows are told apart by it.
+        self._observed_at = said.replace(microsecond=now.microsecond) if said else now
         return response, entry[1] if entry is not None else None
 
     def _understand(self, response: httpx.Response, cached: bytes | None) -> Answer[_T]:

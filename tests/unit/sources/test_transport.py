@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import threading
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -83,6 +84,19 @@ def test_the_answers_date_is_the_time_of_observation(
     crawl = youtube.videos_chart("US")
     assert str(crawl.to_frame()["observed_at"].iloc[0]) == "2022-11-15 17:30:38+00:00"
     assert crawl.observed_at == crawl.crawl_at == crawl.fetches[0].observed_at
+
+
+def test_two_crawls_within_one_second_of_the_platform_are_told_apart(
+    youtube: YouTubeClient, upstream: Upstream, clock: FakeClock
+) -> None:
+    dated = Reply(GOOD.body, headers={"Date": "Tue, 15 Nov 2022 17:30:38 GMT"})
+    upstream.script(VIDEOS, dated, dated)
+    first = youtube.videos_chart("US").crawl_at
+    clock.advance(0.25)
+    second = youtube.videos_chart("US").crawl_at
+    assert first is not None
+    assert second is not None
+    assert second - first == timedelta(seconds=0.25)
 
 
 def test_without_a_date_the_local_clock_counts(youtube: YouTubeClient, upstream: Upstream) -> None:
