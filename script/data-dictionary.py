@@ -3,7 +3,7 @@
 
     script/data-dictionary [--check]
 
-The tables come from aurastream/store/tables.py, the rollups and marts from the dbt manifest;
+The tables come from aurastream/store/tables, the rollups and marts from the dbt manifest;
 neither needs a database. The same sources give the same bytes.
 """
 
@@ -29,7 +29,7 @@ TARGET = REPO_ROOT / "docs" / "data-dictionary.md"
 _HEAD = """\
 # Data dictionary
 
-Written by `script/data-dictionary` from `aurastream/store/tables.py` and the dbt project. Do not
+Written by `script/data-dictionary` from `aurastream/store/tables` and the dbt project. Do not
 edit it: change the column's description there and run the script; a test compares the two.
 
 - Times are `timestamptz` in UTC. Suffixes: `_at` a moment, `_date` a day, `_count` a number of

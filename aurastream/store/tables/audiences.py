@@ -1,0 +1,1 @@
+"""Formats, languages, regions and releases, four-hour windows."""

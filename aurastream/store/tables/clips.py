@@ -1,0 +1,1 @@
+"""Clips, and the rhythm of the week on Twitch."""

@@ -1,0 +1,1 @@
+"""What was archived, purged and forgotten, with the proof."""

@@ -1,0 +1,66 @@
+"""How a table of the record is declared: types, meaning and policy class of each column.
+
+Policy classes (``column.info["policy"]``) say what the platforms' terms allow:
+``raw_meta`` titles, names, descriptions; ``raw_stat`` counters; ``derived`` our scores;
+``own`` our decisions and settings; ``ops`` operational records.
+"""
+
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+__all__ = [
+    "CATEGORY",
+    "FETCH",
+    "WINDOW",
+    "PolicyClass",
+    "Timestamp",
+    "column",
+    "metadata",
+    "partitioned",
+]
+
+PolicyClass = Literal["raw_meta", "raw_stat", "derived", "own", "ops"]
+
+metadata = sa.MetaData()
+
+Timestamp = sa.TIMESTAMP(timezone=True)
+
+
+def column(
+    name: str,
+    type_: Any,  # noqa: ANN401 # SQLAlchemy takes a type class or a type instance
+    policy: PolicyClass,
+    comment: str,
+    *,
+    null: bool = False,
+    key: bool = False,
+) -> sa.Column[Any]:
+    """Declare a column: its type, what the terms allow, and what it means."""
+    return sa.Column(
+        name,
+        type_,
+        nullable=null,
+        primary_key=key,
+        autoincrement=False,
+        comment=comment,
+        info={"policy": policy},
+    )
+
+
+def partitioned(name: str, schema: str, by: str, *items: Any, comment: str) -> sa.Table:  # noqa: ANN401 # columns and constraints
+    """Declare a table with native range partitions by one time column."""
+    return sa.Table(
+        name,
+        metadata,
+        *items,
+        schema=schema,
+        comment=comment,
+        postgresql_partition_by=f"RANGE ({by})",
+        info={"partition_by": by},
+    )
+
+
+FETCH = "the API call that brought this row (operations.fetch_log)"
+WINDOW = "start of the half-hour window; as_of is its end"
+CATEGORY = "chart category or tracked game"

@@ -1,0 +1,1 @@
+"""Video ideas and how hard each game is to enter, four-hour windows."""

@@ -1,0 +1,1 @@
+"""Trained models, their evaluations and how earlier predictions did."""

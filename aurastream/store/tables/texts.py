@@ -1,0 +1,1 @@
+"""What is written: titles, descriptions, keywords and topics, four-hour windows."""

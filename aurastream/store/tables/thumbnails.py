@@ -1,0 +1,1 @@
+"""What thumbnails look like, four-hour windows."""
