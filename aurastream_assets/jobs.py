@@ -13,6 +13,7 @@ from aurastream_assets.maintenance.retention import roll_partitions
 
 __all__ = [
     "JOBS",
+    "analyses",
     "clips",
     "daily_rollup",
     "games",
@@ -67,6 +68,13 @@ rescore: Final = dg.define_asset_job(
     selection=_SCORES,
     tags=_tags("creator_intel_worker") | {"aura/class": "batch"},
     description="Score a range of windows again from stored snapshots, in one run.",
+)
+
+analyses: Final = dg.define_asset_job(
+    "analyses",
+    selection=dg.AssetSelection.tag("cadence", "four_hours"),
+    tags=_tags("creator_intel_worker"),
+    description="The slow intelligence of one four-hour window, or of a range in one run.",
 )
 
 publish: Final = dg.define_asset_job(
@@ -140,6 +148,7 @@ def retention() -> None:
 JOBS: Final = (
     signal,
     rescore,
+    analyses,
     publish,
     games,
     games_reconcile,

@@ -1,4 +1,4 @@
-"""Time partitions, the only kind there is: half-hour windows, hours and days, all in UTC.
+"""Time partitions, the only kind there is: half hours, hours, four hours and days, all in UTC.
 
 The sets roll with retention: they begin on the Monday at least ``WINDOW_DAYS`` days back, so that
 no set grows past about 2,000 keys, and their identity (which Dagster's partition caches and
@@ -10,9 +10,19 @@ from typing import Final
 
 import dagster as dg
 
-__all__ = ["WINDOW", "WINDOW_DAYS", "days", "first_day", "half_hours", "hours"]
+__all__ = [
+    "FOUR_HOURS",
+    "WINDOW",
+    "WINDOW_DAYS",
+    "days",
+    "first_day",
+    "four_hours",
+    "half_hours",
+    "hours",
+]
 
 WINDOW: Final = timedelta(minutes=30)
+FOUR_HOURS: Final = timedelta(hours=4)
 WINDOW_DAYS: Final = 30  # raw snapshots older than this may not be kept, nor scored again
 
 
@@ -44,6 +54,10 @@ _START: Final = first_day(datetime.now(UTC))
 # end_offset=1: the window that is still open can be scored, as each new crawl comes in.
 half_hours: Final = dg.TimeWindowPartitionsDefinition(
     start=_START, cron_schedule="*/30 * * * *", fmt="%Y-%m-%d-%H:%M", timezone="UTC", end_offset=1
+)
+# Slow intelligence. The last window is over before it is analysed, so there is no open one.
+four_hours: Final = dg.TimeWindowPartitionsDefinition(
+    start=_START, cron_schedule="0 */4 * * *", fmt="%Y-%m-%d-%H:%M", timezone="UTC"
 )
 hours: Final = dg.HourlyPartitionsDefinition(start_date=_START, timezone="UTC")
 days: Final = dg.DailyPartitionsDefinition(start_date=_START, timezone="UTC")

@@ -9,10 +9,17 @@ Reading is declared where the input is declared::
     dg.AssetIn(key=..., metadata={"columns": ["crawl_at", "views"], "lookback": "24h"})
 
 reads those columns from ``lookback`` before the first window of the run to the end of its last one,
-in one query, however many windows the run covers.
+in one query, however many windows the run covers. Longer windows look at what shorter ones said at
+their end::
+
+    dg.AssetIn(key=..., metadata={"columns": [...], "every": "4h", "last": "30min"})
+
+reads, of each four-hour window of the run, the half-hour window that ends with it, under the start
+of the longer window; with ``lookback`` as many windows before them as fit into it.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,11 +32,19 @@ from aurastream.store.tables import metadata as tables
 from resources.failures import failing_fast
 from resources.store import Store
 
-__all__ = ["FrameIO", "crawl_writes", "frame_io", "table_name"]
+__all__ = ["Analysis", "FrameIO", "crawl_writes", "frame_io", "table_name"]
 
 # A crawl belongs to the window it began in, but its last answers may come after the window's end.
 # All rows of a crawl are read or none; the algorithms select crawls by their start.
 _LONGEST_CRAWL = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What an analysis found, and the fingerprints of what it read (operations.analysis_inputs)."""
+
+    rows: pd.DataFrame
+    inputs: pd.DataFrame
 
 
 class FrameIO(dg.IOManager):
@@ -39,8 +54,10 @@ class FrameIO(dg.IOManager):
     connections, and whoever replaces the store replaces it for the frames as well.
     """
 
-    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | CrawlResult) -> None:
-        """Write a frame or a crawl in one transaction."""
+    def handle_output(
+        self, context: dg.OutputContext, obj: pd.DataFrame | CrawlResult | Analysis
+    ) -> None:
+        """Write a frame, a crawl or an analysis in one transaction."""
         table = table_name(context.asset_key)
         if isinstance(obj, CrawlResult):
             # The past of an API cannot be fetched again: without a server, the spool keeps it.
@@ -51,13 +68,15 @@ class FrameIO(dg.IOManager):
                 obj.raise_if_nothing_came()
             _log_along(context, obj)
             return
+        rows = obj.rows if isinstance(obj, Analysis) else obj
+        writes: list[WriteOp] = [Append(table, rows)]
         if context.has_asset_partitions:
             window = context.asset_partitions_time_window
-            write: WriteOp = Replace(table, obj, window.start, window.end)
-        else:
-            write = Append(table, obj)
-        _frames(context).commit([write])
-        context.add_output_metadata({"rows_in_run": len(obj)})
+            writes = [Replace(table, rows, window.start, window.end)]
+        if isinstance(obj, Analysis):
+            writes.append(Upsert("operations.analysis_inputs", obj.inputs))
+        _frames(context).commit(writes)
+        context.add_output_metadata({"rows_in_run": len(rows)})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Read the declared columns of the upstream table, for the windows of this run."""
@@ -68,9 +87,10 @@ class FrameIO(dg.IOManager):
         if start is not None and lookback is not None:
             start = start - pd.Timedelta(str(lookback)).to_pytimedelta()
         columns = declared.get("columns")
-        return _frames(context).read(
-            table, columns=list(columns) if columns else None, start=start, end=end
-        )
+        chosen = list(columns) if columns else None
+        if "every" in declared and start is not None and end is not None:
+            return _at_window_ends(_frames(context), table, chosen, (start, end), declared)
+        return _frames(context).read(table, columns=chosen, start=start, end=end)
 
     def _span(
         self, context: dg.InputContext, table: str
@@ -86,6 +106,29 @@ class FrameIO(dg.IOManager):
             return None, None
         window = step.partition_time_window
         return window.start, window.end + _LONGEST_CRAWL
+
+
+def _at_window_ends(
+    frames: FrameStore,
+    table: str,
+    columns: list[str] | None,
+    span: tuple[datetime, datetime],
+    declared: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Read the short windows that end together with the long ones, under the long ones' start."""
+    every, last = pd.Timedelta(str(declared["every"])), pd.Timedelta(str(declared["last"]))
+    name = tables.tables[table].info["partition_by"]
+    ends = pd.date_range(span[0] + every, span[1], freq=every, unit="us")
+    found = frames.read(
+        table,
+        columns=columns,
+        start=span[0],
+        end=span[1],
+        where={name: [end.to_pydatetime() for end in ends - last]},
+    )
+    if name in found:
+        found[name] += last - every
+    return found
 
 
 def _log_along(context: dg.OutputContext, result: CrawlResult) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from aurastream.operations.schedule_policy import day_before, hour_before
 from aurastream.settings import Environment
 from aurastream_assets import jobs
-from aurastream_assets.partitions import days, hours
+from aurastream_assets.partitions import FOUR_HOURS, days, four_hours, hours
 from schedules.declaration import declare
 
 __all__ = ["ROLLUP_SCHEDULES"]
@@ -22,7 +22,20 @@ def _day_key(moment: datetime) -> str:
     return day_before(moment).strftime(days.fmt)
 
 
+def _four_hours_key(moment: datetime) -> str:
+    ended = moment.replace(hour=moment.hour - moment.hour % 4, minute=0, second=0, microsecond=0)
+    return (ended - FOUR_HOURS).strftime(four_hours.fmt)
+
+
 ROLLUP_SCHEDULES: Final = (
+    declare(
+        jobs.analyses,
+        cron="8 */4 * * *",
+        environments=_RUNNING_SYSTEMS,
+        description="The four hours that ended eight minutes ago.",
+        partition_of=_four_hours_key,
+        skip_while_running=False,
+    ),
     declare(
         jobs.hourly_rollup,
         cron="5 * * * *",

@@ -81,7 +81,7 @@ def plan_runs(
         for job, (platform, name) in _COLLECTORS.items()
         if platform in platforms and not graph.is_materialized(("collection", name))
     ]
-    scores, hours, days = _stages(graph, start, window)
+    scores, analyses, hours, days = _stages(graph, start, window)
     present = (
         graph.missing(("intelligence", "opportunity"), window, now)
         if "youtube" in platforms
@@ -90,7 +90,11 @@ def plan_runs(
     # The past needs nothing of the present, so that both processors have work in every group.
     groups = [
         [*collectors, *scores],
-        [*hours, *(PlannedRun("signal", partition=window.strftime(_KEY)) for _ in present)],
+        [
+            *hours,
+            *analyses,
+            *(PlannedRun("signal", partition=window.strftime(_KEY)) for _ in present),
+        ],
         [*days, *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else [])],
     ]
     return [group for group in groups if group]
@@ -116,12 +120,15 @@ def plan_backfill(
 def _stages(
     graph: Graph, start: datetime, end: datetime, *, again: bool = False
 ) -> list[list[PlannedRun]]:
-    """Return the runs of scores, of hours and of days; each stage needs the one before."""
+    """Return the runs of scores, of analyses, of hours and of days; each needs the scores."""
     hour = end.replace(minute=0, second=0, microsecond=0)
     # A first day that is cut off by the start of the history says so in its coverage.
     first_day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    # A window is analysed as it was at its end, so its beginning may lie before the history's.
+    first_window, last_window = (m.replace(hour=m.hour - m.hour % 4) for m in (start, hour))
     stages = (
         ("rescore", ("intelligence", "opportunity"), start, window_of(end)),
+        ("analyses", ("intelligence", "content_formats"), first_window, last_window),
         ("hourly_rollup", ("aggregation", "intel_hourly_metrics"), start, hour),
         ("daily_rollup", ("aggregation", "intel_daily_metrics"), first_day, hour.replace(hour=0)),
     )

@@ -1,52 +1,19 @@
-"""Whether the scores can be believed: asked of the store, after the write, by SQL aggregates.
+"""Whether the half-hour scores can be believed: one step checks all five tables."""
 
-One step checks all five tables. Each query looks at the windows of the run (or at the newest window
-when a person clicks "execute" without one) and returns one row of counts.
-"""
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import dagster as dg
 
-from aurastream.store import readings
-from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import WINDOW, half_hours
-from resources.store import Store
+from aurastream_assets.intelligence.query_checks import QueryCheck, all_zero, window_checks
 
 __all__ = ["intelligence_checks"]
 
-Counts = dict[str, Any]
 _UNKNOWN_SHARE_WARNS: Final = 0.5
 _FALLEN_SHARE_WARNS: Final = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """A query over the windows [start, end) and what its one row must say."""
-
-    table: str
-    name: str
-    description: str
-    sql: str
-    passes: Callable[[Counts], bool]
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
-
-    @property
-    def spec(self) -> dg.AssetCheckSpec:
-        return dg.AssetCheckSpec(
-            self.name, asset=asset_key("intelligence", self.table), description=self.description
-        )
-
-
-def _all_zero(*names: str) -> Callable[[Counts], bool]:
-    return lambda counts: all(not counts[name] for name in names)
-
-
 _CHECKS: Final = (
-    _Check(
+    QueryCheck(
         "video_velocity",
         "coverage",
         "Every chart and game that was crawled in the day before a window has videos in it.",
@@ -75,7 +42,7 @@ _CHECKS: Final = (
         lambda counts: counts["got"] == counts["expected"],
         dg.AssetCheckSeverity.WARN,
     ),
-    _Check(
+    QueryCheck(
         "video_velocity",
         "monotone_views",
         "Views only grow: fallen counters give no velocity, and are rare.",
@@ -94,7 +61,7 @@ _CHECKS: Final = (
         ),
         dg.AssetCheckSeverity.WARN,
     ),
-    _Check(
+    QueryCheck(
         "category_stats",
         "ordered_percentiles",
         "Percentiles are in order, deviations are not negative, baselines are above zero.",
@@ -114,9 +81,9 @@ _CHECKS: Final = (
         from intelligence.category_stats
         where window_start >= %(start)s and window_start < %(end)s
         """,
-        _all_zero("disordered", "negative_std", "no_baseline"),
+        all_zero("disordered", "negative_std", "no_baseline"),
     ),
-    _Check(
+    QueryCheck(
         "category_stats",
         "coverage",
         "Every category with videos in a window has exactly one row of statistics.",
@@ -133,9 +100,9 @@ _CHECKS: Final = (
             where window_start >= %(start)s and window_start < %(end)s
         ) s using (window_start, category)
         """,
-        _all_zero("missing", "unfounded", "miscounted"),
+        all_zero("missing", "unfounded", "miscounted"),
     ),
-    _Check(
+    QueryCheck(
         "viral_scores",
         "range",
         "Scores lie between 0 and 100; a video without velocity has no score.",
@@ -150,9 +117,9 @@ _CHECKS: Final = (
         from intelligence.viral_scores
         where window_start >= %(start)s and window_start < %(end)s
         """,
-        _all_zero("out_of_range"),
+        all_zero("out_of_range"),
     ),
-    _Check(
+    QueryCheck(
         "viral_scores",
         "known_share",
         "Most videos lie in categories large enough to be classed.",
@@ -164,7 +131,7 @@ _CHECKS: Final = (
         lambda counts: counts["unknown"] <= _UNKNOWN_SHARE_WARNS * counts["rows"],
         dg.AssetCheckSeverity.WARN,
     ),
-    _Check(
+    QueryCheck(
         "competition",
         "range",
         "Scores lie between 0 and 100, and concentration between its bounds.",
@@ -182,9 +149,9 @@ _CHECKS: Final = (
         from intelligence.competition
         where window_start >= %(start)s and window_start < %(end)s
         """,
-        _all_zero("out_of_range", "out_of_bounds"),
+        all_zero("out_of_range", "out_of_bounds"),
     ),
-    _Check(
+    QueryCheck(
         "opportunity",
         "range",
         "Scores and their parts lie between 0 and 100.",
@@ -198,9 +165,9 @@ _CHECKS: Final = (
         from intelligence.opportunity
         where window_start >= %(start)s and window_start < %(end)s
         """,
-        _all_zero("out_of_range"),
+        all_zero("out_of_range"),
     ),
-    _Check(
+    QueryCheck(
         "opportunity",
         "coverage",
         "Every category with statistics in a window has an opportunity, and only those.",
@@ -216,47 +183,13 @@ _CHECKS: Final = (
             where window_start >= %(start)s and window_start < %(end)s
         ) o using (window_start, category)
         """,
-        _all_zero("missing"),
+        all_zero("missing"),
     ),
 )
 
 
-@dg.multi_asset_check(
-    specs=[check.spec for check in _CHECKS],
-    can_subset=True,
+intelligence_checks = window_checks(
+    "intelligence_checks",
+    _CHECKS,
     description="Ranges, order, coverage and the share of unknowns in the windows of the run.",
 )
-def intelligence_checks(
-    context: dg.AssetCheckExecutionContext, store: Store
-) -> Iterator[dg.AssetCheckResult]:
-    """Run the selected checks over the windows of the run."""
-    selected = context.selected_asset_check_keys
-    for check in _CHECKS:
-        if check.spec.key not in selected:
-            continue
-        start, end = _windows(context, store, check.table)
-        row = store.frames.query(check.sql, {"start": start, "end": end}).iloc[0]
-        counts = {str(name): int(value) for name, value in row.items()}
-        yield dg.AssetCheckResult(
-            asset_key=check.spec.asset_key,
-            check_name=check.name,
-            passed=check.passes(counts),
-            severity=check.severity,
-            metadata={**counts, "windows": f"{start.isoformat()} to {end.isoformat()}"},
-        )
-
-
-def _windows(
-    context: dg.AssetCheckExecutionContext, store: Store, table: str
-) -> tuple[datetime, datetime]:
-    if context.has_partition_key or context.has_partition_key_range:
-        keys = context.partition_key_range
-        return (
-            half_hours.time_window_for_partition_key(keys.start).start,
-            half_hours.time_window_for_partition_key(keys.end).end,
-        )
-    newest = (
-        readings.newest(store.frames, f"intelligence.{table}", "window_start")
-        or datetime.now(UTC) - WINDOW
-    )
-    return newest, newest + WINDOW

@@ -1,15 +1,16 @@
-"""What every half-hour asset shares: its decorator, and the window ends it computes for."""
+"""What every windowed asset shares: the window ends it computes for, and what it tells of them."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
 import dagster as dg
 import pandas as pd
 
-from aurastream_assets.partitions import WINDOW, half_hours
+from aurastream_assets.partitions import FOUR_HOURS, WINDOW, four_hours, half_hours
 from aurastream_assets.policies import RETRIES, SINGLE_RUN
 
-__all__ = ["describe_windows", "last_window", "window_ends", "windowed_asset"]
+__all__ = ["describe_windows", "last_window", "window_ends", "window_length", "windowed_asset"]
 
 windowed_asset: Final = partial(
     dg.asset,
@@ -21,15 +22,20 @@ windowed_asset: Final = partial(
 )
 
 
+def window_length(context: dg.AssetExecutionContext) -> timedelta:
+    """Return how long one window of the running asset is."""
+    return FOUR_HOURS if context.assets_def.partitions_def == four_hours else WINDOW
+
+
 def window_ends(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:
     """Return ``as_of`` of every window in this run, in time order."""
-    window = context.partition_time_window
-    return pd.date_range(window.start + WINDOW, window.end, freq=WINDOW, unit="us")
+    window, length = context.partition_time_window, window_length(context)
+    return pd.date_range(window.start + length, window.end, freq=length, unit="us")
 
 
 def last_window(context: dg.AssetExecutionContext, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the run's last window."""
-    is_last = frame["window_start"] == context.partition_time_window.end - WINDOW
+    is_last = frame["window_start"] == context.partition_time_window.end - window_length(context)
     rows: pd.DataFrame = frame.loc[is_last]
     return rows
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 __all__ = [
     "CATEGORY",
     "FETCH",
+    "FOUR_HOURS",
     "WINDOW",
     "PolicyClass",
     "Timestamp",
@@ -63,4 +64,5 @@ def partitioned(name: str, schema: str, by: str, *items: Any, comment: str) -> s
 
 FETCH = "the API call that brought this row (operations.fetch_log)"
 WINDOW = "start of the half-hour window; as_of is its end"
+FOUR_HOURS = "start of the four-hour window; as_of is its end"
 CATEGORY = "chart category or tracked game"

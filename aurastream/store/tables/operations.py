@@ -123,6 +123,25 @@ categories = sa.Table(
     comment="The charts and games that are tracked: data, so that one is added without code.",
 )
 
+analysis_inputs = partitioned(
+    "analysis_inputs",
+    "operations",
+    "window_start",
+    column("window_start", Timestamp, "ops", "start of the analysed window", key=True),
+    column("dataset", sa.Text, "ops", "for example intelligence/title_intel", key=True),
+    column("category", sa.Text, "own", "chart category or tracked game", key=True),
+    column("code_version", sa.Text, "ops", "version of the formula"),
+    column("input_hash", sa.Text, "ops", "fingerprint of what the analysis read, 16 digits"),
+    column("input_rows", sa.Integer, "ops", "rows it read"),
+    column(
+        "source_window",
+        Timestamp,
+        "ops",
+        "the window whose equal input was computed; its own start when it was computed here",
+    ),
+    comment="The proof that an unchanged category was rightly not analysed again.",
+)
+
 leadership = sa.Table(
     "leadership",
     metadata,

@@ -9,7 +9,9 @@ from aurastream.store.tables import metadata
 from aurastream_assets.aggregation.project import load_manifest
 
 REPO_ROOT = Path(__file__).resolve().parents[3]
-GLOSSARY = (REPO_ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+# One page for what holds everywhere, and one per family beside it.
+PAGES = (REPO_ROOT / "docs" / "metrics.md", *sorted((REPO_ROOT / "docs/metrics").glob("*.md")))
+GLOSSARY = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 SECTIONS = dict(
     re.findall(r"^## `([a-z_.]+)`\n(.*?)(?=^## |\Z)", GLOSSARY, re.MULTILINE | re.DOTALL)
 )

@@ -26,6 +26,7 @@ def _keys(step: timedelta, form: str) -> list[str]:
 
 _PARTITIONS = {
     "opportunity": _keys(timedelta(minutes=30), "%Y-%m-%d-%H:%M"),
+    "content_formats": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M"),
     "intel_hourly_metrics": _keys(timedelta(hours=1), "%Y-%m-%d-%H:%M"),
     "intel_daily_metrics": _keys(timedelta(days=1), "%Y-%m-%d"),
 }
@@ -112,12 +113,14 @@ def test_a_first_start_computes_the_past_beside_the_present(
     groups = plan(marts=())
     assert [[run.job for run in group] for group in groups] == [
         ["games_reconcile", "streams", "clips", "rescore"],
-        ["hourly_rollup", "signal"],
+        ["hourly_rollup", "analyses", "signal"],
         ["daily_rollup", "publish_marts"],
     ]
-    (scores,), (hours, signal) = groups[0][3:], groups[1]
+    (scores,), (hours, analyses, signal) = groups[0][3:], groups[1]
     assert scores.keys is not None
     assert (scores.keys.start, scores.keys.end) == ("2026-11-19-03:00", "2026-11-21-03:00")
+    assert analyses.keys is not None
+    assert (analyses.keys.start, analyses.keys.end) == ("2026-11-19-00:00", "2026-11-20-20:00")
     assert hours.keys is not None
     assert (hours.keys.end, signal.partition) == ("2026-11-21-02:00", "2026-11-21-03:30")
 

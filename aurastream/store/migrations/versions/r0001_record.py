@@ -28,6 +28,7 @@ _SCHEMAS = (
 _OPEN_SCHEMAS = tuple(name for name in _SCHEMAS if name not in {"app", "operations"})
 # Everything but the raw bodies of API answers.
 _OPEN_OPERATIONS = {
+    "analysis_inputs": "",
     "categories": "",
     "collection_state": "",
     "crawls": "",
@@ -769,6 +770,41 @@ def _create_intelligence() -> None:
 
 
 def _create_operations() -> None:
+    op.create_table(
+        "analysis_inputs",
+        sa.Column(
+            "window_start",
+            sa.TIMESTAMP(timezone=True),
+            nullable=False,
+            comment="start of the analysed window",
+        ),
+        sa.Column(
+            "dataset",
+            sa.Text(),
+            nullable=False,
+            comment="for example intelligence/title_intel",
+        ),
+        sa.Column("category", sa.Text(), nullable=False, comment="chart category or tracked game"),
+        sa.Column("code_version", sa.Text(), nullable=False, comment="version of the formula"),
+        sa.Column(
+            "input_hash",
+            sa.Text(),
+            nullable=False,
+            comment="fingerprint of what the analysis read, 16 digits",
+        ),
+        sa.Column("input_rows", sa.Integer(), nullable=False, comment="rows it read"),
+        sa.Column(
+            "source_window",
+            sa.TIMESTAMP(timezone=True),
+            nullable=False,
+            comment="the window whose equal input was computed; its own start when it was "
+            "computed here",
+        ),
+        sa.PrimaryKeyConstraint("window_start", "dataset", "category"),
+        schema="operations",
+        comment="The proof that an unchanged category was rightly not analysed again.",
+        postgresql_partition_by="RANGE (window_start)",
+    )
     op.create_table(
         "categories",
         sa.Column("category", sa.Text(), nullable=False, comment="slug"),

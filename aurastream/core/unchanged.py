@@ -1,0 +1,150 @@
+"""Which groups of a frame are the same as a window before, so that nothing is computed twice.
+
+An analysis is a pure function of its input. When what it reads of a game is the same, row for row,
+as in the window before, so is what it finds; the proof is the fingerprint of that input.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from aurastream.core.frames import Schema, build_frame, empty_frame, require_columns
+
+__all__ = ["FINGERPRINTS_SCHEMA", "carried", "fingerprints", "with_sources"]
+
+FINGERPRINTS_SCHEMA: Final[Schema] = {
+    "window_start": "datetime64[us, UTC]",
+    "category": "object",
+    "input_hash": "object",
+    "input_rows": "int64",
+}
+"""Columns of `fingerprints`."""
+
+# Odd, so that multiplication keeps every bit: equal rows that come twice do not cancel out.
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+def fingerprints(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one fingerprint per window and category over all other columns.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``window_start``, ``category`` and any columns, lists included; their order counts for
+        nothing, nor does that of the rows.
+
+    Returns
+    -------
+    DataFrame
+        ``FINGERPRINTS_SCHEMA``, by window and category. ``input_hash`` is 16 hexadecimal digits:
+        the sum, modulo 2**64, of a mix of the rows' hashes. O(rows × columns).
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2026-11-21"] * 3, utc=True)
+    >>> rows = pd.DataFrame({"window_start": day, "category": list("aab"), "views": [1, 2, 3]})
+    >>> found = fingerprints(rows)
+    >>> found["input_rows"].tolist()
+    [2, 1]
+    >>> fingerprints(rows.iloc[::-1])["input_hash"].tolist() == found["input_hash"].tolist()
+    True
+    >>> fingerprints(rows.assign(views=[1, 2, 4]))["input_hash"].eq(found["input_hash"]).tolist()
+    [True, False]
+    >>> fingerprints(rows.iloc[:0]).empty
+    True
+    """
+    frame = require_columns(frame, ("window_start", "category"), "frame")
+    if frame.empty:
+        return empty_frame(FINGERPRINTS_SCHEMA)
+    content = frame[sorted(set(frame.columns) - {"window_start", "category"})]
+    plain = content.apply(_hashable)
+    row_hash = pd.util.hash_pandas_object(plain, index=False).to_numpy(dtype=np.uint64)
+    mixed = (row_hash ^ (row_hash >> np.uint64(29))) * _SPREAD
+    keys = frame[["window_start", "category"]].reset_index(drop=True)
+    sums = (
+        keys.assign(mixed=mixed, one=1)
+        .groupby(["window_start", "category"], sort=True, observed=True)
+        .agg(mixed=("mixed", "sum"), input_rows=("one", "sum"))
+        .reset_index()
+    )
+    return build_frame(
+        FINGERPRINTS_SCHEMA,
+        {
+            "window_start": sums["window_start"],
+            "category": sums["category"],
+            "input_hash": [f"{value:016x}" for value in sums["mixed"].to_numpy(dtype=np.uint64)],
+            "input_rows": sums["input_rows"],
+        },
+    )
+
+
+def with_sources(found: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the fingerprints with the window each one's result can be taken from.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As `fingerprints` returns them, of windows in a row.
+    before : DataFrame, optional
+        ``window_start``, ``category`` and ``input_hash`` of the window just before the first; none
+        when it was not analysed, or by another formula.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `found` with ``source_window``: the first window, or the one before them all,
+        of the unbroken series of equal inputs it belongs to; its own start where the input is new.
+        A category that was absent for a window is new.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2026-11-20", "2026-11-21"], utc=True)
+    >>> rows = pd.DataFrame({"window_start": days, "category": "a", "views": [1, 1]})
+    >>> with_sources(fingerprints(rows))["source_window"].dt.day.tolist()
+    [20, 20]
+    """
+    windows = sorted(found["window_start"].unique())
+    position = found["window_start"].map({window: n for n, window in enumerate(windows)})
+    ordered = found.assign(position=position).sort_values(["category", "window_start"])
+    last = ordered.groupby("category", observed=True)[["input_hash", "position"]].shift()
+    same = ordered["input_hash"].eq(last["input_hash"]) & ordered["position"].sub(1).eq(
+        last["position"]
+    )
+    source = ordered["window_start"].where(~same)
+    if before is not None and not before.empty:
+        known = before.set_index("category")
+        first = ordered["position"].eq(0) & ordered["input_hash"].eq(
+            ordered["category"].map(known["input_hash"])
+        )
+        source = source.where(~first, ordered["category"].map(known["window_start"]))
+    source = source.groupby(ordered["category"], observed=True).ffill()
+    return found.assign(source_window=source)
+
+
+def carried(computed: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """Return the results of every window, those of unchanged inputs taken from their source.
+
+    Parameters
+    ----------
+    computed : DataFrame
+        ``window_start``, ``category`` and results, at least for every source window.
+    sources : DataFrame
+        As `with_sources` returns them.
+
+    Returns
+    -------
+    DataFrame
+        By window and category; within them in the order of `computed`.
+    """
+    wanted = sources[["window_start", "category", "source_window"]]
+    rows = computed.rename(columns={"window_start": "source_window"})
+    merged = wanted.merge(rows, on=["source_window", "category"], how="inner", sort=False)
+    merged = merged.sort_values(["window_start", "category"], kind="stable")
+    return merged.reindex(columns=list(computed.columns)).reset_index(drop=True)
+
+
+def _hashable(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    if column.dtype != object:
+        return column
+    return column.map(lambda v: v if isinstance(v, str) else repr(v), na_action=None)

@@ -1,0 +1,99 @@
+"""How a check asks the store: by one SQL aggregate over the windows of the run, after the write.
+
+Each query looks at the windows [start, end) of the run (or at the newest window when a person
+clicks "execute" without one) and returns one row of counts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from aurastream.store import readings
+from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import FOUR_HOURS, WINDOW, four_hours, half_hours
+from resources.store import Store
+
+__all__ = ["Counts", "QueryCheck", "all_zero", "window_checks"]
+
+Counts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCheck:
+    """A query over the windows [start, end) and what its one row must say."""
+
+    table: str
+    name: str
+    description: str
+    sql: str
+    passes: Callable[[Counts], bool]
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+
+    @property
+    def spec(self) -> dg.AssetCheckSpec:
+        """What the graph knows of the check."""
+        return dg.AssetCheckSpec(
+            self.name, asset=asset_key("intelligence", self.table), description=self.description
+        )
+
+
+def all_zero(*names: str) -> Callable[[Counts], bool]:
+    """Return a condition that holds when the named counts are all zero."""
+    return lambda counts: all(not counts[name] for name in names)
+
+
+def window_checks(
+    name: str,
+    checks: Sequence[QueryCheck],
+    *,
+    description: str,
+    partitions_def: dg.TimeWindowPartitionsDefinition = half_hours,
+) -> dg.AssetChecksDefinition:
+    """Make one step of checks over tables with the same windows."""
+
+    @dg.multi_asset_check(
+        name=name,
+        specs=[check.spec for check in checks],
+        can_subset=True,
+        description=description,
+    )
+    def step(context: dg.AssetCheckExecutionContext, store: Store) -> Iterator[dg.AssetCheckResult]:
+        selected = context.selected_asset_check_keys
+        for check in checks:
+            if check.spec.key not in selected:
+                continue
+            start, end = _windows(context, store, check.table, partitions_def)
+            row = store.frames.query(check.sql, {"start": start, "end": end}).iloc[0]
+            counts = {str(column): int(value) for column, value in row.items()}
+            yield dg.AssetCheckResult(
+                asset_key=check.spec.asset_key,
+                check_name=check.name,
+                passed=check.passes(counts),
+                severity=check.severity,
+                metadata={**counts, "windows": f"{start.isoformat()} to {end.isoformat()}"},
+            )
+
+    return step
+
+
+def _windows(
+    context: dg.AssetCheckExecutionContext,
+    store: Store,
+    table: str,
+    partitions_def: dg.TimeWindowPartitionsDefinition,
+) -> tuple[datetime, datetime]:
+    if context.has_partition_key or context.has_partition_key_range:
+        keys = context.partition_key_range
+        return (
+            partitions_def.time_window_for_partition_key(keys.start).start,
+            partitions_def.time_window_for_partition_key(keys.end).end,
+        )
+    length = FOUR_HOURS if partitions_def == four_hours else WINDOW
+    newest = (
+        readings.newest(store.frames, f"intelligence.{table}", "window_start")
+        or datetime.now(UTC) - length
+    )
+    return newest, newest + length
