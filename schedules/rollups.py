@@ -30,9 +30,9 @@ def _four_hours_key(moment: datetime) -> str:
 ROLLUP_SCHEDULES: Final = (
     declare(
         jobs.analyses,
-        cron="8 */4 * * *",
+        cron="11 */4 * * *",
         environments=_RUNNING_SYSTEMS,
-        description="The four hours that ended eight minutes ago.",
+        description="The four hours that ended eleven minutes ago.",
         partition_of=_four_hours_key,
         skip_while_running=False,
     ),
