@@ -78,6 +78,16 @@ class Settings(BaseSettings):
     request_timeout_s: float = Field(default=20.0, gt=0)
     max_parallel_requests: int = Field(default=4, ge=1, le=32)
     retention_days: int = Field(default=30, ge=2, le=3650)
+    keep_twitch_aggregates: bool = Field(
+        default=False, description="whether Twitch allowed category aggregates beyond 24 hours"
+    )
+    archive_url: str | None = Field(
+        default=None, description="folder, or s3://bucket/prefix, of the monthly Parquet archive"
+    )
+    archive_options: SecretStr | None = Field(
+        default=None, description="JSON object of fsspec options for the archive's store"
+    )
+    max_database_gb: float = Field(default=50.0, gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod
