@@ -8,6 +8,7 @@
     ├── SpoolError                   the local spool cannot take or give back a write
     ├── QuotaSpentError              the day's quota units are spent (aurastream.store.ledger)
     ├── DocumentError                a hot document cannot be built (aurastream.store.documents)
+    ├── ArchiveError                 the Parquet archive cannot be read or written
     ├── MigrationError               the schema cannot be brought up to date
     └── EmbeddedServerError          an embedded server cannot run
         ├── DataDirectoryError       its directory is read-only, foreign or damaged
@@ -20,6 +21,7 @@ from aurastream.core.errors import AuraStreamError
 
 __all__ = [
     "AlreadyRunningError",
+    "ArchiveError",
     "DataDirectoryError",
     "DiskFullError",
     "EmbeddedServerError",
@@ -46,6 +48,10 @@ class FrameMismatchError(StoreError):
 
 class SpoolError(StoreError):
     """The local spool cannot take a write or give it back."""
+
+
+class ArchiveError(StoreError):
+    """The Parquet archive could not be read or written, or is not what its manifest says."""
 
 
 class MigrationError(StoreError):
