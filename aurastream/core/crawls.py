@@ -6,13 +6,16 @@ that a missed poll carries the one before forward; how old it is shows in the fr
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CrawlStates", "Expansion", "latest_crawls"]
+__all__ = ["CrawlStates", "Expansion", "latest_crawls", "moments"]
 
 Integers = npt.NDArray[np.int64]
+
+_MOMENT_US: Final = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +89,32 @@ def latest_crawls(
     too_old = (chosen >= 0) & (crawl_times[chosen] < window_end - max_age)
     chosen[too_old] = -1
     return CrawlStates(crawl_times, crawl, slot, chosen, known)
+
+
+def moments(crawl_at: Integers, observed: Integers) -> Integers:
+    """Return the moment that a snapshot stands for: whole minutes since its crawl began.
+
+    Answers of one crawl come some milliseconds or seconds apart, in the order in which threads and
+    networks have them. That is noise of the measuring, far below the minutes in which platforms
+    move their counters, and two videos with equal counters and dates must not rank apart by it.
+    What took minutes is no noise, so that a slow crawl does not pass for an instant.
+
+    Parameters
+    ----------
+    crawl_at, observed : numpy.ndarray
+        Start of the crawl and time of the answer, microseconds.
+
+    Returns
+    -------
+    numpy.ndarray
+        Microseconds; not before the crawl, not after the answer, less than a minute before it.
+
+    Examples
+    --------
+    >>> began = np.array([0, 0, 0])
+    >>> moments(began, np.array([0, 59_999_999, 60_000_000])).tolist()
+    [0, 0, 60000000]
+    """
+    passed = np.maximum(observed - crawl_at, 0)
+    result: Integers = crawl_at + passed // _MOMENT_US * _MOMENT_US
+    return result

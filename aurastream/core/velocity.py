@@ -7,6 +7,9 @@ between them (``velocity_now_span_h``) and the number of snapshots in the traili
 (``velocity_now_n``). ``engagement_rate`` is (likes + comments) / views, 0–1.
 ``confidence_pct`` is 0–100, higher is surer.
 
+Ages and spans are measured between the moments that snapshots stand for (`crawls.moments`), so that
+equal counters of one crawl give equal velocities, bit by bit.
+
 What is unknown is null, and nothing is clamped in silence: a publication date in the future gives
 no age and no lifetime velocity; a counter that fell between the two snapshots gives no velocity
 now and sets ``views_fell``; hidden likes or comments, no views, or more reactions than views (the
@@ -21,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from aurastream.core.crawls import latest_crawls
+from aurastream.core.crawls import latest_crawls, moments
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     HOUR_US,
@@ -186,6 +189,7 @@ class _Snapshots:
     video: Integers
     version: Integers
     observed: Integers
+    moment: Integers  # what ages and spans are measured by
     counters: tuple[Floats, Floats, Floats]
 
 
@@ -252,9 +256,7 @@ def video_velocity(
 
     views, likes, comments = (c[newest] for c in shots.counters)
     observed = shots.observed[newest]
-    unpublished = about.published == _MISSING_TIME
-    age = (observed - np.where(unpublished, observed, about.published)) / HOUR_US
-    age[unpublished | (age < 0)] = np.nan
+    age = _age(shots.moment[newest], observed, about.published)
     reactions = likes + comments
     rated = (views > 0) & (reactions <= views)
     staleness = (as_of_us - observed) / HOUR_US
@@ -417,8 +419,8 @@ def _distinct(region: Integers, begins: Integers) -> Integers:
 def _snapshots(rows: _Rows, crawl: Integers, n_crawls: int) -> _Snapshots:
     """Keep one snapshot per video and crawl: the newest.
 
-    The platform's clock has seconds, so several answers of one crawl often tie; the larger
-    counters then win, and every row order gives the same choice.
+    Where several answers of one crawl tie, the larger counters win, and every row order gives the
+    same choice.
     """
     key = rows.video * n_crawls + crawl
     order = np.argsort(key)
@@ -439,8 +441,17 @@ def _snapshots(rows: _Rows, crawl: Integers, n_crawls: int) -> _Snapshots:
         video=kept.video,
         version=kept.version,
         observed=kept.observed,
+        moment=moments(kept.crawl_at, kept.observed),
         counters=kept.counters,
     )
+
+
+def _age(moment: Integers, observed: Integers, published: Integers) -> Floats:
+    """Return hours of life; NaN without a date of publication, or with one after the answer."""
+    known = (published != _MISSING_TIME) & (published <= observed)
+    # Published while its crawl was under way is no age, but not a negative one.
+    life = np.maximum(moment - np.where(known, published, moment), 0)
+    return np.where(known, life / HOUR_US, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,7 +466,7 @@ def _velocity_now(
     shots: _Snapshots, newest: Integers, as_of_us: Integers, params: VelocityParams
 ) -> _Now:
     """Compare the newest snapshot with the oldest one of the trailing window."""
-    video, observed, views = shots.video, shots.observed, shots.counters[0]
+    video, observed, views = shots.video, shots.moment, shots.counters[0]
     origin = int(observed.min())
     width = int(observed.max()) - origin + 1
     # Crawls that overlap could answer out of order; the running maximum keeps the key sorted.

@@ -54,6 +54,45 @@ def test_a_row_says_what_was_known_at_the_end_of_the_window(trending: Build, vid
     assert found["velocity_now_n"] == 1
 
 
+@given(answered_s=st.lists(st.floats(0, 59.999), min_size=12, max_size=12))
+def test_equal_counters_of_one_crawl_are_equal_velocities_whichever_answer_came_first(
+    trending: Build, videos: Build, answered_s: list[float]
+) -> None:
+    crawls = [
+        ("2026-01-10T09:55", 1000, answered_s[:6]),
+        ("2026-01-10T10:25", 5000, answered_s[6:]),
+    ]
+    rows = [
+        {"video": f"v{i}", "at": at, "observed": f"{at}:{late:09.6f}", "views": views}
+        for at, views, late_s in crawls
+        for i, late in enumerate(late_s)
+    ]
+    described = videos(*({"video": f"v{i}"} for i in range(6)))
+    found = video_velocity(trending(*rows), NOTHING, described, as_of=AS_OF)
+    assert len(found) == 6
+    assert len(found["lifetime_velocity_per_hour"].unique()) == 1
+    assert found["velocity_now_per_hour"].unique().tolist() == [8000.0]
+
+
+def test_minutes_that_a_slow_crawl_took_count(trending: Build, videos: Build) -> None:
+    slow = trending({"at": "2026-01-10T10:05", "observed": "2026-01-10T10:12:30"})
+    found = one(
+        video_velocity(slow, NOTHING, videos({"published": "2026-01-10T08:12"}), as_of=AS_OF)
+    )
+    assert found["age_h"] == 2.0
+    assert found["observed_at"] == pd.Timestamp("2026-01-10T10:12:30Z")
+
+
+def test_a_video_published_during_its_crawl_is_new_and_not_from_the_future(
+    trending: Build, videos: Build
+) -> None:
+    crawl = trending({"at": "2026-01-10T10:05", "observed": "2026-01-10T10:05:40", "views": 50})
+    found = one(
+        video_velocity(crawl, NOTHING, videos({"published": "2026-01-10T10:05:20"}), as_of=AS_OF)
+    )
+    assert (found["age_h"], found["lifetime_velocity_per_hour"]) == (0.0, 100.0)
+
+
 def test_velocity_now_spans_the_trailing_three_hours(trending: Build, videos: Build) -> None:
     snapshots = trending(
         {"at": "2026-01-10T06:55", "views": 0},
