@@ -56,6 +56,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_FIVE_MINUTES_MS: Final = 5 * 60 * 1_000
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
@@ -410,9 +411,7 @@ class _Attempts(Generic[_T]):
         self._status = response.status_code
         now = t.clock.now()
         said = answered_at(response.headers)
-        # The header has whole seconds; two crawls within one second must not share their moment,
-        # for crawls and rows are told apart by it.
-        self._observed_at = said.replace(microsecond=now.microsecond) if said else now
+        self._observed_at = _told_apart(said, now) if said else now
         return response, entry[1] if entry is not None else None
 
     def _understand(self, response: httpx.Response, cached: bytes | None) -> Answer[_T]:
@@ -503,6 +502,17 @@ def _say(endpoint: str) -> Callable[[tenacity.RetryCallState], None]:
         _log.warning("%s again in %.1f s: %s", endpoint, state.upcoming_sleep, error)
 
     return say
+
+
+def _told_apart(said: datetime, now: datetime) -> datetime:
+    """Return the platform's second with a place in it.
+
+    Rows and crawls are told apart by their moment, and the header has whole seconds, so two crawls
+    within one second would share theirs. The microseconds count the milliseconds of our clock in
+    its five minutes: they grow from answer to answer, whatever the difference between both clocks.
+    (The fraction of our second would fall to 0 in the middle of the platform's second.)
+    """
+    return said.replace(microsecond=int(now.timestamp() * 1_000) % _FIVE_MINUTES_MS)
 
 
 def _as_mapping(params: Params) -> Mapping[str, Any]:
