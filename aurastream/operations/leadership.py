@@ -390,7 +390,11 @@ class HeadSession:
             raise LeadershipLostError(f"Epoch {claim.epoch} is over: another head leads.")
 
     def release(self, claim: Claim, report: StateReport) -> None:
-        """Hand the leadership over: nobody leads, the lock is free, the session ends."""
+        """Hand the leadership over: nobody leads, the lock is free, the session ends.
+
+        The lock is given back in so many words: the server takes it from an ended session only when
+        it has noticed the end, and until then the next head would find it taken.
+        """
         with self._connection.transaction():
             self._connection.execute(
                 "UPDATE operations.leadership SET holder = '', heartbeat_at = clock_timestamp() "
@@ -398,6 +402,7 @@ class HeadSession:
                 (claim.holder, claim.epoch),
             )
             self.report(report)
+        self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", LOCK_KEY)
         self.close()
 
     # --------------------------------------------------------------------------------------------
