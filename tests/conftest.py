@@ -7,6 +7,7 @@ asks for a database gets a clone of a migrated template, each that asks for Redi
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import uuid
@@ -41,6 +42,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 class _OneProduct(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
     def _split_scope(self, nodeid: str) -> str:
         return "e2e" if nodeid.startswith("tests/e2e/") else nodeid
+
+
+def pytest_configure() -> None:
+    """Let the programs that tests start hear the signals that they are sent.
+
+    A shell starts what runs in its background, CI among it, with interrupts ignored, and so they
+    stay in every child; Dagster then takes SIGTERM for the same. A handler ends with the next exec.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

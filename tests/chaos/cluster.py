@@ -243,7 +243,7 @@ def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    with log_path.open("wb") as log:
+    with log_path.open("wb") as output:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "dagster", "api", "grpc"),
@@ -252,8 +252,8 @@ def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[int]:
             ],
             cwd=REPO_ROOT,
             env=environment,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
         )
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -261,6 +261,12 @@ def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        wait_until(
-            lambda: process.poll() is not None, within=30, what=log_path.read_text(encoding="utf-8")
-        )
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()  # nothing is left behind that a later test would stumble over
+            process.wait()
+            log = log_path.read_text(encoding="utf-8")
+            raise AssertionError(
+                f"The code server did not end when it was asked to:\n{log}"
+            ) from None

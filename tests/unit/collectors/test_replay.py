@@ -95,7 +95,7 @@ def test_half_an_hour_later_counters_have_grown_and_none_has_fallen(
     assert second.crawl_at.replace(microsecond=0) == moment.at
     assert second.stats_hash != first.stats_hash
     assert second.metadata["views_fell"] == 0
-    assert second.metadata["new"] < first.metadata["new"]
+    assert int(second.metadata["new"]) < int(first.metadata["new"])
 
 
 def test_charted_videos_find_their_games_and_a_search_finds_more(

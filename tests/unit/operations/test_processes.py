@@ -126,6 +126,19 @@ def test_a_child_that_stays_silent_is_stopped_and_reported(supervisor: Superviso
         supervisor.pid("silent")
 
 
+def test_a_child_hears_interrupts_even_where_its_supervisor_runs_in_the_background_of_a_shell(
+    supervisor: Supervisor,
+) -> None:
+    code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    # What a shell does for a command that ends with &; Dagster takes SIGTERM for the same signal.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        supervisor.start(python("hearing", code, restart=False))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert wait_until(supervisor.log_path("hearing").read_text) == "True\n"
+
+
 def test_a_program_that_does_not_exist_is_a_clear_error(supervisor: Supervisor) -> None:
     with pytest.raises(ProcessNotReadyError, match=r"could not be started[\s\S]*No such file"):
         supervisor.start(ProcessSpec(name="absent", command=["/nonexistent/program"]))
