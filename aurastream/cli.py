@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aurastream.core.errors import AuraStreamError, SettingsError
+from aurastream.core.errors import AuraStreamError, InvalidInputError, SettingsError
 from aurastream.settings import Settings
 
 # Imports inside the commands keep `aurastream --help` quick and Dagster optional.
@@ -311,7 +311,10 @@ def documents() -> None:
 
 @app.command()
 def evaluate(
-    kind: Annotated[Literal["anomalies", "viral"], typer.Argument(help="What is judged.")],
+    kind: Annotated[
+        Literal["anomalies", "language", "opportunity", "viral"],
+        typer.Argument(help="What is judged."),
+    ],
     train: Annotated[Path, typer.Option("--train", help="Folder of the archive to learn from.")],
     test: Annotated[
         Path | None, typer.Option("--test", help="Folder of another archive, to be judged whole.")
@@ -341,7 +344,11 @@ def evaluate(
 
 
 def main() -> None:
-    """Run the command line; an expected error is one line on standard error and exit code 1."""
+    """Run the command line.
+
+    An expected error is one line on standard error and exit code 1, or 2 when what was passed
+    cannot be worked on.
+    """
     raise SystemExit(_guard(lambda: app(prog_name="aurastream", standalone_mode=True)))
 
 
@@ -350,7 +357,7 @@ def _guard(run: Callable[[], object]) -> int:
         run()
     except AuraStreamError as error:
         Console(stderr=True, soft_wrap=True).print(f"aurastream: {error}", highlight=False)
-        return 1
+        return 2 if isinstance(error, InvalidInputError) else 1
     return 0
 
 

@@ -1,10 +1,11 @@
 """Archives of charts and counters, as anybody may bring them.
 
 An archive is a folder with ``charts_*.parquet`` (one row per snapshot day, country and charting
-video) and ``observations_*.parquet`` (one row per day and video, seen in any country).
+video) and ``observations_*.parquet`` (one row per day and video, seen in any country). What an
+archive must have and what it may lack is said in `load_archive`; everything else in it is ignored.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,18 +14,33 @@ import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
 
-__all__ = ["Archive", "load_archive", "read_parts"]
+__all__ = ["Archive", "load_archive", "load_charts", "of_frames", "read_parts"]
 
-_CHARTS: Final = (
-    "snapshot_date", "country", "chart_rank", "video_id", "fetched_at", "published_at", "title",
-    "channel_id", "channel_title", "category_id", "tags", "default_language", "audio_language",
-    "is_live", "duration_s", "definition", "caption_available", "licensed_content", "views",
-    "likes", "comments",
+_TEXT: Final = "text"
+_NUMBER: Final = "number"
+_TIME: Final = "time"
+_FLAG: Final = "flag"
+_CODE: Final = "whole number"
+_SET: Final = ("true", "1", "1.0", "t", "yes")
+
+_CHARTS: Final = {
+    "snapshot_date": _TEXT, "country": _TEXT, "chart_rank": _NUMBER, "video_id": _TEXT,
+    "fetched_at": _TIME, "published_at": _TIME, "title": _TEXT, "channel_id": _TEXT,
+    "channel_title": _TEXT, "category_id": _CODE, "tags": _TEXT, "default_language": _TEXT,
+    "audio_language": _TEXT, "is_live": _FLAG, "duration_s": _NUMBER, "definition": _TEXT,
+    "caption_available": _FLAG, "licensed_content": _FLAG, "views": _NUMBER, "likes": _NUMBER,
+    "comments": _NUMBER,
+}  # fmt: skip
+_OBSERVATIONS: Final = {
+    "video_id": _TEXT, "snapshot_date": _TEXT, "fetched_at": _TIME, "views": _NUMBER,
+    "likes": _NUMBER, "comments": _NUMBER, "n_countries_110": _NUMBER, "best_rank": _NUMBER,
+}  # fmt: skip
+_REQUIRED: Final = (
+    "snapshot_date", "country", "chart_rank", "video_id", "fetched_at", "published_at",
+    "channel_id", "category_id", "duration_s", "views",
 )  # fmt: skip
-_OBSERVATIONS: Final = (
-    "video_id", "snapshot_date", "fetched_at", "views", "likes", "comments", "n_countries_110",
-    "best_rank",
-)  # fmt: skip
+"""What a chart row must know to be counted; all else may be missing in it."""
+_REQUIRED_OBSERVATIONS: Final = ("video_id", "snapshot_date", "fetched_at", "views")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +60,55 @@ class Archive:
 def load_archive(folder: Path, countries: Collection[str] = ()) -> Archive:
     """Read an archive, of some countries only or of all it has.
 
+    Every column has to be there. A chart row without day, country, rank, video, times, channel,
+    category, duration or views cannot be judged and is left out, and so is an observation without
+    video, day, time or views; a row that comes twice counts once.
+
     Raises
     ------
     InvalidInputError
-        When files or columns are missing, or none of the countries is in the charts.
+        When files or columns are missing, a column holds something else than its name says, no row
+        is left, or one of the countries is not in the charts.
     """
-    charts = _with_day(read_parts(folder, "charts_*.parquet", _CHARTS))
-    observations = _with_day(read_parts(folder, "observations_*.parquet", _OBSERVATIONS))
-    if charts.empty:
-        raise InvalidInputError(f"The charts in {folder} are empty.", fix="Pass a fuller archive.")
+    archive = load_charts(folder, countries)
+    observations = _typed(
+        read_parts(folder, "observations_*.parquet", tuple(_OBSERVATIONS)),
+        _OBSERVATIONS,
+        _REQUIRED_OBSERVATIONS,
+        f"The observations in {folder}",
+    )
+    observations = observations.drop_duplicates(["day", "video_id"], ignore_index=True)
+    return Archive(archive.charts, observations, archive.first_day, archive.last_day)
+
+
+def load_charts(folder: Path, countries: Collection[str] = ()) -> Archive:
+    """Read the charts of an archive alone; its observations stay empty.
+
+    Raises
+    ------
+    InvalidInputError
+        As `load_archive`.
+    """
+    charts = read_parts(folder, "charts_*.parquet", tuple(_CHARTS))
+    return of_frames(charts, None, countries=countries, name=str(folder))
+
+
+def of_frames(
+    charts: pd.DataFrame,
+    observations: pd.DataFrame | None,
+    *,
+    countries: Collection[str] = (),
+    name: str = "the record",
+) -> Archive:
+    """Make an archive of frames of its shape.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column holds something else than its name says, no row is left, or one of the
+        countries is not in the charts.
+    """
+    charts = _typed(charts, _CHARTS, _REQUIRED, f"The charts in {name}")
     first, last = int(charts["day"].min()), int(charts["day"].max())
     if countries:
         known = sorted(charts["country"].unique())
@@ -64,11 +120,16 @@ def load_archive(folder: Path, countries: Collection[str] = ()) -> Archive:
             )
         charts = charts[charts["country"].isin(countries)]
     charts = charts.drop_duplicates(["day", "country", "video_id"], ignore_index=True)
-    observations = observations.drop_duplicates(["day", "video_id"], ignore_index=True)
-    return Archive(charts, observations, first, last)
+    if observations is None:
+        seen = pd.DataFrame(columns=[*_OBSERVATIONS, "day"])
+    else:
+        seen = _typed(
+            observations, _OBSERVATIONS, _REQUIRED_OBSERVATIONS, f"The observations in {name}"
+        ).drop_duplicates(["day", "video_id"], ignore_index=True)
+    return Archive(charts, seen, first, last)
 
 
-def read_parts(folder: Path, pattern: str, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_parts(folder: Path, pattern: str, columns: Collection[str]) -> pd.DataFrame:
     """Read every parquet file of a folder that matches, and check the columns.
 
     Raises
@@ -98,6 +159,45 @@ def read_parts(folder: Path, pattern: str, columns: tuple[str, ...]) -> pd.DataF
     return pd.concat(parts, ignore_index=True)
 
 
-def _with_day(frame: pd.DataFrame) -> pd.DataFrame:
-    days = pd.to_datetime(frame["snapshot_date"]).to_numpy("datetime64[D]").astype("int64")
-    return frame.drop(columns="snapshot_date").assign(day=days)
+def _typed(
+    frame: pd.DataFrame, kinds: Mapping[str, str], required: Collection[str], name: str
+) -> pd.DataFrame:
+    """Give every column its type, add the day, and leave out rows that cannot be judged."""
+    found = pd.DataFrame(
+        {column: _column(frame[column], kind, name) for column, kind in kinds.items()}
+    )
+    found = found.dropna(subset=list(required))
+    found = found[found["video_id"] != ""]
+    if found.empty:
+        raise InvalidInputError(f"{name} are empty.", fix="Pass a fuller archive.")
+    try:
+        days = pd.to_datetime(found["snapshot_date"], format="ISO8601")
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{name} have a snapshot_date that is no date: {error}", fix="Write it as 2026-01-31."
+        ) from error
+    day = days.to_numpy("datetime64[D]").astype("int64")
+    whole = [column for column in ("chart_rank", "duration_s", "views") if column in kinds]
+    return (
+        found.drop(columns="snapshot_date")
+        .assign(day=day, **{column: found[column].astype("int64") for column in whole})
+        .reset_index(drop=True)
+    )
+
+
+def _column(values: pd.Series, kind: str, name: str) -> pd.Series:
+    try:
+        if kind == _NUMBER:
+            return pd.to_numeric(values).astype("float64")
+        if kind == _CODE:
+            return pd.to_numeric(values).astype("Int64").astype("str")
+        if kind == _TIME:
+            return pd.to_datetime(values, utc=True).dt.as_unit("us")
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{name} have a {values.name} that is no {kind}: {error}",
+            fix="Pass an archive of this shape.",
+        ) from error
+    text = values.astype("str")
+    # A flag may come as a boolean, as 0 and 1, or as text; one that is missing is not set.
+    return text.str.lower().isin(_SET) if kind == _FLAG else text

@@ -35,7 +35,11 @@ def channel_history(rows: pd.DataFrame, charts: pd.DataFrame) -> pd.DataFrame:
         ``channel_best_rank``, ``channel_views_max``, ``channel_days_since``,
         ``channel_countries_mean`` and ``_max``, ``channel_growth_mean`` and ``_max`` (log of views
         over first views), ``channel_first_views`` (mean log), ``views_over_channel_max`` and
-        ``views_over_channel_mean`` (log ratios); in the order of ``rows``.
+        ``views_over_channel_mean`` (log ratios), ``channel_speed_mean``, ``_max`` and ``_last``
+        (log of the hourly velocity between a video's chart rows of different days),
+        ``channel_returned`` (share of its videos that charted on another day too) and
+        ``channel_last_returned`` (whether its latest did, 0 or 1; both without those first seen
+        the day before, which had no day to return on); in the order of ``rows``.
     """
     past = _video_days(charts)
     names, codes = np.unique(past["channel_id"].to_numpy(dtype=object).astype(str), False, True)  # noqa: FBT003
@@ -57,6 +61,12 @@ def channel_history(rows: pd.DataFrame, charts: pd.DataFrame) -> pd.DataFrame:
     views_max = window.reduced(past["views"], np.maximum)
     first_views = window.total(past["first_log"]) / per_row
     last_seen = keys[np.maximum(high - 1, 0)] if keys.size else base
+    speeds = _Dated(keys, past["speed"].notna().to_numpy(), past)
+    fast = speeds.window(base - HISTORY_DAYS, base)
+    firsts = _Dated(keys, past["is_first"].to_numpy(), past)
+    ripe = firsts.window(base - HISTORY_DAYS, base - 1)
+    seconds = _Dated(keys, past["is_second"].to_numpy(), past).window(base - HISTORY_DAYS, base)
+    latest = firsts.last(ripe, "next_day")
     return pd.DataFrame(
         {
             "channel_videos": new,
@@ -74,6 +84,14 @@ def channel_history(rows: pd.DataFrame, charts: pd.DataFrame) -> pd.DataFrame:
             "channel_first_views": first_views,
             "views_over_channel_max": log_views - np.log(np.maximum(views_max, 1)),
             "views_over_channel_mean": log_views - first_views,
+            "channel_speed_mean": fast.total(speeds.rows["speed"]) / fast.count(),
+            "channel_speed_max": fast.reduced(speeds.rows["speed"], np.maximum),
+            "channel_speed_last": speeds.last(fast, "speed"),
+            # A video first seen before the window may return within it.
+            "channel_returned": np.minimum(np.nan_to_num(seconds.count()) / ripe.count(), 1.0),
+            "channel_last_returned": np.where(
+                ripe.count() > 0, (latest < rows["day"].to_numpy()).astype("float64"), np.nan
+            ),
         },
         index=rows.index,
     )
@@ -84,6 +102,13 @@ class _Window:
 
     def __init__(self, low: Ints, high: Ints, known: npt.NDArray[np.bool_]) -> None:
         self._low, self._high, self._known = low, high, known
+
+    def count(self) -> Floats:
+        return np.where(self._known, self._high - self._low, np.nan)
+
+    def last(self, values: Floats) -> Floats:
+        padded = np.append(values, np.nan)
+        return np.where(self._known, padded[np.maximum(self._high - 1, 0)], np.nan)
 
     def total(self, values: pd.Series) -> Floats:
         # Window by window: running sums would round differently when later rows change.
@@ -99,6 +124,20 @@ class _Window:
         return out
 
 
+class _Dated:
+    """Those video-days of all channels that a mask picks, in the order of channel and day."""
+
+    def __init__(self, keys: Ints, picked: npt.NDArray[np.bool_], past: pd.DataFrame) -> None:
+        self._keys, self.rows = keys[picked], past[picked]
+
+    def window(self, low: Ints, high: Ints) -> _Window:
+        first, end = np.searchsorted(self._keys, low), np.searchsorted(self._keys, high)
+        return _Window(first, end, end > first)
+
+    def last(self, window: _Window, name: str) -> Floats:
+        return window.last(self.rows[name].to_numpy(dtype="float64"))
+
+
 def _video_days(charts: pd.DataFrame) -> pd.DataFrame:
     grouped = charts.groupby(["video_id", "day"], sort=True)
     days = grouped.agg(
@@ -106,10 +145,17 @@ def _video_days(charts: pd.DataFrame) -> pd.DataFrame:
         countries=("country", "nunique"),
         views=("views", "max"),
         rank=("chart_rank", "min"),
+        fetched_at=("fetched_at", "max"),
     ).reset_index()
-    first = days.groupby("video_id")["views"].transform("first").clip(lower=1)
+    videos = days.groupby("video_id")
+    first = videos["views"].transform("first").clip(lower=1)
+    hours = videos["fetched_at"].diff().dt.total_seconds() / 3600
+    per_hour = videos["views"].diff() / hours.where(hours > 0)
     return days.assign(
         is_first=~days.duplicated("video_id"),
+        is_second=videos.cumcount() == 1,
+        next_day=videos["day"].shift(-1),
+        speed=np.log1p(per_hour.clip(lower=0)),
         first_log=np.log(first.astype("float64")),
         growth=np.log(days["views"].clip(lower=1) / first),
     )

@@ -80,7 +80,9 @@ class ViralModel:
 
     def fit(self, training: Training) -> Self:
         """Learn from training videos; nothing else is read."""
-        self._names = list(training.features.columns)
+        # A feature that nobody has teaches nothing, and cannot be binned.
+        known = training.features.notna().any()
+        self._names = [str(name) for name in training.features.columns if known[name]]
         categorical = [name in CATEGORICAL for name in self._names] + [False, False]
         with threadpool_limits(limits=1):
             self._words = _Words.fit(training)

@@ -6,6 +6,8 @@ from typing import Final, Protocol
 
 from aurastream.core.errors import InvalidInputError
 from aurastream.evaluation.anomalies import evaluate_anomalies
+from aurastream.evaluation.language import evaluate_language
+from aurastream.evaluation.opportunity import evaluate_opportunity
 from aurastream.evaluation.results import EvaluationRow
 from aurastream.evaluation.viral import evaluate_viral
 
@@ -20,6 +22,8 @@ class _Evaluation(Protocol):
 
 _KINDS: Final[dict[str, _Evaluation]] = {
     "anomalies": evaluate_anomalies,
+    "language": evaluate_language,
+    "opportunity": evaluate_opportunity,
     "viral": evaluate_viral,
 }
 

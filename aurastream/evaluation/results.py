@@ -17,8 +17,11 @@ class EvaluationRow:
 
     ``precision``, ``recall`` and ``f1`` lie in 0–1, higher is better, and so do ``ci_low`` and
     ``ci_high``, the ends of the 95 % interval of the headline figure. ``nab_score`` is 100 for a
-    perfect detector, 0 for one that never speaks, and has no floor. ``primary`` marks the method
-    declared beforehand, one per kind and label, on the split that is judged.
+    perfect detector, 0 for one that never speaks, and has no floor. ``correlation`` is Pearson's r;
+    ``gain`` is what it exceeds that of persistence by on the same cells, ``error_reduction`` the
+    share by which the squared error is lower, each with the ends of its own 95 % interval.
+    ``primary`` marks the method declared beforehand, one per kind and label, on the split that is
+    judged.
     """
 
     label: str
@@ -37,6 +40,12 @@ class EvaluationRow:
     calibration_error: float | None = None
     correlation: float | None = None
     squared_error: float | None = None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+    error_reduction: float | None = None
+    error_reduction_low: float | None = None
+    error_reduction_high: float | None = None
     detail: str | None = None
 
 

@@ -45,7 +45,8 @@ FEATURES: Final = (
     "own_countries", "best_rank", "mean_rank", "age_h", "channel_videos",
     "channel_rows_per_video", "channel_countries_mean", "channel_first_views", "comments",
     "likes", "views", "comments_per_hour", "likes_per_hour", "velocity", "channel_views_max",
-    "licensed",
+    "licensed", "channel_speed_mean", "channel_speed_max", "channel_speed_last",
+    "channel_returned", "channel_last_returned",
 )  # fmt: skip
 
 
