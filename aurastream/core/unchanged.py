@@ -137,6 +137,8 @@ def carried(computed: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         By window and category; within them in the order of `computed`.
     """
+    if computed.empty or sources.empty:
+        return computed.iloc[:0]
     wanted = sources[["window_start", "category", "source_window"]]
     rows = computed.rename(columns={"window_start": "source_window"})
     merged = wanted.merge(rows, on=["source_window", "category"], how="inner", sort=False)

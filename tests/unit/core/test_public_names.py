@@ -22,6 +22,11 @@ PUBLIC = {
         "channel_outliers",
         "leave_one_out_medians",
     ],
+    "difficulty": ["DIFFICULTY_SCHEMA", "difficulty", "difficulty_bands", "difficulty_scores"],
+    "idea_formats": ["IDEA_FORMATS", "IDLE_LEMMAS", "IdeaFormat", "WORDING_VERSION", "format_cues"],
+    "ideas": ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"],
+    "topic_evidence": ["TOPIC_EVIDENCE_SCHEMA", "topic_evidence"],
+    "unchanged": ["FINGERPRINTS_SCHEMA", "carried", "fingerprints", "with_sources"],
     "descriptions": [
         "CALLS_TO_ACTION",
         "Chapter",

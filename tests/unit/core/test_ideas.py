@@ -1,0 +1,292 @@
+"""Ideas from topics: evidence, difficulty, order; against definitions written out one by one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aurastream.core.difficulty import difficulty, difficulty_bands, difficulty_scores
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
+from aurastream.core.ideas import IDEAS_SCHEMA, IdeaParams, video_ideas
+from aurastream.core.keywords import keyword_scores
+from aurastream.core.topic_evidence import topic_evidence
+from aurastream.core.topics import lemma_sets, topics
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "youtube_trending"
+CHARTS = DATA / "charts_8c_2025-12-10_2026-04-30.parquet"
+NOW = pd.Timestamp("2026-03-01T10:00Z").as_unit("us")
+WORDS = st.sampled_from(["best", "mods", "guide", "update", "creeper", "only", "react"])
+TITLES = st.lists(st.lists(WORDS, max_size=5).map(" ".join), min_size=1, max_size=12)
+
+
+def videos_of(titles: list[str], category: str = "minecraft", **columns: Any) -> pd.DataFrame:
+    n = len(titles)
+    return pd.DataFrame(
+        {
+            "window_start": pd.DatetimeIndex([NOW] * n),
+            "category": [category] * n,
+            "video_id": [f"v{at:02d}" for at in range(n)],
+            "channel_id": [f"c{at % 3}" for at in range(n)],
+            "title": titles,
+            "tags": [["one", "two"]] * n,
+            "views": np.arange(1, n + 1) * 100,
+            "lifetime_velocity_per_hour": np.arange(1, n + 1) * 10.0,
+            "viral_score": np.linspace(0, 100, n),
+            "confidence_pct": np.full(n, 90.0),
+            **columns,
+        }
+    )
+
+
+def topics_of(*found: str, category: str = "minecraft") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "window_start": pd.DatetimeIndex([NOW] * len(found)),
+            "category": [category] * len(found),
+            "rank": range(1, len(found) + 1),
+            "topic": list(found),
+            "lemmas": [" ".join(sorted(lemmas)) for lemmas in lemma_sets(found)],
+        }
+    )
+
+
+@given(TITLES)
+def test_evidence_is_what_comparing_every_topic_with_every_title_finds(titles: list[str]) -> None:
+    wanted = topics_of("best mods", "guide", "creeper update only")
+    videos = videos_of(titles)
+
+    found = topic_evidence(wanted, videos)
+
+    title_sets = lemma_sets(titles)
+    expected = [
+        [rank, video]
+        for rank, lemmas in zip(wanted["rank"], wanted["lemmas"], strict=True)
+        for video, words in zip(videos["video_id"], title_sets, strict=True)
+        if set(lemmas.split()) <= words
+    ]
+    assert found[["topic_rank", "video_id"]].to_numpy().tolist() == expected
+
+
+def test_evidence_stays_within_its_window_and_category() -> None:
+    here = videos_of(["best mods"])
+    elsewhere = videos_of(["best mods"], category="roblox")
+    later = here.assign(window_start=NOW + pd.Timedelta(hours=4))
+
+    found = topic_evidence(topics_of("best mods"), pd.concat([later, elsewhere, here]))
+
+    assert found[["category", "video_id"]].to_numpy().tolist() == [["minecraft", "v00"]]
+    assert found["window_start"].tolist() == [NOW]
+
+
+@settings(max_examples=40)
+@given(TITLES, st.randoms(use_true_random=False))
+def test_difficulty_is_the_definition_written_out(titles: list[str], random: Any) -> None:
+    videos = videos_of(titles)
+    evidence = topic_evidence(topics_of("best", "guide"), videos)
+    twitch = pd.DataFrame({"window_start": [NOW], "category": "minecraft", "ease_score": [80.0]})
+    shuffled = videos.sample(frac=1, random_state=random.randint(0, 99))
+
+    found = difficulty(evidence, shuffled, twitch)
+
+    for row in found.itertuples():
+        ids = evidence.loc[evidence["topic_rank"] == row.topic_rank, "video_id"]
+        own = videos[videos["video_id"].isin(ids)]
+        held = own.groupby("channel_id")["views"].sum() / own["views"].sum()
+        crowding = min(1.0, len(own) / len(videos) / 0.2) * 100
+        expected = 0.35 * crowding + 0.35 * 100 * (held**2).sum() + 0.3 * 20
+        assert row.difficulty_score == pytest.approx(expected)
+        assert (row.evidence_count, row.channel_count) == (len(own), len(held))
+
+
+@given(*[st.lists(st.floats(0, 100), min_size=3, max_size=3)] * 2)
+def test_difficulty_never_falls_when_a_part_grows(one: list[float], other: list[float]) -> None:
+    low = difficulty_scores(*np.minimum(one, other).reshape(3, 1))
+    high = difficulty_scores(*np.maximum(one, other).reshape(3, 1))
+    assert 0 <= low[0] <= high[0] <= 100
+
+
+@pytest.mark.parametrize("part", [-1.0, 101.0, float("nan")])
+def test_a_part_out_of_range_is_refused_with_advice(part: float) -> None:
+    with pytest.raises(InvalidInputError, match="between 0 and 100"):
+        difficulty_scores([part], [0.0], [0.0])
+
+
+def test_difficulty_without_any_views_counts_each_video_alike() -> None:
+    videos = videos_of(["best"] * 6, views=None)
+    found = difficulty(topic_evidence(topics_of("best"), videos), videos)
+    assert found["concentration_part"].tolist() == pytest.approx([100 / 3])
+    assert difficulty_bands(found["difficulty_score"]).tolist() == ["MODERATE"]
+
+
+def test_the_kinds_are_worded_as_often_as_the_sources_ask() -> None:
+    assert {kind.name: (len(kind.concepts), len(kind.hooks)) for kind in IDEA_FORMATS} == {
+        "tutorial": (3, 2),
+        "reaction": (2, 2),
+        "challenge": (2, 1),
+        "news": (2, 1),
+    }
+    lines = [line for kind in IDEA_FORMATS for line in (*kind.concepts, *kind.hooks)]
+    assert all(line.count("{topic}") == 1 for line in lines)
+    assert len(set(lines)) == len(lines)
+
+
+def test_each_kind_is_told_by_its_own_words() -> None:
+    told = format_cues([" ".join(kind.cues) for kind in IDEA_FORMATS])
+    assert told.diagonal().all()
+
+
+@settings(max_examples=20)
+@given(TITLES, st.integers(0, 99))
+def test_ideas_are_in_range_in_order_and_do_not_depend_on_the_order_of_rows(
+    titles: list[str], seed: int
+) -> None:
+    wanted, videos = topics_of("mods", "guide", "creeper"), videos_of(titles)
+
+    ideas = video_ideas(wanted, videos)
+
+    for column in IDEAS_SCHEMA:
+        if column.endswith(("_score", "_part", "_pct")):
+            assert ideas[column].between(0, 100).all(), column
+    assert ideas["rank"].tolist() == list(range(1, len(ideas) + 1))
+    assert ideas["idea_score"].is_monotonic_decreasing
+    assert ideas["idea_id"].is_unique
+    mixed = video_ideas(
+        wanted.sample(frac=1, random_state=seed), videos.sample(frac=1, random_state=seed)
+    )
+    pd.testing.assert_frame_equal(mixed, ideas, check_exact=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 12])
+def test_a_game_with_any_evidence_has_five_ideas_and_never_more_than_ten(count: int) -> None:
+    names = [f"boss{letter}" for letter in "abcdefghijkl"[:count]]  # one word, one video each
+
+    ideas = video_ideas(topics_of(*names), videos_of(names))
+
+    assert len(ideas) == min(max(5, count), 10)
+    firsts = ideas.drop_duplicates("topic")
+    assert len(firsts) == min(count, 10)
+
+
+def test_without_evidence_there_is_no_idea_and_no_failure() -> None:
+    assert video_ideas(topics_of("dragon"), videos_of(["best mods"])).empty
+    assert video_ideas(topics_of("dragon"), pd.DataFrame()).empty
+    assert dict(video_ideas(pd.DataFrame(), pd.DataFrame()).dtypes.astype(str)) == dict(
+        IDEAS_SCHEMA
+    )
+
+
+def test_a_topic_of_words_that_every_title_has_is_no_idea() -> None:
+    videos = videos_of(["best guide day 1", "100 days challenge", "creeper day"])
+    ideas = video_ideas(topics_of("best guide", "days", "challenge", "creeper day"), videos)
+    assert set(ideas["topic"]) == {"creeper day"}
+
+
+def test_of_topics_with_the_same_videos_the_one_that_says_most_stays() -> None:
+    videos = videos_of(["poppy playtime", "poppy playtime 2", "creeper"])
+    ideas = video_ideas(topics_of("poppy", "playtime", "poppy playtime", "creeper"), videos)
+    assert set(ideas["topic"]) == {"poppy playtime", "creeper"}
+
+
+def test_every_idea_names_videos_that_show_its_topic_fastest_first() -> None:
+    videos = videos_of(["creeper mods", "guide", "the creeper guide", "nothing"])
+
+    ideas = video_ideas(topics_of("creeper"), videos)
+
+    assert ideas["evidence_video_ids"].map(tuple).unique().tolist() == [("v02", "v00")]
+    assert ideas["evidence_count"].eq(2).all()
+
+
+def test_a_topic_that_titles_teach_becomes_a_tutorial_first() -> None:
+    videos = videos_of(["how to tame a creeper", "creeper guide", "creeper tutorial"])
+    ideas = video_ideas(topics_of("creeper"), videos)
+    assert ideas["format"].iloc[0] == "tutorial"
+    assert ideas["format_part"].iloc[0] == 100.0
+
+
+def test_the_score_is_the_definition_with_all_that_is_known_of_the_category() -> None:
+    videos = videos_of(["creeper guide", "else"], viral_score=[70.0, 0.0])
+    at = {"window_start": [NOW], "category": ["minecraft"]}
+
+    idea = video_ideas(
+        topics_of("creeper"),
+        videos,
+        competition=pd.DataFrame({**at, "ease_score": [60.0]}),
+        opportunity=pd.DataFrame({**at, "opportunity_score": [90.0]}),
+        formats=pd.DataFrame({**at, "duration_bucket": ["3-8 min"], "is_optimal": [True]}),
+    ).iloc[0]
+
+    hard = 0.35 * 100 + 0.35 * 100 + 0.3 * 40
+    assert idea["difficulty_score"] == pytest.approx(hard)
+    assert idea["idea_score"] == pytest.approx(0.4 * 70 + 0.25 * (100 - hard) + 0.15 * 90 + 20)
+    assert idea["duration_bucket"] == "3-8 min"
+    sample = 100 * (1 - np.exp(-1 / 5))
+    assert idea["confidence_pct"] == pytest.approx(0.5 * sample + 0.3 * 90 + 20)
+
+
+def test_missing_scores_tags_and_velocities_cost_confidence_and_nothing_else() -> None:
+    bare = videos_of(
+        ["creeper", "creeper"],
+        tags=None,
+        viral_score=np.nan,
+        lifetime_velocity_per_hour=np.nan,
+        confidence_pct=np.nan,
+    )
+    ideas = video_ideas(topics_of("creeper"), bare)
+    assert ideas["demand_part"].eq(50.0).all()
+    assert ideas["freshness_part"].eq(0.0).all()
+    assert ideas["tags"].map(list).tolist() == [[]] * len(ideas)
+    assert ideas["idea_score"].notna().all()
+
+
+def test_the_idea_of_a_topic_keeps_its_id_from_window_to_window() -> None:
+    wanted, videos = topics_of("creeper"), videos_of(["creeper guide"])
+    later = NOW + pd.Timedelta(hours=4)
+    again = video_ideas(wanted.assign(window_start=later), videos.assign(window_start=later))
+    assert again["idea_id"].tolist() == video_ideas(wanted, videos)["idea_id"].tolist()
+
+
+def test_params_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="least"):
+        IdeaParams(top=3, least=5)
+
+
+@pytest.mark.skipif(not CHARTS.is_file(), reason=f"no archive at {CHARTS}")
+def test_golden_ideas_of_a_real_day() -> None:
+    rows = pd.read_parquet(CHARTS)
+    rows = rows[(rows["snapshot_date"] == "2026-03-01") & (rows["category_id"] == "20")]
+    rows = rows.drop_duplicates("video_id").sort_values("video_id")
+    age = (rows["fetched_at"] - rows["published_at"]).dt.total_seconds() / 3600
+    velocity = (rows["views"] / age.clip(lower=0.5)).astype("float64")
+    videos = pd.DataFrame(
+        {
+            "window_start": pd.DatetimeIndex([NOW] * len(rows)),
+            "category": "gaming",
+            "video_id": rows["video_id"].to_numpy(),
+            "channel_id": rows["channel_id"].to_numpy(),
+            "title": rows["title"].to_numpy(),
+            "tags": None,
+            "views": rows["views"].to_numpy(),
+            "lifetime_velocity_per_hour": velocity.to_numpy(),
+            "viral_score": (velocity.rank(pct=True) * 100).to_numpy(),
+            "confidence_pct": 100.0,
+        }
+    )
+    scored = keyword_scores(videos)
+    ideas = video_ideas(topics(scored), videos)
+    assert len(ideas) == 10
+    titles = dict(zip(videos["video_id"], videos["title"], strict=True))
+    for topic, ids in zip(ideas["topic"], ideas["evidence_video_ids"], strict=True):
+        (words,) = lemma_sets([topic])
+        assert all(words <= found for found in lemma_sets([titles[i] for i in ids]))
+    best = ideas[["topic", "format", "concept"]].head(3).to_numpy().tolist()
+    assert best == [
+        ["party", "challenge", "Winning with nothing but party"],
+        ["og", "news", "What og changes, and for whom"],
+        ["admin", "news", "What admin changes, and for whom"],
+    ]
+    assert ideas["idea_score"].head(3).round(4).tolist() == [75.9453, 73.9735, 73.4925]
