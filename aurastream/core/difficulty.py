@@ -103,7 +103,7 @@ def difficulty(
     Parameters
     ----------
     evidence : pandas.DataFrame
-        As `aurastream.core.topic_evidence.topic_evidence` gives it.
+        As `aurastream.core.idea_evidence.idea_evidence` gives it.
     videos : pandas.DataFrame
         ``window_start``, ``category``, ``video_id``, ``channel_id`` and ``views`` of all videos of
         the category; a video once per window and category. Unknown views count as 0.

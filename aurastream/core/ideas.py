@@ -28,7 +28,7 @@ from aurastream.core.difficulty import difficulty
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import Schema, build_frame, empty_frame, require_columns
 from aurastream.core.idea_formats import IDEA_FORMATS, IDLE_LEMMAS, format_cues
-from aurastream.core.topic_evidence import topic_evidence
+from aurastream.core.idea_evidence import idea_evidence
 
 __all__ = ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"]
 
@@ -155,7 +155,7 @@ def video_ideas(
     )
     says_something = [not IDLE_LEMMAS.issuperset(str(line).split()) for line in topics["lemmas"]]
     topics = topics[np.array(says_something, dtype=np.bool_)]
-    evidence = _once(topic_evidence(topics, videos), topics)
+    evidence = _once(idea_evidence(topics, videos), topics)
     if evidence.empty:
         return empty_frame(IDEAS_SCHEMA)
     shown = evidence.merge(videos, on=[*_KEYS, "video_id"], how="left", validate="m:1")

@@ -14,7 +14,7 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
 from aurastream.core.ideas import IDEAS_SCHEMA, IdeaParams, video_ideas
 from aurastream.core.keywords import keyword_scores
-from aurastream.core.topic_evidence import topic_evidence
+from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.topics import lemma_sets, topics
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "youtube_trending"
@@ -60,7 +60,7 @@ def test_evidence_is_what_comparing_every_topic_with_every_title_finds(titles: l
     wanted = topics_of("best mods", "guide", "creeper update only")
     videos = videos_of(titles)
 
-    found = topic_evidence(wanted, videos)
+    found = idea_evidence(wanted, videos)
 
     title_sets = lemma_sets(titles)
     expected = [
@@ -77,7 +77,7 @@ def test_evidence_stays_within_its_window_and_category() -> None:
     elsewhere = videos_of(["best mods"], category="roblox")
     later = here.assign(window_start=NOW + pd.Timedelta(hours=4))
 
-    found = topic_evidence(topics_of("best mods"), pd.concat([later, elsewhere, here]))
+    found = idea_evidence(topics_of("best mods"), pd.concat([later, elsewhere, here]))
 
     assert found[["category", "video_id"]].to_numpy().tolist() == [["minecraft", "v00"]]
     assert found["window_start"].tolist() == [NOW]
@@ -87,7 +87,7 @@ def test_evidence_stays_within_its_window_and_category() -> None:
 @given(TITLES, st.randoms(use_true_random=False))
 def test_difficulty_is_the_definition_written_out(titles: list[str], random: Any) -> None:
     videos = videos_of(titles)
-    evidence = topic_evidence(topics_of("best", "guide"), videos)
+    evidence = idea_evidence(topics_of("best", "guide"), videos)
     twitch = pd.DataFrame({"window_start": [NOW], "category": "minecraft", "ease_score": [80.0]})
     shuffled = videos.sample(frac=1, random_state=random.randint(0, 99))
 
@@ -118,7 +118,7 @@ def test_a_part_out_of_range_is_refused_with_advice(part: float) -> None:
 
 def test_difficulty_without_any_views_counts_each_video_alike() -> None:
     videos = videos_of(["best"] * 6, views=None)
-    found = difficulty(topic_evidence(topics_of("best"), videos), videos)
+    found = difficulty(idea_evidence(topics_of("best"), videos), videos)
     assert found["concentration_part"].tolist() == pytest.approx([100 / 3])
     assert difficulty_bands(found["difficulty_score"]).tolist() == ["MODERATE"]
 

@@ -25,7 +25,7 @@ PUBLIC = {
     "difficulty": ["DIFFICULTY_SCHEMA", "difficulty", "difficulty_bands", "difficulty_scores"],
     "idea_formats": ["IDEA_FORMATS", "IDLE_LEMMAS", "IdeaFormat", "WORDING_VERSION", "format_cues"],
     "ideas": ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"],
-    "topic_evidence": ["TOPIC_EVIDENCE_SCHEMA", "topic_evidence"],
+    "idea_evidence": ["IDEA_EVIDENCE_SCHEMA", "idea_evidence"],
     "unchanged": ["FINGERPRINTS_SCHEMA", "carried", "fingerprints", "with_sources"],
     "descriptions": [
         "CALLS_TO_ACTION",

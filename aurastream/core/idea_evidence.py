@@ -17,11 +17,11 @@ from aurastream.core.frames import (
 )
 from aurastream.core.topics import lemma_sets
 
-__all__ = ["TOPIC_EVIDENCE_SCHEMA", "topic_evidence"]
+__all__ = ["IDEA_EVIDENCE_SCHEMA", "idea_evidence"]
 
 Integers = npt.NDArray[np.int64]
 
-TOPIC_EVIDENCE_SCHEMA: Final[Schema] = {
+IDEA_EVIDENCE_SCHEMA: Final[Schema] = {
     "window_start": "datetime64[us, UTC]",
     "category": "str",
     "topic_rank": "int32",
@@ -29,7 +29,7 @@ TOPIC_EVIDENCE_SCHEMA: Final[Schema] = {
 }
 
 
-def topic_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
+def idea_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     """Find the videos of each topic in its own window and category.
 
     Parameters
@@ -44,7 +44,7 @@ def topic_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``TOPIC_EVIDENCE_SCHEMA``, by window, category, topic and video id. O(words of titles) over
+        ``IDEA_EVIDENCE_SCHEMA``, by window, category, topic and video id. O(words of titles) over
         an index of words; topics and videos are never compared pair by pair.
 
     Raises
@@ -59,15 +59,15 @@ def topic_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     ...                        "lemmas": ["best mod", "speedrun"]})
     >>> videos = pd.DataFrame({"window_start": at, "category": "g", "video_id": ["b", "a", "c"],
     ...                        "title": ["The BEST mods!", "best mod", None]})
-    >>> topic_evidence(topics, videos)[["topic_rank", "video_id"]].values.tolist()
+    >>> idea_evidence(topics, videos)[["topic_rank", "video_id"]].values.tolist()
     [[1, 'a'], [1, 'b']]
-    >>> topic_evidence(pd.DataFrame(), pd.DataFrame()).empty
+    >>> idea_evidence(pd.DataFrame(), pd.DataFrame()).empty
     True
     """
     topics = require_columns(topics, ("window_start", "category", "rank", "lemmas"), "topics")
     videos = require_columns(videos, ("window_start", "category", "video_id", "title"), "videos")
     if topics.empty or videos.empty:
-        return empty_frame(TOPIC_EVIDENCE_SCHEMA)
+        return empty_frame(IDEA_EVIDENCE_SCHEMA)
     keyed = group_keys((topics, "topics"), (videos, "videos"))
     topic_words = [str(line).split() for line in topics["lemmas"]]
     title_code, titles = pd.factorize(videos["title"], use_na_sentinel=False)
@@ -112,7 +112,7 @@ def topic_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     order = id_order[np.lexsort((rank[id_order], keyed.keys[0][topic][id_order]))]
     topic, video = topic[order], video[order]
     return build_frame(
-        TOPIC_EVIDENCE_SCHEMA,
+        IDEA_EVIDENCE_SCHEMA,
         {
             "window_start": timestamps(keyed.windows[0][topic]),
             "category": text(keyed.names, keyed.categories[0][topic]),
