@@ -19,7 +19,7 @@ of the longer window; with ``lookback`` as many windows before them as fit into 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,10 +41,21 @@ _LONGEST_CRAWL = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Analysis:
-    """What an analysis found, and the fingerprints of what it read (operations.analysis_inputs)."""
+    """What an analysis found, and what belongs to it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        What it found.
+    inputs : DataFrame
+        Fingerprints of what it read (operations.analysis_inputs).
+    refused : DataFrame
+        What it could not work on, and why (operations.quarantine).
+    """
 
     rows: pd.DataFrame
     inputs: pd.DataFrame
+    refused: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 class FrameIO(dg.IOManager):
@@ -75,6 +86,8 @@ class FrameIO(dg.IOManager):
             writes = [Replace(table, rows, window.start, window.end)]
         if isinstance(obj, Analysis):
             writes.append(Upsert("operations.analysis_inputs", obj.inputs))
+            if len(obj.refused):
+                writes.append(Upsert("operations.quarantine", obj.refused))
         _frames(context).commit(writes)
         context.add_output_metadata({"rows_in_run": len(rows)})
 

@@ -1,5 +1,6 @@
-"""What every four-hour analysis shares: its decorator, its inputs, and never computing twice."""
+"""What every four-hour analysis shares: decorator, inputs, never computing twice, isolation."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any, Final
 import dagster as dg
 import pandas as pd
 
+from aurastream.core.errors import InvalidInputError
 from aurastream.core.unchanged import carried, fingerprints, with_sources
 from aurastream_assets.intelligence.windows import describe_windows, window_length
 from aurastream_assets.keys import asset_key
@@ -65,6 +67,9 @@ def analyse(
 ) -> Analysis:
     """Compute what is new, and carry over what is the same as in the window before.
 
+    A category whose rows `compute` refuses in a window is left out of it and put in quarantine with
+    the reason; all others are what they would be without it.
+
     Parameters
     ----------
     context : AssetExecutionContext
@@ -90,7 +95,10 @@ def analyse(
     sources = with_sources(fingerprints(frame), before)
     is_new = sources["source_window"] == sources["window_start"]
     new = sources.loc[is_new, ["window_start", "category"]]
-    computed = compute(frame.merge(new, on=["window_start", "category"], how="inner"))
+    wanted = frame.merge(new, on=["window_start", "category"], how="inner")
+    computed, refused = _each_for_itself(wanted, compute)
+    sources = _without(sources, refused)
+    is_new = sources["source_window"] == sources["window_start"]
     taken = known[known["category"].isin(sources.loc[~is_new, "category"])] if len(known) else known
     rows = carried(pd.concat([taken, computed]) if len(taken) else computed, sources)
     describe_windows(
@@ -98,9 +106,62 @@ def analyse(
         rows,
         computed=int(is_new.sum()),
         unchanged=int((~is_new).sum()),
+        refused=len(refused),
         inputs=dg.MetadataValue.md(_proof(sources)),
     )
-    return Analysis(rows, sources.assign(dataset=name, code_version=version))
+    for row in refused.itertuples():
+        context.log.warning("%s in %s was refused: %s", row.category, row.window_start, row.reason)
+    inputs = sources.assign(dataset=name, code_version=version)
+    return Analysis(rows, inputs, _quarantined(refused, name, window_length(context)))
+
+
+def _each_for_itself(
+    frame: pd.DataFrame, compute: Callable[[pd.DataFrame], pd.DataFrame]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the results, and the windows and categories that were refused, with the reason."""
+    keys = ["window_start", "category"]
+    refused: list[tuple[object, ...]] = []
+    try:
+        computed = compute(frame)
+    except InvalidInputError:
+        parts = [compute(frame.iloc[:0])]
+        for key, rows in frame.groupby(keys, sort=True, observed=True):
+            try:
+                parts.append(compute(rows.reset_index(drop=True)))
+            except InvalidInputError as error:
+                refused.append((*key, str(error)))
+        filled = [part for part in parts if len(part)]
+        computed = pd.concat(filled, ignore_index=True) if filled else parts[0]
+    return computed, pd.DataFrame(refused, columns=[*keys, "reason"])
+
+
+def _without(sources: pd.DataFrame, refused: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the categories of refused windows, and of those that would take from them."""
+    if refused.empty:
+        return sources
+    gone = pd.MultiIndex.from_frame(refused[["window_start", "category"]])
+    return sources[~pd.MultiIndex.from_frame(sources[["source_window", "category"]]).isin(gone)]
+
+
+def _quarantined(refused: pd.DataFrame, dataset: str, length: timedelta) -> pd.DataFrame:
+    """Return rows of operations.quarantine; the same refusal always has the same id."""
+    if refused.empty:
+        return refused
+    ids = [
+        str(uuid.uuid5(uuid.NAMESPACE_URL, f"{dataset} {row.category} {row.window_start}"))
+        for row in refused.itertuples()
+    ]
+    return pd.DataFrame(
+        {
+            "occurred_at": refused["window_start"] + length,
+            "quarantine_id": ids,
+            "source": dataset,
+            "item_id": refused["category"],
+            "reason": refused["reason"],
+            "raw": "",
+            "fetch_id": None,
+        }
+    )
 
 
 def _proof(sources: pd.DataFrame) -> str:

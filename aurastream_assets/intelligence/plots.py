@@ -9,7 +9,14 @@ import pandas as pd
 
 from aurastream.core.pictures import Bar, Box, Part, bars, boxes, short_number
 
-__all__ = ["most_viral", "opportunity_by_category", "top_viral", "velocity_distribution"]
+__all__ = [
+    "as_markdown",
+    "most_viral",
+    "nothing_to_draw",
+    "opportunity_by_category",
+    "top_viral",
+    "velocity_distribution",
+]
 
 _ACCENT: Final = "#6366f1"
 _CLASS_COLOURS: Final = {
@@ -41,9 +48,9 @@ def velocity_distribution(velocity: pd.DataFrame) -> dg.MarkdownMetadataValue:
         low, p25, p50, p75, high = np.quantile(values.to_numpy(), [0, 0.25, 0.5, 0.75, 1]).tolist()
         rows.append(Box(f"{name} ({len(values)})", low, p25, p50, p75, high, _ACCENT))
     if not rows:
-        return _nothing()
+        return nothing_to_draw()
     rows.sort(key=lambda box: box.p50, reverse=True)
-    return _markdown(
+    return as_markdown(
         boxes(rows, title="Views per hour since publication (videos in brackets)"),
         "Distribution of lifetime velocity per category",
     )
@@ -78,7 +85,7 @@ def top_viral(rows: pd.DataFrame, titles: dict[str, str]) -> dg.MarkdownMetadata
         Titles by video id; the id stands in for a missing one.
     """
     if rows.empty:
-        return _nothing()
+        return nothing_to_draw()
     drawn, links = [], ["| score | video | category | views/h |", "|--:|---|---|--:|"]
     for row in rows.to_dict("records"):
         video, score, trend = row["video_id"], row["viral_score"], row["trend_class"]
@@ -89,7 +96,7 @@ def top_viral(rows: pd.DataFrame, titles: dict[str, str]) -> dg.MarkdownMetadata
             f"| {row['category']} | {short_number(speed)} |"
         )
     picture = bars(drawn, title="Most viral now: views per hour")
-    return _markdown(picture, "Most viral videos of the window", *links)
+    return as_markdown(picture, "Most viral videos of the window", *links)
 
 
 def opportunity_by_category(opportunity: pd.DataFrame) -> dg.MarkdownMetadataValue:
@@ -104,7 +111,7 @@ def opportunity_by_category(opportunity: pd.DataFrame) -> dg.MarkdownMetadataVal
         ["opportunity_score", "category"], ascending=[False, True]
     )
     if known.empty:
-        return _nothing()
+        return nothing_to_draw()
     rows = [
         Bar(
             str(row["category"]),
@@ -122,16 +129,18 @@ def opportunity_by_category(opportunity: pd.DataFrame) -> dg.MarkdownMetadataVal
         legend=[(colour, meaning) for *_, colour, meaning in _PARTS],
         longest=100,
     )
-    return _markdown(picture, "Opportunity by category")
+    return as_markdown(picture, "Opportunity by category")
 
 
-def _markdown(svg: str, alt: str, *below: str) -> dg.MarkdownMetadataValue:
+def as_markdown(svg: str, alt: str, *below: str) -> dg.MarkdownMetadataValue:
+    """Return a picture as metadata, with lines of Markdown below it."""
     encoded = base64.b64encode(svg.encode()).decode("ascii")
     lines = [f"![{alt}](data:image/svg+xml;base64,{encoded})", "", *below]
     return dg.MetadataValue.md("\n".join(lines).rstrip())
 
 
-def _nothing() -> dg.MarkdownMetadataValue:
+def nothing_to_draw() -> dg.MarkdownMetadataValue:
+    """Return what stands where a picture would have nothing on it."""
     return dg.MetadataValue.md("_Nothing to draw: no category has a score in this window._")
 
 
