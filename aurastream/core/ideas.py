@@ -27,8 +27,8 @@ import pandas as pd
 from aurastream.core.difficulty import difficulty
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import Schema, build_frame, empty_frame, require_columns
-from aurastream.core.idea_formats import IDEA_FORMATS, IDLE_LEMMAS, format_cues
 from aurastream.core.idea_evidence import idea_evidence
+from aurastream.core.idea_formats import IDEA_FORMATS, IDLE_LEMMAS, format_cues
 
 __all__ = ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"]
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from aurastream.core.difficulty import difficulty, difficulty_bands, difficulty_scores
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
 from aurastream.core.ideas import IDEAS_SCHEMA, IdeaParams, video_ideas
 from aurastream.core.keywords import keyword_scores
-from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.topics import lemma_sets, topics
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "youtube_trending"
