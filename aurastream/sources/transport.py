@@ -11,7 +11,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import httpx
@@ -56,6 +56,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_AGREEMENT: Final = timedelta(seconds=3)
 _FIVE_MINUTES_MS: Final = 5 * 60 * 1_000
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
@@ -508,10 +509,12 @@ def _told_apart(said: datetime, now: datetime) -> datetime:
     """Return the platform's second with a place in it.
 
     Rows and crawls are told apart by their moment, and the header has whole seconds, so two crawls
-    within one second would share theirs. The microseconds count the milliseconds of our clock in
-    its five minutes: they grow from answer to answer, whatever the difference between both clocks.
-    (The fraction of our second would fall to 0 in the middle of the platform's second.)
+    within one second would share theirs. Where both clocks agree, ours reads the fraction. Where
+    they do not, it could fall from 999 ms to 0 within the platform's second and turn the order
+    round; then the microseconds count the milliseconds of our clock in its five minutes.
     """
+    if abs(now - said) < _AGREEMENT:
+        return min(max(now, said), said.replace(microsecond=999_999))
     return said.replace(microsecond=int(now.timestamp() * 1_000) % _FIVE_MINUTES_MS)
 
 
