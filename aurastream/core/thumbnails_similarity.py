@@ -141,7 +141,7 @@ def similar_groups(hashes: Iterable[Any], *, params: SimilarityParams = DEFAULT)
 
     Examples
     --------
-    >>> similar_groups(["ff00000000000000", "0000000000000001", "fe00000000000000"]).tolist()
+    >>> similar_groups(["ffff000000000000", "0000000000000001", "fffe000000000000"]).tolist()
     [1, 0, 1]
     >>> similar_groups([None, "0000000000000001", None]).tolist()
     [1, 0, 2]
