@@ -92,7 +92,8 @@ def _video(number: int, poll: int) -> dict[str, Any]:
     }
 
 
-def _pages(count: int, distinct: int) -> list[bytes]:
+def make_pages(count: int, distinct: int) -> list[bytes]:
+    """Return the pages of so many videos, so many of them different, as bytes."""
     return [
         json.dumps(
             {
@@ -127,7 +128,7 @@ def _int(text: str | None) -> int | None:
     return int(text) if text is not None else None
 
 
-def _rows(pages: list[bytes]) -> list[dict[str, Any]]:
+def decode_plain(pages: list[bytes]) -> list[dict[str, Any]]:
     """Decode the plain way: gather the items of all pages, then make a dict of each."""
     items: list[dict[str, Any]] = []
     for body in pages:
@@ -175,7 +176,8 @@ def _row(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _columns(pages: list[bytes]) -> dict[str, list[Any]]:
+def decode_ours(pages: list[bytes]) -> dict[str, list[Any]]:
+    """Decode page by page into columns, as collection does."""
     columns = youtube.VIDEOS.empty()
     for body in pages:
         for name, values in youtube.VIDEOS.decode(body).columns.items():
@@ -205,8 +207,8 @@ def run(n: int | None = None) -> list[dict[str, Any]]:
 
 
 def _measure(name: str, count: int, *, distinct: int, goal: float) -> dict[str, Any]:
-    pages = _pages(count, distinct)
-    ours, theirs = _columns(pages), _rows(pages)
+    pages = make_pages(count, distinct)
+    ours, theirs = decode_ours(pages), decode_plain(pages)
     for column, values in ours.items():
         assert values == [row[column] for row in theirs], f"the two sides disagree on {column}"
     del ours, theirs
@@ -214,7 +216,7 @@ def _measure(name: str, count: int, *, distinct: int, goal: float) -> dict[str, 
     for _ in range(_ROUNDS):
         if distinct == count:
             youtube._memo = youtube._FactsMemo(limit=5_000)  # noqa: SLF001 # first sight
-        times.append((_timed(lambda: _columns(pages)), _timed(lambda: _rows(pages))))
+        times.append((_timed(lambda: decode_ours(pages)), _timed(lambda: decode_plain(pages))))
     ours_s, baseline_s = (statistics.median(side) for side in zip(*times, strict=True))
     ratio = baseline_s / ours_s
     return {

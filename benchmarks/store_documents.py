@@ -23,13 +23,13 @@ from aurastream.store.embedded import EmbeddedRedis
 _DOCUMENTS = 10_000
 _ROUNDS = 5
 _GOAL = 5.0
-_AS_OF = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
-_KIND = KINDS["games"]
+AS_OF = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+KIND = KINDS["games"]
 
 
 def _objects(count: int) -> list[dict[str, Any]]:
     """Return documents of about 5 KB, as plain values."""
-    moment = _AS_OF.isoformat()
+    moment = AS_OF.isoformat()
     return [
         {
             "as_of": moment,
@@ -64,7 +64,7 @@ def _objects(count: int) -> list[dict[str, Any]]:
 def run(n: int | None = None) -> list[dict[str, Any]]:
     """Measure publishing ``n`` documents; goal: 5 times the baseline."""
     objects = _objects(n or _DOCUMENTS)
-    seconds = int(_KIND.ttl.total_seconds())
+    seconds = int(KIND.ttl.total_seconds())
     ours: list[float] = []
     theirs: list[float] = []
     with tempfile.TemporaryDirectory(prefix="aurastream-bench-") as directory:
@@ -85,7 +85,7 @@ def run(n: int | None = None) -> list[dict[str, Any]]:
                 written = publish(
                     client,
                     (
-                        BuiltDocument(_KIND.key(o["game"]), _KIND, _AS_OF, orjson.dumps(o))
+                        BuiltDocument(KIND.key(o["game"]), KIND, AS_OF, orjson.dumps(o))
                         for o in objects
                     ),
                 )

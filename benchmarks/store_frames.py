@@ -24,8 +24,8 @@ from aurastream.store.migrate import migrate
 from aurastream.store.tables import metadata
 from aurastream.store.urls import sqlalchemy_url
 
-_TABLE = metadata.tables["collection.youtube_games"]
-_COLUMNS = [column.name for column in _TABLE.columns]
+TABLE = metadata.tables["collection.youtube_games"]
+_COLUMNS = [column.name for column in TABLE.columns]
 _ROWS = 100_000
 _ROUNDS = 5
 _DAY = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -33,7 +33,8 @@ _WRITE_GOAL = 3.0
 _READ_GOAL = 5.0
 
 
-def _frame(count: int, day: int) -> pd.DataFrame:
+def sample(count: int, day: int) -> pd.DataFrame:
+    """Return snapshots of one day like those of the tracked games."""
     random = np.random.default_rng(day)
     at = pd.Timestamp(_DAY + dt.timedelta(days=day))
     letters = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
@@ -61,7 +62,8 @@ def _frame(count: int, day: int) -> pd.DataFrame:
     )
 
 
-def _tuples(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+def tuples_of(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """Return the rows as the driver of the plain way wants them."""
     plain = frame.astype(object).where(frame.notna(), None)
     return [
         tuple(v.to_pydatetime() if isinstance(v, pd.Timestamp) else v for v in row)
@@ -69,51 +71,53 @@ def _tuples(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
     ]
 
 
-def _upsert() -> str:
+def upsert() -> str:
+    """Return the plain way to write a row that may be there."""
     names, marks = ", ".join(_COLUMNS), ", ".join(["%s"] * len(_COLUMNS))
-    key = [column.name for column in _TABLE.primary_key]
+    key = [column.name for column in TABLE.primary_key]
     values = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in key)
     clause = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {values}"
-    return f"INSERT INTO {_TABLE.fullname} ({names}) VALUES ({marks}) {clause}"  # noqa: S608 # our own names
+    return f"INSERT INTO {TABLE.fullname} ({names}) VALUES ({marks}) {clause}"  # noqa: S608 # our own names
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def server() -> Iterator[str]:
+    """Run a migrated server of its own."""
     with tempfile.TemporaryDirectory(prefix="aurastream-bench-") as directory:
         Path(directory).chmod(0o711)
-        with EmbeddedPostgres(Path(directory) / "postgres") as server:
-            migrate(server.url)
-            yield server.url
+        with EmbeddedPostgres(Path(directory) / "postgres") as started:
+            migrate(started.url)
+            yield started.url
 
 
 def run(n: int | None = None) -> list[dict[str, Any]]:
     """Measure writing and reading ``n`` rows; goals: 3 and 5 times the baseline."""
     count = n or _ROWS
-    with _server() as url, FrameStore(url) as store:
+    with server() as url, FrameStore(url) as store:
         return [_write(store, url, count), _read(store, url, count)]
 
 
 def _write(store: FrameStore, url: str, count: int) -> dict[str, Any]:
-    statement = _upsert()
+    statement = upsert()
     ours: list[float] = []
     theirs: list[float] = []
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         for round_ in range(_ROUNDS + 1):  # the first one warms up
-            frame = _frame(count, round_)
-            tuples = _tuples(frame)
+            frame = sample(count, round_)
+            tuples = tuples_of(frame)
             # The partition exists for both, as it does when collection runs ahead of time.
-            store.commit([Append(_TABLE, frame.head(1))])
-            store.execute(f"TRUNCATE {_TABLE.fullname}")
+            store.commit([Append(TABLE, frame.head(1))])
+            store.execute(f"TRUNCATE {TABLE.fullname}")
             started = time.perf_counter()
             cursor.executemany(statement, tuples)
             connection.commit()
             theirs.append(time.perf_counter() - started)
-            expected = store.read(_TABLE, order_by=["observed_at", "game", "video_id"])
-            store.execute(f"TRUNCATE {_TABLE.fullname}")
+            expected = store.read(TABLE, order_by=["observed_at", "game", "video_id"])
+            store.execute(f"TRUNCATE {TABLE.fullname}")
             started = time.perf_counter()
-            store.commit([Append(_TABLE, frame)])
+            store.commit([Append(TABLE, frame)])
             ours.append(time.perf_counter() - started)
-            found = store.read(_TABLE, order_by=["observed_at", "game", "video_id"])
+            found = store.read(TABLE, order_by=["observed_at", "game", "video_id"])
             pd.testing.assert_frame_equal(found, expected)
     return _result(
         "frame write, direct",
@@ -126,11 +130,11 @@ def _write(store: FrameStore, url: str, count: int) -> dict[str, Any]:
 
 
 def _read(store: FrameStore, url: str, count: int) -> dict[str, Any]:
-    store.execute(f"TRUNCATE {_TABLE.fullname}")
-    store.commit([Append(_TABLE, _frame(count, 0))])
+    store.execute(f"TRUNCATE {TABLE.fullname}")
+    store.commit([Append(TABLE, sample(count, 0))])
     engine = sa.create_engine(sqlalchemy_url(url))
     # The baseline reads the columns as they are; ours parses the same text ids.
-    statement = sa.text(f"SELECT {', '.join(_COLUMNS)} FROM {_TABLE.fullname}")  # noqa: S608
+    statement = sa.text(f"SELECT {', '.join(_COLUMNS)} FROM {TABLE.fullname}")  # noqa: S608
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(_ROUNDS + 1):
@@ -139,7 +143,7 @@ def _read(store: FrameStore, url: str, count: int) -> dict[str, Any]:
             expected = pd.read_sql(statement, connection)
         theirs.append(time.perf_counter() - started)
         started = time.perf_counter()
-        found = store.read(_TABLE)
+        found = store.read(TABLE)
         ours.append(time.perf_counter() - started)
         assert len(found) == len(expected) == count
         assert int(found["views"].sum()) == int(expected["views"].sum())
