@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from pytest_socket import socket_allow_hosts
 from xdist.scheduler import LoadScopeScheduling
@@ -25,6 +26,13 @@ from xdist.scheduler import LoadScopeScheduling
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.frames import FrameStore
 from aurastream.store.migrate import migrate
+
+# Examples are drawn the same way every time, and a busy machine is no failure. Here, because a
+# test takes the profile that is loaded when its module is imported.
+settings.register_profile(
+    "aurastream", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("aurastream")
 
 _LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 _TEMPLATE = "aurastream_template"

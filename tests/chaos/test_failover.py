@@ -9,15 +9,13 @@ from tests.chaos.cluster import Cluster, wait_until
 
 pytestmark = pytest.mark.chaos
 
-FAILOVER_S = 10.0
-
 
 def test_a_killed_leader_is_replaced_and_no_tick_makes_two_runs(cluster: Cluster) -> None:
     leader, standby = cluster.start_pair()
     before = cluster.leadership()
 
     leader.send(signal.SIGKILL)
-    cluster.wait_for_tick_of(standby, within=FAILOVER_S)
+    cluster.wait_for_failover(standby)
 
     after = cluster.leadership()
     assert after["epoch"] == before["epoch"] + 1
@@ -30,7 +28,7 @@ def test_a_paused_leader_that_wakes_up_never_acts_again(cluster: Cluster) -> Non
     old_name = cluster.leadership()["holder"]
 
     leader.send(signal.SIGSTOP)
-    cluster.wait_for_tick_of(standby, within=FAILOVER_S)
+    cluster.wait_for_failover(standby)
     written = cluster.rows("SELECT count(*) AS n FROM audit.writes WHERE writer = %s", old_name)
     leader.send(signal.SIGCONT)
 
@@ -40,7 +38,7 @@ def test_a_paused_leader_that_wakes_up_never_acts_again(cluster: Cluster) -> Non
     cluster_ticks = cluster.ticks_of(cluster.leadership()["holder"])
     wait_until(
         lambda: cluster.ticks_of(cluster.leadership()["holder"]) > cluster_ticks,
-        within=30,
+        within=60,
         what="another tick of the new leader",
     )
     assert written == cluster.rows(
@@ -58,7 +56,7 @@ def test_a_leader_cut_off_by_the_server_ends_its_ticking_and_stands_by(cluster: 
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
         old_name,
     )
-    cluster.wait_for_tick_of(standby, within=FAILOVER_S)
+    cluster.wait_for_failover(standby)
 
     recovering = cluster.wait_for_state(leader, "RUNNING", leads=False)
     assert recovering["head_id"] != old_name
@@ -70,9 +68,9 @@ def test_sigterm_hands_over_in_order(cluster: Cluster) -> None:
     leader, standby = cluster.start_pair()
 
     leader.send(signal.SIGTERM)
-    cluster.wait_for_tick_of(standby, within=FAILOVER_S)
+    cluster.wait_for_failover(standby)
 
-    assert leader.process.wait(timeout=30) == os.EX_OK
+    assert leader.process.wait(timeout=60) == os.EX_OK
     last = cluster.lives(leader)[0]
     assert (last["state"], last["is_leader"], last["detail"]) == (
         "STOPPED",
@@ -88,7 +86,7 @@ def test_sigterm_stops_a_standby_and_leaves_the_leader_alone(cluster: Cluster) -
 
     standby.send(signal.SIGTERM)
 
-    assert standby.process.wait(timeout=30) == os.EX_OK
+    assert standby.process.wait(timeout=60) == os.EX_OK
     assert cluster.lives(standby)[0]["state"] == "STOPPED"
     assert cluster.leadership()["epoch"] == before["epoch"]
     assert cluster.lives(leader)[0]["is_leader"]

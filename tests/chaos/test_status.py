@@ -19,7 +19,7 @@ def test_status_names_the_leader_the_standby_the_ticks_and_the_queue(
     # The runs of this cluster are never dequeued, so each tick adds one to the queue.
     status = wait_until(
         lambda: found if (found := read_status(database_url)).queued_runs else None,
-        within=30,
+        within=60,
         what="a queued run",
     )
 
@@ -48,7 +48,7 @@ def test_status_says_that_a_killed_lone_leader_is_stale(
 
     status = wait_until(
         lambda: found if not (found := read_status(database_url)).is_led else None,
-        within=15,
+        within=60,
         what="a stale heartbeat",
     )
 

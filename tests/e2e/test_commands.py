@@ -64,7 +64,7 @@ def test_status_names_a_leader_whose_sensors_tick(product: Product) -> None:
         assert status["is_led"]
         return {tick["name"] for tick in status["last_ticks"]} & {"late_hours", "late_days"}
 
-    wait_until(ticked, within=60, what=lambda: "a tick of a sensor")
+    wait_until(ticked, within=180, what=lambda: "a tick of a sensor")
 
     assert product.command("status").stdout.startswith("Leader ")
 

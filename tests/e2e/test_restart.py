@@ -46,7 +46,7 @@ def _expect_nothing_left(product: Product) -> None:
     # The guardians of the servers see their parent gone and follow within a moment.
     wait_until(
         lambda: not product.processes(),
-        within=5,
+        within=60,
         what=lambda: f"the end of {[p.info for p in product.processes()]}",
     )
     assert not (product.data / "endpoints.json").exists()

@@ -46,7 +46,7 @@ Run = Callable[..., dg.ExecuteInProcessResult]
 # The last but one table that a crawl writes: the rows before it are written and not committed.
 LATE_IN_A_CRAWL = "operations.fetch_log"
 LATE_IN_SCORING = "intelligence.viral_scores"
-_PATIENCE_S = 60
+_PATIENCE_S = 180
 _LOOK_EVERY_S = 0.02
 
 

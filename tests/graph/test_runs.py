@@ -1,29 +1,27 @@
 """Jobs of the graph, run whole against the replay server, a real Postgres and a real Redis."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
 
 import dagster as dg
 import pandas as pd
+import pytest
 import redis as redis_client
 
-from aurastream.operations.schedule_policy import window_of
 from aurastream.store.frames import FrameStore
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
 from resources.store import Redis
+from tests.graph.evidence import Clock, move, newest_window
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 INTELLIGENCE = ("video_velocity", "category_stats", "viral_scores", "competition", "opportunity")
 
 
-class Clock(Protocol):
-    """The replay server's present."""
-
-    offset: timedelta
-
-    def now(self) -> datetime: ...
+@pytest.fixture
+def window(clock: Clock) -> datetime:
+    """Return a window that the platforms are late in, so that no run crosses its end."""
+    return move(clock, newest_window())
 
 
 def _metadata(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, object]:
@@ -53,9 +51,9 @@ def _scores(store: FrameStore) -> dict[str, pd.DataFrame]:
 
 
 def test_a_signal_run_goes_from_charts_to_hot_documents(
-    run: Run, store: FrameStore, installation: dict[str, Redis]
+    run: Run, store: FrameStore, window: datetime, installation: dict[str, Redis]
 ) -> None:
-    result = run("signal", first=window_of(datetime.now(UTC)))
+    result = run("signal", first=window)
 
     assert result.success
     assert _failed_checks(result) == {}
@@ -69,8 +67,10 @@ def test_a_signal_run_goes_from_charts_to_hot_documents(
     client.close()
 
 
-def test_a_crawl_of_charts_logs_the_videos_it_described(run: Run, store: FrameStore) -> None:
-    result = run("signal", first=window_of(datetime.now(UTC)))
+def test_a_crawl_of_charts_logs_the_videos_it_described(
+    run: Run, store: FrameStore, window: datetime
+) -> None:
+    result = run("signal", first=window)
 
     videos = _metadata(result, asset_key("collection", "youtube_videos"))
     assert videos["rows"] == len(store.read("collection.youtube_videos", columns=["video_id"]))
@@ -78,12 +78,11 @@ def test_a_crawl_of_charts_logs_the_videos_it_described(run: Run, store: FrameSt
 
 
 def test_scoring_a_stored_range_again_gives_what_was_scored_live(
-    run: Run, store: FrameStore, clock: Clock
+    run: Run, store: FrameStore, window: datetime, clock: Clock
 ) -> None:
     starts = []
     for windows_ago in (3, 2, 1, 0):
-        clock.offset = -windows_ago * WINDOW
-        starts.append(window_of(clock.now()))
+        starts.append(move(clock, window - windows_ago * WINDOW))
         for job in ("streams", "games"):
             assert run(job).success
         assert run("signal", first=starts[-1]).success
@@ -100,11 +99,9 @@ def test_scoring_a_stored_range_again_gives_what_was_scored_live(
 
 
 def test_windows_without_snapshots_have_no_scores_and_no_failure(
-    run: Run, store: FrameStore
+    run: Run, store: FrameStore, window: datetime
 ) -> None:
-    now = window_of(datetime.now(UTC))
-
-    result = run("rescore", first=now - timedelta(days=3), last=now)
+    result = run("rescore", first=window - timedelta(days=3), last=window)
 
     assert _failed_checks(result) == {}
     rows = _scores(store)
@@ -114,11 +111,10 @@ def test_windows_without_snapshots_have_no_scores_and_no_failure(
 
 
 def test_pictures_are_drawn_for_the_last_window_of_a_range_alone(
-    run: Run, instance: dg.DagsterInstance
+    run: Run, instance: dg.DagsterInstance, window: datetime
 ) -> None:
-    now = window_of(datetime.now(UTC))
-    run("signal", first=now)
-    result = run("rescore", first=now - 2 * WINDOW, last=now)
+    run("signal", first=window)
+    result = run("rescore", first=window - 2 * WINDOW, last=window)
 
     pictures = {
         e.partition: "opportunity" in e.materialization.metadata
@@ -149,8 +145,10 @@ def test_clips_are_collected_with_their_views(run: Run, store: FrameStore) -> No
     assert len(store.read("collection.clip_radar")) > 0
 
 
-def test_games_that_are_not_due_are_left_alone(run: Run, store: FrameStore) -> None:
-    run("signal", first=window_of(datetime.now(UTC)))
+def test_games_that_are_not_due_are_left_alone(
+    run: Run, store: FrameStore, window: datetime
+) -> None:
+    run("signal", first=window)
     first = _metadata(run("games"), asset_key("collection", "youtube_games"))
     second = _metadata(run("games"), asset_key("collection", "youtube_games"))
 
@@ -162,12 +160,10 @@ def test_games_that_are_not_due_are_left_alone(run: Run, store: FrameStore) -> N
 
 
 def test_the_daily_pass_takes_every_game_and_its_channels(
-    run: Run, store: FrameStore, clock: Clock
+    run: Run, store: FrameStore, window: datetime
 ) -> None:
-    run("signal", first=window_of(datetime.now(UTC)))
+    run("signal", first=window)
     run("games")
-    # The platforms date to the second, and a crawl is told by the second it begins in.
-    clock.offset += timedelta(minutes=1)
     result = run("games_reconcile")
 
     assert _failed_checks(result) == {}
@@ -179,13 +175,12 @@ def test_the_daily_pass_takes_every_game_and_its_channels(
 
 
 def test_unchanged_answers_have_the_same_data_version(
-    run: Run, instance: dg.DagsterInstance, clock: Clock
+    run: Run, instance: dg.DagsterInstance, window: datetime, clock: Clock
 ) -> None:
     key = asset_key("collection", "youtube_trending")
     versions = []
-    for hours_ago in (1, 0):
-        clock.offset = -timedelta(hours=hours_ago)
-        run("signal", first=window_of(clock.now()))
+    for start in (window - 2 * WINDOW, window):
+        run("signal", first=move(clock, start))
         event = instance.get_latest_materialization_event(key)
         versions.append(event.asset_materialization.tags["dagster/data_version"])
 
@@ -201,11 +196,11 @@ def _failure(result: dg.ExecuteInProcessResult, step: str) -> str:
 
 
 def test_a_key_that_is_not_accepted_fails_once_and_says_what_to_do(
-    run: Run, fault: Callable[..., None], store: FrameStore
+    run: Run, fault: Callable[..., None], window: datetime, store: FrameStore
 ) -> None:
     fault("invalid_key", platform="youtube")
 
-    result = run("signal", first=window_of(datetime.now(UTC)), raise_on_error=False)
+    result = run("signal", first=window, raise_on_error=False)
 
     assert not result.success
     assert "YOUTUBE_API_KEY" in _failure(result, "collection__youtube_trending")
@@ -215,14 +210,12 @@ def test_a_key_that_is_not_accepted_fails_once_and_says_what_to_do(
 
 
 def test_a_spent_quota_is_no_failure_and_scores_go_on_from_what_is_stored(
-    run: Run, fault: Callable[..., None], store: FrameStore, clock: Clock
+    run: Run, fault: Callable[..., None], window: datetime, store: FrameStore, clock: Clock
 ) -> None:
-    clock.offset = -timedelta(hours=3)
-    run("signal", first=window_of(clock.now()))
-    clock.offset = timedelta()
+    run("signal", first=move(clock, window - 6 * WINDOW))
     fault("quota_exceeded", platform="youtube")
 
-    result = run("signal", first=window_of(clock.now()))
+    result = run("signal", first=move(clock, window))
 
     assert result.success
     trending = _metadata(result, asset_key("collection", "youtube_trending"))
@@ -237,11 +230,11 @@ def test_a_spent_quota_is_no_failure_and_scores_go_on_from_what_is_stored(
 
 
 def test_an_item_that_cannot_be_read_goes_to_quarantine_and_the_rest_is_kept(
-    run: Run, fault: Callable[..., None], store: FrameStore
+    run: Run, fault: Callable[..., None], window: datetime, store: FrameStore
 ) -> None:
     fault("malformed_item", platform="youtube", endpoint="videos.*", options={"path": "snippet"})
 
-    result = run("signal", first=window_of(datetime.now(UTC)))
+    result = run("signal", first=window)
 
     trending = _metadata(result, asset_key("collection", "youtube_trending"))
     assert trending["rejected"] == len(store.read("operations.quarantine")) > 0
@@ -249,14 +242,12 @@ def test_an_item_that_cannot_be_read_goes_to_quarantine_and_the_rest_is_kept(
 
 
 def test_counters_that_fall_are_reported_and_give_no_velocity(
-    run: Run, fault: Callable[..., None], store: FrameStore, clock: Clock
+    run: Run, fault: Callable[..., None], window: datetime, store: FrameStore, clock: Clock
 ) -> None:
-    clock.offset = -WINDOW
-    run("signal", first=window_of(clock.now()))
-    clock.offset = timedelta()
+    run("signal", first=move(clock, window - WINDOW))
     fault("falling_views", platform="youtube")
 
-    result = run("signal", first=window_of(clock.now()))
+    result = run("signal", first=move(clock, window))
 
     failed = _failed_checks(result)
     assert "collection/youtube_trending:monotone_views" in failed
@@ -267,9 +258,9 @@ def test_counters_that_fall_are_reported_and_give_no_velocity(
 
 
 def test_a_check_without_a_run_looks_at_the_newest_window(
-    run: Run, graph: dg.Definitions, instance: dg.DagsterInstance
+    run: Run, graph: dg.Definitions, window: datetime, instance: dg.DagsterInstance
 ) -> None:
-    run("signal", first=window_of(datetime.now(UTC)))
+    run("signal", first=window)
     job = dg.define_asset_job(
         "only_checks",
         selection=dg.AssetSelection.checks_for_assets(asset_key("intelligence", "viral_scores")),

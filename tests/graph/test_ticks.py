@@ -19,7 +19,6 @@ SCHEDULES = {
     d.definition.job_name: d.definition for d in (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES)
 }
 COLLECTORS = ["signal", "games", "games_reconcile", "streams", "clips"]
-NOW = datetime.now(UTC)
 
 
 REPOSITORY = build_defs(environment="local").get_repository_def()
@@ -71,7 +70,7 @@ def test_a_tick_asks_for_the_partition_of_its_own_time(
 def test_a_collector_is_not_launched_beside_itself(instance: dg.DagsterInstance, job: str) -> None:
     _start(instance, job)
 
-    skipped = _tick(instance, job, NOW)
+    skipped = _tick(instance, job, datetime.now(UTC))
 
     assert isinstance(skipped, dg.SkipReason)
     assert "is still in progress" in str(skipped.skip_message)
@@ -83,20 +82,20 @@ def test_a_stuck_run_does_not_silence_a_collector_for_ever(
 ) -> None:
     _start(instance, job)
 
-    assert len(_tick(instance, job, NOW + timedelta(hours=1))) == 1
+    assert len(_tick(instance, job, datetime.now(UTC) + timedelta(hours=1))) == 1
 
 
 @pytest.mark.parametrize("job", ["hourly_rollup", "daily_rollup"])
 def test_a_rollup_is_never_skipped(instance: dg.DagsterInstance, job: str) -> None:
     _start(instance, job)
 
-    assert len(_tick(instance, job, NOW)) == 1
+    assert len(_tick(instance, job, datetime.now(UTC))) == 1
 
 
 def test_another_job_in_progress_is_no_reason_to_wait(instance: dg.DagsterInstance) -> None:
     _start(instance, "streams")
 
-    assert len(_tick(instance, "clips", NOW)) == 1
+    assert len(_tick(instance, "clips", datetime.now(UTC))) == 1
 
 
 # --- late data ----------------------------------------------------------------------------------
@@ -105,7 +104,7 @@ VELOCITY = asset_key("intelligence", "video_velocity")
 SCORES = asset_key("intelligence", "viral_scores")
 HOURLY = asset_key("aggregation", "intel_hourly_metrics")
 DAILY = asset_key("aggregation", "intel_daily_metrics")
-MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
 
 
 def _report(
@@ -167,7 +166,9 @@ def test_the_same_lateness_is_asked_for_under_the_same_run_key(
 
 
 def test_a_window_of_the_running_hour_waits_for_the_schedule(instance: dg.DagsterInstance) -> None:
-    this_hour = NOW.replace(minute=0, second=0, microsecond=0)
+    # In the last minutes of an hour the next one, so that it is not over when the sensor looks.
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    this_hour = soon.replace(minute=0, second=0, microsecond=0)
     _report(instance, SCORES, half_hours, this_hour)
 
     assert _sense(instance, late_hours) == "every rollup is newer than its parts"

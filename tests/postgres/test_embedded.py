@@ -89,7 +89,7 @@ def ordinary() -> dict[str, object]:
     pytest.skip("an ordinary user can read neither this Python nor this checkout")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"

@@ -54,7 +54,7 @@ class StuckWrite:
 
         self.thread = threading.Thread(target=write)
         self.thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         with psycopg.connect(server.url, autocommit=True) as watcher:
             while True:
                 waiting = watcher.execute(
@@ -66,7 +66,7 @@ class StuckWrite:
                 time.sleep(0.01)
 
     def finish(self) -> None:
-        self.thread.join(timeout=60)
+        self.thread.join(timeout=120)
         assert not self.thread.is_alive()
         self.blocker.close()
 

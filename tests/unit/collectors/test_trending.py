@@ -74,7 +74,7 @@ def test_the_order_of_rows_does_not_depend_on_which_answer_comes_first(
         if query["regionCode"] == "JP":
             last_answered.set()
         else:
-            assert last_answered.wait(30)
+            assert last_answered.wait(60)
 
     platform.intercept = hold
     again = _collect(youtube)

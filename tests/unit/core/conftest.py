@@ -5,13 +5,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, settings
-
-# Examples are drawn the same way every time, and a busy machine is no failure.
-settings.register_profile(
-    "core", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("core")
 
 Build = Callable[..., pd.DataFrame]
 

@@ -219,7 +219,7 @@ videos = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(videos, st.randoms(use_true_random=False))
 def test_a_verdict_does_not_depend_on_the_company_of_the_video(
     items: list[Any], random: Any

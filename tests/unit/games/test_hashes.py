@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aurastream.core.errors import InvalidInputError
@@ -133,7 +133,6 @@ def _counters(rows: list[tuple[str, int | None]]) -> pd.DataFrame:
     return frame.assign(likes=None, comments=None, concurrent_viewers=None)
 
 
-@settings(deadline=None)
 @given(counters, st.randoms(use_true_random=False))
 def test_the_order_and_repetition_of_rows_do_not_matter(
     rows: list[tuple[str, int | None]], random: Any
@@ -145,7 +144,6 @@ def test_the_order_and_repetition_of_rows_do_not_matter(
     )
 
 
-@settings(deadline=None)
 @given(counters, counters)
 def test_other_counters_have_another_hash(
     one: list[tuple[str, int | None]], two: list[tuple[str, int | None]]

@@ -41,7 +41,7 @@ PARENT = (
 )
 
 
-def wait_until(check: Callable[[], T | None], within: float = 15.0) -> T:
+def wait_until(check: Callable[[], T | None], within: float = 60.0) -> T:
     deadline = time.monotonic() + within
     while not (found := check()):
         assert time.monotonic() < deadline

@@ -159,7 +159,7 @@ def _state_frame(state: dict[str, tuple[int | None, int]]) -> pd.DataFrame:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(entries, states, st.integers(0, 60), st.randoms(use_true_random=False), st.booleans())
 def test_the_plan_keeps_within_the_units_and_ignores_the_order_of_its_input(
     games: list[dict[str, Any]],
@@ -182,7 +182,7 @@ def test_the_plan_keeps_within_the_units_and_ignores_the_order_of_its_input(
     pd.testing.assert_frame_equal(plan.games, again.games)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(entries, states)
 def test_more_units_never_lose_a_game_that_fewer_paid_for_in_full(
     games: list[dict[str, Any]], state: dict[str, tuple[int | None, int]]

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aurastream.core.errors import InvalidInputError
@@ -60,7 +60,6 @@ def test_the_quota_date_turns_at_pacific_midnight_on_days_when_clocks_change(
     assert quota_date(dt.datetime.fromisoformat(instant)) == day
 
 
-@settings(deadline=None)
 @given(instants)
 def test_every_instant_lies_in_its_quota_day_and_before_the_next_reset(at: dt.datetime) -> None:
     start, end = quota_day(quota_date(at))
@@ -68,7 +67,6 @@ def test_every_instant_lies_in_its_quota_day_and_before_the_next_reset(at: dt.da
     assert quota_date(end) == quota_date(at) + dt.timedelta(days=1)
 
 
-@settings(deadline=None)
 @given(instants, st.sampled_from(["Asia/Tokyo", "America/New_York", "Pacific/Auckland"]))
 def test_the_quota_date_does_not_depend_on_the_zone_of_the_instant(
     at: dt.datetime, zone: str
@@ -127,7 +125,6 @@ def test_twitch_calls_have_a_price_but_no_daily_limit() -> None:
     assert cost_table("granular_2026", NOW).bucket("streams").daily_limit is None
 
 
-@settings(deadline=None)
 @given(st.integers(0, 100_000))
 def test_an_estimate_covers_every_batch_and_one_list_call(videos: int) -> None:
     assert (estimate_units(videos) - 1) * 50 >= videos > (estimate_units(videos) - 2) * 50
@@ -197,7 +194,6 @@ def test_usage_without_a_zone_is_refused() -> None:
 calls = st.lists(st.tuples(st.integers(0, 40 * 3600), st.integers(0, 500)), min_size=1, max_size=40)
 
 
-@settings(deadline=None)
 @given(calls, st.randoms(use_true_random=False))
 def test_the_forecast_does_not_depend_on_the_order_of_calls(calls, random) -> None:  # type: ignore[no-untyped-def]
     def series(items):  # type: ignore[no-untyped-def]

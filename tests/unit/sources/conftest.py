@@ -35,7 +35,7 @@ def upstream(clock: FakeClock) -> Iterator[Upstream]:
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    with http_client(timeout_s=5.0) as client:
+    with http_client(timeout_s=60.0) as client:
         yield client
 
 

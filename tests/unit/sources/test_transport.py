@@ -381,7 +381,7 @@ def test_a_proxy_of_the_environment_is_not_asked_for_servers_on_loopback(
 
 
 def test_threads_share_a_client(youtube: YouTubeClient, upstream: Upstream) -> None:
-    barrier = threading.Barrier(4, timeout=10)
+    barrier = threading.Barrier(4, timeout=60)
 
     def answer(request: Request) -> Reply:
         barrier.wait()  # passes only when four calls are under way at once
