@@ -32,7 +32,7 @@ FIELDS: Final = (
     "bottom right",
 )
 _THIRDS: Final = 3
-_EDGE: Final = 0.08
+_EDGE: Final = 0.05
 _SALIENCY_SIDE: Final = 160
 _CROSSING_RADIUS: Final = 1 / 9
 

@@ -14,7 +14,9 @@ __all__ = ["REPLACED_TABLES", "CrawlResult", "Metadata", "Previous"]
 Metadata = dict[str, int | float | str]
 
 # Every other table of a result is append-only.
-REPLACED_TABLES: Final = frozenset({"operations.collection_state"})
+REPLACED_TABLES: Final = frozenset(
+    {"intelligence.thumbnail_features", "operations.collection_state"}
+)
 
 
 @dataclass(frozen=True, slots=True)
