@@ -67,19 +67,22 @@ class ChannelOutlierParams:
     """Which videos of a channel are its usual ones, and how many there must be.
 
     Three others are the least a median is called usual for. Recent are those published in the 90
-    days before the video's window. A like age is within a factor of 1.5 either way; between such
-    ages views are scaled in proportion.
+    days before the video's window. What was seen more than 30 days before the window does not
+    count, because the record keeps no more and a window must not depend on what it still has. A
+    like age is within a factor of 1.5 either way; between such ages views are scaled in proportion.
     """
 
     min_videos: int = 3
     recent: timedelta = timedelta(days=90)
+    memory: timedelta = timedelta(days=30)
     age_factor: float = 1.5
     min_age_h: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.min_videos < 1 or self.recent <= timedelta(0):
+        if self.min_videos < 1 or min(self.recent, self.memory) <= timedelta(0):
             raise InvalidInputError(
-                "min_videos and recent must be above 0.", fix="Use 3 videos of 90 days."
+                "min_videos, recent and memory must be above 0.",
+                fix="Use 3 videos of 90 days, remembered for 30.",
             )
         if not (1 < self.age_factor < np.inf and 0 < self.min_age_h < np.inf):
             raise InvalidInputError(
@@ -148,8 +151,8 @@ def channel_outliers(
 ) -> pd.DataFrame:
     """Compare every video of every window with the channel's other recent videos.
 
-    What a window knows is every row up to and including it, of ``velocity`` and ``history``
-    alike; later rows never count. A video stands for itself once, in its newest row. At a like
+    What a window knows is every row up to and including it, at most ``memory`` old, of ``velocity``
+    and ``history`` alike; later rows never count. A video stands for itself once, in its newest row. At a like
     age each other video gives the views of its row whose age is nearest (a tie goes to the
     younger), scaled to the age in question.
 
@@ -158,7 +161,7 @@ def channel_outliers(
     velocity : pandas.DataFrame
         Shaped like ``intelligence.video_velocity``; the windows to score.
     history : pandas.DataFrame, optional
-        The same of earlier windows, 90 days at most.
+        The same of earlier windows.
     params : ChannelOutlierParams
         Recent, like age and sample size.
 
@@ -280,7 +283,8 @@ def _one_window(
 ) -> tuple[Integers, Floats]:
     """Return the rows of a window and, per row: median, n, like-age median, like-age n."""
     # Rows are by video and window, so the last of the visible ones of a video is its newest.
-    visible = np.flatnonzero(known.window <= window)
+    remembered = known.window > window - microseconds(params.memory)
+    visible = np.flatnonzero(remembered & (known.window <= window))
     video = known.video[visible]
     newest = visible[np.concatenate([video[1:] != video[:-1], [True]])]
     target = newest[known.wanted[newest] & (known.window[newest] == window)]

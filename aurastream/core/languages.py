@@ -2,7 +2,8 @@
 
 A video's language is the tag its creator set: the audio tag, else the tag of title and
 description, else ``und`` (undetermined); nothing is taken for English. A title's own language is
-detected and kept apart, because a title may be in another language than the voice.
+detected and kept apart, because a title may be in another language than the voice:
+``language_source`` is ``tag`` or ``title``, and no count mixes the two.
 
 ``confidence`` is 0–1, higher is surer. ``share`` is 0–1, items of a language over all items;
 ``market_share`` is 0–1, viewers of a language over all known viewers (views on YouTube, concurrent
@@ -56,6 +57,7 @@ __all__ = [
     "market_share",
     "primary_languages",
     "regional",
+    "title_language_items",
     "title_languages",
     "twitch_language_items",
     "video_languages",
@@ -77,6 +79,7 @@ LANGUAGE_ITEMS_SCHEMA: Final[Schema] = {
     "window_start": "datetime64[us, UTC]",
     "category": "str",
     "platform": "str",
+    "language_source": "str",
     "language": "str",
     "viewers": "float64",
 }
@@ -85,6 +88,7 @@ LANGUAGE_MIX_SCHEMA: Final[Schema] = {
     "window_start": "datetime64[us, UTC]",
     "category": "str",
     "platform": "str",
+    "language_source": "str",
     "language": "str",
     "item_count": "int32",
     "share": "float64",
@@ -96,6 +100,7 @@ REGIONAL_SCHEMA: Final[Schema] = {
     "window_start": "datetime64[us, UTC]",
     "category": "str",
     "platform": "str",
+    "language_source": "str",
     "item_count": "int32",
     "undetermined_count": "int32",
     "language_count": "int32",
@@ -108,6 +113,7 @@ REGIONAL_SCHEMA: Final[Schema] = {
 
 _PLATFORMS: Final = pd.array(["twitch", "youtube"], dtype="str")
 _TWITCH, _YOUTUBE = 0, 1
+_TAG, _TITLE = "tag", "title"
 _STREAMS: Final = ("crawl_at", "game_id", "stream_id", "viewer_count", "language")
 
 # Scripts that one language dominates, by block; the other scripts serve many.
@@ -381,6 +387,7 @@ def youtube_language_items(velocity: pd.DataFrame) -> pd.DataFrame:
             "window_start": timestamps(times(velocity, "window_start", name)),
             "category": velocity["category"].astype("str").array,
             "platform": _PLATFORMS.take(np.full(len(velocity), _YOUTUBE)),
+            "language_source": pd.array([_TAG] * len(velocity), dtype="str"),
             "language": pd.array(primary_languages(velocity["audio_language"]), dtype="str"),
             "viewers": counters(velocity, "views", name),
         },
@@ -468,14 +475,62 @@ def twitch_language_items(
             "window_start": timestamps(ends[rows["window"].to_numpy()] - microseconds(window)),
             "category": rows["category"].astype("str").array,
             "platform": _PLATFORMS.take(np.full(len(rows), _TWITCH)),
+            "language_source": pd.array([_TAG] * len(rows), dtype="str"),
             "language": rows["language"].astype("str").array,
             "viewers": rows["viewers"].to_numpy(),
         },
     )
 
 
+def title_language_items(items: pd.DataFrame, *, params: LanguageParams = DEFAULT) -> pd.DataFrame:
+    """Return the items with the languages of their titles instead of their tags.
+
+    Parameters
+    ----------
+    items : pandas.DataFrame
+        ``LANGUAGE_ITEMS_SCHEMA`` without a language, and ``title``; no title is ``und``.
+    params : LanguageParams
+        Thresholds and candidates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``LANGUAGE_ITEMS_SCHEMA``, one row per item in order.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, viewers are negative, or a time has no zone.
+
+    Examples
+    --------
+    >>> items = pd.DataFrame({
+    ...     "window_start": pd.Timestamp("2026-01-01", tz="UTC"), "category": "music",
+    ...     "platform": "youtube", "title": ["マイクラ実況", None], "viewers": [5.0, 1.0],
+    ... })
+    >>> title_language_items(items)[["language_source", "language"]].values.tolist()
+    [['title', 'ja'], ['title', 'und']]
+    """
+    columns = ("window_start", "category", "platform", "title", "viewers")
+    items = require_columns(items, columns, "items")
+    if items.empty:
+        return empty_frame(LANGUAGE_ITEMS_SCHEMA)
+    detected = title_languages(items["title"], params=params)
+    return build_frame(
+        LANGUAGE_ITEMS_SCHEMA,
+        {
+            "window_start": timestamps(times(items, "window_start", "items")),
+            "category": items["category"].astype("str").array,
+            "platform": items["platform"].astype("str").array,
+            "language_source": pd.array([_TITLE] * len(items), dtype="str"),
+            "language": detected["title_language"].array,
+            "viewers": counters(items, "viewers", "items"),
+        },
+    )
+
+
 def language_mix(items: pd.DataFrame) -> pd.DataFrame:
-    """Count items and viewers per language in every window, category and platform.
+    """Count items and viewers per language in every window, category, platform and source.
 
     Parameters
     ----------
@@ -485,8 +540,8 @@ def language_mix(items: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``LANGUAGE_MIX_SCHEMA``, by window, category, platform and language; ``und`` is a row of
-        its own. O(n log n) in the items.
+        ``LANGUAGE_MIX_SCHEMA``, by window, category, platform, source and language; ``und`` is a
+        row of its own. O(n log n) in the items.
 
     Raises
     ------
@@ -497,7 +552,7 @@ def language_mix(items: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> items = pd.DataFrame({
     ...     "window_start": pd.Timestamp("2026-01-01", tz="UTC"), "category": "gta",
-    ...     "platform": "twitch", "language": ["en", "en", "es", "und"],
+    ...     "platform": "twitch", "language_source": "tag", "language": ["en", "en", "es", "und"],
     ...     "viewers": [10.0, 20.0, 70.0, None],
     ... })
     >>> language_mix(items)[["language", "share", "market_share"]].values.tolist()
@@ -509,12 +564,14 @@ def language_mix(items: pd.DataFrame) -> pd.DataFrame:
     viewers = counters(items, "viewers", "items")
     keyed = group_keys((items, "items"))
     (platform,), platforms = codes_of(items["platform"])
+    (source,), sources = codes_of(items["language_source"])
     (language,), languages = codes_of(items["language"])
-    if (platform < 0).any() or (language < 0).any():
+    if min(platform.min(), source.min(), language.min()) < 0:
         raise InvalidInputError(
-            "An item has no platform or no language.", fix="The unknown language is 'und'."
+            "An item has no platform, no source or no language.",
+            fix="The unknown language is 'und'.",
         )
-    group = keyed.keys[0] * len(platforms) + platform
+    group = (keyed.keys[0] * len(platforms) + platform) * len(sources) + source
     cell, first, member = np.unique(
         group * len(languages) + language, return_index=True, return_inverse=True
     )
@@ -531,6 +588,7 @@ def language_mix(items: pd.DataFrame) -> pd.DataFrame:
             "window_start": timestamps(keyed.windows[0][first]),
             "category": text(keyed.names, keyed.categories[0][first]),
             "platform": text(platforms, platform[first]),
+            "language_source": text(sources, source[first]),
             "language": text(languages, language[first]),
             "item_count": count,
             "share": count / all_items,
@@ -541,7 +599,7 @@ def language_mix(items: pd.DataFrame) -> pd.DataFrame:
 
 
 def regional(mix: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the language mix of every window, category and platform.
+    """Summarise the language mix of every window, category, platform and source.
 
     The dominant language has the most items, as in the aggregation layer ``und`` among them; the
     leading market the most viewers, among the determined ones. Ties go to the first in the
@@ -555,13 +613,14 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``REGIONAL_SCHEMA``, by window, category and platform. O(n log n) in the rows.
+        ``REGIONAL_SCHEMA``, by window, category, platform and source. O(n log n) in the rows.
 
     Examples
     --------
     >>> items = pd.DataFrame({
     ...     "window_start": pd.Timestamp("2026-01-01", tz="UTC"), "category": "gta",
-    ...     "platform": "twitch", "language": ["en", "es", "und"], "viewers": [30.0, 70.0, 0.0],
+    ...     "platform": "twitch", "language_source": "tag", "language": ["en", "es", "und"],
+    ...     "viewers": [30.0, 70.0, 0.0],
     ... })
     >>> one = regional(language_mix(items)).iloc[0]
     >>> one.dominant_language, one.leading_market_language, one.language_diversity.item()
@@ -570,7 +629,7 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
     mix = require_columns(mix, tuple(LANGUAGE_MIX_SCHEMA), "language_mix")
     if mix.empty:
         return empty_frame(REGIONAL_SCHEMA)
-    keys = ["window_start", "category", "platform"]
+    keys = ["window_start", "category", "platform", "language_source"]
     mix = mix.sort_values([*keys, "language"], kind="stable", ignore_index=True)
     group = mix.groupby(keys, sort=True).ngroup().to_numpy(dtype=np.int64)
     n_groups = int(group[-1]) + 1

@@ -225,3 +225,11 @@ def test_real_channels_score_as_the_definition_says() -> None:
     found = channel_outliers(made)
     assert found["outlier_score"].notna().sum() > 50
     check(found, made, ChannelOutlierParams())
+
+
+def test_what_was_seen_long_before_the_window_does_not_count() -> None:
+    old = frame(*(row(f"o{i}", hours=-24 * 30, age=10) for i in range(3)))
+    new = frame(row("new", hours=0), row("twin", hours=0))
+    assert channel_outliers(new, old)["channel_n"].tolist() == [1, 1]
+    longer = ChannelOutlierParams(memory=pd.Timedelta(days=31))
+    assert channel_outliers(new, old, params=longer)["channel_n"].tolist() == [4, 4]

@@ -18,6 +18,7 @@ from aurastream.core.languages import (
     market_share,
     primary_languages,
     regional,
+    title_language_items,
     title_languages,
     twitch_language_items,
     video_languages,
@@ -41,6 +42,7 @@ def items(*rows: tuple[str, float | None], **columns: str) -> pd.DataFrame:
             "window_start": pd.DatetimeIndex([WINDOW] * len(rows)),
             "category": [columns.get("category", "gta")] * len(rows),
             "platform": [columns.get("platform", "youtube")] * len(rows),
+            "language_source": [columns.get("source", "tag")] * len(rows),
             "language": [language for language, _ in rows],
             "viewers": pd.array([viewers for _, viewers in rows], dtype="Float64"),
         }
@@ -172,6 +174,22 @@ def test_a_mix_adds_up_and_does_not_depend_on_the_order(rows, random) -> None:
     assert one["language_diversity"] == pytest.approx(language_diversity(determined), nan_ok=True)
 
 
+def test_what_tags_say_and_what_titles_say_is_never_added_up() -> None:
+    tagged = items(("en", 5.0), ("und", 5.0))
+    said = tagged.assign(title=["Noticias de última hora desde Madrid", None])
+    mix = language_mix(pd.concat([tagged, title_language_items(said)]))
+    assert mix[["language_source", "language", "share"]].to_numpy().tolist() == [
+        ["tag", "en", 0.5],
+        ["tag", "und", 0.5],
+        ["title", "es", 0.5],
+        ["title", "und", 0.5],
+    ]
+    assert regional(mix)[["language_source", "leading_market_language"]].to_numpy().tolist() == [
+        ["tag", "en"],
+        ["title", "es"],
+    ]
+
+
 def test_platforms_and_categories_stay_apart_and_ties_go_to_the_alphabet() -> None:
     both = pd.concat(
         [
@@ -215,6 +233,8 @@ def test_nothing_in_gives_nothing_out_in_the_right_shape() -> None:
     for found, schema in (
         (title_languages([]), TITLE_LANGUAGE_SCHEMA),
         (youtube_language_items(nothing), LANGUAGE_ITEMS_SCHEMA),
+        (title_language_items(nothing), LANGUAGE_ITEMS_SCHEMA),
+        (title_language_items(items(("en", 1.0)).assign(title="x")), LANGUAGE_ITEMS_SCHEMA),
         (twitch_language_items(nothing, as_of=AS_OF, games=GAMES), LANGUAGE_ITEMS_SCHEMA),
         (twitch_language_items(streams, as_of=AS_OF, games=GAMES), LANGUAGE_ITEMS_SCHEMA),
         (twitch_language_items(streams, as_of=AS_OF, games=GAMES.tail(1)), LANGUAGE_ITEMS_SCHEMA),

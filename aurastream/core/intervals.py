@@ -1,0 +1,65 @@
+"""Confidence intervals: how far a share of few can be off."""
+
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from aurastream.core.errors import InvalidInputError
+
+__all__ = ["two_sided_z", "wilson_interval"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def two_sided_z(confidence: float) -> float:
+    """Return how many standard errors either way hold a normal value with this confidence.
+
+    Raises
+    ------
+    InvalidInputError
+        When the confidence does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> round(two_sided_z(0.95), 4)
+    1.96
+    """
+    if not 0 < confidence < 1:
+        raise InvalidInputError("confidence must lie between 0 and 1.", fix="Write 95 % as 0.95.")
+    return NormalDist().inv_cdf(0.5 + confidence / 2.0)
+
+
+def wilson_interval(
+    hits: npt.ArrayLike, trials: npt.ArrayLike, *, confidence: float = 0.95
+) -> tuple[Floats, Floats]:
+    """Return the Wilson score interval of a share; 0–1, NaN without trials.
+
+    Raises
+    ------
+    InvalidInputError
+        When hits are negative or more than the trials.
+
+    References
+    ----------
+    .. [1] E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference",
+       JASA 22, 1927.
+
+    Examples
+    --------
+    >>> low, high = wilson_interval([9, 0], [10, 0])
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.596, nan], [0.982, nan])
+    """
+    k, n = np.asarray(hits, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    if (k < 0).any() or (k > n).any():
+        raise InvalidInputError("Hits must lie between 0 and the trials.", fix="Count again.")
+    z = two_sided_z(confidence)
+    whole = np.where(n > 0, n, 1.0)
+    share = k / whole
+    scale = 1.0 + z * z / whole
+    middle = (share + z * z / (2.0 * whole)) / scale
+    reach = z * np.sqrt(share * (1.0 - share) / whole + z * z / (4.0 * whole * whole)) / scale
+    low = np.where(k == 0, 0.0, np.clip(middle - reach, 0.0, 1.0))
+    high = np.where(k == n, 1.0, np.clip(middle + reach, 0.0, 1.0))
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
