@@ -42,6 +42,8 @@ class RejectionReason(StrEnum):
     """The platform has none (any more): 404, 410, or an empty body."""
     UNREACHABLE = "unreachable"
     """The server failed, or did not answer in time."""
+    FOREIGN_HOST = "foreign_host"
+    """The address lies where no thumbnails are fetched from."""
     TOO_MANY_BYTES = "too_many_bytes"
     NOT_AN_IMAGE = "not_an_image"
     """Neither JPEG nor PNG, WebP or GIF."""
