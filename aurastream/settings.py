@@ -66,6 +66,17 @@ class Settings(BaseSettings):
     twitch_base_url: str = "https://api.twitch.tv"
     twitch_auth_url: str = "https://id.twitch.tv"
 
+    gemini_api_key: SecretStr | None = Field(
+        default=None,
+        description="lets a Gemini model look at thumbnails; takes effect in policy_mode amended",
+    )
+    gemini_base_url: str = "https://generativelanguage.googleapis.com"
+    gemini_model: str = "gemini-2.5-flash"
+    thumbnails_per_category: int = Field(default=40, ge=0, le=10_000)
+    read_thumbnails: bool = Field(
+        default=False, description="read the words in thumbnails, where rapidocr is installed"
+    )
+
     policy_mode: PolicyMode | None = Field(
         default=None,
         description="how YouTube and Twitch terms are applied; required with real keys",
