@@ -37,6 +37,7 @@ __all__ = [
     "looks",
     "thumbnail_designs",
     "thumbnail_lift",
+    "with_thumbnails",
 ]
 
 Bools = npt.NDArray[np.bool_]
@@ -187,6 +188,65 @@ _COLUMNS: Final = {
     "centre": ["top", "centre", "bottom"],
     "right": ["top right", "right", "bottom right"],
 }
+
+
+_TEXTS: Final = frozenset({"perceptual_hash", "focus_field", "colour_name"})
+
+
+def with_thumbnails(videos: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Join each video of a window with the thumbnail it had then.
+
+    Parameters
+    ----------
+    videos : pandas.DataFrame
+        ``video_id``, ``as_of``, and whatever else; the rows keep their order.
+    features : pandas.DataFrame
+        ``video_id``, ``first_seen_at``, ``perceptual_hash`` and `LOOK_COLUMNS`: a row per file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``videos`` with those columns but ``first_seen_at``: of the newest file first seen before
+        ``as_of``, else of the first one ever seen, because a thumbnail seldom changes and a window
+        of the past could not be told anything else. Null where none was ever seen. Of files first
+        seen at once the one with the larger hash counts.
+
+    Examples
+    --------
+    >>> def at(*hours): return pd.to_datetime([f"2026-03-01T{h:02}:00Z" for h in hours]).as_unit("us")
+    >>> videos = pd.DataFrame({"video_id": ["a", "a", "a", "b"], "as_of": at(1, 5, 9, 5)})
+    >>> features = pd.DataFrame({
+    ...     "video_id": "a", "first_seen_at": at(4, 8),
+    ...     "perceptual_hash": ["00000000000000aa", "00000000000000bb"],
+    ... }).reindex(columns=["video_id", "first_seen_at", "perceptual_hash", *LOOK_COLUMNS])
+    >>> [str(h)[-2:] for h in with_thumbnails(videos, features)["perceptual_hash"]]
+    ['aa', 'aa', 'bb', 'an']
+    """  # noqa: E501 # the example's helper is one line
+    columns = ("video_id", "first_seen_at", "perceptual_hash", *LOOK_COLUMNS)
+    features = require_columns(features, columns, "features")[list(columns)]
+    if features.empty or videos.empty:
+        none = {
+            name: pd.array([None] * len(videos), dtype="str" if name in _TEXTS else "Float64")
+            for name in columns[2:]
+        }
+        return videos.assign(**none)
+    features = features.sort_values(["first_seen_at", "perceptual_hash"], kind="stable")
+    versions = features.drop_duplicates(["video_id", "first_seen_at"], keep="last")
+    # The first one ever seen counts from the beginning of time on.
+    is_first = ~versions["video_id"].duplicated()
+    begins = versions["first_seen_at"].mask(is_first, pd.Timestamp(0, tz="UTC"))
+    versions = versions.assign(first_seen_at=begins).sort_values("first_seen_at", kind="stable")
+    order = np.argsort(videos["as_of"].to_numpy(), kind="stable")
+    joined = pd.merge_asof(
+        videos.iloc[order].reset_index(drop=True),
+        versions.astype({"video_id": videos["video_id"].dtype}),
+        left_on="as_of",
+        right_on="first_seen_at",
+        by="video_id",
+        allow_exact_matches=False,
+    ).drop(columns="first_seen_at")
+    joined.index = videos.index[order]
+    return joined.loc[videos.index] if videos.index.is_unique else joined.iloc[np.argsort(order)]
 
 
 def thumbnail_lift(
