@@ -122,14 +122,25 @@ hourly_rollup: Final = dg.define_asset_job(
 
 daily_rollup: Final = dg.define_asset_job(
     "daily_rollup",
-    selection=_assets("aggregation", "intel_daily_metrics"),
+    selection=_assets(
+        "aggregation",
+        "intel_daily_metrics",
+        "intel_duration_performance",
+        "intel_regional_performance",
+        "intel_premiere_performance",
+        "intel_channel_days",
+        "intel_posting_hours",
+        "intel_stream_hours",
+        "intel_competition_days",
+    ),
     tags=_tags("intel_aggregation_daily"),
-    description="Roll one day of hourly metrics up, or a range of days in one run.",
+    description="Roll one day up into every table of days, or a range of days in one run.",
 )
 
 publish_marts: Final = dg.define_asset_job(
     "publish_marts",
-    selection=dg.AssetSelection.key_prefixes(["marts"]),
+    selection=dg.AssetSelection.key_prefixes(["marts"])
+    | _assets("aggregation", "intel_quota_log", "intel_worker_state"),
     tags=_tags("intel_aggregation_hourly"),
     description="Define the views that analysts and the API read; needed when a model changed.",
 )

@@ -31,10 +31,10 @@ def newest(store: FrameStore, table: str, column: str) -> dt.datetime | None:
 
 
 def existing_marts(store: FrameStore) -> set[str]:
-    """Return the names of the marts that are defined in the record."""
+    """Return the names of the marts, and of the rollups that are views, in the record."""
     found = store.query(
-        "select table_name::text as name from information_schema.tables "
-        "where table_schema = 'marts'"
+        "select table_name::text as name from information_schema.views "
+        "where table_schema in ('marts', 'aggregation')"
     )
     return set(found["name"])
 

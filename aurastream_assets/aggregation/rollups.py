@@ -24,8 +24,11 @@ _POOL: Final = "dbt"  # one dbt at a time, whoever asks
 
 _translator: Final = Translator(load_manifest())
 _HOURLY: Final = _translator.model("intel_hourly_metrics")
-_DAILY: Final = _translator.model("intel_daily_metrics")
-_MARTS: Final = tuple(_translator.model(name) for name in _translator.names("marts"))
+_DAYS: Final = tuple(_translator.model(n) for n in _translator.names("aggregation", "days"))
+_VIEWS: Final = tuple(
+    _translator.model(name)
+    for name in (*_translator.names("aggregation"), *_translator.names("marts"))
+)
 
 _Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -52,18 +55,18 @@ def hourly(context: dg.AssetExecutionContext, store: Store) -> _Events:
     yield from _built(context, store, [_HOURLY], window.start, window.end)
 
 
-@_declared("aggregation__intel_daily_metrics", _DAILY, partitions=days)
+@_declared("aggregation__days", *_DAYS, partitions=days)
 def daily(context: dg.AssetExecutionContext, store: Store) -> _Events:
-    """Roll days up from their hours."""
+    """Roll days up from their hours and, where a video must count once, from their windows."""
     window = context.partition_time_window
     # A day may be asked for before the first hour, whose table exists then and is empty.
-    yield from _built(context, store, [_DAILY], window.start, window.end, parents=[_HOURLY])
+    yield from _built(context, store, _DAYS, window.start, window.end, parents=[_HOURLY])
 
 
-@_declared("marts", *_MARTS)
+@_declared("marts", *_VIEWS)
 def marts(context: dg.AssetExecutionContext, store: Store) -> _Events:
-    """Define what analysts and the API read; the marts are views and always current."""
-    yield from _built(context, store, _MARTS, parents=[_HOURLY, _DAILY])
+    """Define what analysts and the API read; these are views and always current."""
+    yield from _built(context, store, _VIEWS, parents=[_HOURLY, *_DAYS])
 
 
 ASSETS: Final = (hourly, daily, marts)

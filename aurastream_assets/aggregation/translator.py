@@ -7,12 +7,14 @@ them and the sources (staging, intermediate) is part of their SQL, and lineage g
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import dagster as dg
 
 from aurastream_assets.aggregation.project import PROJECT_DIR
 from aurastream_assets.keys import OWNER, WORKERS
+from aurastream_assets.policies import freshness_within
 
 __all__ = ["TranslatedModel", "Translator"]
 
@@ -71,14 +73,23 @@ class Translator:
             raise KeyError(name)
         return TranslatedModel(name=name, spec=self._spec(node), checks=self._checks(node))
 
-    def names(self, schema: str) -> list[str]:
-        """Return the names of the models in a schema, sorted."""
+    def names(self, schema: str, partitions: str | None = None) -> list[str]:
+        """Return the names of the models in a schema, sorted.
+
+        Parameters
+        ----------
+        schema : str
+            Postgres schema.
+        partitions : str, optional
+            ``hours`` or ``days``; without it the models that have no partitions, the views.
+        """
         return sorted(
             node["name"]
             for node in self._nodes.values()
             if node["resource_type"] == "model"
             and node["schema"] == schema
             and node["config"]["materialized"] != "ephemeral"
+            and _partitions(node) == partitions
         )
 
     def _spec(self, node: Node) -> dg.AssetSpec:
@@ -92,6 +103,7 @@ class Translator:
             owners=[OWNER],
             tags=self._tags(node),
             kinds=self._kinds(node),
+            freshness_policy=self._freshness(node),
         )
 
     def _key(self, node: Node) -> dg.AssetKey:
@@ -165,6 +177,12 @@ class Translator:
     def _kinds(self, node: Node) -> set[str]:
         materialized = node["config"]["materialized"]
         return {"dbt", "postgres", "view" if materialized == "view" else "table"}
+
+    def _freshness(self, node: Node) -> dg.FreshnessPolicy | None:
+        """Warn when a day is missing, fail at the second; a view is as fresh as what it shows."""
+        if _partitions(node) != "days":
+            return None
+        return freshness_within(timedelta(hours=25), timedelta(hours=49))
 
     def _code_version(self, node: Node) -> str:
         """Return a digest of the SQL of the model, of all ephemeral models in it, of our macros."""

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from aurastream.store.embedded import EmbeddedPostgres
-from tests.dbt_models.warehouse import SOURCES, Warehouse
+from tests.dbt_models.warehouse import DAYS, HOURS, SOURCES, Warehouse
 
 _DATABASE = "dbt_models"
 
@@ -25,8 +25,8 @@ def warehouse(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> I
     """Empty source tables and no rollups."""
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
         connection.execute(f"truncate {', '.join(SOURCES)}")
-        connection.execute("drop table if exists aggregation.intel_hourly_metrics cascade")
-        connection.execute("drop table if exists aggregation.intel_daily_metrics cascade")
+        for table in (HOURS, *DAYS):
+            connection.execute(f"drop table if exists aggregation.{table} cascade")
     found = Warehouse(warehouse_url, tmp_path_factory.getbasetemp() / "dbt")
     yield found
     found.store.close()

@@ -65,7 +65,8 @@ def test_tests_of_dbt_are_checks_of_the_asset(
     materialize: Any, warehouse: Warehouse, last_days: list[str]
 ) -> None:
     warehouse.categories("music")
-    result = materialize(daily, partition_key=last_days[0])
+    selection = dg.AssetSelection.assets(_DAILY)
+    result = materialize(daily, partition_key=last_days[0], selection=selection)
     checks = {found.check_name: found for found in result.get_asset_check_evaluations()}
     assert set(checks) == {
         "categories_are_tracked",

@@ -8,22 +8,20 @@ import psycopg
 import pytest
 
 from aurastream.store.urls import reader_url
-from tests.dbt_models.warehouse import Warehouse, at
+from aurastream_assets.aggregation.project import load_manifest
+from tests.dbt_models.warehouse import DAYS, Warehouse, at
 
-_MARTS = [
-    "collection_coverage",
-    "quota_status",
-    "taking_off_now",
-    "top_viral_videos",
-    "trending_categories",
-]
+_MARTS = sorted(
+    node["name"]
+    for node in load_manifest()["nodes"].values()
+    if node["resource_type"] == "model" and node["schema"] == "marts"
+)
 
 
 @pytest.fixture
 def marts(warehouse: Warehouse) -> Warehouse:
     """Views over empty sources, made before anything was rolled up."""
-    warehouse.runner.build(["intel_hourly_metrics", "intel_daily_metrics"])
-    warehouse.runner.build(_MARTS)
+    warehouse.publish(*_MARTS)
     return warehouse
 
 
@@ -251,8 +249,10 @@ def test_the_read_only_role_may_read_marts_and_rollups(marts: Warehouse) -> None
     with psycopg.connect(reader_url(marts.url)) as connection:
         for mart in _MARTS:
             connection.execute(f"select * from marts.{mart}")  # type: ignore[arg-type]
+            connection.execute(f"select * from marts.{mart}_as_of(now())")  # type: ignore[arg-type]
         connection.execute("select * from aggregation.intel_hourly_metrics")
-        connection.execute("select * from aggregation.intel_daily_metrics")
+        for table in DAYS:
+            connection.execute(f"select * from aggregation.{table}")  # type: ignore[arg-type]
 
 
 def test_every_table_and_column_carries_its_description(marts: Warehouse) -> None:

@@ -31,7 +31,7 @@ def models() -> list[dict[str, Any]]:
 
 
 def test_the_models_own_unit_tests_pass(warehouse: Warehouse) -> None:
-    warehouse.runner.build(["intel_hourly_metrics", "intel_daily_metrics"])
+    warehouse.publish()
     results = warehouse.runner.test("test_type:unit")
     assert len(results) >= 5
     assert [result.name for result in results if not result.passed] == []
@@ -95,6 +95,30 @@ def test_the_rollups_have_every_column_of_the_sources(models: list[dict[str, Any
         *("worst_hour_utc", "peak_views_hour_utc", "shorts_performance_ratio"),
         *("optimal_duration_range", "dominant_language", "language_diversity_score"),
         *("created_at",),
+    }
+    assert columns["intel_duration_performance"] >= {
+        *("id", "category_key", "date", "bucket_label", "bucket_min_seconds"),
+        *("bucket_max_seconds", "video_count", "avg_views", "avg_engagement", "total_views"),
+        *("performance_index", "created_at"),
+    }
+    assert columns["intel_regional_performance"] >= {
+        *("id", "category_key", "date", "language_code", "youtube_video_count"),
+        *("youtube_avg_views", "youtube_total_views", "twitch_stream_count"),
+        *("twitch_avg_viewers", "twitch_total_viewers", "competition_score"),
+        *("opportunity_score", "market_share_percent", "created_at"),
+    }
+    assert columns["intel_premiere_performance"] >= {
+        *("id", "category_key", "date", "premiere_count", "instant_count"),
+        *("premiere_avg_views", "instant_avg_views", "performance_ratio", "best_times"),
+        *("worst_times", "avg_delay_seconds", "on_time_percent", "created_at"),
+    }
+    assert columns["intel_worker_state"] >= {
+        *("id", "task_name", "last_run", "last_success", "last_error"),
+        *("consecutive_failures", "metadata", "updated_at"),
+    }
+    assert columns["intel_quota_log"] >= {
+        *("id", "platform", "operation", "units_used", "units_remaining", "category_key"),
+        *("metadata", "created_at"),
     }
 
 

@@ -10,9 +10,22 @@ from psycopg.rows import dict_row
 
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert
 from aurastream.store.tables import metadata
+from aurastream_assets.aggregation.project import load_manifest
 from aurastream_assets.aggregation.runner import DbtRunner, NodeResult
 
-__all__ = ["SOURCES", "Warehouse", "at"]
+__all__ = ["DAYS", "HOURS", "SOURCES", "Warehouse", "at"]
+
+HOURS = "intel_hourly_metrics"
+DAYS = (
+    "intel_daily_metrics",
+    "intel_duration_performance",
+    "intel_regional_performance",
+    "intel_premiere_performance",
+    "intel_channel_days",
+    "intel_posting_hours",
+    "intel_stream_hours",
+    "intel_competition_days",
+)
 
 SOURCES = (
     "intelligence.video_velocity",
@@ -20,6 +33,7 @@ SOURCES = (
     "intelligence.competition",
     "intelligence.opportunity",
     "collection.youtube_videos",
+    "collection.twitch_streams",
     "operations.categories",
     "operations.crawls",
     "operations.quota_ledger",
@@ -70,6 +84,24 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "reason": "",
         "membership_hash": "m",
         "stats_hash": "s",
+    },
+    "collection.twitch_streams": {
+        "rank": 1,
+        "user_id": "user",
+        "user_login": "user",
+        "user_name": "User",
+        "title": "A stream",
+        "language": "en",
+        "tags": [],
+        "fetch_id": "00000000-0000-0000-0000-000000000000",
+    },
+    "intelligence.competition": {
+        "baseline_n": 4,
+        "saturation_score": 50.0,
+        "concentration_score": 50.0,
+        "ease_score": 50.0,
+        "is_peak": False,
+        "confidence_pct": 100.0,
     },
     "collection.youtube_videos": {
         "metadata_hash": "h",
@@ -139,6 +171,24 @@ class Warehouse:
         """Roll the hours of some days up, then the days."""
         self.roll_hours(start, end)
         return self.runner.build(["intel_daily_metrics"], start=at(start), end=at(end))
+
+    def roll_all(self, start: str, end: str) -> list[NodeResult]:
+        """Roll hours and every table of days up, with their tests."""
+        self.roll_hours(start, end)
+        return self.runner.build([*DAYS, *self.tests_of(*DAYS)], start=at(start), end=at(end))
+
+    def tests_of(self, *models: str) -> list[str]:
+        """Return the names of the data tests of some models."""
+        nodes = load_manifest()["nodes"].values()
+        ids = {f"model.aurastream.{name}" for name in models}
+        return [n["name"] for n in nodes if n.get("attached_node") in ids]
+
+    def publish(self, *marts: str) -> None:
+        """Define views; those tables they read are made where they are missing."""
+        self.runner.build([HOURS])
+        self.runner.build(list(DAYS))
+        if marts:
+            self.runner.build(list(marts))
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         with psycopg.connect(self.url, row_factory=dict_row) as connection:

@@ -1,7 +1,10 @@
 with crawls as (
 
     select * from {{ ref('stg_operations__crawls') }}
-    where crawl_at > now() - interval '24 hours'
+    where
+        crawl_at > {{ known_at() }} - interval '24 hours'
+        and crawl_at <= {{ known_at() }}
+        and coalesce(observed_at, crawl_at) <= {{ known_at() }}
 
 ),
 

@@ -24,10 +24,14 @@ newest as (
         category_key,
         date,
         video_id,
+        channel_id,
         language,
         views,
+        engagement_rate,
         duration_s,
-        published_at
+        lifetime_velocity_per_hour,
+        published_at,
+        observed_at
     from in_days
     order by date, category_key, video_id, window_start desc
 
@@ -39,8 +43,13 @@ final as (
         category_key,
         date,
         video_id,
+        channel_id,
         language,
         views,
+        engagement_rate,
+        lifetime_velocity_per_hour,
+        observed_at,
+        {{ duration_bucket('duration_s') }} as duration_bucket,
         {{ short_likelihood('duration_s', 'published_at') }} as short_likelihood
     from newest
 

@@ -18,8 +18,8 @@ final as (
         received_samples,
         coverage_pct,
         newest_observed_at,
-        extract(epoch from now() - newest_observed_at)::double precision as lag_s,
-        now() as as_of
+        extract(epoch from {{ known_at() }} - newest_observed_at)::double precision as lag_s,
+        {{ known_at() }} as as_of
     from coverage
 
 )

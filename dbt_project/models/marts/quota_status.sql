@@ -1,12 +1,23 @@
 with ledger as (
 
-    select * from {{ ref('stg_operations__quota_ledger') }}
+    select
+        platform,
+        bucket,
+        quota_date,
+        purpose,
+        units_reserved,
+        reserved_at,
+        case when settled_at <= {{ known_at() }} then units_settled end as units_settled,
+        case when settled_at <= {{ known_at() }} then settled_at end as settled_at
+    from {{ ref('stg_operations__quota_ledger') }}
+    where reserved_at <= {{ known_at() }}
 
 ),
 
 exhaustion as (
 
     select * from {{ ref('stg_operations__quota_exhaustion') }}
+    where reported_at <= {{ known_at() }}
 
 ),
 
@@ -15,9 +26,9 @@ exhaustion as (
 quota_day as (
 
     select
-        (now() at time zone 'America/Los_Angeles')::date as quota_date,
-        date_trunc('day', now(), 'America/Los_Angeles') as starts_at,
-        (date_trunc('day', now() at time zone 'America/Los_Angeles') + interval '1 day')
+        ({{ known_at() }} at time zone 'America/Los_Angeles')::date as quota_date,
+        date_trunc('day', {{ known_at() }}, 'America/Los_Angeles') as starts_at,
+        (date_trunc('day', {{ known_at() }} at time zone 'America/Los_Angeles') + interval '1 day')
         at time zone 'America/Los_Angeles' as resets_at
 
 ),
@@ -68,7 +79,7 @@ final as (
         (
             buckets.used_units
             * extract(epoch from quota_day.resets_at - quota_day.starts_at)
-            / greatest(extract(epoch from now() - quota_day.starts_at), 600)
+            / greatest(extract(epoch from {{ known_at() }} - quota_day.starts_at), 600)
         )::double precision as forecast_units,
         exhaustion.reported_at is not null as is_exhausted,
         buckets.units_by_purpose,
@@ -78,8 +89,9 @@ final as (
         (buckets.received_samples * 100.0 / buckets.expected_samples)::double precision
             as coverage_pct,
         buckets.newest_observed_at,
-        extract(epoch from now() - buckets.newest_observed_at)::double precision as lag_s,
-        now() as as_of
+        extract(epoch from {{ known_at() }} - buckets.newest_observed_at)::double precision
+            as lag_s,
+        {{ known_at() }} as as_of
     from buckets
     cross join quota_day
     left join exhaustion

@@ -134,7 +134,9 @@ joined as (
     left join lateral (
         select videos.title
         from videos
-        where videos.video_id = momentum.fastest_video_id
+        where
+            videos.video_id = momentum.fastest_video_id
+            and videos.first_observed_at <= {{ known_at() }}
         order by videos.first_observed_at desc
         limit 1
     ) as title on true

@@ -114,7 +114,9 @@ final as (
             videos.channel_id,
             videos.channel_title
         from videos
-        where videos.video_id = ranked.video_id
+        where
+            videos.video_id = ranked.video_id
+            and videos.first_observed_at <= {{ known_at() }}
         order by videos.first_observed_at desc
         limit 1
     ) as metadata on true

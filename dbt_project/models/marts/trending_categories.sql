@@ -1,6 +1,9 @@
+{{ config(post_hook='{{ create_get_trending_categories() }}') }}
+
 with daily as (
 
     select * from {{ ref('intel_daily_metrics') }}
+    where as_of <= {{ known_at() }}
 
 ),
 

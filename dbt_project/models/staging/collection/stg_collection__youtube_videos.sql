@@ -15,10 +15,13 @@ renamed as (
         -- strings
         title,
         channel_title,
+        live_state,
 
         -- timestamps
         first_observed_at,
-        published_at
+        published_at,
+        scheduled_start_at,
+        actual_start_at
     from source
 
 )

@@ -17,7 +17,10 @@ renamed as (
         live_count,
         viewer_total,
         saturation_score,
+        hhi,
+        concentration_score,
         ease_score,
+        confidence_pct,
 
         -- booleans
         is_peak,

@@ -11,6 +11,7 @@ final as (
         max(window_start) as window_start,
         max(window_start) + interval '30 minutes' as as_of
     from source
+    where window_start <= {{ open_until() }} - interval '30 minutes'
 
 )
 

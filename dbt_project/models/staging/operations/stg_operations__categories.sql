@@ -9,10 +9,12 @@ renamed as (
     select
         -- ids
         category as category_key,
+        twitch_game_id,
 
         -- strings
         kind,
         title,
+        audience_timezone,
 
         -- numerics
         interval_minutes,

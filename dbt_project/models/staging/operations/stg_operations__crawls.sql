@@ -12,6 +12,9 @@ renamed as (
         category as category_key,
         region,
 
+        -- strings
+        reason,
+
         -- numerics
         expected as expected_count,
         got as got_count,

@@ -1,0 +1,52 @@
+{#
+The moment a mart speaks of. In the view it is now; in the function of the same name with `_as_of`
+it is the function's argument (`create_as_of_function` replaces these very texts, so write them no
+other way).
+#}
+{% macro known_at() -%}
+    now()
+{%- endmacro %}
+
+{#
+Until when a half-hour window may end to be shown. The view shows the window that is still open, as
+far as it is scored; in the past a window counts from its end on, because what it said before then
+was overwritten.
+#}
+{% macro open_until() -%}
+    (now() + interval '30 minutes')
+{%- endmacro %}
+
+{#
+`marts.<name>_as_of(timestamptz)`: the rows of the mart as they could be known at a moment. Made
+from the view's own SQL, so that the two cannot drift apart.
+#}
+{% macro create_as_of_function() -%}
+    {%- if execute -%}
+        {%- set function = this.schema ~ "." ~ this.identifier ~ "_as_of" -%}
+        {%- set body = model["compiled_code"] | replace(open_until(), "$1")
+            | replace(known_at(), "$1") -%}
+        {%- set columns = model["columns"].values() | list -%}
+        drop function if exists {{ function }}(timestamptz);
+        create function {{ function }}(known_at timestamptz)
+        returns table (
+            {%- for column in columns %}
+            {{ adapter.quote(column["name"]) }} {{ column["data_type"] }}{{ "," if not loop.last }}
+            {%- endfor %}
+        )
+        language sql stable
+        as $as_of$
+            select
+                {%- for column in columns %}
+                known.{{ adapter.quote(column["name"]) }}{{ "," if not loop.last }}
+                {%- endfor %}
+            from (
+                {{ body }}
+            ) as known
+        $as_of$;
+        comment on function {{ function }}(timestamptz) is
+            $text${{ this.schema }}.{{ this.identifier }} as it could be known at a moment: {{ model["description"] | trim }}$text$;
+        grant execute on function {{ function }}(timestamptz) to aurastream_reader
+    {%- else -%}
+        select 1
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,113 @@
+with windows as (
+
+    select
+        *,
+        (window_start at time zone 'UTC')::date as date,
+        extract(hour from window_start at time zone 'UTC')::integer as hour_utc
+    from {{ ref('stg_intelligence__competition') }}
+    where
+        window_start >= {{ range_start() }}
+        and window_start < {{ range_end() }}
+
+),
+
+-- State is carried forward for a day; a sample is a window with a crawl of its own.
+samples as (
+
+    select * from windows
+    where observed_at >= window_start
+
+),
+
+categories as (
+
+    select * from {{ ref('stg_operations__categories') }}
+
+),
+
+days as (
+
+    select * from {{ ref('int_days') }}
+
+),
+
+measured as (
+
+    select
+        category_key,
+        date,
+        count(*) as received_samples,
+        max(observed_at) as newest_observed_at,
+        avg(live_count)::double precision as avg_live_count,
+        avg(viewer_total)::double precision as avg_viewer_total,
+        max(viewer_total) as peak_viewer_total,
+        {{ first_by('hour_utc', 'viewer_total desc, hour_utc') }} as peak_hour_utc,
+        {{ exact_mean('saturation_score') }} as avg_saturation_score,
+        {{ exact_mean('hhi', '1e12') }} as avg_hhi,
+        {{ exact_mean('concentration_score') }} as avg_concentration_score,
+        {{ exact_mean('ease_score') }} as avg_ease_score,
+        {{ exact_mean('confidence_pct') }} as confidence_pct
+    from samples
+    group by category_key, date
+
+),
+
+series as (
+
+    select
+        categories.category_key,
+        days.date
+    from categories
+    cross join days
+    where categories.is_enabled and categories.twitch_game_id is not null
+
+    union
+
+    select
+        category_key,
+        date
+    from windows
+
+),
+
+coverage as (
+
+    select
+        series.category_key,
+        series.date,
+        measured.received_samples,
+        measured.newest_observed_at
+    from series
+    left join measured
+        on
+            series.category_key = measured.category_key
+            and series.date = measured.date
+
+),
+
+final as (
+
+    select
+        coverage.category_key,
+        coverage.date,
+        measured.avg_live_count,
+        measured.avg_viewer_total,
+        measured.peak_viewer_total,
+        measured.peak_hour_utc,
+        measured.avg_saturation_score,
+        measured.avg_hhi,
+        measured.avg_concentration_score,
+        measured.avg_ease_score,
+        measured.confidence_pct,
+
+        -- coverage, lag, as of
+        {{ day_coverage_columns('coverage') }}
+    from coverage
+    left join measured
+        on
+            coverage.category_key = measured.category_key
+            and coverage.date = measured.date
+
+)
+
+select * from final

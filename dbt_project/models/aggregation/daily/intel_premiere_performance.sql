@@ -1,0 +1,170 @@
+with releases as (
+
+    select * from {{ ref('int_release_days') }}
+
+),
+
+coverage as (
+
+    select * from {{ ref('int_day_coverage') }}
+
+),
+
+-- Five minutes either way are on time: premieres open with a countdown of up to that length.
+measured as (
+
+    select
+        category_key,
+        date,
+        count(*) filter (where release_kind = 'announced') as premiere_count,
+        count(*) filter (where release_kind = 'instant') as instant_count,
+        count(*) filter (where release_kind = 'live') as live_count,
+        count(*) filter (where release_kind = 'upcoming') as upcoming_count,
+        avg(views) filter (where release_kind = 'announced') as premiere_avg_views,
+        avg(views) filter (where release_kind = 'instant') as instant_avg_views,
+        count(velocity_per_hour) filter (where release_kind = 'announced')
+            as premiere_known_count,
+        count(velocity_per_hour) filter (where release_kind = 'instant') as instant_known_count,
+        percentile_cont(0.5) within group (order by velocity_per_hour)
+        filter (where release_kind = 'announced') as premiere_median_velocity,
+        percentile_cont(0.5) within group (order by velocity_per_hour)
+        filter (where release_kind = 'instant') as instant_median_velocity,
+        count(delay_s) as delay_known_count,
+        count(*) filter (where abs(delay_s) <= 300) as on_time_count,
+        {{ exact_mean('delay_s') }} as avg_delay_seconds,
+        percentile_cont(0.5) within group (order by delay_s) as median_delay_seconds,
+        max(delay_s) as worst_delay_seconds
+    from releases
+    group by category_key, date
+
+),
+
+timed as (
+
+    select
+        category_key,
+        date,
+        extract(isodow from released_at at time zone 'UTC')::integer - 1 as day_of_week,
+        extract(hour from released_at at time zone 'UTC')::integer as hour_utc,
+        ln(greatest(velocity_per_hour, 1)) as log_velocity
+    from releases
+    where
+        release_kind in ('announced', 'instant')
+        and released_at is not null
+        and velocity_per_hour is not null
+
+),
+
+slots as (
+
+    select
+        category_key,
+        date,
+        day_of_week,
+        hour_utc,
+        {{ log_sums('log_velocity') }}
+    from timed
+    group by category_key, date, day_of_week, hour_utc
+
+),
+
+rated as (
+
+    select
+        category_key,
+        date,
+        day_of_week,
+        hour_utc,
+        sample_count,
+        {{ index_with_interval(['category_key', 'date']) }}
+    from slots
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by category_key, date
+            order by index_low desc nulls last, day_of_week, hour_utc
+        ) as best_rank,
+        row_number() over (
+            partition by category_key, date
+            order by index_high nulls last, day_of_week, hour_utc
+        ) as worst_rank
+    from rated
+
+),
+
+-- The surest hours: with five videos, and an interval that leaves the usual out.
+times as (
+
+    select
+        category_key,
+        date,
+        jsonb_agg({{ hour_as_json() }} order by best_rank)
+        filter (where best_rank <= 3 and index_low > 1) as best_times,
+        jsonb_agg({{ hour_as_json() }} order by worst_rank)
+        filter (where worst_rank <= 3 and index_high < 1) as worst_times
+    from ranked
+    group by category_key, date
+
+),
+
+final as (
+
+    select
+        -- ids
+        {{ day_id('coverage') }} as id,
+        coverage.category_key,
+        coverage.date,
+
+        -- the sources' columns
+        coalesce(measured.premiere_count, 0)::integer as premiere_count,
+        coalesce(measured.instant_count, 0)::integer as instant_count,
+        measured.premiere_avg_views::double precision as premiere_avg_views,
+        measured.instant_avg_views::double precision as instant_avg_views,
+        case
+            when least(measured.premiere_known_count, measured.instant_known_count) >= 5
+                then measured.premiere_median_velocity / nullif(measured.instant_median_velocity, 0)
+        end as performance_ratio,
+        coalesce(times.best_times, '[]'::jsonb) as best_times,
+        coalesce(times.worst_times, '[]'::jsonb) as worst_times,
+        measured.avg_delay_seconds,
+        (measured.on_time_count * 100.0 / nullif(measured.delay_known_count, 0))::double precision
+            as on_time_percent,
+        {{ end_of_day('coverage.date') }} as created_at,
+
+        -- what they rest on
+        measured.premiere_median_velocity,
+        measured.instant_median_velocity,
+        coalesce(measured.premiere_known_count, 0)::integer as premiere_known_count,
+        coalesce(measured.instant_known_count, 0)::integer as instant_known_count,
+        coalesce(measured.live_count, 0)::integer as live_count,
+        coalesce(measured.upcoming_count, 0)::integer as upcoming_count,
+        coalesce(measured.delay_known_count, 0)::integer as delay_known_count,
+        measured.median_delay_seconds,
+        measured.worst_delay_seconds,
+        100 * {{ wilson_bound(
+            'measured.on_time_count', 'measured.delay_known_count', 'low'
+        ) }} as on_time_low_percent,
+        100 * {{ wilson_bound(
+            'measured.on_time_count', 'measured.delay_known_count', 'high'
+        ) }} as on_time_high_percent,
+
+        -- coverage, lag, as of
+        {{ day_coverage_columns('coverage') }}
+    from coverage
+    left join measured
+        on
+            coverage.category_key = measured.category_key
+            and coverage.date = measured.date
+    left join times
+        on
+            coverage.category_key = times.category_key
+            and coverage.date = times.date
+
+)
+
+select * from final

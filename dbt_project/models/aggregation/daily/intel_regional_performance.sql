@@ -1,0 +1,243 @@
+with videos as (
+
+    select * from {{ ref('int_video_days') }}
+    where date < {{ date_end() }}
+
+),
+
+samples as (
+
+    select * from {{ ref('int_stream_samples') }}
+
+),
+
+coverage as (
+
+    select * from {{ ref('int_day_coverage') }}
+
+),
+
+youtube as (
+
+    select
+        category_key,
+        date,
+        language,
+        count(*) as video_count,
+        count(views) as views_known_count,
+        avg(views) as avg_views,
+        sum(views) as total_views
+    from videos
+    group by category_key, date, language
+
+),
+
+youtube_totals as (
+
+    select
+        category_key,
+        date,
+        avg(views) as avg_views,
+        sum(views) as total_views
+    from videos
+    group by category_key, date
+
+),
+
+crawl_languages as (
+
+    select
+        category_key,
+        date,
+        crawl_at,
+        language,
+        count(*) as stream_count,
+        sum(viewer_count) as viewer_total,
+        sum(viewer_count::numeric * viewer_count)
+        / nullif(sum(viewer_count)::numeric * sum(viewer_count), 0) as hhi
+    from samples
+    group by category_key, date, crawl_at, language
+
+),
+
+twitch as (
+
+    select
+        category_key,
+        date,
+        language,
+        sum(stream_count) as stream_samples,
+        sum(viewer_total) as viewer_samples,
+        avg(hhi) as hhi
+    from crawl_languages
+    group by category_key, date, language
+
+),
+
+twitch_totals as (
+
+    select
+        category_key,
+        date,
+        count(distinct crawl_at) as crawl_count,
+        sum(stream_count) as stream_samples,
+        sum(viewer_total) as viewer_samples
+    from crawl_languages
+    group by category_key, date
+
+),
+
+streams as (
+
+    select
+        category_key,
+        date,
+        language,
+        count(distinct stream_id) as stream_count
+    from samples
+    group by category_key, date, language
+
+),
+
+languages as (
+
+    select
+        category_key,
+        date,
+        language
+    from youtube
+
+    union
+
+    select
+        category_key,
+        date,
+        language
+    from twitch
+
+),
+
+joined as (
+
+    select
+        coverage.category_key,
+        coverage.date,
+        coverage.received_samples,
+        coverage.newest_observed_at,
+        coalesce(languages.language, 'und') as language_code,
+        youtube.video_count,
+        youtube.views_known_count,
+        youtube.avg_views,
+        youtube.total_views,
+        streams.stream_count,
+        twitch.stream_samples,
+        twitch.viewer_samples,
+        twitch.hhi,
+        twitch_totals.crawl_count,
+        -- Twitch's viewers where the category has any, else the videos' views.
+        case
+            when twitch_totals.viewer_samples > 0 then 'twitch'
+            when youtube_totals.total_views > 0 then 'youtube'
+        end as market_platform,
+        coalesce(twitch.viewer_samples, 0)
+        / nullif(twitch_totals.viewer_samples, 0) as twitch_share,
+        coalesce(youtube.total_views, 0)
+        / nullif(youtube_totals.total_views, 0) as youtube_share,
+        -- Streams that the language's viewers would carry at the game's own ratio.
+        twitch_totals.stream_samples * coalesce(twitch.viewer_samples, 0)
+        / nullif(twitch_totals.viewer_samples, 0) as usual_samples,
+        case
+            when youtube.views_known_count >= 5
+                then youtube.avg_views / nullif(youtube_totals.avg_views, 0)
+        end as views_ratio
+    from coverage
+    left join languages
+        on
+            coverage.category_key = languages.category_key
+            and coverage.date = languages.date
+    left join youtube
+        on
+            languages.category_key = youtube.category_key
+            and languages.date = youtube.date
+            and languages.language = youtube.language
+    left join youtube_totals
+        on
+            coverage.category_key = youtube_totals.category_key
+            and coverage.date = youtube_totals.date
+    left join twitch
+        on
+            languages.category_key = twitch.category_key
+            and languages.date = twitch.date
+            and languages.language = twitch.language
+    left join twitch_totals
+        on
+            coverage.category_key = twitch_totals.category_key
+            and coverage.date = twitch_totals.date
+    left join streams
+        on
+            languages.category_key = streams.category_key
+            and languages.date = streams.date
+            and languages.language = streams.language
+
+),
+
+scored as (
+
+    select
+        *,
+        case
+            when stream_samples > 0
+                then
+                    0.5 * {{ saturation_score('stream_samples', 'usual_samples') }}
+                    + 0.5 * {{ concentration_score('hhi') }}
+        end as competition_score,
+        100 * views_ratio / (1 + views_ratio) as demand_score
+    from joined
+
+),
+
+final as (
+
+    select
+        -- ids
+        {{ day_id('scored', ['scored.language_code']) }} as id,
+        scored.category_key,
+        scored.date,
+        scored.language_code,
+
+        -- the sources' columns
+        coalesce(scored.video_count, 0)::integer as youtube_video_count,
+        scored.avg_views::double precision as youtube_avg_views,
+        coalesce(scored.total_views, 0)::bigint as youtube_total_views,
+        coalesce(scored.stream_count, 0)::integer as twitch_stream_count,
+        (scored.viewer_samples / nullif(scored.stream_samples, 0))::double precision
+            as twitch_avg_viewers,
+        coalesce(round(scored.viewer_samples / scored.crawl_count), 0)::bigint
+            as twitch_total_viewers,
+        scored.competition_score::double precision as competition_score,
+        (
+            (coalesce(scored.demand_score, 0) + coalesce(scored.competition_score, 0))
+            / nullif(num_nonnulls(scored.demand_score, scored.competition_score), 0)
+        )::double precision as opportunity_score,
+        (
+            100
+            * case scored.market_platform
+                when 'twitch' then scored.twitch_share
+                when 'youtube' then scored.youtube_share
+            end
+        )::double precision as market_share_percent,
+        {{ end_of_day('scored.date') }} as created_at,
+
+        -- what the scores rest on
+        scored.market_platform as market_share_platform,
+        coalesce(scored.views_known_count, 0)::integer as youtube_views_known_count,
+        coalesce(scored.stream_samples, 0)::integer as twitch_stream_samples,
+        coalesce(scored.crawl_count, 0)::integer as twitch_crawl_count,
+
+        -- coverage, lag, as of
+        {{ day_coverage_columns('scored') }}
+    from scored
+
+)
+
+select * from final

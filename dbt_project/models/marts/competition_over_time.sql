@@ -1,0 +1,62 @@
+with daily as (
+
+    select * from {{ ref('intel_competition_days') }}
+    where as_of <= {{ known_at() }}
+
+),
+
+categories as (
+
+    select * from {{ ref('stg_operations__categories') }}
+
+),
+
+newest as (
+
+    select max(date) as date from daily
+
+),
+
+final as (
+
+    select
+        today.category_key,
+        categories.title,
+        today.date,
+        today.avg_live_count,
+        today.avg_viewer_total,
+        today.peak_viewer_total,
+        today.peak_hour_utc,
+        today.avg_saturation_score,
+        today.avg_hhi,
+        case
+            when today.avg_hhi is null then null
+            when today.avg_hhi < 0.15 then 'LOW'
+            when today.avg_hhi <= 0.25 then 'MODERATE'
+            else 'HIGH'
+        end as concentration_band,
+        today.avg_concentration_score,
+        today.avg_ease_score,
+        today.avg_ease_score - before.avg_ease_score as ease_change_7d,
+        {{ percent_change('today.avg_live_count', 'before.avg_live_count') }}
+            as live_count_change_7d_pct,
+        {{ percent_change('today.avg_viewer_total', 'before.avg_viewer_total') }}
+            as viewer_change_7d_pct,
+        today.confidence_pct,
+        today.expected_samples,
+        today.received_samples,
+        today.coverage_pct,
+        today.newest_observed_at,
+        today.lag_s,
+        today.as_of
+    from daily as today
+    left join daily as before
+        on
+            today.category_key = before.category_key
+            and before.date = today.date - 7
+    left join categories on today.category_key = categories.category_key
+    where today.date > (select newest.date - 90 from newest)
+
+)
+
+select * from final

@@ -1,0 +1,141 @@
+with daily as (
+
+    select * from {{ ref('intel_channel_days') }}
+    where as_of <= {{ known_at() }}
+
+),
+
+videos as (
+
+    select * from {{ ref('stg_collection__youtube_videos') }}
+
+),
+
+categories as (
+
+    select * from {{ ref('stg_operations__categories') }}
+
+),
+
+newest as (
+
+    select max(date) as date from daily
+
+),
+
+recent as (
+
+    select
+        daily.*,
+        newest.date as last_date,
+        daily.date > newest.date - 7 as is_this_week
+    from daily
+    cross join newest
+    where daily.date > (select newest.date - 28 from newest)
+
+),
+
+-- How far the record of each category goes back decides whether a channel can be called new.
+coverage as (
+
+    select
+        category_key,
+        min(date) as first_date,
+        sum(expected_samples) filter (where is_this_week)::integer as expected_samples,
+        sum(received_samples) filter (where is_this_week)::integer as received_samples,
+        max(newest_observed_at) as newest_observed_at,
+        max(as_of) as as_of
+    from (
+        select distinct on (category_key, date) *
+        from recent
+        order by category_key, date, channel_id
+    ) as each_day
+    group by category_key
+
+),
+
+channels as (
+
+    select
+        category_key,
+        channel_id,
+        max(last_date) as last_date,
+        min(date) as first_seen_date,
+        count(*) filter (where is_this_week) as days_seen,
+        max(video_count) filter (where is_this_week) as video_count,
+        sum(viral_count) filter (where is_this_week) as viral_video_days,
+        sum(rising_count) filter (where is_this_week) as rising_video_days,
+        sum(breakout_count) filter (where is_this_week) as breakout_video_days,
+        max(max_velocity) filter (where is_this_week) as max_velocity,
+        max(max_velocity) filter (where not is_this_week) as max_velocity_before,
+        {{ first_by(
+            'top_video_id', 'max_velocity desc nulls last, top_video_id', 'is_this_week'
+        ) }} as top_video_id
+    from recent
+    group by category_key, channel_id
+
+),
+
+placed as (
+
+    select
+        *,
+        row_number() over (
+            partition by category_key
+            order by breakout_video_days desc, max_velocity desc nulls last, channel_id
+        ) as position
+    from channels
+    where breakout_video_days > 0
+
+),
+
+final as (
+
+    select
+        placed.category_key,
+        placed.position::integer as position,
+        placed.channel_id,
+        metadata.channel_title,
+        case
+            when coverage.first_date <= placed.last_date - 14
+                then placed.first_seen_date > placed.last_date - 7
+        end as is_new,
+        placed.first_seen_date,
+        placed.days_seen::integer as days_seen,
+        placed.video_count,
+        placed.viral_video_days::integer as viral_video_days,
+        placed.rising_video_days::integer as rising_video_days,
+        placed.breakout_video_days::integer as breakout_video_days,
+        placed.max_velocity as max_velocity_per_hour,
+        {{ percent_change('placed.max_velocity', 'placed.max_velocity_before') }}
+            as velocity_change_pct,
+        placed.top_video_id,
+        metadata.title as top_video_title,
+        coverage.expected_samples,
+        coverage.received_samples,
+        (coverage.received_samples * 100.0 / nullif(coverage.expected_samples, 0))::double precision
+            as coverage_pct,
+        coverage.newest_observed_at,
+        extract(epoch from coverage.as_of - coverage.newest_observed_at)::double precision as lag_s,
+        coverage.as_of
+    from placed
+    inner join coverage on placed.category_key = coverage.category_key
+    inner join categories on placed.category_key = categories.category_key
+    left join lateral (
+        select
+            videos.title,
+            videos.channel_title
+        from videos
+        where
+            videos.video_id = placed.top_video_id
+            and videos.first_observed_at <= {{ known_at() }}
+        order by videos.first_observed_at desc
+        limit 1
+    ) as metadata on true
+    where
+        placed.position <= 50
+        and categories.is_enabled
+
+)
+
+select * from final

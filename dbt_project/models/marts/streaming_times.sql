@@ -1,0 +1,148 @@
+with profiles as (
+
+    select * from {{ ref('intel_stream_hours') }}
+    where as_of <= {{ known_at() }}
+
+),
+
+categories as (
+
+    select * from {{ ref('stg_operations__categories') }}
+
+),
+
+newest as (
+
+    select max(date) as date from profiles
+
+),
+
+-- Twelve whole weeks, so that every day of the week is there as often.
+recent as (
+
+    select profiles.*
+    from profiles
+    where profiles.date > (select newest.date - 84 from newest)
+
+),
+
+coverage as (
+
+    select
+        category_key,
+        sum(expected_samples)::integer as expected_samples,
+        sum(received_samples)::integer as received_samples,
+        max(newest_observed_at) as newest_observed_at,
+        max(as_of) as as_of
+    from (
+        select distinct on (category_key, date) *
+        from recent
+        order by category_key, date, language
+    ) as each_day
+    group by category_key
+
+),
+
+hours as (
+
+    select
+        recent.category_key,
+        recent.language,
+        categories.audience_timezone as timezone,
+        hour.live_count,
+        hour.viewer_total,
+        (recent.date + interval '1 hour' * (hour.position - 1))
+        at time zone 'UTC' at time zone categories.audience_timezone as local_time
+    from recent
+    inner join categories on recent.category_key = categories.category_key
+    cross join
+        unnest(
+            recent.live_count_by_hour, recent.viewer_total_by_hour
+        ) with ordinality as hour (live_count, viewer_total, position)
+    where hour.live_count > 0
+
+),
+
+-- One value per language and hour, and one for the whole game.
+samples as (
+
+    select
+        category_key,
+        timezone,
+        coalesce(language, 'all') as language,
+        local_time,
+        sum(live_count)::double precision as live_count,
+        sum(viewer_total)::double precision as viewer_total,
+        ln(greatest(sum(viewer_total) / sum(live_count), 1))::double precision as log_viewers
+    from hours
+    group by category_key, timezone, local_time, grouping sets ((language), ())
+
+),
+
+cells as (
+
+    select
+        category_key,
+        timezone,
+        language,
+        (extract(isodow from local_time) - 1)::integer as day_of_week,
+        extract(hour from local_time)::integer as hour,
+        avg(live_count) as avg_live_count,
+        avg(viewer_total) as avg_viewer_total,
+        {{ log_sums('log_viewers') }}
+    from samples
+    group by
+        category_key,
+        timezone,
+        language,
+        extract(isodow from local_time),
+        extract(hour from local_time)
+
+),
+
+rated as (
+
+    select
+        category_key,
+        timezone,
+        language,
+        day_of_week,
+        hour,
+        avg_live_count,
+        avg_viewer_total,
+        sample_count,
+        {{ index_with_interval(['category_key', 'language'], 3) }}
+    from cells
+
+),
+
+final as (
+
+    select
+        rated.category_key,
+        rated.language,
+        rated.day_of_week,
+        rated.hour,
+        rated.timezone,
+        rated.performance_index,
+        rated.index_low,
+        rated.index_high,
+        rated.index_low > 1 as is_better,
+        rated.index_high < 1 as is_worse,
+        rated.avg_live_count,
+        rated.avg_viewer_total,
+        rated.sample_count::integer as sample_count,
+        coverage.expected_samples,
+        coverage.received_samples,
+        least(
+            100, coverage.received_samples * 100.0 / coverage.expected_samples
+        )::double precision as coverage_pct,
+        coverage.newest_observed_at,
+        extract(epoch from coverage.as_of - coverage.newest_observed_at)::double precision as lag_s,
+        coverage.as_of
+    from rated
+    inner join coverage on rated.category_key = coverage.category_key
+
+)
+
+select * from final

@@ -1,0 +1,27 @@
+with source as (
+
+    select * from {{ source('collection', 'twitch_streams') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        game_id as twitch_game_id,
+        stream_id,
+
+        -- strings
+        {{ primary_language('language') }} as language,
+
+        -- numerics
+        viewer_count,
+
+        -- timestamps
+        crawl_at,
+        observed_at
+    from source
+
+)
+
+select * from renamed
