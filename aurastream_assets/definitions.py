@@ -14,10 +14,12 @@ import resources
 import schedules
 import sensors
 from aurastream.core.errors import SettingsError
+from aurastream.operations.policy import limits_of
 from aurastream.settings import REPO_ROOT, Environment, Settings
-from aurastream_assets import aggregation, collection, intelligence, reporting
+from aurastream_assets import aggregation, collection, intelligence, maintenance, reporting
 from aurastream_assets.jobs import JOBS
 from aurastream_assets.policies import apply_policies
+from aurastream_assets.terms import apply_terms
 from resources.frame_io import frame_io
 from resources.platforms import Platforms
 from resources.store import Redis, Store
@@ -29,7 +31,7 @@ from sensors.late_data import SENSORS
 
 __all__ = ["build_defs", "defs"]
 
-_STAGES: Final = (collection, intelligence, aggregation, reporting)
+_STAGES: Final = (collection, intelligence, aggregation, reporting, maintenance)
 
 
 def build_defs(
@@ -61,9 +63,10 @@ def build_defs(
         **(resource_overrides or {}),
     }
     checks = [c for stage in _STAGES for c in dg.load_asset_checks_from_package_module(stage)]
-    return dg.Definitions(
-        assets=dg.map_asset_specs(apply_policies, _assets()),
-        asset_checks=checks,
+    allowed = apply_terms(
+        limits_of(settings),
+        assets=list(dg.map_asset_specs(apply_policies, _assets())),
+        checks=checks,
         jobs=JOBS,
         schedules=schedules_for(
             (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES, *MAINTENANCE_SCHEDULES),
@@ -71,6 +74,13 @@ def build_defs(
             settings.platforms,
         ),
         sensors=SENSORS,
+    )
+    return dg.Definitions(
+        assets=allowed.assets,
+        asset_checks=allowed.checks,
+        jobs=allowed.jobs,
+        schedules=allowed.schedules,
+        sensors=allowed.sensors,
         resources=defined,
         executor=dg.in_process_executor,
     )

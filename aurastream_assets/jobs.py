@@ -9,13 +9,14 @@ from typing import Final
 import dagster as dg
 
 from aurastream_assets.keys import WORKERS, Stage, asset_key
-from aurastream_assets.maintenance.retention import roll_partitions
 
 __all__ = [
     "JOBS",
     "analyses",
+    "archive",
     "clips",
     "daily_rollup",
+    "expire",
     "games",
     "games_reconcile",
     "hourly_rollup",
@@ -146,14 +147,29 @@ publish_marts: Final = dg.define_asset_job(
 )
 
 
-# No worker of the benchmark table keeps the record's partitions, so its limits are its own.
-@dg.job(
-    tags={"timeout_s": "600", "dagster/max_runtime": "600", "dagster/priority": "0"},
-    description="Make the partitions of the days to come, drop those over age.",
+_PURGES: Final = _assets("maintenance", "purges")
+
+retention: Final = dg.define_asset_job(
+    "retention",
+    selection=_PURGES,
+    tags=_tags("intel_aggregation_daily"),
+    description="Make the partitions of the days to come, take away what is over age.",
 )
-def retention() -> None:
-    """Keep the record's days."""
-    roll_partitions()
+
+expire: Final = dg.define_asset_job(
+    "expire",
+    selection=_PURGES,
+    config={"ops": {"maintenance__purges": {"config": {"hourly_only": True}}}},
+    tags=_tags("intel_aggregation_hourly"),
+    description="Take away what the terms let us keep for a day only.",
+)
+
+archive: Final = dg.define_asset_job(
+    "archive",
+    selection=_assets("maintenance", "archive"),
+    tags=_tags("intel_aggregation_daily") | {"aura/class": "batch"},
+    description="Write a month of what may be kept as Parquet.",
+)
 
 
 JOBS: Final = (
@@ -169,4 +185,6 @@ JOBS: Final = (
     daily_rollup,
     publish_marts,
     retention,
+    expire,
+    archive,
 )

@@ -19,6 +19,7 @@ __all__ = [
     "four_hours",
     "half_hours",
     "hours",
+    "months",
 ]
 
 WINDOW: Final = timedelta(minutes=30)
@@ -61,3 +62,5 @@ four_hours: Final = dg.TimeWindowPartitionsDefinition(
 )
 hours: Final = dg.HourlyPartitionsDefinition(start_date=_START, timezone="UTC")
 days: Final = dg.DailyPartitionsDefinition(start_date=_START, timezone="UTC")
+# Months are twelve a year: this set need not roll, and what was archived stays known.
+months: Final = dg.MonthlyPartitionsDefinition(start_date="2026-01-01", timezone="UTC")

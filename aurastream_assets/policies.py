@@ -81,6 +81,8 @@ FRESHNESS: Final[dict[str, dg.FreshnessPolicy]] = {
         timedelta(minutes=75), timedelta(hours=2, minutes=15)
     ),
     "aggregation/intel_daily_metrics": freshness_within(timedelta(hours=25), timedelta(hours=49)),
+    "maintenance/purges": freshness_within(timedelta(hours=25), timedelta(hours=49)),
+    "maintenance/archive": freshness_within(timedelta(days=32), timedelta(days=63)),
 }
 
 

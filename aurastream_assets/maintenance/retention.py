@@ -1,4 +1,4 @@
-"""The record's days: made before they are needed, dropped when they are over age.
+"""The record within its limits: days made before they are needed, and dropped when over age.
 
 A write makes the day that it lacks by itself. Made ahead, the first write after midnight waits for
 nobody, and a server whose disk is full says so days before collection needs the room.
@@ -8,42 +8,141 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dagster as dg
-import psycopg
 
+from aurastream.operations import retention
+from aurastream.operations.policy import forbidden_tables, limits_of
+from aurastream.operations.retention_rules import run_ages
 from aurastream.settings import Settings
-from aurastream.store.partitions import drop_before, ensure_partitions
+from aurastream.store import purge as store_purge
+from aurastream.store.partitions import ensure_partitions
+from aurastream_assets.keys import asset_key
+from aurastream_assets.maintenance import dagster_log
+from aurastream_assets.maintenance.settings import settings_of
 from aurastream_assets.policies import RETRIES
-from resources.store import Store
+from resources.store import Redis, Store
 
-__all__ = ["DAYS_AHEAD", "roll_partitions"]
+__all__ = [
+    "DAYS_AHEAD",
+    "PurgeConfig",
+    "columns_are_classified",
+    "database_size",
+    "nothing_is_over_age",
+    "purges",
+]
 
 DAYS_AHEAD: Final = 7
+_MOST_NAMED: Final = 20
+_GIGABYTE: Final = 1_000_000_000
 
 
-@dg.op(
-    out=dg.Out(dg.Nothing),
+class PurgeConfig(dg.Config):
+    """How much of the rules a run applies."""
+
+    hourly_only: bool = False
+    """Only what a daily purge would come too late for, and nothing of Dagster's own log."""
+
+
+@dg.asset(
+    key=asset_key("maintenance", "purges"),
+    code_version="1",
+    tags={"worker": "intel_aggregation_daily"},
     retry_policy=RETRIES,
-    tags={"kind": "postgres"},
-    description=(
-        "Make the partitions of today and the next 7 days, then drop those that lie wholly before "
-        "the last `retention_days` days."
-    ),
+    kinds={"python", "postgres", "parquet", "redis"},
 )
-def roll_partitions(store: Store) -> dg.Output[None]:
-    """Make the partitions of the days to come and drop those over age; safe to repeat."""
+def purges(
+    context: dg.AssetExecutionContext, config: PurgeConfig, store: Store, redis: Redis
+) -> dg.MaterializeResult[None]:
+    """Make the days to come, take away what is over age, and write the proof of it.
+
+    What goes and why is decided by the policy class of each column, `policy_mode` and
+    `retention_days`; `aurastream retention --plan` says it beforehand. Days that only the
+    operator's limit lets go are archived first. Covers tables, the Parquet archive, the hot
+    documents, and Dagster's runs with their events and logs.
+    """
     now = datetime.now(UTC)
-    cutoff = now - timedelta(days=Settings.from_env().retention_days)
-    with psycopg.connect(store.frames.url, autocommit=True, connect_timeout=10) as connection:
-        # In this order: a reader that holds an old day must not cost us the new ones.
-        created = ensure_partitions(connection, now, now + timedelta(days=DAYS_AHEAD))
-        dropped = drop_before(connection, cutoff)
-    store.frames.forget_partitions()
-    return dg.Output(
-        None,
-        metadata={
-            "partitions_created": len(created),
-            "partitions_dropped": len(dropped),
-            "dropped": ", ".join(dropped) or "-",
-            "cutoff": dg.MetadataValue.timestamp(cutoff),
-        },
+    settings = settings_of(store, redis)
+    created: list[str] = []
+    if not config.hourly_only:
+        with store_purge.connect(store.frames.url) as connection:
+            # First: a reader that holds an old day must not cost us the new ones.
+            created = ensure_partitions(connection, now, now + timedelta(days=DAYS_AHEAD))
+    try:
+        done = retention.purge(
+            settings, now, run_id=context.run.run_id, hourly_only=config.hourly_only
+        )
+    finally:
+        store.frames.forget_partitions()
+    if not config.hourly_only:
+        done += _prune_dagster(context, settings, now)
+    return dg.MaterializeResult(metadata=_metadata(settings, created, done))
+
+
+@dg.asset_check(asset=purges, description="No row of any table is older than its rule allows.")
+def nothing_is_over_age(store: Store, redis: Redis) -> dg.AssetCheckResult:
+    """Compare the oldest row of each table with its rule."""
+    found = retention.examine(settings_of(store, redis), datetime.now(UTC)).over_age
+    return dg.AssetCheckResult(
+        passed=not found,
+        metadata={"over_age": "; ".join(found[:_MOST_NAMED]) or "-", "tables": len(found)},
     )
+
+
+@dg.asset_check(asset=purges, description="Every column of every table has a policy class.")
+def columns_are_classified(store: Store, redis: Redis) -> dg.AssetCheckResult:
+    """Look for columns that no rule could be made for."""
+    found = retention.examine(settings_of(store, redis), datetime.now(UTC)).unclassified
+    return dg.AssetCheckResult(
+        passed=not found,
+        metadata={"unclassified": ", ".join(found[:_MOST_NAMED]) or "-", "columns": len(found)},
+    )
+
+
+@dg.asset_check(asset=purges, description="The database is smaller than max_database_gb.")
+def database_size(store: Store, redis: Redis) -> dg.AssetCheckResult:
+    """Watch the size of the database, and who takes the room."""
+    settings = settings_of(store, redis)
+    sizes = retention.examine(settings, datetime.now(UTC)).sizes
+    return dg.AssetCheckResult(
+        passed=sizes["database"] <= settings.max_database_gb * _GIGABYTE,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={f"{name}_mb": round(size / 1e6, 1) for name, size in sorted(sizes.items())},
+    )
+
+
+def _prune_dagster(
+    context: dg.AssetExecutionContext, settings: Settings, now: datetime
+) -> list[retention.Purged]:
+    limits = limits_of(settings)
+    instance = context.instance
+    dagster_log.prune_ticks(instance, now)
+    done = [
+        dagster_log.prune_runs(instance, run_ages(limits), now, keep_newest=limits.mode == "exempt")
+    ]
+    forbidden = [dg.AssetKey(name.split(".")) for name in forbidden_tables(limits)]
+    if forbidden:
+        done.append(dagster_log.prune_forbidden(instance, forbidden, now))
+    done = [purged for purged in done if purged.what.items]
+    with store_purge.connect(settings.require_postgres()) as connection:
+        retention.record_purges(connection, settings, now, done, run_id=context.run.run_id)
+    return done
+
+
+def _metadata(
+    settings: Settings, created: list[str], done: list[retention.Purged]
+) -> dict[str, dg.MetadataValue | int | str]:
+    dropped = [part for p in done if p.what.action == "drop_partitions" for part in p.what.parts]
+    lines = ["| store | target | items | before | after | why |", "|---|---|--:|--:|--:|---|"]
+    lines += [
+        f"| {p.what.store} | {p.what.target} | {p.what.items} | {p.before} | {p.after} "
+        f"| {p.what.reason} |"
+        for p in done
+    ]
+    return {
+        "mode": limits_of(settings).mode,
+        "retention_days": settings.retention_days,
+        "partitions_created": len(created),
+        "partitions_dropped": len(dropped),
+        "dropped": ", ".join(dropped[:_MOST_NAMED]) or "-",
+        "items_purged": sum(p.what.items for p in done),
+        "purges": dg.MetadataValue.md("\n".join(lines)),
+    }

@@ -201,6 +201,8 @@ def test_no_schedule_exists_in_the_test_environment() -> None:
 def test_no_two_schedules_share_a_minute() -> None:
     minutes: list[int] = []
     for declared in DECLARED:
+        if declared.definition.job_name == jobs.archive.name:
+            continue  # once a month, at an hour of its own
         minute, hour = str(declared.definition.cron_schedule).split()[:2]
         del hour
         if minute.startswith("2-57/5"):

@@ -1,0 +1,348 @@
+"""The monthly archive: which tables and columns it may keep, how a month is written and proved.
+
+A month is made of days. A day that the record still has is written anew; a day that retention took
+away meanwhile keeps the file that was written before it went. So the archive of a month is whole
+although the record holds about as many days as a month has, and a re-run gives the same files.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import psycopg
+
+from aurastream.core.errors import SettingsError
+from aurastream.operations.policy import database_facts, label_of, limits_of
+from aurastream.operations.retention_rules import TableFacts, may_archive
+from aurastream.settings import Settings
+from aurastream.store.archive import SCHEMA_VERSION, Archive, ArchivedFile, checksum_of, combined
+from aurastream.store.archive_rows import days_with_rows, read_day, replace_day
+from aurastream.store.errors import ArchiveError
+from aurastream.store.purge import Relation, relations
+
+__all__ = [
+    "ArchivedDataset",
+    "Comparison",
+    "Dataset",
+    "archive_days",
+    "archive_month",
+    "archived_datasets",
+    "compare_month",
+    "month_of",
+    "open_archive",
+    "restore_month",
+]
+
+_SCHEMAS: Final = frozenset({"collection", "intelligence", "aggregation", "reporting"})
+_OF_OPERATIONS: Final = frozenset(
+    {"operations.crawls", "operations.fetch_log", "operations.quota_ledger"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A table that is archived, and the columns of it that may be."""
+
+    relation: Relation
+    time_column: str
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
+    notes: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """Return ``schema.table``."""
+        return self.relation.name
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedDataset:
+    """A month of one table in the archive."""
+
+    name: str
+    rows: int
+    bytes: int
+    content_sha256: str
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
+    path: str
+    files: tuple[ArchivedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A day of a table, as the archive and as the record have it."""
+
+    dataset: str
+    day: str
+    rows_archived: int
+    rows_found: int
+    is_equal: bool
+
+
+def open_archive(settings: Settings) -> Archive:
+    """Open the archive of an installation.
+
+    Raises
+    ------
+    SettingsError
+        When ``archive_options`` is no JSON object.
+    """
+    url = settings.archive_url or str((settings.data_dir / "archive").resolve())
+    return Archive(url, _options(settings))
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    if settings.archive_options is None:
+        return {}
+    try:
+        found: object = json.loads(settings.archive_options.get_secret_value())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise SettingsError(
+            "archive_options is no JSON object.",
+            fix='Write it as {"endpoint_url": "https://…", "key": "…", "secret": "…"}.',
+        )
+    return found
+
+
+def month_of(text: str) -> dt.date:
+    """Read a month.
+
+    Raises
+    ------
+    ArchiveError
+        When it is none.
+
+    Examples
+    --------
+    >>> month_of("2026-10")
+    datetime.date(2026, 10, 1)
+    """
+    try:
+        return dt.datetime.strptime(text, "%Y-%m").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        raise ArchiveError(f"{text} is no month.", fix="Write it as 2026-10.") from None
+
+
+def archived_datasets(settings: Settings) -> list[Dataset]:
+    """Return the tables that are archived in the policy mode in force, by name."""
+    url = settings.require_postgres()
+    facts = database_facts(url)
+    found = (_dataset(relation, facts[relation.name], settings) for relation in relations(url))
+    return [dataset for dataset in found if dataset is not None]
+
+
+def archive_month(
+    settings: Settings,
+    archive: Archive,
+    month: dt.date,
+    *,
+    on_dataset: Callable[[ArchivedDataset], None] = lambda _: None,
+) -> list[ArchivedDataset]:
+    """Write a month of every table, then its manifest; safe to repeat and to kill.
+
+    Returns
+    -------
+    list of ArchivedDataset
+        Tables without a row that month are missing.
+    """
+    url = settings.require_postgres()
+    done: list[ArchivedDataset] = []
+    for dataset in archived_datasets(settings):
+        archive.sweep(dataset.name, month)
+        _write_days(url, archive, dataset, _days(url, dataset, month))
+        # Files of days that the record no longer has were written when they went.
+        paths = archive.files(dataset.name, month)
+        if not paths:
+            continue
+        entry = _entry(dataset, month, [archive.describe(path) for path in paths])
+        on_dataset(entry)
+        done.append(entry)
+    archive.write_manifest(month, {entry.name: _as_json(entry) for entry in done})
+    _record(url, month, done)
+    return done
+
+
+def archive_days(
+    settings: Settings, archive: Archive, days: Mapping[str, Sequence[dt.date]]
+) -> int:
+    """Write those of the given days of each table that have no file yet; returns how many.
+
+    Called by retention, before it drops them.
+    """
+    url = settings.require_postgres()
+    written = 0
+    for dataset in archived_datasets(settings):
+        absent = [
+            day
+            for day in days.get(dataset.name, ())
+            if not archive.has(archive.path_of(dataset.name, day))
+        ]
+        written += _write_days(url, archive, dataset, absent)
+    return written
+
+
+def compare_month(
+    settings: Settings, archive: Archive, month: dt.date, *, datasets: Sequence[str] = ()
+) -> Iterator[Comparison]:
+    """Compare every archived day with the record, value by value.
+
+    Raises
+    ------
+    ArchiveError
+        When the month was not archived, or a file is not the one of its manifest.
+    """
+    url = settings.require_postgres()
+    for relation, column, entry in _archived(url, archive, month, datasets):
+        for file in entry["files"]:
+            day = dt.date.fromisoformat(file["path"].rpartition("/")[2].removesuffix(".parquet"))
+            kept = archive.read(file["path"], sha256=file["sha256"])
+            found = read_day(url, relation, column, day, kept.column_names)
+            yield Comparison(
+                relation.name,
+                day.isoformat(),
+                kept.num_rows,
+                found.num_rows,
+                checksum_of(found) == file["content_sha256"],
+            )
+
+
+def restore_month(
+    settings: Settings,
+    archive: Archive,
+    month: dt.date,
+    *,
+    datasets: Sequence[str] = (),
+    on_day: Callable[[Comparison], None] = lambda _: None,
+) -> list[Comparison]:
+    """Put a month's rows back into the record, and prove it by reading them again.
+
+    Each day is one transaction: it has the archived rows then and no others.
+
+    Raises
+    ------
+    ArchiveError
+        When the archive is damaged, or lacks columns that the record must have.
+    """
+    url = settings.require_postgres()
+    for relation, column, entry in _archived(url, archive, month, datasets):
+        for file in entry["files"]:
+            day = dt.date.fromisoformat(file["path"].rpartition("/")[2].removesuffix(".parquet"))
+            rows = archive.read(file["path"], sha256=file["sha256"])
+            replace_day(url, relation, column, day, rows)
+    proved = []
+    for comparison in compare_month(settings, archive, month, datasets=datasets):
+        on_day(comparison)
+        proved.append(comparison)
+    return proved
+
+
+def _archived(
+    url: str, archive: Archive, month: dt.date, wanted: Sequence[str]
+) -> Iterator[tuple[Relation, str, dict[str, Any]]]:
+    manifest = archive.manifest(month)
+    if manifest is None:
+        known = ", ".join(f"{m:%Y-%m}" for m in archive.months()) or "none"
+        raise ArchiveError(f"{month:%Y-%m} is not archived.", fix=f"There are the months: {known}.")
+    strangers = set(wanted) - set(manifest["datasets"])
+    if strangers:
+        raise ArchiveError(
+            f"The archive of {month:%Y-%m} has no {', '.join(sorted(strangers))}.",
+            fix=f"It has {', '.join(manifest['datasets'])}.",
+        )
+    known_relations = {relation.name: relation for relation in relations(url)}
+    facts = database_facts(url)
+    for name, entry in manifest["datasets"].items():
+        if wanted and name not in wanted:
+            continue
+        if name not in known_relations:
+            raise ArchiveError(
+                f"The record has no table {name} to compare with or to restore into.",
+                fix="Run `aurastream migrate`, or name the tables with --dataset.",
+            )
+        column = facts[name].time_column
+        if column is not None:
+            yield known_relations[name], column, entry
+
+
+def _dataset(relation: Relation, facts: TableFacts, settings: Settings) -> Dataset | None:
+    if facts.schema not in _SCHEMAS and relation.name not in _OF_OPERATIONS:
+        return None
+    allowed = may_archive(facts, limits_of(settings))
+    if facts.time_column is None or not all(allowed[name] for name in relation.key):
+        return None
+    return Dataset(
+        relation=relation,
+        time_column=facts.time_column,
+        columns=tuple(name for name in relation.columns if allowed[name]),
+        left_out=tuple(name for name in relation.columns if not allowed[name]),
+        notes={
+            "dataset": relation.name,
+            "label": label_of(settings),
+            "mode": limits_of(settings).mode,
+            "key": list(relation.key),
+            "time_column": facts.time_column,
+        },
+    )
+
+
+def _days(url: str, dataset: Dataset, month: dt.date) -> list[dt.date]:
+    end = (month + dt.timedelta(days=32)).replace(day=1)
+    return days_with_rows(url, dataset.relation, dataset.time_column, month, end)
+
+
+def _write_days(url: str, archive: Archive, dataset: Dataset, days: Sequence[dt.date]) -> int:
+    written = 0
+    for day in days:
+        rows = read_day(url, dataset.relation, dataset.time_column, day, dataset.columns)
+        if rows.num_rows:
+            archive.write(archive.path_of(dataset.name, day), rows, dataset.notes)
+            written += 1
+    return written
+
+
+def _entry(dataset: Dataset, month: dt.date, files: Sequence[ArchivedFile]) -> ArchivedDataset:
+    return ArchivedDataset(
+        name=dataset.name,
+        rows=sum(file.rows for file in files),
+        bytes=sum(file.bytes for file in files),
+        content_sha256=combined([file.content_sha256 for file in files]),
+        columns=dataset.columns,
+        left_out=dataset.left_out,
+        path=f"{dataset.name}/month={month:%Y-%m}",
+        files=tuple(files),
+    )
+
+
+def _as_json(entry: ArchivedDataset) -> dict[str, Any]:
+    found = asdict(entry)
+    del found["name"]
+    return found
+
+
+def _record(url: str, month: dt.date, done: Sequence[ArchivedDataset]) -> None:
+    """Say in the record what the manifest says."""
+    with psycopg.connect(url, connect_timeout=10) as connection:
+        connection.execute("DELETE FROM maintenance.archive WHERE month = %s", (month,))
+        for entry in done:
+            connection.execute(
+                "INSERT INTO maintenance.archive (month, dataset, rows, bytes, files, "
+                "content_sha256, schema_version, columns, left_out, path, archived_at) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now())",
+                (
+                    month,
+                    entry.name,
+                    entry.rows,
+                    entry.bytes,
+                    len(entry.files),
+                    entry.content_sha256,
+                    SCHEMA_VERSION,
+                    list(entry.columns),
+                    list(entry.left_out),
+                    entry.path,
+                ),
+            )

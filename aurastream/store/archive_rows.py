@@ -1,0 +1,165 @@
+"""Between the record and the archive: a day of a table as Arrow, and back.
+
+UUIDs and JSON travel as text, which every reader of Parquet understands; everything else keeps its
+type.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import pyarrow as pa
+from adbc_driver_postgresql import dbapi
+from psycopg import sql
+
+from aurastream.store.errors import ArchiveError
+from aurastream.store.purge import Relation
+
+__all__ = ["days_with_rows", "read_day", "replace_day"]
+
+_AS_TEXT = frozenset({"uuid", "jsonb", "json", "numeric"})
+
+
+def days_with_rows(
+    url: str, relation: Relation, column: str, start: dt.date, end: dt.date
+) -> list[dt.date]:
+    """Return the days in [start, end) that a table has rows of, oldest first.
+
+    One look per day at the oldest row from there on: days are few, rows are not.
+    """
+    days: list[dt.date] = []
+    at = start
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+        while at < end:
+            cursor.execute(
+                sql.SQL("SELECT min({0})::date::text FROM {1} WHERE {0} >= {2} AND {0} < {3}")
+                .format(
+                    sql.Identifier(column),
+                    _table(relation.name),
+                    sql.Literal(_bound(relation, column, at)),
+                    sql.Literal(_bound(relation, column, end)),
+                )
+                .as_string()
+            )
+            row = cursor.fetchone()
+            if row is None or row[0] is None:
+                break
+            found = dt.date.fromisoformat(row[0])
+            days.append(found)
+            at = found + dt.timedelta(days=1)
+    return days
+
+
+def read_day(
+    url: str, relation: Relation, column: str, day: dt.date, columns: Sequence[str]
+) -> pa.Table:
+    """Return a day's rows in key order.
+
+    Parameters
+    ----------
+    url : str
+        ``postgresql://`` URL of the record.
+    relation : Relation
+        The table.
+    column : str
+        Its time column.
+    day : date
+        UTC.
+    columns : sequence of str
+        Columns to read, in this order.
+    """
+    order = [name for name in relation.key if name in columns] or list(columns)
+    query = sql.SQL("SELECT {} FROM {} WHERE {} >= {} AND {} < {} ORDER BY {}").format(
+        sql.SQL(", ").join(_selected(relation, name) for name in columns),
+        _table(relation.name),
+        sql.Identifier(column),
+        sql.Literal(_bound(relation, column, day)),
+        sql.Identifier(column),
+        sql.Literal(_bound(relation, column, day + dt.timedelta(days=1))),
+        sql.SQL(", ").join(_ordered(relation, name) for name in order),
+    )
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+        cursor.execute(query.as_string())
+        return _plain(cursor.fetch_arrow_table())
+
+
+def replace_day(url: str, relation: Relation, column: str, day: dt.date, rows: pa.Table) -> int:
+    """Put archived rows in the place of a day's rows, in one transaction; returns how many.
+
+    Raises
+    ------
+    ArchiveError
+        When the archive lacks columns that the table must have.
+    """
+    absent = [name for name in relation.required if name not in rows.column_names]
+    unknown = [name for name in rows.column_names if name not in relation.columns]
+    if absent or unknown:
+        what = f"lacks {', '.join(absent)}" if absent else f"has the unknown {', '.join(unknown)}"
+        raise ArchiveError(
+            f"The archived rows of {relation.name} cannot be put back: the archive {what}.",
+            fix="Read the Parquet files themselves (docs/archive.md).",
+        )
+    names = rows.column_names
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+        cursor.adbc_ingest("archived_day", rows, mode="create", temporary=True)
+        cursor.execute(
+            sql.SQL("DELETE FROM {0} WHERE {1} >= {2} AND {1} < {3}")
+            .format(
+                _table(relation.name),
+                sql.Identifier(column),
+                sql.Literal(_bound(relation, column, day)),
+                sql.Literal(_bound(relation, column, day + dt.timedelta(days=1))),
+            )
+            .as_string()
+        )
+        cursor.execute(
+            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM pg_temp.archived_day")
+            .format(
+                _table(relation.name),
+                sql.SQL(", ").join(map(sql.Identifier, names)),
+                sql.SQL(", ").join(
+                    sql.SQL("{}::{}").format(
+                        sql.Identifier(name),
+                        sql.SQL(relation.columns[name]),
+                    )
+                    for name in names
+                ),
+            )
+            .as_string()
+        )
+        cursor.execute("DROP TABLE pg_temp.archived_day")
+        connection.commit()
+    return int(rows.num_rows)
+
+
+def _selected(relation: Relation, name: str) -> sql.Composable:
+    column = sql.Identifier(name)
+    if relation.columns[name] in _AS_TEXT:
+        return sql.SQL("{0}::text AS {0}").format(column)
+    return column
+
+
+def _ordered(relation: Relation, name: str) -> sql.Composable:
+    # By bytes, so that two servers with other collations write the same file.
+    if relation.columns[name] == "text":
+        return sql.SQL('{} COLLATE "C"').format(sql.Identifier(name))
+    # The output column of the same name is text where the table's is not; the order is the table's.
+    return sql.SQL("{}.{}").format(_table(relation.name), sql.Identifier(name))
+
+
+def _bound(relation: Relation, column: str, day: dt.date) -> dt.date | dt.datetime:
+    if relation.columns[column] == "date":
+        return day
+    return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+
+
+def _plain(found: pa.Table) -> pa.Table:
+    """Leave out what only this driver says of the columns."""
+    schema = pa.schema([pa.field(f.name, f.type) for f in found.schema])
+    return found.cast(schema)
+
+
+def _table(name: str) -> sql.Identifier:
+    return sql.Identifier(*name.split("."))

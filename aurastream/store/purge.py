@@ -1,0 +1,309 @@
+"""Taking rows away for good, and counting before and after: the SQL behind retention.
+
+Everything here is safe to repeat and safe to kill: a day is dropped or not, a batch of rows is
+deleted or not, and what is left is found again by the next call.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
+
+from aurastream.store.tables import SCHEMAS
+
+__all__ = [
+    "Doomed",
+    "Relation",
+    "connect",
+    "count_before",
+    "database_bytes",
+    "days_of",
+    "delete_before",
+    "delete_unconfirmed",
+    "doomed",
+    "doomed_days",
+    "doomed_unconfirmed",
+    "drop_days",
+    "empty",
+    "oldest",
+    "relations",
+]
+
+_LOCK_TIMEOUT = "5s"
+_BATCH = 50_000
+# A snapshot that carries a version's hash has read that version again: it is as fresh as that.
+_UNCONFIRMED = """
+    FROM collection.youtube_videos v
+    WHERE v.first_observed_at < %(cutoff)s
+      AND NOT EXISTS (
+          SELECT FROM collection.youtube_trending t
+          WHERE t.observed_at >= %(cutoff)s
+            AND t.video_id = v.video_id AND t.metadata_hash = v.metadata_hash)
+      AND NOT EXISTS (
+          SELECT FROM collection.youtube_games g
+          WHERE g.observed_at >= %(cutoff)s
+            AND g.video_id = v.video_id AND g.metadata_hash = v.metadata_hash)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table as the database has it.
+
+    Parameters
+    ----------
+    name : str
+        ``schema.table``.
+    columns : mapping of str to str
+        Types by column, in the table's order.
+    key : tuple of str
+        Columns of the primary key.
+    is_partitioned : bool
+        Divided by the day of its time column.
+    required : tuple of str
+        Columns that a row must bring.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    is_partitioned: bool
+    required: tuple[str, ...] = ()
+
+    @property
+    def time_column(self) -> str | None:
+        """Return the first time of the key, or else the first there is."""
+        for name in (*self.key, *self.columns):
+            if self.columns[name] in ("timestamp with time zone", "date"):
+                return name
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """What would go, or went.
+
+    Parameters
+    ----------
+    rows, bytes : int
+        Rows, and the bytes they take; for single rows the table's mean.
+    parts : tuple of str
+        Partitions by name.
+    """
+
+    rows: int = 0
+    bytes: int = 0
+    parts: tuple[str, ...] = field(default=())
+
+
+def connect(url: str) -> psycopg.Connection:
+    """Return a connection of retention: in autocommit mode, never waiting long for a lock."""
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=10,
+        application_name="aurastream-retention",
+        options=f"-clock_timeout={_LOCK_TIMEOUT} -ctimezone=UTC",
+    )
+
+
+def relations(url: str) -> list[Relation]:
+    """Return every table of our schemas, partitions aside, by name."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+        rows = connection.execute(
+            """
+            SELECT n.nspname || '.' || c.relname,
+                   array_agg(a.attname::text ORDER BY a.attnum),
+                   array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum),
+                   coalesce((
+                       SELECT array_agg(k.attname::text ORDER BY x.place)
+                       FROM pg_index i
+                       CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY x (attnum, place)
+                       JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = x.attnum
+                       WHERE i.indrelid = c.oid AND i.indisprimary), '{}'),
+                   c.relkind = 'p',
+                   coalesce(array_agg(a.attname::text ORDER BY a.attnum)
+                            FILTER (WHERE a.attnotnull AND NOT a.atthasdef), '{}')
+            FROM pg_class c
+            JOIN pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = ANY(%s)
+              AND c.relname !~ '__dbt_'
+            GROUP BY c.oid, n.nspname, c.relname, c.relkind
+            ORDER BY 1
+            """,
+            (list(SCHEMAS),),
+        ).fetchall()
+    return [
+        Relation(
+            name, dict(zip(columns, types, strict=True)), tuple(key), bool(divided), tuple(required)
+        )
+        for name, columns, types, key, divided, required in rows
+    ]
+
+
+def doomed(
+    connection: psycopg.Connection, table: str, column: str | None, cutoff: dt.datetime | None
+) -> Doomed:
+    """Return the rows of a table before ``cutoff`` (all of them without one), and their size."""
+    rows = count_before(connection, table, column, cutoff)
+    if not rows:
+        return Doomed()
+    total, size = _totals(connection, table)
+    return Doomed(rows, int(size * rows / max(total, rows)))
+
+
+def doomed_days(connection: psycopg.Connection, table: str, days: Sequence[dt.date]) -> Doomed:
+    """Return what the partitions of some days hold."""
+    names = [f"{table}_p{day:%Y%m%d}" for day in days]
+    rows = sum(_totals(connection, name)[0] for name in names)
+    size = sum(_size(connection, name) for name in names)
+    return Doomed(rows, size, tuple(names))
+
+
+def count_before(
+    connection: psycopg.Connection, table: str, column: str | None, cutoff: dt.datetime | None
+) -> int:
+    """Count the rows before a moment; all rows without one."""
+    query = sql.SQL("SELECT count(*) FROM {}").format(_table(table))
+    if column is not None and cutoff is not None:
+        query += sql.SQL(" WHERE {} < {}").format(sql.Identifier(column), sql.Literal(cutoff))
+    return _one(connection, query)
+
+
+def oldest(connection: psycopg.Connection, table: str, column: str) -> dt.datetime | None:
+    """Return the oldest value of a time column; None when the table is empty."""
+    row = connection.execute(
+        sql.SQL("SELECT min({})::timestamptz FROM {}").format(sql.Identifier(column), _table(table))
+    ).fetchone()
+    return row[0] if row else None
+
+
+def drop_days(connection: psycopg.Connection, table: str, days: Sequence[dt.date]) -> Doomed:
+    """Drop the partitions of some days; returns what really went.
+
+    A day that somebody reads for longer than five seconds stays for the next call: retention must
+    never stop collection.
+    """
+    rows = size = 0
+    gone: list[str] = []
+    for day in sorted(days):
+        name = f"{table}_p{day:%Y%m%d}"
+        try:
+            with connection.transaction():
+                connection.execute(
+                    sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(_table(name))
+                )
+                part = _totals(connection, name)[0], _size(connection, name)
+                connection.execute(sql.SQL("DROP TABLE {}").format(_table(name)))
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
+            continue
+        rows, size = rows + part[0], size + part[1]
+        gone.append(name)
+    return Doomed(rows, size, tuple(gone))
+
+
+def delete_before(
+    connection: psycopg.Connection, table: str, column: str, cutoff: dt.datetime
+) -> int:
+    """Delete the rows before a moment in batches; returns how many went."""
+    return _delete(
+        connection,
+        sql.SQL(
+            "DELETE FROM {table} t USING (SELECT tableoid, ctid FROM {table} WHERE {column} < "
+            "{cutoff} LIMIT {batch}) d WHERE t.tableoid = d.tableoid AND t.ctid = d.ctid"
+        ).format(
+            table=_table(table),
+            column=sql.Identifier(column),
+            cutoff=sql.Literal(cutoff),
+            batch=sql.Literal(_BATCH),
+        ),
+    )
+
+
+def empty(connection: psycopg.Connection, table: str) -> int:
+    """Delete every row of a table; returns how many went."""
+    return _delete(
+        connection,
+        sql.SQL(
+            "DELETE FROM {table} t USING (SELECT tableoid, ctid FROM {table} LIMIT {batch}) d "
+            "WHERE t.tableoid = d.tableoid AND t.ctid = d.ctid"
+        ).format(table=_table(table), batch=sql.Literal(_BATCH)),
+    )
+
+
+def doomed_unconfirmed(connection: psycopg.Connection, cutoff: dt.datetime) -> Doomed:
+    """Return the versions of metadata that no snapshot has confirmed since a moment."""
+    query = sql.SQL("SELECT count(*)") + sql.SQL(_UNCONFIRMED)
+    row = connection.execute(query, {"cutoff": cutoff}).fetchone()
+    rows = int(row[0]) if row else 0
+    total, size = _totals(connection, "collection.youtube_videos")
+    return Doomed(rows, int(size * rows / max(total, 1)))
+
+
+def delete_unconfirmed(connection: psycopg.Connection, cutoff: dt.datetime) -> int:
+    """Delete the versions of metadata that no snapshot has confirmed since a moment."""
+    query = sql.SQL("DELETE FROM collection.youtube_videos x USING (SELECT v.ctid") + sql.SQL(
+        _UNCONFIRMED + ") d WHERE x.ctid = d.ctid"
+    )
+    return connection.execute(query, {"cutoff": cutoff}).rowcount
+
+
+def database_bytes(connection: psycopg.Connection) -> dict[str, int]:
+    """Return the size of the database, and of each schema's tables with their indexes."""
+    rows = connection.execute(
+        "SELECT n.nspname, sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') "
+        "AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') GROUP BY 1"
+    ).fetchall()
+    whole = _one(connection, sql.SQL("SELECT pg_database_size(current_database())"))
+    return {"database": whole, **{str(name): int(size) for name, size in rows}}
+
+
+def _delete(connection: psycopg.Connection, batch: sql.Composed) -> int:
+    total = 0
+    while True:
+        deleted = connection.execute(batch).rowcount
+        total += deleted
+        if deleted < _BATCH:
+            return total
+
+
+def _totals(connection: psycopg.Connection, table: str) -> tuple[int, int]:
+    rows = _one(connection, sql.SQL("SELECT count(*) FROM {}").format(_table(table)))
+    return rows, _size(connection, table)
+
+
+def _size(connection: psycopg.Connection, table: str) -> int:
+    """Return the bytes of a table, its partitions and their indexes."""
+    return _one(
+        connection,
+        sql.SQL(
+            "SELECT coalesce(sum(pg_total_relation_size(relid)), 0)::bigint "
+            "FROM pg_partition_tree({})"
+        ).format(sql.Literal(table)),
+    ) or _one(connection, sql.SQL("SELECT pg_total_relation_size({})").format(sql.Literal(table)))
+
+
+def _one(connection: psycopg.Connection, query: sql.SQL | sql.Composed) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def _table(name: str) -> sql.Identifier:
+    return sql.Identifier(*name.split("."))
+
+
+def days_of(connection: psycopg.Connection, table: str) -> Iterator[dt.date]:
+    """Yield the days that have a partition, oldest first."""
+    rows = connection.execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+        "WHERE i.inhparent = to_regclass(%s) ORDER BY 1",
+        (table,),
+    ).fetchall()
+    for (name,) in rows:
+        text = str(name).rpartition("_p")[2]
+        if len(text) == 8 and text.isdecimal():  # noqa: PLR2004 # yyyymmdd
+            yield dt.date(int(text[:4]), int(text[4:6]), int(text[6:]))
