@@ -82,6 +82,7 @@ query Partitions($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
     __typename
     ... on AssetNode {
+      isMaterializable
       partitionKeys
       assetPartitionStatuses {
         ... on TimePartitionStatuses { ranges { startKey endKey status } }
@@ -290,11 +291,14 @@ class Graph:
     ) -> list[KeyRange]:
         """Return the partitions of an asset in [start, end) that are not materialized.
 
-        With ``again``, all partitions there.
+        With ``again``, all partitions there. None of an asset that cannot be materialized, because
+        the policy mode forbids it.
         """
         node = self._ask(_PARTITIONS, key={"path": list(key)})["assetNodeOrError"]
         if node["__typename"] != "AssetNode":
             raise GraphError(f"There is no asset {'/'.join(key)}.")
+        if not node.get("isMaterializable", True):
+            return []
         done = [
             (piece["startKey"], piece["endKey"])
             for piece in node["assetPartitionStatuses"]["ranges"]

@@ -6,7 +6,7 @@ never replaces one about a newer moment, whoever writes first.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -105,6 +105,7 @@ def rebuild_documents(
     as_of: dt.datetime,
     *,
     label: Label | None = None,
+    without: Collection[str] = (),
 ) -> list[str]:
     """Build every hot document from the record and publish it.
 
@@ -118,6 +119,8 @@ def rebuild_documents(
         Aware; the moment to describe. Only what was known then is used.
     label : {"live", "replay"}, optional
         By default from the settings: live when platform keys are configured.
+    without : collection of str
+        Kinds that are not to be published.
 
     Returns
     -------
@@ -131,7 +134,8 @@ def rebuild_documents(
     """
     if label is None:
         label = "live" if Settings.from_env().live else "replay"
-    built = list(build_documents(store, as_of, label=label))
+    withheld = [KINDS[name] for name in without]
+    built = [d for d in build_documents(store, as_of, label=label) if d.kind not in withheld]
     try:
         with redis.Redis.from_url(redis_url, socket_timeout=10) as client:
             return publish(client, built)

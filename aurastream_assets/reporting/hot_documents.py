@@ -4,6 +4,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from aurastream.operations.policy import limits_of
+from aurastream.operations.retention import withheld_documents
+from aurastream.operations.schedule_policy import window_of
+from aurastream.settings import Settings
 from aurastream.store import readings
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
@@ -37,7 +41,12 @@ def hot_documents(store: Store, redis: Redis) -> dg.MaterializeResult[None]:
     """
     from aurastream.store.documents import rebuild_documents  # noqa: PLC0415 # redis is not needed to load the graph
 
-    newest = readings.newest(store.frames, "intelligence.opportunity", "window_start")
+    withheld = withheld_documents(limits_of(Settings.from_env()))
+    if withheld:  # then nothing is scored, and what was collected is all there is
+        crawled = readings.newest(store.frames, "operations.crawls", "crawl_at")
+        newest = None if crawled is None else window_of(crawled)
+    else:
+        newest = readings.newest(store.frames, "intelligence.opportunity", "window_start")
     if newest is None:
         raise dg.Failure(
             "Nothing has been scored yet, so there is nothing to publish. "
@@ -45,8 +54,14 @@ def hot_documents(store: Store, redis: Redis) -> dg.MaterializeResult[None]:
             allow_retries=False,
         )
     as_of = newest + WINDOW
-    published = rebuild_documents(store.frames, redis.resolved_url(), as_of)
-    return dg.MaterializeResult(metadata={"as_of": as_of.isoformat(), "documents": len(published)})
+    published = rebuild_documents(store.frames, redis.resolved_url(), as_of, without=withheld)
+    return dg.MaterializeResult(
+        metadata={
+            "as_of": as_of.isoformat(),
+            "documents": len(published),
+            "withheld_by_policy": ", ".join(sorted(withheld)) or "-",
+        }
+    )
 
 
 @dg.asset_check(
