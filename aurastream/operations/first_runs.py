@@ -82,11 +82,7 @@ def plan_runs(
         if platform in platforms and not graph.is_materialized(("collection", name))
     ]
     scores, analyses, hours, days = _stages(graph, start, window)
-    present = (
-        graph.missing(("intelligence", "opportunity"), window, now)
-        if "youtube" in platforms
-        else []
-    )
+    present = _unscored(graph, window, now) if "youtube" in platforms else []
     # The past needs nothing of the present, so that both processors have work in every group.
     groups = [
         [*collectors, *scores],
@@ -126,16 +122,28 @@ def _stages(
     first_day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     # A window is analysed as it was at its end, so its beginning may lie before the history's.
     first_window, last_window = (m.replace(hour=m.hour - m.hour % 4) for m in (start, hour))
+    scores = _unscored(graph, start, window_of(end), again=again)
     stages = (
-        ("rescore", ("intelligence", "opportunity"), start, window_of(end)),
         ("analyses", ("intelligence", "content_formats"), first_window, last_window),
         ("hourly_rollup", ("aggregation", "intel_hourly_metrics"), start, hour),
         ("daily_rollup", ("aggregation", "intel_daily_metrics"), first_day, hour.replace(hour=0)),
     )
     return [
-        [PlannedRun(job, keys=keys) for keys in graph.missing(asset, first, last, again=again)]
-        for job, asset, first, last in stages
+        [PlannedRun("rescore", keys=keys) for keys in scores],
+        *(
+            [PlannedRun(job, keys=keys) for keys in graph.missing(asset, first, last, again=again)]
+            for job, asset, first, last in stages
+        ),
     ]
+
+
+def _unscored(
+    graph: Graph, start: datetime, end: datetime, *, again: bool = False
+) -> list[KeyRange]:
+    """Return the windows without scores, by the last of them that may be computed."""
+    return graph.missing(("intelligence", "opportunity"), start, end, again=again) or graph.missing(
+        ("intelligence", "competition"), start, end, again=again
+    )
 
 
 def _must_publish(graph: Graph, marts: Collection[str]) -> bool:

@@ -81,7 +81,7 @@ class Launch:
     once : bool
         Stop after the table of what was found.
     days : int
-        Days of history that a replay loads.
+        Days of history that a replay loads; as many as retention keeps at most.
     port : int
         Port of the Dagster UI; 0 keeps the last one, or finds a free one.
     """
@@ -89,7 +89,8 @@ class Launch:
     def __init__(self, settings: Settings, *, once: bool, days: int, port: int) -> None:
         self._settings = settings
         self._once = once
-        self._days = days
+        # Older days would go again at the next retention.
+        self._days = min(days, settings.retention_days)
         self._port = port
         self._data = settings.data_dir
         self._home = settings.data_dir / "dagster"
