@@ -26,6 +26,7 @@ __all__ = [
     "retention",
     "signal",
     "streams",
+    "thumbnails",
 ]
 
 
@@ -76,6 +77,13 @@ analyses: Final = dg.define_asset_job(
     selection=dg.AssetSelection.tag("cadence", "four_hours"),
     tags=_tags("creator_intel_worker"),
     description="The slow intelligence of one four-hour window, or of a range in one run.",
+)
+
+thumbnails: Final = dg.define_asset_job(
+    "thumbnails",
+    selection=_assets("intelligence", "thumbnail_features", "thumbnail_intel", "thumbnail_designs"),
+    tags=_tags("thumbnail_intel_worker"),
+    description="Look at new thumbnails, and at what they have in common in four hours.",
 )
 
 publish: Final = dg.define_asset_job(
@@ -176,6 +184,7 @@ JOBS: Final = (
     signal,
     rescore,
     analyses,
+    thumbnails,
     publish,
     games,
     games_reconcile,

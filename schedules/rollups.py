@@ -37,6 +37,14 @@ ROLLUP_SCHEDULES: Final = (
         skip_while_running=False,
     ),
     declare(
+        jobs.thumbnails,
+        cron="16 */4 * * *",
+        environments=_RUNNING_SYSTEMS,
+        description="New thumbnails, and the four hours that ended sixteen minutes ago.",
+        partition_of=_four_hours_key,
+        skip_while_running=False,
+    ),
+    declare(
         jobs.hourly_rollup,
         cron="5 * * * *",
         environments=_RUNNING_SYSTEMS,

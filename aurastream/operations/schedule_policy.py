@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["TickDecision", "UnfinishedRun", "day_before", "decide_tick", "hour_before", "window_of"]
+__all__ = [
+    "TickDecision",
+    "UnfinishedRun",
+    "day_before",
+    "decide_tick",
+    "four_hours_before",
+    "hour_before",
+    "window_of",
+]
 
 _WINDOW: Final = timedelta(minutes=30)
 
@@ -99,6 +107,18 @@ def hour_before(moment: datetime) -> datetime:
     """
     hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return hour - timedelta(hours=1)
+
+
+def four_hours_before(moment: datetime) -> datetime:
+    """Return the start of the last four-hour window that has ended at `moment`.
+
+    Examples
+    --------
+    >>> four_hours_before(datetime(2026, 11, 21, 13, 5, tzinfo=UTC)).isoformat()
+    '2026-11-21T08:00:00+00:00'
+    """
+    hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return hour.replace(hour=hour.hour - hour.hour % 4) - timedelta(hours=4)
 
 
 def day_before(moment: datetime) -> datetime:

@@ -5,7 +5,12 @@ from datetime import datetime
 from typing import Final, Literal
 
 from aurastream.core.errors import AuraStreamError
-from aurastream.operations.schedule_policy import day_before, hour_before, window_of
+from aurastream.operations.schedule_policy import (
+    day_before,
+    four_hours_before,
+    hour_before,
+    window_of,
+)
 
 __all__ = ["WORKER_JOBS", "WorkerJob", "job_of_worker"]
 
@@ -18,13 +23,15 @@ class WorkerJob:
     """The job of a worker, and the kind of its partitions."""
 
     job: str
-    partitions: Literal["none", "window", "hour", "day"] = "none"
+    partitions: Literal["none", "window", "four_hours", "hour", "day"] = "none"
 
     def partition_at(self, now: datetime) -> str | None:
         """Return the partition that a run at ``now`` is for: the newest that makes sense."""
         match self.partitions:
             case "window":
                 return window_of(now).strftime(_KEY)
+            case "four_hours":
+                return four_hours_before(now).strftime(_KEY)
             case "hour":
                 return hour_before(now).strftime(_KEY)
             case "day":
@@ -39,6 +46,7 @@ WORKER_JOBS: Final = {
     "twitch_streams_worker": WorkerJob("streams"),
     "clip_radar_worker": WorkerJob("clips"),
     "creator_intel_worker": WorkerJob("rescore", "window"),
+    "thumbnail_intel_worker": WorkerJob("thumbnails", "four_hours"),
     "intel_aggregation_hourly": WorkerJob("hourly_rollup", "hour"),
     "intel_aggregation_daily": WorkerJob("daily_rollup", "day"),
 }

@@ -6,7 +6,7 @@ import pandas as pd
 
 from aurastream.store.frames import FrameStore
 
-__all__ = ["known_thumbnails", "thumbnail_coverage", "wanted_thumbnails"]
+__all__ = ["known_thumbnails", "thumbnail_audit", "thumbnail_coverage", "wanted_thumbnails"]
 
 
 def wanted_thumbnails(
@@ -133,3 +133,62 @@ def thumbnail_coverage(store: FrameStore, as_of: dt.datetime) -> pd.DataFrame:
         """,
         {"as_of": as_of},
     )
+
+
+def thumbnail_audit(store: FrameStore, as_of: dt.datetime) -> dict[str, int]:
+    """Return counts that say whether the tables of thumbnails can be believed.
+
+    The windows are the newest ones that were analysed before ``as_of``; features are those of the
+    last day. ``videos``, ``known`` and ``rejected`` are as in `thumbnail_coverage`.
+    """
+    audit = store.query(
+        """
+        with latest as (
+            select max(window_start) as window_start from intelligence.thumbnail_intel
+            where window_start < %(as_of)s
+        ), looks as (
+            select i.* from intelligence.thumbnail_intel i join latest using (window_start)
+        ), designs as (
+            select d.* from intelligence.thumbnail_designs d
+            where d.window_start = (
+                select max(window_start) from intelligence.thumbnail_designs
+                where window_start < %(as_of)s
+            )
+        ), members as (
+            select window_start, category, unnest(video_ids) as video_id from designs
+        )
+        select
+            (select count(*) from intelligence.thumbnail_features
+             where checked_at >= %(as_of)s - interval '1 day'
+               and (least(brightness, saturation, edge_density, clutter, face_area_share,
+                          text_area_share, contrast, colourfulness, thirds_index) < 0
+                    or greatest(brightness, saturation, edge_density, clutter, face_area_share,
+                                text_area_share, contrast * 2, entropy_bits / 8) > 1
+                    or largest_face_share > face_area_share + 1e-9
+                    or abs((select sum(v::float8) from jsonb_array_elements_text(edge_grid) v) - 1)
+                       > 1e-6
+                    or abs((select sum(v::float8) from jsonb_array_elements_text(saliency_grid) v)
+                           - 1) > 1e-6)
+            ) as features_out_of_range,
+            (select count(*) from looks
+             where look_share not between 0 and 1 or p_value not between 0 and 1
+                or q_value not between 0 and 1 or q_value < p_value - 1e-9
+                or lift not between ci_low and ci_high or known_count > video_count
+                or look_count > known_count
+                or (lift is null) <> (verdict = 'UNKNOWN')
+            ) as lifts_out_of_range,
+            (select count(distinct category) from looks
+             where known_count < 0.5 * video_count) as thin_categories,
+            (select count(distinct category) from looks) as categories,
+            (select count(*) from designs
+             where video_count < 2 or video_count <> cardinality(video_ids)
+                or channel_count > video_count or channel_count < 1)
+            + (select count(*) from (
+                   select 1 from members group by window_start, category, video_id
+                   having count(*) > 1
+               ) twice) as designs_out_of_range
+        """,
+        {"as_of": as_of},
+    )
+    found = {**audit.iloc[0].to_dict(), **thumbnail_coverage(store, as_of).iloc[0].to_dict()}
+    return {str(name): int(value) for name, value in found.items()}
