@@ -26,6 +26,7 @@ def _keys(step: timedelta, form: str) -> list[str]:
 
 _PARTITIONS = {
     "opportunity": _keys(timedelta(minutes=30), "%Y-%m-%d-%H:%M"),
+    "competition": _keys(timedelta(minutes=30), "%Y-%m-%d-%H:%M"),
     "content_formats": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M"),
     "intel_hourly_metrics": _keys(timedelta(hours=1), "%Y-%m-%d-%H:%M"),
     "intel_daily_metrics": _keys(timedelta(days=1), "%Y-%m-%d"),
@@ -39,6 +40,7 @@ class Webserver:
         self.collected: set[str] = set()
         self.done: dict[str, list[tuple[str, str]]] = {}
         self.published: dict[str, str] = {}
+        self.forbidden: set[str] = set()
 
     def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         if "assetNodes" in query:
@@ -55,6 +57,7 @@ class Webserver:
         return {
             "assetNodeOrError": {
                 "__typename": "AssetNode",
+                "isMaterializable": name not in self.forbidden,
                 "partitionKeys": _PARTITIONS[name],
                 "assetPartitionStatuses": {"ranges": ranges},
             }
@@ -123,6 +126,17 @@ def test_a_first_start_computes_the_past_beside_the_present(
     assert (analyses.keys.start, analyses.keys.end) == ("2026-11-19-00:00", "2026-11-20-20:00")
     assert hours.keys is not None
     assert (hours.keys.end, signal.partition) == ("2026-11-21-02:00", "2026-11-21-03:30")
+
+
+def test_a_start_in_strict_mode_computes_what_the_mode_permits(
+    webserver: Webserver, plan: Callable[..., list[list[PlannedRun]]]
+) -> None:
+    webserver.forbidden = set(_PARTITIONS) - {"competition"}
+    webserver.published = dict.fromkeys(_MARTS, "v2")
+    assert [[run.job for run in group] for group in plan()] == [
+        ["games_reconcile", "streams", "clips", "rescore"],
+        ["signal"],
+    ]
 
 
 def test_a_start_that_finds_everything_in_place_runs_nothing(
