@@ -12,7 +12,7 @@ import re
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,6 +36,7 @@ from aurastream.store.partitions import (
     existing_days,
     is_partitioned,
 )
+from aurastream.store.purge_denied import PLATFORM_OF, find_denied, without_denied
 from aurastream.store.retries import RetryPolicy, retrying
 from aurastream.store.spool import Spool, SpooledOp
 from aurastream.store.writes import (
@@ -160,7 +161,8 @@ class FrameStore:
             self._ensure_days(prepared)
             try:
                 with self._pool.connection() as connection:
-                    return [_apply(connection, item, is_direct=is_direct) for item in prepared]
+                    permitted = _permitted(connection, prepared)
+                    return [_apply(connection, item, is_direct=is_direct) for item in permitted]
             except adbc_driver_manager.Error as error:
                 if is_direct and error.sqlstate == _DUPLICATE_KEY:
                     is_direct = False
@@ -354,6 +356,17 @@ def _days_of(item: _Prepared) -> set[dt.date]:
         for _ in days_between(first, last):  # refuses absurd spans before anything is created
             break
     return found
+
+
+def _permitted(connection: dbapi.Connection, prepared: Sequence[_Prepared]) -> list[_Prepared]:
+    """Leave out the rows of those who asked to be forgotten."""
+    named = {"video_id", *PLATFORM_OF}
+    if not any(named & set(item.rows.column_names) for item in prepared):
+        return list(prepared)
+    with connection.cursor() as cursor:
+        denied = find_denied(cursor)
+    kept, _ = without_denied([item.rows for item in prepared], denied)
+    return [replace(item, rows=rows) for item, rows in zip(prepared, kept, strict=True)]
 
 
 def _apply(connection: dbapi.Connection, item: _Prepared, *, is_direct: bool) -> WriteResult:
