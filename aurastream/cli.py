@@ -323,16 +323,24 @@ def evaluate(
     countries: Annotated[
         str, typer.Option("--countries", help="The user's own, as US,GB; all unless given.")
     ] = "",
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Folder for pictures of the result, as SVG.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge the scores on recorded data, by a protocol that cannot see the future."""
     import json
 
+    from aurastream.evaluation.pictures import draw
     from aurastream.evaluation.registry import evaluate as judge
     from aurastream.evaluation.results import as_json_rows, as_table
 
     own = [name.strip().upper() for name in countries.split(",") if name.strip()]
     rows = judge(kind, train, test, countries=own)
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+        for name, picture in draw(kind, rows).items():
+            (figures / f"{kind}-{name}.svg").write_text(picture, encoding="utf-8")
     if as_json:
         print(json.dumps(as_json_rows(rows), ensure_ascii=False))  # noqa: T201 # the answer
         return

@@ -20,6 +20,7 @@ __all__ = [
     "games",
     "games_reconcile",
     "hourly_rollup",
+    "learning",
     "publish",
     "publish_marts",
     "rescore",
@@ -146,6 +147,15 @@ daily_rollup: Final = dg.define_asset_job(
     description="Roll one day up into every table of days, or a range of days in one run.",
 )
 
+learning: Final = dg.define_asset_job(
+    "learning",
+    selection=_assets(
+        "intelligence", "viral_model", "viral_predictions", "prediction_backtest", "evaluations"
+    ),
+    tags=_tags("creator_intel_worker") | {"aura/class": "batch"},
+    description="Train on a day's record, predict its new videos, look at earlier predictions.",
+)
+
 publish_marts: Final = dg.define_asset_job(
     "publish_marts",
     selection=dg.AssetSelection.key_prefixes(["marts"])
@@ -192,6 +202,7 @@ JOBS: Final = (
     clips,
     hourly_rollup,
     daily_rollup,
+    learning,
     publish_marts,
     retention,
     expire,

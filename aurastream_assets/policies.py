@@ -50,6 +50,10 @@ WORKER_OF: Final = {
     "intelligence/viral_scores": "creator_intel_worker",
     "intelligence/competition": "creator_intel_worker",
     "intelligence/opportunity": "creator_intel_worker",
+    "intelligence/viral_model": "creator_intel_worker",
+    "intelligence/viral_predictions": "creator_intel_worker",
+    "intelligence/prediction_backtest": "creator_intel_worker",
+    "intelligence/evaluations": "creator_intel_worker",
     "reporting/hot_documents": "creator_intel_worker",
     "aggregation/intel_hourly_metrics": "intel_aggregation_hourly",
     "aggregation/intel_daily_metrics": "intel_aggregation_daily",
@@ -62,6 +66,7 @@ def freshness_within(warn: timedelta, fail: timedelta) -> dg.FreshnessPolicy:
 
 
 _HALF_HOURLY: Final = freshness_within(timedelta(minutes=40), timedelta(hours=1))
+_DAILY: Final = freshness_within(timedelta(hours=25), timedelta(hours=49))
 
 # A little more than one missed tick warns, two fail. Games are adaptive: four hours is the slowest
 # base interval and the planner may triple it for a game that does not change.
@@ -76,6 +81,10 @@ FRESHNESS: Final[dict[str, dg.FreshnessPolicy]] = {
     "intelligence/viral_scores": _HALF_HOURLY,
     "intelligence/competition": _HALF_HOURLY,
     "intelligence/opportunity": _HALF_HOURLY,
+    "intelligence/viral_model": _DAILY,
+    "intelligence/viral_predictions": _DAILY,
+    "intelligence/prediction_backtest": _DAILY,
+    "intelligence/evaluations": _DAILY,
     "reporting/hot_documents": _HALF_HOURLY,
     "aggregation/intel_hourly_metrics": freshness_within(
         timedelta(minutes=75), timedelta(hours=2, minutes=15)

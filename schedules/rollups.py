@@ -60,4 +60,12 @@ ROLLUP_SCHEDULES: Final = (
         partition_of=_day_key,
         skip_while_running=False,
     ),
+    declare(
+        jobs.learning,
+        cron="10 2 * * *",
+        environments=_RUNNING_SYSTEMS,
+        description="Models, predictions and what became of them, for the day that ended.",
+        partition_of=_day_key,
+        skip_while_running=False,
+    ),
 )

@@ -14,7 +14,14 @@ import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
 
-__all__ = ["Archive", "load_archive", "load_charts", "of_frames", "read_parts"]
+__all__ = [
+    "Archive",
+    "load_archive",
+    "load_charts",
+    "observations_of",
+    "of_frames",
+    "read_parts",
+]
 
 _TEXT: Final = "text"
 _NUMBER: Final = "number"
@@ -71,14 +78,9 @@ def load_archive(folder: Path, countries: Collection[str] = ()) -> Archive:
         is left, or one of the countries is not in the charts.
     """
     archive = load_charts(folder, countries)
-    observations = _typed(
-        read_parts(folder, "observations_*.parquet", tuple(_OBSERVATIONS)),
-        _OBSERVATIONS,
-        _REQUIRED_OBSERVATIONS,
-        f"The observations in {folder}",
-    )
-    observations = observations.drop_duplicates(["day", "video_id"], ignore_index=True)
-    return Archive(archive.charts, observations, archive.first_day, archive.last_day)
+    observations = read_parts(folder, "observations_*.parquet", tuple(_OBSERVATIONS))
+    seen = observations_of(observations, name=str(folder))
+    return Archive(archive.charts, seen, archive.first_day, archive.last_day)
 
 
 def load_charts(folder: Path, countries: Collection[str] = ()) -> Archive:
@@ -123,10 +125,20 @@ def of_frames(
     if observations is None:
         seen = pd.DataFrame(columns=[*_OBSERVATIONS, "day"])
     else:
-        seen = _typed(
-            observations, _OBSERVATIONS, _REQUIRED_OBSERVATIONS, f"The observations in {name}"
-        ).drop_duplicates(["day", "video_id"], ignore_index=True)
+        seen = observations_of(observations, name=name)
     return Archive(charts, seen, first, last)
+
+
+def observations_of(frame: pd.DataFrame, *, name: str = "the record") -> pd.DataFrame:
+    """Give a frame of observations its types and ``day``.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column holds something else than its name says, or no row is left.
+    """
+    seen = _typed(frame, _OBSERVATIONS, _REQUIRED_OBSERVATIONS, f"The observations in {name}")
+    return seen.drop_duplicates(["day", "video_id"], ignore_index=True)
 
 
 def read_parts(folder: Path, pattern: str, columns: Collection[str]) -> pd.DataFrame:

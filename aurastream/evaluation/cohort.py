@@ -15,7 +15,14 @@ import pandas as pd
 from aurastream.core.errors import InvalidInputError
 from aurastream.evaluation.archives import Archive
 
-__all__ = ["SplitDays", "cohort_mask", "first_sightings", "split_days"]
+__all__ = [
+    "OUTCOME_DAYS",
+    "WARM_UP_DAYS",
+    "SplitDays",
+    "cohort_mask",
+    "first_sightings",
+    "split_days",
+]
 
 MAX_AGE_H: Final = 48.0
 WARM_UP_DAYS: Final = 2
@@ -59,30 +66,33 @@ def first_sightings(archive: Archive) -> pd.DataFrame:
     return rows[wanted].reset_index().sort_values(["day", "video_id"], ignore_index=True)
 
 
-def cohort_mask(rows: pd.DataFrame, archive: Archive) -> npt.NDArray[np.bool_]:
+def cohort_mask(
+    rows: pd.DataFrame, archive: Archive, *, outcome_days: int = OUTCOME_DAYS
+) -> npt.NDArray[np.bool_]:
     """Mark the rows whose first sighting is certain and whose outcome is known."""
     return (
         rows["day"]
-        .between(archive.first_day + WARM_UP_DAYS, archive.last_day - OUTCOME_DAYS)
+        .between(archive.first_day + WARM_UP_DAYS, archive.last_day - outcome_days)
         .to_numpy()
     )
 
 
-def split_days(archive: Archive) -> SplitDays:
+def split_days(archive: Archive, *, outcome_days: int = OUTCOME_DAYS) -> SplitDays:
     """Return the split of an archive that is both trained on and judged.
 
     The last part of the cohort's days is judged, in the proportion of the protocol; training
-    ends 15 days before, so that no label of the training reaches into the judged days.
+    ends a day more than ``outcome_days`` before, so that no label of the training reaches into the
+    judged days.
 
     Raises
     ------
     InvalidInputError
         When the archive spans too few days for that.
     """
-    opening, closing = archive.first_day + WARM_UP_DAYS, archive.last_day - OUTCOME_DAYS
+    opening, closing = archive.first_day + WARM_UP_DAYS, archive.last_day - outcome_days
     test_days = max(1, round((closing - opening + 1) * _TEST_SHARE))
     test_start = closing - test_days + 1
-    train_end = test_start - OUTCOME_DAYS - 1
+    train_end = test_start - outcome_days - 1
     if train_end <= opening:
         raise InvalidInputError(
             f"The archive spans {archive.last_day - archive.first_day + 1} days, too few to "

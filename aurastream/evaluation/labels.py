@@ -18,15 +18,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["LABELS", "hits", "outcomes"]
+__all__ = ["LABELS", "SERIES_DAYS", "hits", "outcomes"]
 
 LABELS: Final = ("T1", "T2", "T3")
 _LAST_VIEWS_DAYS: Final = 14
-_SERIES_DAYS: Final = 7
+SERIES_DAYS: Final = 7
 _DECILE: Final = 0.9
 
 
-def outcomes(rows: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
+def outcomes(
+    rows: pd.DataFrame, observations: pd.DataFrame, *, series_days: int = SERIES_DAYS
+) -> pd.DataFrame:
     """Return the three outcomes of each first sighting.
 
     Parameters
@@ -35,6 +37,9 @@ def outcomes(rows: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
         First sightings, with ``video_id``, ``day`` and ``views``.
     observations : pandas.DataFrame
         Counters of each day, pooled over all countries.
+    series_days : int
+        How many days after the first sighting count for T2 and T3; fewer than seven tell how it
+        stands so far.
 
     Returns
     -------
@@ -47,11 +52,11 @@ def outcomes(rows: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
     ).sort_values(["video_id", "fetched_at"])
     since = keyed["day"] - keyed["first_day"]
     later = keyed[since.between(1, _LAST_VIEWS_DAYS)]
-    series = keyed[since.between(0, _SERIES_DAYS)]
+    series = keyed[since.between(0, series_days)]
     steps = series.groupby("video_id")[["views"]].diff()["views"]
     hours = series.groupby("video_id")["fetched_at"].diff().dt.total_seconds() / 3600
     fastest = (steps / hours.where(hours > 0)).groupby(series["video_id"]).max()
-    after = keyed[since.between(1, _SERIES_DAYS)]
+    after = keyed[since.between(1, series_days)]
     spread = after.groupby("video_id")["n_countries_110"].max()
     video = rows["video_id"]
     return pd.DataFrame(

@@ -33,11 +33,11 @@ from aurastream.core.languages import (
     primary_languages,
     title_languages,
 )
-from aurastream.evaluation.archives import load_charts
-from aurastream.evaluation.cohort import split_days
+from aurastream.evaluation.archives import Archive, load_charts
+from aurastream.evaluation.cohort import OUTCOME_DAYS, split_days
 from aurastream.evaluation.results import EvaluationRow, Split
 
-__all__ = ["Titles", "evaluate_language", "language_titles"]
+__all__ = ["Titles", "evaluate_language", "judge_language", "language_titles", "split_titles"]
 
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -81,7 +81,11 @@ def evaluate_language(
     InvalidInputError
         When an archive is not readable or has too few titles whose language is known.
     """
-    learned, judged = language_titles(train, test, countries=countries)
+    return judge_language(*language_titles(train, test, countries=countries))
+
+
+def judge_language(learned: Titles, judged: Titles) -> list[EvaluationRow]:
+    """Judge every method on both splits."""
     common = max(sorted(set(learned.languages)), key=learned.languages.count)
     methods: dict[str, Callable[[list[str]], list[str]]] = {
         _PRIMARY: lambda titles: _called(titles, LanguageParams()),
@@ -113,13 +117,26 @@ def language_titles(
 ) -> tuple[Titles, Titles]:
     """Return the titles of both splits whose language is known."""
     archive = load_charts(train, countries)
-    rows = _once(archive.charts)
     if test is None:
-        last = split_days(archive).train_end
-        parts = (rows[rows["day"] <= last], rows[rows["day"] > last])
-    else:
-        parts = (rows, _once(load_charts(test, countries).charts))
-    learned, judged = (_sample(part) for part in parts)
+        return split_titles(archive)
+    other = load_charts(test, countries)
+    return _refuse_few(_sample(_once(archive.charts)), _sample(_once(other.charts)))
+
+
+def split_titles(archive: Archive, *, outcome_days: int = OUTCOME_DAYS) -> tuple[Titles, Titles]:
+    """Return the titles of both splits of one archive.
+
+    Raises
+    ------
+    InvalidInputError
+        When the archive is too short.
+    """
+    rows = _once(archive.charts)
+    last = split_days(archive, outcome_days=outcome_days).train_end
+    return _refuse_few(_sample(rows[rows["day"] <= last]), _sample(rows[rows["day"] > last]))
+
+
+def _refuse_few(learned: Titles, judged: Titles) -> tuple[Titles, Titles]:
     for sample, name in ((learned, "train"), (judged, "judge")):
         if len(sample.titles) < _FEWEST_TITLES:
             raise InvalidInputError(

@@ -11,6 +11,7 @@ __all__ = [
     "average_precision",
     "best_threshold",
     "brier_skill",
+    "calibration_bins",
     "calibration_error",
     "precision_recall_f1",
     "score_by_channel",
@@ -118,18 +119,26 @@ def brier_skill(truth: Bools, probability: Floats) -> float:
     return 1 - float(np.mean((probability - truth) ** 2)) / spread
 
 
+def calibration_bins(truth: Bools, probability: Floats) -> tuple[tuple[float, float, int], ...]:
+    """Return promised and real share of hits, and the number, of ten bins of equal size.
+
+    Examples
+    --------
+    >>> calibration_bins(np.array([True, False]), np.array([0.9, 0.2]))
+    ((0.2, 0.0, 1), (0.9, 1.0, 1))
+    """
+    order = np.argsort(probability, kind="stable")
+    return tuple(
+        (float(probability[part].mean()), float(truth[part].mean()), int(part.size))
+        for part in np.array_split(order, _BINS)
+        if part.size
+    )
+
+
 def calibration_error(truth: Bools, probability: Floats) -> float:
     """Return the mean distance of promised and real share of hits, over ten equal bins, 0–1."""
-    order = np.argsort(probability, kind="stable")
-    parts = np.array_split(order, _BINS)
-    return float(
-        sum(
-            abs(probability[part].mean() - truth[part].mean()) * part.size
-            for part in parts
-            if part.size
-        )
-        / max(truth.size, 1)
-    )
+    bins = calibration_bins(truth, probability)
+    return sum(abs(promised - real) * size for promised, real, size in bins) / max(truth.size, 1)
 
 
 def _codes(names: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.intp], int]:

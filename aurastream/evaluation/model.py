@@ -12,34 +12,31 @@ F1-best cut of predictions for channels that the predicting trees had not seen
 (`cross_predictions`).
 """
 
+import io
+import zipfile
 import zlib
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from dataclasses import dataclass, fields
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
+from aurastream.core.errors import InvalidInputError
 from aurastream.evaluation.features import CATEGORICAL
+from aurastream.evaluation.trees import Trees
+from aurastream.evaluation.word_guesses import WordGuesses
 
-__all__ = ["MODEL_VERSION", "Training", "ViralModel", "cross_predictions"]
+__all__ = ["Training", "ViralModel", "cross_predictions"]
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-MODEL_VERSION: Final = "1"
-"""Grows with every change of features, words or trees."""
-
-SEEDS: Final = 3
+SEEDS: Final = 4
 FOLDS: Final = 4
-_WORD_FOLDS: Final = 5
-_FEWEST_DOCUMENTS: Final = 3
-_MOST_WORDS: Final = 40_000
-_RIDGE: Final = 3.0
+_MOST_CATEGORIES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,63 +60,118 @@ class Training:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class ViralModel:
     """Probability of a hit, from features of one day and words.
 
+    Nothing but names and arrays: a stored model is read back without running any code of its own,
+    and scores the same bits.
+
     Parameters
     ----------
-    seeds : int
-        How many forests of the same data are averaged, each with its own fixed seed.
+    names : tuple of str
+        Features in the order of the trees' matrix, categories first.
+    categories : tuple of tuple of float
+        The values of each category's feature that the training knew; others are missing.
+    words : WordGuesses
+        Words that became two features.
+    trees : Trees
+        The forests.
     """
 
-    def __init__(self, *, seeds: int = SEEDS) -> None:
-        self._seeds = seeds
-        self._names: list[str] = []
-        self._words: _Words | None = None
-        self._forests: list[Any] = []
+    names: tuple[str, ...]
+    categories: tuple[tuple[float, ...], ...]
+    words: WordGuesses
+    trees: Trees
 
-    def fit(self, training: Training) -> Self:
-        """Learn from training videos; nothing else is read."""
+    @classmethod
+    def fit(cls, training: Training, *, seeds: int = SEEDS) -> Self:
+        """Learn from training videos; nothing else is read.
+
+        Parameters
+        ----------
+        training : Training
+            At least one hit and one miss.
+        seeds : int
+            How many forests of the same data are averaged, each with its own fixed seed.
+        """
         # A feature that nobody has teaches nothing, and cannot be binned.
         known = training.features.notna().any()
-        self._names = [str(name) for name in training.features.columns if known[name]]
-        categorical = [name in CATEGORICAL for name in self._names] + [False, False]
+        present = [str(name) for name in training.features.columns if known[name]]
+        categorical = [name for name in present if name in CATEGORICAL]
+        names = (*categorical, *(name for name in present if name not in CATEGORICAL))
+        categories = tuple(_categories(training.features[name]) for name in categorical)
+        targets = np.column_stack(
+            [training.truth.astype("float64"), np.log1p(np.maximum(training.outcome, 0.0))]
+        )
         with threadpool_limits(limits=1):
-            self._words = _Words.fit(training)
-            matrix = self._matrix(training.features, self._words.of_training)
-            self._forests = [
+            words, of_training = WordGuesses.fit(training.texts, targets)
+            matrix = _matrix(training.features, names, categories, of_training)
+            forests = [
                 HistGradientBoostingClassifier(
                     learning_rate=0.05,
-                    max_iter=200,
-                    max_leaf_nodes=15,
+                    max_iter=150,
+                    max_leaf_nodes=31,
                     min_samples_leaf=40,
                     l2_regularization=5.0,
                     max_features=0.3,
-                    categorical_features=categorical,
+                    categorical_features=[i < len(categories) for i in range(matrix.shape[1])],
                     early_stopping=False,
                     random_state=seed,
                 ).fit(matrix, training.truth)
-                for seed in range(self._seeds)
+                for seed in range(seeds)
             ]
-        return self
+        return cls(names, categories, words, Trees.of_forests(forests))
 
     def probability(self, features: pd.DataFrame, texts: pd.Series) -> Floats:
         """Return the probability of a hit for each video, 0–1.
 
         A feature that the training did not have is left out, one that is missing here is null.
         """
-        if self._words is None:
-            raise RuntimeError("fit comes before probability")
-        with threadpool_limits(limits=1):
-            matrix = self._matrix(features, self._words.guess(texts))
-            found: Floats = np.mean(
-                [forest.predict_proba(matrix)[:, 1] for forest in self._forests], axis=0
-            )
-        return found
+        words = self.words.guess(texts)
+        return self.trees.probability(_matrix(features, self.names, self.categories, words))
 
-    def _matrix(self, features: pd.DataFrame, words: Floats) -> Floats:
-        columns = features.reindex(columns=self._names).to_numpy(dtype="float64")
-        return np.hstack([columns, words])
+    def to_bytes(self) -> bytes:
+        """Return the model as bytes; equal models give equal bytes."""
+        arrays = {
+            "names": _packed(self.names),
+            "category_sizes": np.array([len(values) for values in self.categories], dtype="int32"),
+            "category_values": np.array([v for values in self.categories for v in values]),
+            "words": _packed(self.words.words),
+            **{f"words_{f}": getattr(self.words, f) for f in ("rarity", "weights", "offsets")},
+            **{f"trees_{f.name}": getattr(self.trees, f.name) for f in fields(Trees)},
+        }
+        out = io.BytesIO()
+        np.savez_compressed(out, **arrays)
+        return out.getvalue()
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Self:
+        """Read a stored model.
+
+        Raises
+        ------
+        InvalidInputError
+            When the bytes are no stored model.
+        """
+        try:
+            with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
+                edges = np.cumsum(arrays["category_sizes"])[:-1]
+                values = np.split(arrays["category_values"], edges) if edges.size + 1 else []
+                sizes = arrays["category_sizes"].size
+                return cls(
+                    _unpacked(arrays["names"]),
+                    tuple(tuple(part.tolist()) for part in values[:sizes]),
+                    WordGuesses(
+                        _unpacked(arrays["words"]),
+                        *(arrays[f"words_{f}"] for f in ("rarity", "weights", "offsets")),
+                    ),
+                    Trees(**{f.name: arrays[f"trees_{f.name}"] for f in fields(Trees)}),
+                )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InvalidInputError(
+                f"These bytes are no stored model: {error}", fix="Train it again."
+            ) from error
 
 
 def cross_predictions(training: Training) -> Floats:
@@ -129,47 +181,39 @@ def cross_predictions(training: Training) -> Floats:
     for k in range(FOLDS):
         held = fold == k
         if held.any():
-            model = ViralModel(seeds=1).fit(training.part(~held))
+            model = ViralModel.fit(training.part(~held), seeds=1)
             found[held] = model.probability(training.features[held], training.texts[held])
     return found
 
 
-class _Words:
-    """Two guesses from words: is it a hit, and the logarithm of its outcome."""
-
-    def __init__(self, vectors: Any, fits: list[Any], of_training: Floats) -> None:  # noqa: ANN401 # sklearn has no types
-        self._vectors, self._fits, self.of_training = vectors, fits, of_training
-
-    @classmethod
-    def fit(cls, training: Training) -> Self:
-        vectors = TfidfVectorizer(
-            token_pattern=r"(?u)\b\w+\b",  # noqa: S106 # a pattern, not a password
-            ngram_range=(1, 2),
-            min_df=_FEWEST_DOCUMENTS,
-            max_features=_MOST_WORDS,
-            sublinear_tf=True,
-        )
-        matrix = vectors.fit_transform(training.texts)
-        targets = np.column_stack(
-            [training.truth.astype("float64"), np.log1p(np.maximum(training.outcome, 0.0))]
-        )
-        held_out = np.zeros(targets.shape)
-        fold = np.random.default_rng(0).permutation(len(targets)) % _WORD_FOLDS
-        for k in range(_WORD_FOLDS):
-            inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-            for j in range(targets.shape[1]):
-                fit = _ridge().fit(matrix[inside], targets[inside, j])
-                held_out[outside, j] = fit.predict(matrix[outside])
-        fits = [_ridge().fit(matrix, targets[:, j]) for j in range(targets.shape[1])]
-        return cls(vectors, fits, held_out)
-
-    def guess(self, texts: pd.Series) -> Floats:
-        matrix = self._vectors.transform(texts)
-        return np.column_stack([fit.predict(matrix) for fit in self._fits])
+def _matrix(
+    features: pd.DataFrame,
+    names: tuple[str, ...],
+    categories: tuple[tuple[float, ...], ...],
+    words: Floats,
+) -> Floats:
+    columns = features.reindex(columns=list(names)).to_numpy(dtype="float64", copy=True)
+    for at, values in enumerate(categories):
+        known = np.array(values)
+        place = np.searchsorted(known, columns[:, at]).clip(max=known.size - 1)
+        columns[:, at] = np.where(known[place] == columns[:, at], place, np.nan)
+    return np.hstack([columns, words])
 
 
-def _ridge() -> Any:  # noqa: ANN401 # sklearn has no types
-    return Ridge(alpha=_RIDGE, solver="sparse_cg", tol=1e-3)
+def _categories(values: pd.Series) -> tuple[float, ...]:
+    """Return the values of a category, the commonest when there are very many."""
+    counts = values.dropna().value_counts().sort_index()
+    common = counts.sort_values(ascending=False, kind="stable").head(_MOST_CATEGORIES)
+    return tuple(float(value) for value in sorted(common.index))
+
+
+def _packed(texts: tuple[str, ...]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer("\n".join(texts).encode(), dtype=np.uint8)
+
+
+def _unpacked(stored: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    text = stored.tobytes().decode()
+    return tuple(text.split("\n")) if text else ()
 
 
 def _folds(channels: npt.NDArray[np.object_], folds: int) -> npt.NDArray[np.int64]:

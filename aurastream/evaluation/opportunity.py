@@ -27,12 +27,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
-from aurastream.evaluation.archives import load_charts
+from aurastream.evaluation.archives import Archive, load_charts
 from aurastream.evaluation.cells import CELL, consecutive, first_day_of, weekly_cells
 from aurastream.evaluation.cohort import split_days
 from aurastream.evaluation.results import EvaluationRow, Split
 
-__all__ = ["RunningMean", "evaluate_opportunity", "opportunity_pairs"]
+__all__ = [
+    "RunningMean",
+    "evaluate_opportunity",
+    "judge_opportunity",
+    "opportunity_pairs",
+    "split_pairs",
+]
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
@@ -51,6 +57,7 @@ _FEWEST_PAIRS: Final = 30
 _RESAMPLES: Final = 2000
 _SEED: Final = 20260121
 _TAILS: Final = (2.5, 97.5)
+_WEEK_DAYS: Final = 7
 _TINY: Final = 1e-12
 
 
@@ -123,7 +130,11 @@ def evaluate_opportunity(
     InvalidInputError
         When an archive is not readable or too short.
     """
-    learned, judged = opportunity_pairs(train, test, countries=countries)
+    return judge_opportunity(*opportunity_pairs(train, test, countries=countries))
+
+
+def judge_opportunity(learned: pd.DataFrame, judged: pd.DataFrame) -> list[EvaluationRow]:
+    """Judge every method on pairs of weeks that it did not learn from."""
     model = RunningMean.fit(learned)
     forward = _forward(learned)
     spans: tuple[tuple[pd.DataFrame, Floats, Split], ...] = (
@@ -153,19 +164,35 @@ def opportunity_pairs(
     """Return the consecutive weeks to learn from and those to judge, with each cell's past."""
     archive = load_charts(train, countries)
     if test is None:
-        pairs = _with_past(archive.charts)
-        last = split_days(archive).train_end
-        outcome_ends = pairs["week"].map(lambda week: first_day_of(week + 2) - 1)
-        outcome_starts = pairs["week"].map(lambda week: first_day_of(week + 1))
-        learned, judged = pairs[outcome_ends <= last], pairs[outcome_starts > last]
-    else:
-        other = load_charts(test, countries)
-        learned = _with_past(archive.charts)
-        charts = other.charts
-        if archive.last_day < other.first_day:
-            charts = pd.concat([archive.charts, charts], ignore_index=True)
-        judged = _with_past(charts)
-        judged = judged[judged["week"].map(lambda week: first_day_of(week + 1)) >= other.first_day]
+        return split_pairs(archive)
+    other = load_charts(test, countries)
+    charts = other.charts
+    if archive.last_day < other.first_day:
+        charts = pd.concat([archive.charts, charts], ignore_index=True)
+    judged = _with_past(charts)
+    judged = judged[judged["week"].map(_outcome_start) >= other.first_day]
+    return _refuse_few(_with_past(archive.charts), judged)
+
+
+def split_pairs(archive: Archive) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the pairs to learn from and those to judge of one archive.
+
+    Raises
+    ------
+    InvalidInputError
+        When the archive is too short.
+    """
+    last = split_days(archive).train_end
+    pairs = _with_past(archive.charts)
+    starts = pairs["week"].map(_outcome_start)
+    return _refuse_few(pairs[starts + _WEEK_DAYS - 1 <= last], pairs[starts > last])
+
+
+def _outcome_start(week: int) -> int:
+    return first_day_of(week + 1)
+
+
+def _refuse_few(learned: pd.DataFrame, judged: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     for pairs, name in ((learned, "train"), (judged, "judge")):
         if len(pairs) < _FEWEST_PAIRS or (
             name == "train" and pairs["week"].nunique() < _FEWEST_WEEKS

@@ -20,6 +20,7 @@ class EvaluationRow:
     perfect detector, 0 for one that never speaks, and has no floor. ``correlation`` is Pearson's r;
     ``gain`` is what it exceeds that of persistence by on the same cells, ``error_reduction`` the
     share by which the squared error is lower, each with the ends of its own 95 % interval.
+    ``calibration`` holds promised and real share of hits and the number of videos, bin by bin.
     ``primary`` marks the method declared beforehand, one per kind and label, on the split that is
     judged.
     """
@@ -47,6 +48,7 @@ class EvaluationRow:
     error_reduction_low: float | None = None
     error_reduction_high: float | None = None
     detail: str | None = None
+    calibration: tuple[tuple[float, float, int], ...] | None = None
 
 
 def as_json_rows(rows: Iterable[EvaluationRow]) -> list[dict[str, Any]]:
@@ -58,19 +60,25 @@ def as_json_rows(rows: Iterable[EvaluationRow]) -> list[dict[str, Any]]:
     0.5123
     """
     return [
-        {
-            name: round(value, _DIGITS) if isinstance(value, float) else value
-            for name, value in asdict(row).items()
-            if value is not None
-        }
+        {name: _rounded(value) for name, value in asdict(row).items() if value is not None}
         for row in rows
     ]
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 # any field of a row
+    if isinstance(value, tuple):
+        return [_rounded(part) for part in value]
+    return round(value, _DIGITS) if isinstance(value, float) else value
 
 
 def as_table(rows: Iterable[EvaluationRow]) -> tuple[list[str], list[list[str]]]:
     """Return the header and the cells of a table of rows; columns that are empty throughout go."""
     found = as_json_rows(rows)
-    names = [name for name in EvaluationRow.__slots__ if any(name in row for row in found)]
+    names = [
+        name
+        for name in EvaluationRow.__slots__
+        if name != "calibration" and any(name in row for row in found)
+    ]
     return names, [[_cell(row.get(name)) for name in names] for row in found]
 
 

@@ -19,13 +19,19 @@ import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
 from aurastream.evaluation.archives import Archive, load_archive
-from aurastream.evaluation.cohort import cohort_mask, first_sightings, split_days
+from aurastream.evaluation.cohort import (
+    OUTCOME_DAYS,
+    cohort_mask,
+    first_sightings,
+    split_days,
+)
 from aurastream.evaluation.features import day_one, documents, next_day
 from aurastream.evaluation.labels import LABELS, hits, outcomes
 from aurastream.evaluation.metrics import (
     average_precision,
     best_threshold,
     brier_skill,
+    calibration_bins,
     calibration_error,
     score_by_channel,
 )
@@ -33,7 +39,7 @@ from aurastream.evaluation.model import FOLDS, Training, ViralModel, cross_predi
 from aurastream.evaluation.results import EvaluationRow, Split
 from aurastream.evaluation.rules import learn_points
 
-__all__ = ["Sample", "evaluate_viral", "viral_samples"]
+__all__ = ["Sample", "evaluate_viral", "judge_viral", "split_samples", "viral_samples"]
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -78,8 +84,15 @@ def evaluate_viral(
         When an archive is not readable or too short.
     """
     learned, judged = viral_samples(train, test, countries=countries)
+    return judge_viral(learned, judged)
+
+
+def judge_viral(
+    learned: Sample, judged: Sample, *, labels: Collection[str] = LABELS
+) -> list[EvaluationRow]:
+    """Judge every method on videos that it did not learn from."""
     methods: tuple[Method, ...] = (_baselines, _points, _model, _day_two)
-    return [row for label in LABELS for method in methods for row in method(learned, judged, label)]
+    return [row for label in labels for method in methods for row in method(learned, judged, label)]
 
 
 def viral_samples(
@@ -87,24 +100,41 @@ def viral_samples(
 ) -> tuple[Sample, Sample]:
     """Return the videos to learn from and the videos to judge."""
     archive = load_archive(train, countries)
-    rows, features = _described(archive)
-    inside = cohort_mask(rows, archive)
     if test is None:
-        split = split_days(archive)
-        parts = (
-            (rows["day"] <= split.train_end).to_numpy() & inside,
-            (rows["day"] >= split.test_start).to_numpy() & inside,
-        )
-        learned, judged = (_sample(archive, rows, features, part) for part in parts)
-    else:
-        learned = _sample(archive, rows, features, inside)
-        other = load_archive(test, countries)
-        judged = _sample(other, *_described(other, earlier=archive))
+        return split_samples(archive)
+    other = load_archive(test, countries)
+    judged = _sample(other, *_described(other, earlier=archive))
+    rows, features = _described(archive)
+    # A video that is judged may not be learned from, whatever else the archives share.
+    own = ~rows["video_id"].isin(judged.videos).to_numpy()
+    learned = _sample(archive, rows, features, cohort_mask(rows, archive) & own)
+    return _refuse_few(learned, judged)
+
+
+def split_samples(archive: Archive, *, outcome_days: int = OUTCOME_DAYS) -> tuple[Sample, Sample]:
+    """Return the videos to learn from and those to judge of one archive, days apart.
+
+    Raises
+    ------
+    InvalidInputError
+        When the archive is too short.
+    """
+    split = split_days(archive, outcome_days=outcome_days)
+    rows, features = _described(archive)
+    inside = cohort_mask(rows, archive, outcome_days=outcome_days)
+    learned, judged = (
+        _sample(archive, rows, features, (part & inside).to_numpy())
+        for part in (rows["day"] <= split.train_end, rows["day"] >= split.test_start)
+    )
+    return _refuse_few(learned, judged)
+
+
+def _refuse_few(learned: Sample, judged: Sample) -> tuple[Sample, Sample]:
     for sample, name in ((learned, "train"), (judged, "judge")):
         if len(sample.videos) < _FEWEST_VIDEOS:
             raise InvalidInputError(
                 f"There are {len(sample.videos)} videos to {name}, too few to say anything.",
-                fix="Give a longer archive or more countries.",
+                fix="Give a longer archive, another one, or more countries.",
             )
     return learned, judged
 
@@ -217,7 +247,7 @@ def _learned(
     crossed = cross_predictions(training)
     bar = best_threshold(training.truth, crossed)
     yield _judged(learned, label, name, "train", probability=crossed, bar=bar)
-    model = ViralModel().fit(training)
+    model = ViralModel.fit(training)
     found = model.probability(known(judged), judged.texts)
     row = _judged(judged, label, name, "test", probability=found, bar=bar)
     yield replace(row, primary=True)
@@ -232,5 +262,6 @@ def _judged(
         average_precision=average_precision(truth, probability),
         brier_skill=brier_skill(truth, probability),
         calibration_error=calibration_error(truth, probability),
+        calibration=calibration_bins(truth, probability),
         detail=f"called from probability {bar:.4f}",
     )

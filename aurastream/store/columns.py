@@ -55,6 +55,7 @@ _TYPES: Sequence[tuple[type[Any], pa.DataType]] = (
     (sa.TIMESTAMP, _TIMESTAMP),
     (sa.Date, pa.date32()),
     (sa.Text, pa.string()),
+    (sa.LargeBinary, pa.binary()),
 )
 
 

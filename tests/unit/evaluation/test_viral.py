@@ -108,7 +108,7 @@ def test_the_model_gives_the_same_bits_and_needs_no_country_it_knew(crowd: Path)
         learned.truth["T2"],
         learned.channels,
     )
-    first, second = (ViralModel(seeds=1).fit(training) for _ in range(2))
+    first, second = (ViralModel.fit(training, seeds=1) for _ in range(2))
     fewer = judged.features.drop(columns="rank_GB")
     found = first.probability(fewer, judged.texts)
     assert found.tolist() == second.probability(fewer, judged.texts).tolist()
