@@ -300,12 +300,17 @@ def documents() -> None:
     """Rebuild every hot Redis document from Postgres."""
     from contextlib import closing
 
+    from aurastream.operations.policy import limits_of
+    from aurastream.operations.retention import withheld_documents
     from aurastream.store.documents import rebuild_documents
     from aurastream.store.frames import FrameStore
 
     settings = Settings.from_env()
+    withheld = withheld_documents(limits_of(settings))
     with closing(FrameStore(settings.require_postgres())) as store:
-        keys = rebuild_documents(store, settings.require_redis(), datetime.now(UTC))
+        keys = rebuild_documents(
+            store, settings.require_redis(), datetime.now(UTC), without=withheld
+        )
     _out().print(f"Rebuilt {len(keys)} documents.")
 
 
@@ -349,6 +354,118 @@ def evaluate(
     for row in cells:
         table.add_row(*row)
     _out().print(table)
+
+
+@app.command()
+def retention(
+    *,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="What the next purge takes, and why; touches nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the rule of every table; with --plan, what the next purge takes from which store."""
+    import json
+    from dataclasses import asdict
+
+    from aurastream.operations.retention import plan_retention, rules_of
+
+    settings = Settings.from_env()
+    if plan:
+        found = plan_retention(settings, datetime.now(UTC))
+        if as_json:
+            print(json.dumps([p.as_dict() for p in found]))  # noqa: T201 # the answer
+            return
+        table = Table("store", "target", "how", "items", "MB", "before", "why", box=None)
+        for p in found:
+            cutoff = "all" if p.cutoff is None else f"{p.cutoff:%Y-%m-%d %H:%M}"
+            size = f"{p.bytes / 1e6:,.1f}"
+            table.add_row(p.store, p.target, p.action, f"{p.items:,}", size, cutoff, p.reason)
+        _out().print(table if found else "Nothing is over age.")
+        return
+    rules = rules_of(settings)
+    if as_json:
+        plain = [{**asdict(r), "max_age": r.max_age and r.max_age.days} for r in rules.values()]
+        print(json.dumps(plain))  # noqa: T201 # the answer
+        return
+    table = Table("table", "of", "older than", "how", "decided by", "why", box=None)
+    for r in rules.values():
+        age = "–" if r.max_age is None else f"{r.max_age.total_seconds() / 3600:,.0f} h"
+        table.add_row(r.table, ", ".join(r.platforms), age, r.action, r.decided_by, r.reason)
+    _out().print(table)
+
+
+@app.command()
+def archive(
+    month: Annotated[str, typer.Option("--month", help="For example 2026-10.")],
+) -> None:
+    """Write a month into the Parquet archive, as the job of the same name does."""
+    from aurastream.operations.archive import archive_month, month_of, open_archive
+
+    settings = Settings.from_env()
+    done = archive_month(settings, open_archive(settings), month_of(month))
+    table = Table("table", "rows", "MB", "files", "left out", box=None)
+    for d in done:
+        size = f"{d.bytes / 1e6:,.2f}"
+        table.add_row(d.name, f"{d.rows:,}", size, str(len(d.files)), ", ".join(d.left_out))
+    _out().print(table)
+
+
+@app.command()
+def restore(
+    month: Annotated[str, typer.Option("--month", help="For example 2026-10.")],
+    dataset: Annotated[
+        list[str] | None, typer.Option("--dataset", help="schema.table; all unless given.")
+    ] = None,
+    *,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare with the record; restore nothing.")
+    ] = False,
+) -> None:
+    """Put an archived month back into the record, and prove it by comparing every value."""
+    from aurastream.operations.archive import (
+        compare_month,
+        month_of,
+        open_archive,
+        restore_month,
+    )
+
+    settings = Settings.from_env()
+    work = compare_month if compare else restore_month
+    found = list(
+        work(settings, open_archive(settings), month_of(month), datasets=tuple(dataset or ()))
+    )
+    table = Table("table", "day", "archived", "in the record", "equal", box=None)
+    for c in found:
+        equal = "yes" if c.is_equal else "NO"
+        table.add_row(c.dataset, c.day, f"{c.rows_archived:,}", f"{c.rows_found:,}", equal)
+    _out().print(table)
+    raise typer.Exit(int(not all(c.is_equal for c in found)))
+
+
+@app.command()
+def forget(
+    channel: Annotated[
+        str, typer.Option("--channel", help="YouTube channel id, or Twitch user id.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Remove everything about a channel or user from every store, for good, with a proof."""
+    import json
+
+    from aurastream.operations.forget import forget as run
+
+    done = run(Settings.from_env(), channel, datetime.now(UTC))
+    if as_json:
+        print(json.dumps(done.as_dict()))  # noqa: T201 # the answer
+    else:
+        table = Table("where", "removed or blanked", box=None)
+        for target, count in done.counts.items():
+            table.add_row(target, f"{count:,}")
+        _out().print(table if done.counts else "Nothing of theirs was there.")
+        _out().print(f"Proof {done.subject_hash} in maintenance.forgotten", highlight=False)
+    raise typer.Exit(int(bool(done.remaining)))
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "compare_month",
     "month_of",
     "open_archive",
+    "refresh_manifests",
     "restore_month",
 ]
 
@@ -241,6 +242,24 @@ def restore_month(
     return proved
 
 
+def refresh_manifests(settings: Settings, archive: Archive) -> None:
+    """Describe the files that are there now, after some were rewritten or removed."""
+    url = settings.require_postgres()
+    for month in archive.months():
+        manifest = archive.manifest(month)
+        if manifest is None:
+            continue
+        entries = []
+        for name, known in manifest["datasets"].items():
+            files = [archive.describe(path) for path in archive.files(name, month)]
+            if files:
+                entries.append(
+                    _described(name, known["path"], known["columns"], known["left_out"], files)
+                )
+        archive.write_manifest(month, {entry.name: _as_json(entry) for entry in entries})
+        _record(url, month, entries)
+
+
 def _archived(
     url: str, archive: Archive, month: dt.date, wanted: Sequence[str]
 ) -> Iterator[tuple[Relation, str, dict[str, Any]]]:
@@ -306,14 +325,25 @@ def _write_days(url: str, archive: Archive, dataset: Dataset, days: Sequence[dt.
 
 
 def _entry(dataset: Dataset, month: dt.date, files: Sequence[ArchivedFile]) -> ArchivedDataset:
+    path = f"{dataset.name}/month={month:%Y-%m}"
+    return _described(dataset.name, path, dataset.columns, dataset.left_out, files)
+
+
+def _described(
+    name: str,
+    path: str,
+    columns: Sequence[str],
+    left_out: Sequence[str],
+    files: Sequence[ArchivedFile],
+) -> ArchivedDataset:
     return ArchivedDataset(
-        name=dataset.name,
+        name=name,
         rows=sum(file.rows for file in files),
         bytes=sum(file.bytes for file in files),
         content_sha256=combined([file.content_sha256 for file in files]),
-        columns=dataset.columns,
-        left_out=dataset.left_out,
-        path=f"{dataset.name}/month={month:%Y-%m}",
+        columns=tuple(columns),
+        left_out=tuple(left_out),
+        path=path,
         files=tuple(files),
     )
 

@@ -15,7 +15,12 @@ from typing import Any, Final, Literal
 
 import psycopg
 
-from aurastream.operations.archive import archive_days, archived_datasets, open_archive
+from aurastream.operations.archive import (
+    archive_days,
+    archived_datasets,
+    open_archive,
+    refresh_manifests,
+)
 from aurastream.operations.policy import database_facts, label_of, limits_of
 from aurastream.operations.retention_rules import (
     LONGEST_HISTORY_DAYS,
@@ -218,7 +223,7 @@ def _steps(
     if not hourly_only:
         archive = open_archive(settings)
         for planned in _planned_archive(settings, archive, now):
-            yield planned, _archive_act(archive, planned)
+            yield planned, _archive_act(settings, archive, planned)
 
 
 def _archived_first(settings: Settings, rule: Rule, planned: Planned) -> StoreError | None:
@@ -396,36 +401,15 @@ def _planned_archive(settings: Settings, archive: Archive, now: dt.datetime) -> 
             )
 
 
-def _archive_act(archive: Archive, planned: Planned) -> _Act:
+def _archive_act(settings: Settings, archive: Archive, planned: Planned) -> _Act:
     def act() -> Purged:
         before = len(archive.files(planned.target))
         for path in planned.parts:
             archive.remove(path)
-        for month in archive.months():
-            manifest = archive.manifest(month)
-            if manifest is not None and planned.target in manifest["datasets"]:
-                _shorten(archive, month, manifest, planned.target)
+        refresh_manifests(settings, archive)
         return Purged(planned, before, len(archive.files(planned.target)))
 
     return act
-
-
-def _shorten(archive: Archive, month: dt.date, manifest: dict[str, Any], target: str) -> None:
-    """Leave out of a manifest what is no longer there."""
-    there = set(archive.files(target, month))
-    entry = manifest["datasets"][target]
-    kept = [file for file in entry["files"] if file["path"] in there]
-    if len(kept) == len(entry["files"]):
-        return
-    datasets = {k: v for k, v in manifest["datasets"].items() if k != target}
-    if kept:
-        entry |= {
-            "files": kept,
-            "rows": sum(file["rows"] for file in kept),
-            "bytes": sum(file["bytes"] for file in kept),
-        }
-        datasets[target] = entry
-    archive.write_manifest(month, datasets)
 
 
 # -- proof and checks ----------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def hash_of(salt: str, platform: str, identifier: str) -> str:
 
 def find_denied(cursor: _Cursor) -> Denied:
     """Return who is denied, as of the transaction of a cursor, which then holds back forgetting."""
-    cursor.execute(f"SELECT 1 FROM (SELECT pg_advisory_xact_lock_shared({LOCK})) AS x")
+    cursor.execute(f"SELECT 1 FROM (SELECT pg_advisory_xact_lock_shared({LOCK})) AS x")  # noqa: S608 # ours
     cursor.fetchall()
     cursor.execute(
         "SELECT salt, subject_hash FROM maintenance.forgotten "
