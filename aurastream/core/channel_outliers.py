@@ -152,9 +152,9 @@ def channel_outliers(
     """Compare every video of every window with the channel's other recent videos.
 
     What a window knows is every row up to and including it, at most ``memory`` old, of ``velocity``
-    and ``history`` alike; later rows never count. A video stands for itself once, in its newest row. At a like
-    age each other video gives the views of its row whose age is nearest (a tie goes to the
-    younger), scaled to the age in question.
+    and ``history`` alike; later rows never count. A video stands for itself once, in its newest
+    row. At a like age each other video gives the views of its row whose age is nearest (a tie goes
+    to the younger), scaled to the age in question.
 
     Parameters
     ----------
