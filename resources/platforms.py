@@ -22,6 +22,7 @@ from aurastream.sources.ports import SystemClock
 from aurastream.sources.twitch import TwitchClient
 from aurastream.sources.youtube import YouTubeClient
 from aurastream.store.errors import StoreUnavailableError
+from aurastream.store.installation import Origin, claim_installation
 from aurastream.store.ledger import PostgresLedger
 from resources.store import Redis, Store
 
@@ -81,8 +82,11 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
 
     @contextmanager
     def session(self, store: Store) -> Iterator[Session]:
-        """Open the quota ledger for the length of a crawl."""
+        """Open the quota ledger for the length of a crawl of a record that is ours to add to."""
         settings = self.settings()
+        claim_installation(
+            store.frames, origin=self._origin(settings), policy_mode=settings.policy_mode
+        )
         with PostgresLedger(
             store.frames.url, profile=settings.quota_profile, refusal=QuotaExhaustedError
         ) as ledger:
@@ -157,9 +161,12 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
         ):
             yield client
 
+    def _origin(self, settings: Settings) -> Origin:
+        return "live" if settings.live and not self.replay_url else "replay"
+
     def _access(self, settings: Settings) -> _Access:
         replay_url = self.replay_url or (settings.replay_url or "")
-        if settings.live and not self.replay_url:
+        if self._origin(settings) == "live":
             return _Access(
                 youtube_url=settings.youtube_base_url,
                 youtube_key=_plain(settings.youtube_api_key),

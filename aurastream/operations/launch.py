@@ -38,7 +38,7 @@ from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
 from aurastream.operations.first_runs import history_start, plan_runs, run_all
 from aurastream.operations.found import read_found
 from aurastream.operations.graph import Graph, GraphError
-from aurastream.operations.history import RUN_ID, load_history
+from aurastream.operations.history import load_history
 from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.preflight import preflight
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
@@ -50,6 +50,7 @@ from aurastream.sources.catalog import load_catalog
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.errors import DataDirectoryError
 from aurastream.store.frames import FrameStore
+from aurastream.store.installation import claim_installation
 from aurastream.store.migrate import migrate
 from aurastream.store.readings import existing_marts
 from aurastream.store.state import sync_categories
@@ -200,22 +201,11 @@ class Launch:
             closing(FrameStore(url, spool=self._data / "spool"))
         )
         sync_categories(self._frames, load_catalog().categories_frame())
-        self._refuse_mixture()
-
-    def _refuse_mixture(self) -> None:
-        """Never let replayed and live rows meet in one record: no score could tell them apart."""
-        found = self._frames.query(
-            "select exists (select from operations.fetch_log) as any_rows,"
-            " exists (select from operations.fetch_log where run_id = %(history)s) as replayed",
-            {"history": RUN_ID},
+        claim_installation(
+            self._frames,
+            origin="live" if self._settings.live else "replay",
+            policy_mode=self._settings.policy_mode,
         )
-        has_rows, is_replayed = (bool(found[name].iloc[0]) for name in ("any_rows", "replayed"))
-        if has_rows and is_replayed == self._settings.live:
-            kinds = ("replayed", "live") if is_replayed else ("live", "replayed")
-            raise SettingsError(
-                f"This record holds {kinds[0]} data, and this start would add {kinds[1]} data.",
-                fix="Set AURASTREAM_DATA_DIR to an empty directory, or use another database.",
-            )
 
     def _start_processes(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)

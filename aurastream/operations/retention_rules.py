@@ -73,6 +73,7 @@ _STANDING: Final = {
     "operations.alembic_version": "the schema's own revision",
     "operations.categories": "what the operator tracks",
     "operations.collection_state": "what the planner remembers, one row per category",
+    "operations.installation": "whether the record is replayed or live, one row",
     "operations.leadership": "who leads now, one row",
     "maintenance.retention_rules": "the rules as they are now",
     "maintenance.purges": "the proof outlives what it proves",

@@ -313,3 +313,21 @@ def test_refusals_are_recorded_with_the_call_that_met_them(
     exhaustion = store.read("operations.quota_exhaustion")
     assert exhaustion["bucket"].tolist() == ["youtube.default"]
     assert exhaustion["reported_at"].iloc[0] <= pd.Timestamp(datetime.now(UTC))
+
+
+def test_a_live_crawl_into_a_replayed_record_is_refused_before_it_asks_anybody(
+    run: Run, store: FrameStore, clock: Clock, installation: dict[str, object]
+) -> None:
+    del installation
+    window = move(clock, newest_window())
+    store.execute(
+        "insert into operations.installation (singleton, origin, created_at)"
+        " values (true, 'live', now())"
+    )
+
+    result = run("signal", first=window, raise_on_error=False)
+
+    assert not result.success
+    refusal = failure_of(result, "collection__youtube_trending")
+    assert "holds live data, and this start would add replayed data" in refusal
+    assert store.read("operations.fetch_log").empty

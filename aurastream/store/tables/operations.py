@@ -142,6 +142,17 @@ analysis_inputs = partitioned(
     comment="The proof that an unchanged category was rightly not analysed again.",
 )
 
+installation = sa.Table(
+    "installation",
+    metadata,
+    column("singleton", sa.Boolean, "ops", "always true: one row", key=True),
+    column("origin", sa.Text, "ops", "replay or live: where every row of the record comes from"),
+    column("policy_mode", sa.Text, "ops", "strict or amended, the operator's choice", null=True),
+    column("created_at", Timestamp, "ops", "when the record was claimed, server clock"),
+    schema="operations",
+    comment="What this record is, written before its first crawl: replayed and live never mix.",
+)
+
 leadership = sa.Table(
     "leadership",
     metadata,

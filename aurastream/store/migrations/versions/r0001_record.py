@@ -34,6 +34,7 @@ _OPEN_OPERATIONS = {
     "crawls": "",
     "fetch_log": "",
     "heads": "",
+    "installation": "",
     "leadership": "",
     "quarantine": " (occurred_at, quarantine_id, source, item_id, reason, fetch_id)",
     "quota_exhaustion": "",
@@ -951,6 +952,31 @@ def _create_operations() -> None:
         sa.PrimaryKeyConstraint("head_id"),
         schema="operations",
         comment="Every head that has run, with its state.",
+    )
+    op.create_table(
+        "installation",
+        sa.Column("singleton", sa.Boolean(), nullable=False, comment="always true: one row"),
+        sa.Column(
+            "origin",
+            sa.Text(),
+            nullable=False,
+            comment="replay or live: where every row of the record comes from",
+        ),
+        sa.Column(
+            "policy_mode",
+            sa.Text(),
+            nullable=True,
+            comment="strict or amended, the operator's choice",
+        ),
+        sa.Column(
+            "created_at",
+            sa.TIMESTAMP(timezone=True),
+            nullable=False,
+            comment="when the record was claimed, server clock",
+        ),
+        sa.PrimaryKeyConstraint("singleton"),
+        schema="operations",
+        comment="What this record is, written before its first crawl: replayed and live never mix.",
     )
     op.create_table(
         "leadership",
