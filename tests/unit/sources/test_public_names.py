@@ -23,6 +23,7 @@ PUBLIC = {
         "SourceError",
         "TransientError",
     ],
+    "gemini": ["COMPOSITIONS", "GEMINI_URL", "GeminiVision", "VisionAnswer", "gemini_vision"],
     "limiter": ["TWITCH_LIMIT", "SharedRateLimiter"],
     "paging": ["Gathering", "batches", "fetch_page", "follow_ids", "follow_pages"],
     "ports": [
@@ -42,6 +43,12 @@ PUBLIC = {
         "TwitchSource",
         "YouTubeSource",
     ],
+    "thumbnails": [
+        "PLATFORM_HOSTS",
+        "ThumbnailClient",
+        "ThumbnailFile",
+        "UnfetchedThumbnailError",
+    ],
     "token": ["AppToken"],
     "transport": [
         "Answer",
@@ -53,6 +60,7 @@ PUBLIC = {
         "http_client",
     ],
     "twitch": ["TwitchClient"],
+    "vision": ["LocalVision", "TextReader", "VisionProvider", "installed_reader"],
     "wire.faults": ["answered_at", "twitch_fault", "youtube_fault"],
     "wire.frames": ["to_frame"],
     "wire.pages": ["DecodedPage", "PageDecoder", "printable"],
