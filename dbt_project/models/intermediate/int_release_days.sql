@@ -7,33 +7,42 @@ with videos as (
 
 versions as (
 
-    select * from {{ ref('stg_collection__youtube_videos') }}
-    where first_observed_at < {{ range_end() }}
+    select
+        *,
+        {{ release_kind('live_state', 'scheduled_start_at', 'actual_start_at') }} as release_kind
+    from {{ ref('stg_collection__youtube_videos') }}
+    where first_observed_at < {{ range_end() }} + interval '1 hour'
 
 ),
 
--- The metadata as it was known at the end of each day.
+-- The metadata as it was known at the end of each day. A crawl that began before midnight may be
+-- answered after it, so a video that was not described before has its first version.
 known as (
 
     select distinct on (videos.category_key, videos.date, videos.video_id)
         videos.*,
-        versions.published_at,
         versions.scheduled_start_at,
         versions.actual_start_at,
-        {{ release_kind(
-            'versions.live_state', 'versions.scheduled_start_at', 'versions.actual_start_at'
-        ) }} as release_kind
+        case
+            when
+                versions.release_kind = 'upcoming'
+                and versions.scheduled_start_at
+                < {{ end_of_day('videos.date') }} - interval '24 hours'
+                then 'overdue'
+            else versions.release_kind
+        end as release_kind
     from videos
-    inner join versions
+    left join versions
         on
             videos.video_id = versions.video_id
-            and versions.first_observed_at < {{ end_of_day('videos.date') }}
+            and versions.first_observed_at < {{ end_of_day('videos.date') }} + interval '1 hour'
     order by
         videos.category_key,
         videos.date,
         videos.video_id,
-        versions.first_observed_at desc,
-        versions.metadata_hash
+        versions.first_observed_at < {{ end_of_day('videos.date') }} desc,
+        abs(extract(epoch from versions.first_observed_at - {{ end_of_day('videos.date') }})),
+        versions.metadata_hash desc
 
 ),
 
@@ -54,12 +63,10 @@ final as (
         category_key,
         date,
         video_id,
-        language,
         release_kind,
         views,
-        case when has_start then actual_start_at else published_at end as released_at,
         case
-            when not has_start then lifetime_velocity_per_hour
+            when has_start is not true then lifetime_velocity_per_hour
             when age_h >= 0 then views / greatest(age_h, 0.5)
         end as velocity_per_hour,
         case

@@ -37,7 +37,7 @@ coverage as (
     from (
         select distinct on (category_key, date) *
         from recent
-        order by category_key, date, language
+        order by category_key, date, language, published_date
     ) as each_day
     group by category_key
 

@@ -1,6 +1,6 @@
-with releases as (
+with videos as (
 
-    select * from {{ ref('int_release_days') }}
+    select * from {{ ref('int_first_days') }}
 
 ),
 
@@ -10,20 +10,16 @@ coverage as (
 
 ),
 
--- Each video counts on one day, the day after it came out, by its state at the end of that day.
 debuts as (
 
     select
         category_key,
         date,
         language,
-        extract(hour from released_at at time zone 'UTC')::integer as hour_utc,
-        ln(greatest(velocity_per_hour, 1)) as log_velocity
-    from releases
-    where
-        release_kind in ('announced', 'instant')
-        and (released_at at time zone 'UTC')::date = date - 1
-        and velocity_per_hour is not null
+        (published_at at time zone 'UTC')::date as published_date,
+        extract(hour from published_at at time zone 'UTC')::integer as hour_utc,
+        ln(greatest(lifetime_velocity_per_hour, 1)) as log_velocity
+    from videos
 
 ),
 
@@ -33,10 +29,11 @@ cells as (
         category_key,
         date,
         language,
+        published_date,
         hour_utc,
         {{ log_sums('log_velocity') }}
     from debuts
-    group by category_key, date, language, hour_utc
+    group by category_key, date, language, published_date, hour_utc
 
 ),
 
@@ -45,7 +42,8 @@ languages as (
     select distinct
         category_key,
         date,
-        language
+        language,
+        published_date
     from cells
 
 ),
@@ -56,6 +54,7 @@ profiles as (
         languages.category_key,
         languages.date,
         languages.language,
+        languages.published_date,
         sum(cells.sample_count) as video_count,
         array_agg(coalesce(cells.sample_count, 0)::integer order by clock.hour_utc)
             as video_count_by_hour,
@@ -70,8 +69,13 @@ profiles as (
             languages.category_key = cells.category_key
             and languages.date = cells.date
             and languages.language = cells.language
+            and languages.published_date = cells.published_date
             and clock.hour_utc = cells.hour_utc
-    group by languages.category_key, languages.date, languages.language
+    group by
+        languages.category_key,
+        languages.date,
+        languages.language,
+        languages.published_date
 
 ),
 
@@ -81,7 +85,7 @@ final as (
         coverage.category_key,
         coverage.date,
         coalesce(profiles.language, 'und') as language,
-        coverage.date - 1 as published_date,
+        coalesce(profiles.published_date, coverage.date - 1) as published_date,
         coalesce(profiles.video_count, 0)::integer as video_count,
         coalesce(profiles.video_count_by_hour, array_fill(0, array[24])) as video_count_by_hour,
         coalesce(profiles.log_sum_by_hour, array_fill(0::bigint, array[24])) as log_sum_by_hour,

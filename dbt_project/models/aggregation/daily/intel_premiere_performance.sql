@@ -20,6 +20,8 @@ measured as (
         count(*) filter (where release_kind = 'instant') as instant_count,
         count(*) filter (where release_kind = 'live') as live_count,
         count(*) filter (where release_kind = 'upcoming') as upcoming_count,
+        count(*) filter (where release_kind = 'overdue') as overdue_count,
+        count(*) filter (where release_kind is null) as unknown_count,
         avg(views) filter (where release_kind = 'announced') as premiere_avg_views,
         avg(views) filter (where release_kind = 'instant') as instant_avg_views,
         count(velocity_per_hour) filter (where release_kind = 'announced')
@@ -39,19 +41,30 @@ measured as (
 
 ),
 
-timed as (
+-- Four weeks of videos, each by its first day: one day alone fills few of a week's hours.
+hours as (
 
     select
-        category_key,
-        date,
-        extract(isodow from released_at at time zone 'UTC')::integer - 1 as day_of_week,
-        extract(hour from released_at at time zone 'UTC')::integer as hour_utc,
-        ln(greatest(velocity_per_hour, 1)) as log_velocity
-    from releases
+        coverage.category_key,
+        coverage.date,
+        extract(isodow from posted.published_date)::integer - 1 as day_of_week,
+        (hour.position - 1)::integer as hour_utc,
+        hour.sample_count,
+        hour.log_sum,
+        hour.log_square_sum
+    from coverage
+    inner join {{ ref('intel_posting_hours') }} as posted
+        on
+            coverage.category_key = posted.category_key
+            and coverage.date < posted.date + 28
+            and coverage.date >= posted.date
+    cross join
+        unnest(
+            posted.video_count_by_hour, posted.log_sum_by_hour, posted.log_square_sum_by_hour
+        ) with ordinality as hour (sample_count, log_sum, log_square_sum, position)
     where
-        release_kind in ('announced', 'instant')
-        and released_at is not null
-        and velocity_per_hour is not null
+        posted.video_count > 0
+        and hour.sample_count > 0
 
 ),
 
@@ -62,8 +75,10 @@ slots as (
         date,
         day_of_week,
         hour_utc,
-        {{ log_sums('log_velocity') }}
-    from timed
+        sum(sample_count) as sample_count,
+        sum(log_sum) as log_sum,
+        sum(log_square_sum) as log_square_sum
+    from hours
     group by category_key, date, day_of_week, hour_utc
 
 ),
@@ -143,6 +158,8 @@ final as (
         coalesce(measured.instant_known_count, 0)::integer as instant_known_count,
         coalesce(measured.live_count, 0)::integer as live_count,
         coalesce(measured.upcoming_count, 0)::integer as upcoming_count,
+        coalesce(measured.overdue_count, 0)::integer as overdue_count,
+        coalesce(measured.unknown_count, 0)::integer as unknown_count,
         coalesce(measured.delay_known_count, 0)::integer as delay_known_count,
         measured.median_delay_seconds,
         measured.worst_delay_seconds,
