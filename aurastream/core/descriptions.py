@@ -34,6 +34,7 @@ __all__ = [
     "DESCRIPTION_SCHEMA",
     "DISCLOSURES",
     "LINK_CLASSES",
+    "RULES_VERSION",
     "Chapter",
     "ChapterFault",
     "Description",
@@ -50,6 +51,9 @@ LinkClass = Literal[
 ChapterFault = Literal[
     "beyond_the_end", "fewer_than_three", "no_zero_start", "not_ascending", "shorter_than_10_s"
 ]
+
+RULES_VERSION: Final = "2026-11-21"
+"""Day of the last change to what is found in a text: what was found by older rules is stale."""
 
 LINK_CLASSES: Final[dict[LinkClass, tuple[str, ...]]] = {
     "affiliate": ("amzn.to", "a.co", "shrsl.com", "rstyle.me", "go.magik.ly", "howl.me", "geni.us"),

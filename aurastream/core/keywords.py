@@ -372,18 +372,22 @@ def _count_plain(titles: list[Any], groups: _Groups, min_videos: int) -> _Counte
 
 def _count_compiled(titles: list[Any], groups: _Groups, min_videos: int) -> _Counted:
     kernels = importlib.import_module(_COMPILED)
+    # A title that windows or categories share is read once.
+    distinct: dict[Any, int] = {}
+    line_of = np.array([distinct.setdefault(title, len(distinct)) for title in titles])
     # The stop words go first, which makes theirs the lowest numbers.
     stops = words.to_code_points(" ".join(sorted(STOP_WORDS)) + "\n")
-    codes = np.concatenate([stops, kernels.canonical(titles)])
+    codes = np.concatenate([stops, kernels.canonical(list(distinct))])
     n_words = int(np.count_nonzero(codes <= ord(" ")))  # each ends in a space or a line feed
     ids, line_starts, starts, ends, is_number = kernels.intern_words(
-        codes, len(titles) + 1, n_words
+        codes, len(distinct) + 1, n_words
     )
+    ids, line_starts = _lines_of_rows(ids, line_starts[1:], line_of)
     strength = np.where(is_number | (ends - starts == 1), _WEAK, _STRONG)
     strength[: len(STOP_WORDS)] = _STOP
     group, parts, count, weight = kernels.count_terms(
         ids,
-        line_starts[1:],
+        line_starts,
         starts.size,
         groups.rows,
         groups.starts,
@@ -422,6 +426,18 @@ def _count_compiled(titles: list[Any], groups: _Groups, min_videos: int) -> _Cou
         weight=weight,
         render=render,
     )
+
+
+def _lines_of_rows(
+    ids: Integers, line_starts: Integers, line_of: Integers
+) -> tuple[Integers, Integers]:
+    """Repeat the words of each line for every row that shows it."""
+    if line_of.size == line_starts.size - 1:
+        return ids, line_starts
+    sizes = np.diff(line_starts)[line_of]
+    row_starts = np.append(0, np.cumsum(sizes)).astype(np.int64)
+    shift = np.repeat(line_starts[line_of] - row_starts[:-1], sizes)
+    return ids[np.arange(row_starts[-1]) + shift], row_starts
 
 
 def _count_tags(tags: list[Any], groups: _Groups, min_videos: int) -> _Counted:

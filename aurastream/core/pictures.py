@@ -1,4 +1,4 @@
-"""Small pictures as SVG text: horizontal bars and boxes, one row per label.
+"""Small pictures as SVG text: horizontal bars, boxes and intervals, one row per label.
 
 A plotting library would take longer to import than everything else a half-hour run does, for three
 pictures of a few rectangles. The text is set by the viewer's own fonts, so that titles in any
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
-__all__ = ["Bar", "Box", "Part", "bars", "boxes", "short_number"]
+__all__ = ["Bar", "Box", "Interval", "Part", "bars", "boxes", "intervals", "short_number"]
 
 _WIDTH: Final = 660
 _ROW: Final = 24
@@ -84,6 +84,30 @@ class Box:
     p75: float
     high: float
     colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A labelled ratio with its confidence interval.
+
+    Parameters
+    ----------
+    label : str
+        On the left.
+    low, middle, high : float
+        Above 0 and finite, in this order.
+    colour : str
+        CSS colour.
+    note : str
+        On the right.
+    """
+
+    label: str
+    low: float
+    middle: float
+    high: float
+    colour: str
+    note: str = ""
 
 
 def short_number(value: float) -> str:
@@ -182,6 +206,61 @@ def boxes(rows: Sequence[Box], *, title: str) -> str:
     return frame.close(out)
 
 
+def intervals(
+    rows: Sequence[Interval],
+    *,
+    title: str,
+    reference: float = 1.0,
+    legend: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Draw intervals around a reference on a logarithmic axis, from the top down.
+
+    The axis ends at twenty times the reference, and at a twentieth of it, at the latest; what
+    reaches further is cut there.
+
+    Parameters
+    ----------
+    rows : sequence of Interval
+        At least one.
+    title : str
+        Above the picture.
+    reference : float
+        Where nothing differs; a line marks it.
+    legend : sequence of (str, str), optional
+        Colour and meaning.
+
+    Examples
+    --------
+    >>> svg = intervals([Interval("a", 0.8, 1.2, 900.0, "red", "x1.2")], title="Lift")
+    >>> svg.count("<circle"), ">20</text>" in svg, ">50</text>" in svg
+    (1, True, False)
+    """
+    reach = max(2.0, *(max(row.high / reference, reference / row.low) for row in rows))
+    end = next(limit for limit in (2.0, 5.0, 10.0, _FURTHEST) if limit >= min(reach, _FURTHEST))
+    frame = _Frame([row.label for row in rows], title, legend)
+    scale = frame.span / (2 * math.log(end))
+
+    def place(value: float) -> float:
+        offset = math.log(min(max(value / reference, 1 / end), end)) + math.log(end)
+        return round(frame.left + offset * scale, 1)
+
+    steps = [1 / n for n in (20, 10, 5, 2) if n <= end] + [n for n in (1, 2, 5, 10, 20) if n <= end]
+    out = frame.open([(reference * n, place(reference * n) - frame.left) for n in steps])
+    bottom = frame.row(len(rows))
+    out.append(f"<path d='M{place(reference)} {_TOP}V{bottom}' stroke='{_INK}'/>")
+    for index, row in enumerate(rows):
+        y = frame.row(index) + _ROW / 2 - 0.5
+        low, middle, high = place(row.low), place(row.middle), place(row.high)
+        out.append(
+            f"<path d='M{low} {y}H{high}' stroke='{row.colour}' stroke-width='3'/>"
+            f"<circle cx='{middle}' cy='{y}' r='4' fill='{row.colour}'/>"
+            f"<text x='{frame.left + frame.span + 8}' y='{y + 4}' {_INKED}>"
+            f"{escape(row.note)}</text>"
+        )
+    return frame.close(out)
+
+
+_FURTHEST: Final = 20.0
 _INKED: Final = f"font-size='11' fill='{_INK}'"
 
 
