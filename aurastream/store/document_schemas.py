@@ -23,6 +23,7 @@ __all__ = [
     "Label",
     "LastFetchDocument",
     "StreamsDocument",
+    "TitleDocument",
     "TopGamesDocument",
     "TrendingDocument",
     "ViralDocument",
@@ -213,6 +214,49 @@ class ViralDocument(Document, frozen=True, kw_only=True):
     videos: list[ViralVideo]
 
 
+class TitlePattern(msgspec.Struct, frozen=True, kw_only=True):
+    """A pattern of titles: its share (0–1) and, where known, its lift; above 1 is faster."""
+
+    pattern: str
+    pattern_share: float
+    lift: float | None
+    ci_low: float | None
+    ci_high: float | None
+    q_value: float | None
+    verdict: str
+
+
+class Keyword(msgspec.Struct, frozen=True, kw_only=True):
+    """A term; a higher score carries more."""
+
+    term: str
+    score: float
+    video_count: int
+    trend: str
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic with the fastest videos that say it."""
+
+    topic: str
+    score: float
+    trend: str
+    video_count: int
+    evidence_video_ids: list[str]
+
+
+class TitleDocument(Document, frozen=True, kw_only=True):
+    """``intel:title:precomputed:{game}``: what the titles of a category say, surest first."""
+
+    category: str
+    window_start: dt.datetime
+    title_count: int
+    patterns: list[TitlePattern]
+    keywords: list[Keyword]
+    tags: list[Keyword]
+    topics: list[Topic]
+
+
 class CompetitionDocument(Document, frozen=True, kw_only=True):
     """``intel:competition:{category}``: how hard it is to be seen; scores: higher is easier."""
 
@@ -294,6 +338,7 @@ KINDS: dict[str, Kind] = {
     "top_games": Kind("twitch:top_games", "", TopGamesDocument, _minutes(20), _DAY),
     "clips": Kind("clip_radar:", ":clips", ClipsDocument, _minutes(5), _DAYS_3),
     "viral": Kind("intel:viral:precomputed:", "", ViralDocument, _minutes(300), _DAYS_3),
+    "title": Kind("intel:title:precomputed:", "", TitleDocument, _minutes(300), _DAYS_3),
     "competition": Kind("intel:competition:", "", CompetitionDocument, _minutes(15), _DAYS_3),
     "category_stats": Kind(
         "intel:category_stats:", "", CategoryStatsDocument, _minutes(60), _DAYS_3

@@ -30,6 +30,7 @@ from aurastream.store.document_schemas import (
     Label,
     kind_of,
 )
+from aurastream.store.documents_texts import title_bodies
 from aurastream.store.errors import StoreUnavailableError
 from aurastream.store.frames import FrameStore
 
@@ -297,6 +298,8 @@ def build_documents(
             ),
         },
     )
+    for name, observed_at, body in title_bodies(ask):
+        yield make.one(KINDS["title"], name, observed_at, body)
     competition = _dated(ask(queries.COMPETITION))
     yield from make.each(KINDS["competition"], competition.assign(name=competition["category"]))
     stats = _dated(ask(queries.STATS))

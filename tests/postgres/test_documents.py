@@ -18,6 +18,7 @@ from aurastream.store.document_schemas import (
     GameVideosDocument,
     LastFetchDocument,
     StreamsDocument,
+    TitleDocument,
     TopGamesDocument,
     TrendingDocument,
     ViralDocument,
@@ -38,6 +39,7 @@ Rows = Callable[..., pd.DataFrame]
 AS_OF = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 CRAWL = AS_OF - dt.timedelta(minutes=5)
 WINDOW = AS_OF - dt.timedelta(minutes=30)
+FOUR_HOURS = AS_OF - dt.timedelta(hours=4)
 
 
 def fill(store: FrameStore, rows: Rows) -> None:
@@ -100,6 +102,18 @@ def fill(store: FrameStore, rows: Rows) -> None:
             Append("intelligence.competition", rows("intelligence.competition",
                    [{"category": "fortnite", "live_count": 2, "ease_score": 61.0,
                      "observed_at": CRAWL}], at=WINDOW)),
+            Append("intelligence.title_intel", rows("intelligence.title_intel",
+                   [{"category": "fortnite", "pattern": p, "title_count": 40, "lift": n,
+                     "q_value": q, "verdict": v}
+                    for p, n, q, v in (("emoji", None, None, "UNKNOWN"),
+                                       ("question", 1.5, 0.01, "FASTER"))], at=FOUR_HOURS)),
+            Append("intelligence.keyword_scores", rows("intelligence.keyword_scores",
+                   [{"category": "fortnite", "kind": k, "rank": r, "term": t, "score": 1.0 / r}
+                    for k, r, t in (("title", 2, "zero build"), ("title", 1, "chapter"),
+                                    ("tag", 1, "fortnite"))], at=FOUR_HOURS)),
+            Append("intelligence.topic_intel", rows("intelligence.topic_intel",
+                   [{"category": "fortnite", "rank": 1, "topic": "chapter", "video_count": 2,
+                     "evidence_video_ids": ["b", "a"]}], at=FOUR_HOURS)),
         ]
     )  # fmt: skip
 
@@ -128,6 +142,7 @@ def test_every_document_is_published_under_its_key_and_passes_its_schema(
         "intel:category_stats:fortnite",
         "intel:category_stats:music",
         "intel:competition:fortnite",
+        "intel:title:precomputed:fortnite",
         "intel:viral:precomputed:fortnite",
         "twitch:streams:33214",
         "twitch:streams:last_fetch",
@@ -193,9 +208,28 @@ def test_the_scores_of_the_newest_window_are_published(published: redis.Redis) -
     assert baseline.baseline_velocity_per_hour == 7.0
 
 
+def test_what_titles_say_is_published_surest_first(published: redis.Redis) -> None:
+    title = read(published, "intel:title:precomputed:fortnite")
+    assert isinstance(title, TitleDocument)
+    assert (title.window_start, title.observed_at, title.title_count) == (FOUR_HOURS, WINDOW, 40)
+    assert [(p.pattern, p.lift) for p in title.patterns] == [("question", 1.5), ("emoji", None)]
+    assert [k.term for k in title.keywords] == ["chapter", "zero build"]
+    assert [k.term for k in title.tags] == ["fortnite"]
+    assert title.topics[0].evidence_video_ids == ["b", "a"]
+
+
+def test_a_window_of_titles_that_was_not_over_is_not_published(
+    store: FrameStore, redis_url: str, rows: Rows
+) -> None:
+    fill(store, rows)
+    keys = rebuild_documents(store, redis_url, AS_OF - dt.timedelta(minutes=1))
+    assert "intel:title:precomputed:fortnite" not in keys
+
+
 def test_each_document_says_how_long_it_is_fresh_and_dies_later(published: redis.Redis) -> None:
     for key, fresh_m, hard_h in (
         ("youtube:trending:music", 30, 72),
+        ("intel:title:precomputed:fortnite", 300, 72),
         ("twitch:streams:33214", 20, 24),
         ("clip_radar:33214:clips", 5, 72),
         ("intel:competition:fortnite", 15, 72),

@@ -1,0 +1,87 @@
+"""Which words, phrases and tags carry a category, and which are on the rise."""
+
+from dataclasses import replace
+from typing import Final
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from aurastream.core import keywords
+from aurastream.core.unchanged import fingerprints
+from aurastream_assets.intelligence.analyses import analyse, analysis_asset
+from aurastream_assets.intelligence.text_plots import top_keywords
+from aurastream_assets.intelligence.texts import TEXT_SOURCES, scored_videos, with_texts
+from aurastream_assets.intelligence.windows import last_window
+from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import FOUR_HOURS
+from resources.frame_io import Analysis
+from resources.store import Store
+
+__all__ = ["keyword_scores"]
+
+# The window before and no older one, so that a range of windows equals its windows one by one.
+_PARAMS: Final = replace(keywords.DEFAULT, prior_within=FOUR_HOURS)
+
+
+@analysis_asset(
+    key=asset_key("intelligence", "keyword_scores"),
+    code_version=f"1-{keywords.STOP_WORDS_VERSION}",
+    ins={"velocity": scored_videos("lifetime_velocity_per_hour", windows_before=1)},
+    deps=TEXT_SOURCES,
+)
+def keyword_scores(
+    context: dg.AssetExecutionContext, store: Store, velocity: pd.DataFrame
+) -> Analysis:
+    """Score words, phrases of two and three words, and tags, with their trend.
+
+    A term scores high when many fast videos of the category have it and other categories do not.
+    The trend compares the share of videos that have it with that in the window before.
+    """
+    videos = with_texts(context, store, velocity, ["title", "tags"])
+    videos = videos.drop(columns="metadata_hash")
+    start = context.partition_time_window.start
+    speed = videos["lifetime_velocity_per_hour"]
+    unusable = _groups(videos[(speed < 0) | (speed == np.inf)])
+
+    def score(new: pd.DataFrame) -> pd.DataFrame:
+        wanted = new["window_start"].unique()
+        # Scores rest on all categories of a window, trends on the window before it too.
+        read = {*wanted, *(moment - FOUR_HOURS for moment in wanted)}
+        is_read = videos["window_start"].isin(read)
+        # Of the rest of a window, a category that cannot be scored stays out, so that it is the
+        # only one to be refused.
+        is_own = _groups(videos).isin(_groups(new))
+        rows = videos[is_read & (is_own | ~_groups(videos).isin(unusable))]
+        found = pd.concat(
+            [
+                keywords.keyword_scores(rows, params=_PARAMS),
+                keywords.tag_scores(rows, params=_PARAMS),
+            ],
+            ignore_index=True,
+        )
+        return found[found["window_start"].isin(wanted)]
+
+    found = analyse(context, store, _with_context(videos, start), score)
+    context.add_asset_metadata(
+        {"keywords": top_keywords(last_window(context, found.rows))},
+        partition_key=context.partition_key_range.end,
+    )
+    return found
+
+
+def _groups(videos: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(videos[["window_start", "category"]])
+
+
+def _with_context(videos: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
+    """Return the videos from the start on, with the fingerprint of all that their scores rest on.
+
+    A category's score depends on every category of its window, and its trend on the window before.
+    """
+    plain = videos.drop(columns=["title", "tags"])
+    whole = plain.assign(own=plain["category"], category="")
+    prints = fingerprints(whole).set_index("window_start")["input_hash"]
+    rows = plain[plain["window_start"] >= start]
+    before = (rows["window_start"] - FOUR_HOURS).map(prints).fillna("")
+    return rows.assign(all_categories=rows["window_start"].map(prints), window_before=before)

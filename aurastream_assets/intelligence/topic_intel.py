@@ -1,0 +1,72 @@
+"""What a category is about: its topics, each idea once, with the videos they rest on."""
+
+import dagster as dg
+import pandas as pd
+
+from aurastream.core.topic_evidence import topic_evidence
+from aurastream.core.topics import topics
+from aurastream.core.unchanged import fingerprints
+from aurastream.store import readings_texts
+from aurastream_assets.intelligence.analyses import analyse, analysis_asset
+from aurastream_assets.intelligence.text_plots import top_topics
+from aurastream_assets.intelligence.texts import TEXT_SOURCES, scored_videos, with_texts
+from aurastream_assets.intelligence.windows import last_window
+from aurastream_assets.keys import asset_key
+from resources.frame_io import Analysis
+from resources.store import Store
+
+__all__ = ["topic_intel"]
+
+_KEYS = ["window_start", "category"]
+
+
+@analysis_asset(
+    key=asset_key("intelligence", "topic_intel"),
+    code_version="1",
+    ins={
+        "velocity": scored_videos("lifetime_velocity_per_hour"),
+        "keywords": dg.AssetIn(
+            key=asset_key("intelligence", "keyword_scores"),
+            metadata={"columns": [*_KEYS, "term", "score", "trend"]},
+        ),
+    },
+    deps=TEXT_SOURCES,
+)
+def topic_intel(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    velocity: pd.DataFrame,
+    keywords: pd.DataFrame,
+) -> Analysis:
+    """Merge keywords and tags that say the same into topics, and name the videos behind each.
+
+    Two terms are one topic when their words, without plurals and without the category's own name,
+    overlap by 60 % or more; the better one names it. Evidence are the fastest videos whose title or
+    tags say it.
+    """
+    names = readings_texts.category_names(store.frames)
+    videos = with_texts(context, store, velocity, ["title", "tags"])
+    terms = fingerprints(keywords).rename(columns={"input_hash": "terms"})
+    read = videos.drop(columns=["metadata_hash", "title", "tags"]).merge(
+        terms[[*_KEYS, "terms"]], on=_KEYS, how="left"
+    )
+    own_names = read["category"].map(lambda category: "\n".join(names.get(category, ())))
+
+    def find(new: pd.DataFrame) -> pd.DataFrame:
+        wanted = new[_KEYS].drop_duplicates()
+        candidates = keywords.merge(wanted, on=_KEYS, how="inner")
+        found = topics(candidates, names=names)
+        trends = (
+            candidates.sort_values([*_KEYS, "score", "trend"], ascending=[True, True, False, True])
+            .drop_duplicates([*_KEYS, "term"])
+            .rename(columns={"term": "topic"})[[*_KEYS, "topic", "trend"]]
+        )
+        found = found.merge(trends, on=[*_KEYS, "topic"], how="left", sort=False)
+        return pd.concat([found, topic_evidence(found, videos.merge(wanted, on=_KEYS))], axis=1)
+
+    found = analyse(context, store, read.assign(names=own_names), find)
+    context.add_asset_metadata(
+        {"topics": top_topics(last_window(context, found.rows))},
+        partition_key=context.partition_key_range.end,
+    )
+    return found
