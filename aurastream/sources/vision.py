@@ -4,6 +4,7 @@ Colours, composition and hash are always computed here. Faces, words and what is
 be told by a vision model instead (`aurastream.sources.gemini`), if the operator wants that and may.
 """
 
+import threading
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
@@ -84,7 +85,7 @@ def installed_reader() -> TextReader | None:
     """Return the optional reader of words if its package is there, else None.
 
     It is no requirement of ours: with its runtime it weighs 40 MB, wants another build of OpenCV
-    and takes about a third of a second for a picture, twenty times as long as everything else.
+    and Python before 3.13, and takes about a third of a second for a picture, twenty times as long as everything else.
     """
     if find_spec(_RAPID_OCR) is None:
         return None
@@ -102,9 +103,12 @@ class _RapidReader:
         self._engine: Any = import_module(_RAPID_OCR).RapidOCR(
             intra_op_num_threads=1, inter_op_num_threads=1
         )
+        # It keeps the scale of the picture at hand in itself.
+        self._lock = threading.Lock()
 
     def read(self, picture: DecodedThumbnail) -> str:
         """Return the words line by line, from the top down."""
-        found, _ = self._engine(picture.pixels[:, :, ::-1], use_cls=False)
+        with self._lock:
+            found, _ = self._engine(picture.pixels[:, :, ::-1], use_cls=False)
         lines = [(box[0][1], box[0][0], words) for box, words, sure in found or [] if sure >= _SURE]
-        return "\n".join(words for _, _, words in sorted(lines))
+        return "\n".join(words for _, _, words in sorted(lines)).replace("\x00", "")
