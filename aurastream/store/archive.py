@@ -241,7 +241,13 @@ class Archive:
         target = self._at(path)
         with _explained(self.url):
             if not self._is_local:
-                self._fs.pipe_file(target, body)
+                try:
+                    self._fs.pipe_file(target, body)
+                except FileNotFoundError as error:  # the bucket: objects need no folder
+                    raise ArchiveError(
+                        f"The archive {self.url} is not there: {error}.",
+                        fix="Create the bucket, or correct AURASTREAM_ARCHIVE_URL.",
+                    ) from error
                 return
             folder, _, name = target.rpartition("/")
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 # fsspec's paths are text
@@ -283,7 +289,7 @@ def checksum_of(rows: pa.Table) -> str:
     digest = hashlib.sha256()
     for name in rows.column_names:
         column = rows.column(name)
-        digest.update(f"{name}:{column.type}:{len(column)}\0".encode())
+        digest.update(f"{name}:{_kind(column.type)}:{len(column)}\0".encode())
         combined_column = column.combine_chunks()
         if isinstance(combined_column, pa.ChunkedArray):
             pieces = combined_column.chunks
@@ -296,6 +302,13 @@ def checksum_of(rows: pa.Table) -> str:
 def combined(checksums: Sequence[str]) -> str:
     """Return one checksum of several, which depends on their order."""
     return hashlib.sha256("\n".join(checksums).encode()).hexdigest()
+
+
+def _kind(kind: pa.DataType) -> str:
+    """Name a type; what a list calls its items is up to whoever wrote it."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list<{_kind(kind.value_type)}>"
+    return str(kind)
 
 
 def _pieces(values: pa.Array) -> Iterator[bytes]:

@@ -1,0 +1,336 @@
+"""The monthly archive, on local disk and on a real S3 server."""
+
+import datetime as dt
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pytest
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
+
+from aurastream.core.errors import SettingsError
+from aurastream.operations.archive import (
+    archive_days,
+    archive_month,
+    compare_month,
+    month_of,
+    open_archive,
+    restore_month,
+)
+from aurastream.settings import REPO_ROOT, Settings
+from aurastream.store.archive import Archive, checksum_of
+from aurastream.store.errors import ArchiveError
+from aurastream.store.frames import Append, FrameStore, Upsert
+
+Rows = Callable[..., pd.DataFrame]
+OCTOBER = dt.date(2026, 10, 1)
+TRENDING = "collection.youtube_trending"
+CRAWLS = "operations.crawls"
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(postgres_url=SecretStr(database_url), data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def filled(store: FrameStore, rows: Rows) -> FrameStore:
+    """Three days of October and one of November, with nulls, arrays, JSON and odd titles."""
+    for day in (1, 2, 31):
+        at = dt.datetime(2026, 10, day, 23, 59, 59, 999_999, tzinfo=dt.UTC)
+        videos = [
+            {"video_id": f"v{n}", "chart": "music", "views": None if n == 3 else n * day}
+            for n in range(5)
+        ]
+        store.commit([Append(TRENDING, rows(TRENDING, videos, at=at))])
+        crawl = [{"category": "music", "region": region} for region in ("US", "GB")]
+        store.commit([Append(CRAWLS, rows(CRAWLS, crawl, at=at))])
+        call = [{"params": {"id": "v1,v2", "page": None}}]
+        store.commit([Append("operations.fetch_log", rows("operations.fetch_log", call, at=at))])
+        titled = {"video_id": f"d{day}", "title": "✨ “x”\n\u202e", "tags": ["a", ""]}
+        metadata = rows("collection.youtube_videos", [titled], at=at)
+        store.commit([Upsert("collection.youtube_videos", metadata)])
+    at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    store.commit([Append(TRENDING, rows(TRENDING, [{"video_id": "later"}], at=at))])
+    return store
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """URL of a real S3 server of this test's own."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    boto3.client("s3", endpoint_url=url, region_name="us-east-1", **CREDENTIALS).create_bucket(
+        Bucket="archive"
+    )
+    yield url
+    server.stop()
+
+
+def _bytes_of(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_month_has_a_file_per_table_and_day_and_nothing_of_other_months(
+    settings: Settings, filled: FrameStore
+) -> None:
+    archive = open_archive(settings)
+    done = {d.name: d for d in archive_month(settings, archive, OCTOBER)}
+
+    assert archive.files(TRENDING) == [
+        f"{TRENDING}/month=2026-10/2026-10-{day}.parquet" for day in ("01", "02", "31")
+    ]
+    assert (done[TRENDING].rows, done[CRAWLS].rows) == (15, 6)
+    manifest = archive.manifest(OCTOBER)
+    assert manifest is not None
+    assert [file["rows"] for file in manifest["datasets"][TRENDING]["files"]] == [5, 5, 5]
+    recorded = filled.read("maintenance.archive", order_by="dataset")
+    assert recorded["dataset"].tolist() == sorted(done)
+    assert recorded.set_index("dataset")["content_sha256"][TRENDING] == (
+        done[TRENDING].content_sha256
+    )
+
+
+def test_writing_a_month_again_gives_the_same_bytes(settings: Settings, filled: FrameStore) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    before = _bytes_of(Path(archive.url))
+
+    archive_month(settings, archive, OCTOBER)
+
+    assert _bytes_of(Path(archive.url)) == before
+
+
+def test_duckdb_and_pandas_read_it_in_one_line(settings: Settings, filled: FrameStore) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    folder = f"{archive.url}/{TRENDING}"
+
+    counted = duckdb.sql(
+        f"select month, count(*), sum(views) from '{folder}/*/*.parquet' group by month"
+    ).fetchall()
+    frame = pd.read_parquet(folder)
+
+    assert counted == [("2026-10", 15, (0 + 1 + 2 + 4) * (1 + 2 + 31))]
+    assert len(frame) == 15
+    assert frame["observed_at"].dt.tz is not None
+    assert frame["views"].isna().sum() == 3
+
+
+def test_a_restored_month_is_proved_equal_value_by_value(
+    settings: Settings, filled: FrameStore
+) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    before = {name: filled.read(name) for name in (TRENDING, CRAWLS, "operations.fetch_log")}
+    for name in before:
+        filled.execute(f"delete from {name}")
+    assert not any(c.is_equal for c in compare_month(settings, archive, OCTOBER, datasets=[CRAWLS]))
+
+    proved = restore_month(settings, archive, OCTOBER)
+
+    assert proved
+    assert all(c.is_equal for c in proved)
+    for name, frame in before.items():
+        key = [c.name for c in _table(name).primary_key.columns]
+        october = frame[frame[key[0]] < "2026-11-01"].sort_values(key, ignore_index=True)
+        restored = filled.read(name).sort_values(key, ignore_index=True)
+        pd.testing.assert_frame_equal(restored, october)
+
+
+def test_restoring_takes_away_what_the_archive_does_not_have(
+    settings: Settings, filled: FrameStore, rows: Rows
+) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    at = dt.datetime(2026, 10, 2, 5, tzinfo=dt.UTC)
+    filled.commit([Append(TRENDING, rows(TRENDING, [{"video_id": "stranger"}], at=at))])
+    different = [c.day for c in compare_month(settings, archive, OCTOBER) if not c.is_equal]
+    assert different == ["2026-10-02"]
+
+    assert all(c.is_equal for c in restore_month(settings, archive, OCTOBER))
+    assert "stranger" not in set(filled.read(TRENDING)["video_id"])
+
+
+@pytest.mark.parametrize("at_rename", [1, 3])
+def test_a_killed_writer_leaves_nothing_that_a_second_run_does_not_mend(
+    settings: Settings, filled: FrameStore, tmp_path: Path, at_rename: int
+) -> None:
+    clean = Archive(str(tmp_path / "clean"))
+    archive_month(settings, clean, OCTOBER)
+    archive = open_archive(settings)
+    killed = _archive_and_die(settings, at_rename)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert archive.manifest(OCTOBER) is None
+    assert [p for p in Path(archive.url).rglob(".*") if p.is_file()] != []
+
+    archive_month(settings, archive, OCTOBER)
+
+    assert _bytes_of(Path(archive.url)) == _bytes_of(Path(clean.url))
+
+
+def test_days_that_went_meanwhile_keep_the_file_that_was_written_before(
+    settings: Settings, filled: FrameStore, tmp_path: Path
+) -> None:
+    clean = Archive(str(tmp_path / "clean"))
+    archive_month(settings, clean, OCTOBER)
+    archive = open_archive(settings)
+    assert archive_days(settings, archive, {TRENDING: [OCTOBER]}) == 1
+    filled.execute(f"delete from {TRENDING} where observed_at < '2026-10-02'")
+
+    archive_month(settings, archive, OCTOBER)
+
+    assert _bytes_of(Path(archive.url) / TRENDING) == _bytes_of(Path(clean.url) / TRENDING)
+
+
+def test_an_s3_store_holds_the_same_archive_as_a_disk(
+    settings: Settings, filled: FrameStore, s3: str
+) -> None:
+    local = open_archive(settings)
+    archive_month(settings, local, OCTOBER)
+    remote_settings = settings.model_copy(
+        update={
+            "archive_url": "s3://archive/aurastream",
+            "archive_options": SecretStr(
+                f'{{"endpoint_url": "{s3}", "key": "test", "secret": "test"}}'
+            ),
+        }
+    )
+    remote = open_archive(remote_settings)
+
+    archive_month(remote_settings, remote, OCTOBER)
+
+    assert remote.manifest(OCTOBER) == local.manifest(OCTOBER)
+    assert remote.datasets() == local.datasets()
+    filled.execute(f"delete from {CRAWLS}")
+    restored = restore_month(remote_settings, remote, OCTOBER, datasets=[CRAWLS])
+    assert [c.is_equal for c in restored] == [True, True, True]
+    remote.remove(local.files(CRAWLS)[0])
+    assert len(remote.files(CRAWLS)) == 2
+
+
+def test_a_bucket_that_is_not_there_is_named(settings: Settings, s3: str) -> None:
+    options = {"endpoint_url": s3, "key": "test", "secret": "test"}
+    with pytest.raises(ArchiveError, match="s3://nowhere"):
+        Archive("s3://nowhere/x", options).write("a.parquet", pa.table({"a": [1]}), {})
+
+
+def test_a_damaged_file_is_not_restored(settings: Settings, filled: FrameStore) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    path = Path(archive.url) / archive.files(CRAWLS)[0]
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+    with pytest.raises(ArchiveError, match="checksum"):
+        restore_month(settings, archive, OCTOBER, datasets=[CRAWLS])
+
+
+def test_live_archives_keep_what_the_terms_let_them(settings: Settings, filled: FrameStore) -> None:
+    amended = settings.model_copy(update={"policy_mode": "amended"})
+    done = {d.name: d for d in archive_month(amended, open_archive(amended), OCTOBER)}
+    strict = settings.model_copy(
+        update={"policy_mode": "strict", "archive_url": str(settings.data_dir / "strict")}
+    )
+    kept = {d.name for d in archive_month(strict, open_archive(strict), OCTOBER)}
+
+    assert "title" in done["collection.youtube_videos"].left_out
+    assert "views" in done[TRENDING].columns
+    assert kept == {"operations.crawls", "operations.fetch_log"}
+    with pytest.raises(ArchiveError, match="lacks title"):
+        restore_month(
+            amended, open_archive(amended), OCTOBER, datasets=["collection.youtube_videos"]
+        )
+
+
+@pytest.mark.parametrize(("month", "message"), [("2026-13", "no month"), ("October", "no month")])
+def test_a_month_is_written_as_a_month(month: str, message: str) -> None:
+    with pytest.raises(ArchiveError, match=message):
+        month_of(month)
+
+
+def test_a_month_that_was_never_archived_names_those_that_were(
+    settings: Settings, filled: FrameStore
+) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+
+    with pytest.raises(ArchiveError, match="2026-10"):
+        restore_month(settings, archive, dt.date(2026, 9, 1))
+    with pytest.raises(ArchiveError, match=r"no marts\.x"):
+        restore_month(settings, archive, OCTOBER, datasets=["marts.x"])
+
+
+def test_options_that_are_no_object_are_refused(settings: Settings) -> None:
+    with pytest.raises(SettingsError, match="JSON object"):
+        open_archive(settings.model_copy(update={"archive_options": SecretStr("[1]")}))
+
+
+def test_a_checksum_is_that_of_the_values_alone() -> None:
+    rows = pa.table(
+        {
+            "n": pa.array([1, None, 3], pa.int32()),
+            "s": ["x", "", None],
+            "l": pa.array([["a", None], [], None], pa.list_(pa.string())),
+            "t": pa.array([0, 1, None], pa.timestamp("us", "UTC")),
+            "b": [True, None, False],
+        }
+    )
+    chunked = pa.concat_tables([rows.slice(0, 2), rows.slice(2)])
+    longer = pa.concat_tables([rows, rows]).slice(3)
+
+    assert checksum_of(chunked) == checksum_of(rows) == checksum_of(longer)
+    swapped = rows.set_column(1, "s", pa.array(["", "x", None]))
+    assert checksum_of(swapped) != checksum_of(rows)
+    assert checksum_of(rows.set_column(1, "s", pa.array(["x", None, None]))) != checksum_of(rows)
+
+
+def _table(name: str):
+    from aurastream.store.tables import metadata  # noqa: PLC0415 # only here
+
+    return metadata.tables[name]
+
+
+def _archive_and_die(settings: Settings, at_rename: int) -> subprocess.CompletedProcess[str]:
+    """Archive October in a process that is killed when a file is written but not in its place."""
+    program = f"""
+import datetime, os, pathlib, signal
+from pydantic import SecretStr
+from aurastream.operations.archive import archive_month, open_archive
+from aurastream.settings import Settings
+renames, real = [], os.replace
+def replace(*paths):
+    renames.append(paths)
+    if len(renames) == {at_rename}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*paths)
+os.replace = replace
+settings = Settings(
+    postgres_url=SecretStr({settings.require_postgres()!r}),
+    data_dir=pathlib.Path({str(settings.data_dir)!r}),
+)
+archive_month(settings, open_archive(settings), datetime.date(2026, 10, 1))
+"""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=REPO_ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
