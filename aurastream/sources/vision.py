@@ -85,7 +85,8 @@ def installed_reader() -> TextReader | None:
     """Return the optional reader of words if its package is there, else None.
 
     It is no requirement of ours: with its runtime it weighs 40 MB, wants another build of OpenCV
-    and Python before 3.13, and takes about a third of a second for a picture, twenty times as long as everything else.
+    and Python before 3.13, and takes about half a second for a picture, twenty times as long as
+    everything else.
     """
     if find_spec(_RAPID_OCR) is None:
         return None
