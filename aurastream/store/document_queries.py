@@ -4,6 +4,7 @@ __all__ = [
     "CLIPS",
     "COMPETITION",
     "GAMES",
+    "IDEAS",
     "LAST_FETCH",
     "STATS",
     "STREAMS",
@@ -146,6 +147,24 @@ LEFT JOIN LATERAL (
 ) w ON true
 """  # noqa: S608 # fragments of this module
 COMPETITION = _WINDOWS.format(table="competition")
+
+# Four-hour windows are analysed after their end.
+IDEAS = """
+WITH latest AS (
+    SELECT category, max(window_start) AS window_start FROM intelligence.video_ideas
+    WHERE window_start <= %(as_of)s - interval '4 hours'
+      AND window_start >= %(as_of)s - interval '28 hours'
+    GROUP BY category
+)
+SELECT i.category AS name, i.window_start, i.window_start + interval '4 hours' AS observed_at,
+       i.rank, i.idea_id, i.topic, i.format, i.concept, i.hook, i.idea_score, i.confidence_pct,
+       i.difficulty_score, i.difficulty_band, i.duration_bucket, i.tags, i.evidence_count,
+       i.evidence_video_ids
+FROM latest l
+JOIN intelligence.video_ideas i USING (category, window_start)
+WHERE i.window_start >= %(as_of)s - interval '28 hours'
+ORDER BY i.category, i.rank
+"""
 
 VIRAL = """
 WITH latest AS (

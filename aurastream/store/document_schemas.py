@@ -26,6 +26,7 @@ __all__ = [
     "TitleDocument",
     "TopGamesDocument",
     "TrendingDocument",
+    "VideoIdeasDocument",
     "ViralDocument",
     "kind_of",
 ]
@@ -255,6 +256,31 @@ class TitleDocument(Document, frozen=True, kw_only=True):
     keywords: list[Keyword]
     tags: list[Keyword]
     topics: list[Topic]
+class VideoIdea(msgspec.Struct, frozen=True, kw_only=True):
+    """An idea with its evidence; score 0–100, higher is better, difficulty higher is harder."""
+
+    rank: int
+    idea_id: str
+    topic: str
+    format: str
+    concept: str
+    hook: str
+    idea_score: float
+    confidence_pct: float
+    difficulty_score: float
+    difficulty_band: str
+    duration_bucket: str
+    tags: list[str]
+    evidence_count: int
+    evidence_video_ids: list[str]
+
+
+class VideoIdeasDocument(Document, frozen=True, kw_only=True):
+    """``intel:video_ideas:precomputed:{game}``: what to make next in a category, best first."""
+
+    category: str
+    window_start: dt.datetime
+    ideas: list[VideoIdea]
 
 
 class CompetitionDocument(Document, frozen=True, kw_only=True):
@@ -339,6 +365,9 @@ KINDS: dict[str, Kind] = {
     "clips": Kind("clip_radar:", ":clips", ClipsDocument, _minutes(5), _DAYS_3),
     "viral": Kind("intel:viral:precomputed:", "", ViralDocument, _minutes(300), _DAYS_3),
     "title": Kind("intel:title:precomputed:", "", TitleDocument, _minutes(300), _DAYS_3),
+    "video_ideas": Kind(
+        "intel:video_ideas:precomputed:", "", VideoIdeasDocument, _minutes(300), _DAYS_3
+    ),
     "competition": Kind("intel:competition:", "", CompetitionDocument, _minutes(15), _DAYS_3),
     "category_stats": Kind(
         "intel:category_stats:", "", CategoryStatsDocument, _minutes(60), _DAYS_3

@@ -300,6 +300,15 @@ def build_documents(
     )
     for name, observed_at, body in title_bodies(ask):
         yield make.one(KINDS["title"], name, observed_at, body)
+    yield from make.grouped(
+        KINDS["video_ideas"],
+        ask(queries.IDEAS),
+        lambda name, rows: {
+            "category": name,
+            "window_start": rows["window_start"].iloc[0].to_pydatetime(),
+            "ideas": _records(rows.drop(columns="window_start")),
+        },
+    )
     competition = _dated(ask(queries.COMPETITION))
     yield from make.each(KINDS["competition"], competition.assign(name=competition["category"]))
     stats = _dated(ask(queries.STATS))

@@ -33,6 +33,7 @@ __all__ = ["hot_documents", "readable"]
         asset_key("intelligence", "title_intel"),
         asset_key("intelligence", "keyword_scores"),
         asset_key("intelligence", "topic_intel"),
+        asset_key("intelligence", "video_ideas"),
     ],
     retry_policy=RETRIES,
     kinds={"python", "redis"},

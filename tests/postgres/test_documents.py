@@ -21,6 +21,7 @@ from aurastream.store.document_schemas import (
     TitleDocument,
     TopGamesDocument,
     TrendingDocument,
+    VideoIdeasDocument,
     ViralDocument,
 )
 from aurastream.store.documents import (
@@ -114,6 +115,13 @@ def fill(store: FrameStore, rows: Rows) -> None:
             Append("intelligence.topic_intel", rows("intelligence.topic_intel",
                    [{"category": "fortnite", "rank": 1, "topic": "chapter", "video_count": 2,
                      "evidence_video_ids": ["b", "a"]}], at=FOUR_HOURS)),
+            Append("intelligence.video_ideas", rows("intelligence.video_ideas",
+                   [{"category": "fortnite", "rank": r, "idea_id": f"{r:016d}", "concept": c,
+                     "idea_score": 90.0 - r, "tags": ["boss"], "evidence_video_ids": ["a", "b"]}
+                    for r, c in ((1, "First"), (2, "Second"))], at=FOUR_HOURS)),
+            Append("intelligence.video_ideas", rows("intelligence.video_ideas",
+                   [{"category": "fortnite", "rank": 1, "concept": "Not over yet"}],
+                   at=FOUR_HOURS + dt.timedelta(hours=4))),
         ]
     )  # fmt: skip
 
@@ -143,6 +151,7 @@ def test_every_document_is_published_under_its_key_and_passes_its_schema(
         "intel:category_stats:music",
         "intel:competition:fortnite",
         "intel:title:precomputed:fortnite",
+        "intel:video_ideas:precomputed:fortnite",
         "intel:viral:precomputed:fortnite",
         "twitch:streams:33214",
         "twitch:streams:last_fetch",
@@ -191,6 +200,13 @@ def test_games_streams_clips_and_top_games_are_ordered(published: redis.Redis) -
 
 
 def test_the_scores_of_the_newest_window_are_published(published: redis.Redis) -> None:
+    ideas = read(published, "intel:video_ideas:precomputed:fortnite")
+    assert isinstance(ideas, VideoIdeasDocument)
+    assert [(i.rank, i.concept, i.tags) for i in ideas.ideas] == [
+        (1, "First", ["boss"]),
+        (2, "Second", ["boss"]),
+    ]
+    assert ideas.observed_at == AS_OF
     viral = read(published, "intel:viral:precomputed:fortnite")
     competition = read(published, "intel:competition:fortnite")
     stats = read(published, "intel:category_stats:music")
@@ -257,7 +273,7 @@ def test_what_is_older_than_a_day_is_not_carried_forward(
     store: FrameStore, redis_url: str, rows: Rows
 ) -> None:
     fill(store, rows)
-    assert rebuild_documents(store, redis_url, AS_OF + dt.timedelta(hours=25)) == []
+    assert rebuild_documents(store, redis_url, AS_OF + dt.timedelta(hours=29)) == []
 
 
 def test_an_older_rebuild_does_not_replace_newer_documents(

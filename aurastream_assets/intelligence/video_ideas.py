@@ -1,0 +1,84 @@
+"""What to make next, with the videos that say so."""
+
+import dagster as dg
+import pandas as pd
+
+from aurastream.core import ideas as core
+from aurastream.store.readings_texts import text_versions, video_texts
+from aurastream_assets.intelligence.analyses import analysis_asset, at_window_end
+from aurastream_assets.intelligence.windows import describe_windows, last_window, window_ends
+from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import FOUR_HOURS
+from resources.store import Store
+
+__all__ = ["video_ideas"]
+
+_KEYS = ["window_start", "category"]
+
+
+@analysis_asset(
+    key=asset_key("intelligence", "video_ideas"),
+    code_version="1",
+    ins={
+        "topics": dg.AssetIn(
+            key=asset_key("intelligence", "topic_intel"),
+            metadata={"columns": [*_KEYS, "rank", "topic", "lemmas"]},
+        ),
+        "formats": dg.AssetIn(
+            key=asset_key("intelligence", "content_formats"),
+            metadata={"columns": [*_KEYS, "duration_bucket", "is_optimal"]},
+        ),
+        "velocity": at_window_end(
+            "video_velocity",
+            [
+                *_KEYS,
+                *("video_id", "channel_id", "views"),
+                *("lifetime_velocity_per_hour", "confidence_pct"),
+            ],
+        ),
+        "viral": at_window_end("viral_scores", [*_KEYS, "video_id", "viral_score"]),
+        "competition": at_window_end("competition", [*_KEYS, "ease_score"]),
+        "opportunity": at_window_end("opportunity", [*_KEYS, "opportunity_score"]),
+    },
+)
+def video_ideas(  # noqa: PLR0917 # one parameter per dataset it rests on
+    context: dg.AssetExecutionContext,
+    store: Store,
+    topics: pd.DataFrame,
+    formats: pd.DataFrame,
+    velocity: pd.DataFrame,
+    viral: pd.DataFrame,
+    competition: pd.DataFrame,
+    opportunity: pd.DataFrame,
+) -> pd.DataFrame:
+    """Turn the topics that take off into ideas: a concept, a hook, and the evidence of each.
+
+    Five to ten ideas per category, best first; none where no video shows a topic. The score is
+    0–100, higher is better; confidence says how many videos it rests on and how fresh they are.
+    Every window is computed anew, because the freshness of the evidence is part of the result.
+    """
+    versions = text_versions(store.frames, list(window_ends(context)), length=FOUR_HOURS)
+    texts = versions.merge(
+        video_texts(store.frames, versions, ["title", "tags"]), on=["video_id", "metadata_hash"]
+    )
+    videos = velocity.merge(viral, on=[*_KEYS, "video_id"], how="left").merge(
+        texts, on=["window_start", "video_id"], how="left"
+    )
+    result = core.video_ideas(
+        topics, videos, competition=competition, opportunity=opportunity, formats=formats
+    )
+    describe_windows(
+        context, result, best=dg.MetadataValue.md(_table(last_window(context, result)))
+    )
+    return result
+
+
+def _table(ideas: pd.DataFrame) -> str:
+    lines = ["| category | idea | score | confidence | difficulty |", "|---|---|--:|--:|---|"]
+    for idea in ideas[ideas["rank"] == 1].itertuples():
+        concept = str(idea.concept).replace("|", "\\|")
+        lines.append(
+            f"| {idea.category} | {concept} | {idea.idea_score:.0f} | {idea.confidence_pct:.0f} % "
+            f"| {idea.difficulty_band} |"
+        )
+    return "\n".join(lines)
