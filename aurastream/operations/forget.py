@@ -224,8 +224,14 @@ def _prove(
             for target in sorted({*before, *counts})
         }
         connection.execute(
-            "UPDATE maintenance.forgotten SET counts = %s, remaining = %s, "
-            "completed_at = coalesce(CASE WHEN %s = 0 THEN %s::timestamptz END, completed_at) "
-            "WHERE subject_hash = %s",
-            (Jsonb(total), sum(remaining.values()), sum(remaining.values()), now, subject_hash),
+            "UPDATE maintenance.forgotten SET counts = %(total)s, remaining = %(left)s, "
+            "completed_at = CASE WHEN %(left)s = 0 AND (completed_at IS NULL OR %(found)s) "
+            "THEN %(now)s ELSE completed_at END WHERE subject_hash = %(subject)s",
+            {
+                "total": Jsonb(total),
+                "left": sum(remaining.values()),
+                "found": bool(counts),
+                "now": now,
+                "subject": subject_hash,
+            },
         )
