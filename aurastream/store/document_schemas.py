@@ -256,6 +256,8 @@ class TitleDocument(Document, frozen=True, kw_only=True):
     keywords: list[Keyword]
     tags: list[Keyword]
     topics: list[Topic]
+
+
 class VideoIdea(msgspec.Struct, frozen=True, kw_only=True):
     """An idea with its evidence; score 0–100, higher is better, difficulty higher is harder."""
 
