@@ -60,7 +60,7 @@ def keyword_scores(
             ],
             ignore_index=True,
         )
-        return found[found["window_start"].isin(wanted)]
+        return found[_groups(found).isin(_groups(new))]
 
     found = analyse(context, store, _with_context(videos, start), score)
     context.add_asset_metadata(
