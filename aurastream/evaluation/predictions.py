@@ -149,8 +149,8 @@ def predict(archive: Archive, prediction: Prediction) -> pd.DataFrame:
     """
     rows = first_sightings(archive)
     features = day_one(rows, archive.charts)
-    is_today = (rows["day"] == archive.last_day).to_numpy()
-    is_today &= archive.last_day >= archive.first_day + WARM_UP_DAYS
+    is_certain = archive.last_day >= archive.first_day + WARM_UP_DAYS
+    is_today = (rows["day"] == archive.last_day).to_numpy() & is_certain
     today, known = rows[is_today], features[is_today]
     share = known["velocity_in_category"].to_numpy()
     nothing = pd.array([pd.NA] * len(today), dtype="boolean")

@@ -25,6 +25,7 @@ from aurastream_assets.intelligence.learning import (
     record_until,
 )
 from aurastream_assets.keys import asset_key
+from resources.failures import failing_fast
 from resources.store import Store
 
 __all__ = ["EvaluationsConfig", "evaluations"]
@@ -48,6 +49,7 @@ class EvaluationsConfig(dg.Config):
     deps=SNAPSHOTS,
     kinds={"python", "scikitlearn", "postgres"},
 )
+@failing_fast()
 def evaluations(
     context: dg.AssetExecutionContext, config: EvaluationsConfig, store: Store
 ) -> pd.DataFrame:

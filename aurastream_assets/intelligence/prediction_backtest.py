@@ -20,11 +20,12 @@ from aurastream_assets.intelligence.learning import (
     picture,
 )
 from aurastream_assets.keys import asset_key
+from resources.failures import failing_fast
 from resources.store import Store
 
 __all__ = ["prediction_backtest"]
 
-_LOOK_BACK = "14d"
+_LOOK_BACK = "14D"
 
 
 @daily_asset(
@@ -39,6 +40,7 @@ _LOOK_BACK = "14d"
     },
     kinds={"python", "pandas", "postgres"},
 )
+@failing_fast()
 def prediction_backtest(
     context: dg.AssetExecutionContext, store: Store, predictions: pd.DataFrame
 ) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from aurastream_assets.intelligence.learning import (
     record_until,
 )
 from aurastream_assets.keys import asset_key
+from resources.failures import failing_fast
 from resources.store import Store
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = ["viral_model"]
     deps=SNAPSHOTS,
     kinds={"python", "scikitlearn", "postgres"},
 )
+@failing_fast()
 def viral_model(context: dg.AssetExecutionContext, store: Store) -> pd.DataFrame:
     """Train the model and the points table on every video whose outcome is known by now.
 

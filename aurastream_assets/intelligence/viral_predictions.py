@@ -16,6 +16,7 @@ from aurastream_assets.intelligence.learning import (
     record_until,
 )
 from aurastream_assets.keys import asset_key
+from resources.failures import failing_fast
 from resources.store import Store
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = ["viral_predictions"]
     ins={"model": dg.AssetIn(key=asset_key("intelligence", "viral_model"))},
     kinds={"python", "pandas", "postgres"},
 )
+@failing_fast()
 def viral_predictions(
     context: dg.AssetExecutionContext, store: Store, model: pd.DataFrame
 ) -> pd.DataFrame:
