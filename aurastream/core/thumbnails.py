@@ -163,7 +163,7 @@ def describe_thumbnail(data: bytes, limits: DecodeLimits | None = None) -> Thumb
 
     Notes
     -----
-    O(pixels). About 25 ms for 1280 × 720 on one processor.
+    O(pixels). About 30 ms for 1280 × 720 on one processor.
 
     Examples
     --------
