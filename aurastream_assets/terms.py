@@ -3,7 +3,7 @@
 In strict mode no score of YouTube's counters may be computed. The assets stay in the graph as what
 they are, without code: they cannot be materialized, and their description says why. Whatever reads
 them goes with them. Their jobs fail at once with the reason; their schedules and sensors are off
-and give the reason in place of a run. Marts stay: they are views of tables that are empty then.
+and give the reason in place of a run. Views stay: the tables that they show are empty then.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from aurastream.operations.policy import forbidden_tables
+from aurastream.operations.policy import declared_facts, forbidden_tables
 from aurastream.operations.retention_rules import Limits
 
 __all__ = ["NOTE", "Allowed", "apply_terms", "forbidden_keys"]
@@ -21,9 +21,8 @@ NOTE: Final = (
     "Not computed: policy_mode is strict, and YouTube's standard terms do not permit metrics made "
     "of its counters. Set AURASTREAM_POLICY_MODE=amended if your client was audited."
 )
-# Publishes raw documents as well, and leaves out the forbidden ones by itself.
-_KEEPS_PUBLISHING: Final = dg.AssetKey(["reporting", "hot_documents"])
-_STANDING: Final = frozenset({"marts", "maintenance", "collection"})
+_VIEWED: Final = frozenset({"marts", "aggregation"})
+_STANDING: Final = frozenset({"maintenance", "collection"})
 
 Asset = dg.AssetsDefinition | dg.AssetSpec
 Job = Any  # dagster's type of an unresolved asset job is not public
@@ -93,7 +92,8 @@ def forbidden_keys(assets: Iterable[Asset], limits: Limits) -> frozenset[dg.Asse
 
 
 def _follows(key: dg.AssetKey) -> bool:
-    return key != _KEEPS_PUBLISHING and key.path[0] not in _STANDING
+    """Whether an asset holds values of its own: views, and what publishes documents, do not."""
+    return ".".join(key.path) in declared_facts() and key.path[0] not in _STANDING
 
 
 def _keys(asset: Asset) -> frozenset[dg.AssetKey]:
@@ -122,7 +122,9 @@ def _described(asset: Asset, forbidden: Collection[dg.AssetKey]) -> Asset:
     return asset.map_asset_specs(
         lambda spec: (
             spec.replace_attributes(description=f"**Empty. {NOTE}**\n\n{spec.description or ''}")
-            if spec.key.path[0] == "marts" and {d.asset_key for d in spec.deps} & set(forbidden)
+            if not _follows(spec.key)
+            and spec.key.path[0] in _VIEWED
+            and {d.asset_key for d in spec.deps} & set(forbidden)
             else spec
         )
     )

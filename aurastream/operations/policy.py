@@ -31,6 +31,7 @@ __all__ = [
 
 EXEMPT_LABEL: Final = "replay"
 _MODELS: Final = REPO_ROOT / "dbt_project" / "models"
+_ROLLUPS: Final = "aggregation"  # the folder, and the schema, of the models that are kept as tables
 # Where the first time of a row is not the one that says its age.
 _TIME: Final = {"operations.heads": "seen_at", "operations.quota_ledger": "reserved_at"}
 
@@ -98,13 +99,19 @@ def _facts_of(table: sa.Table) -> TableFacts:
 
 
 def _models() -> Iterator[TableFacts]:
-    """Read the columns of dbt's models that are kept as tables."""
-    for path in sorted(_MODELS.rglob("_*__models.yml")):
-        schema = path.parent.name
-        if schema != "aggregation":
-            continue  # the others are views, or no relations at all
+    """Read the columns of dbt's models that are kept as tables: the rollups that are no views."""
+    project = yaml.safe_load((_MODELS.parent / "dbt_project.yml").read_text(encoding="utf-8"))
+    folders = project["models"]["aurastream"][_ROLLUPS]
+    views = {
+        path.stem
+        for name, config in folders.items()
+        if isinstance(config, dict) and config.get("+materialized") == "view"
+        for path in (_MODELS / _ROLLUPS / name).rglob("*.sql")
+    }
+    for path in sorted((_MODELS / _ROLLUPS).rglob("_*__models.yml")):
         for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
-            yield _facts_of_model(schema, model)
+            if model["name"] not in views:
+                yield _facts_of_model(_ROLLUPS, model)
 
 
 def _facts_of_model(schema: str, model: dict[str, Any]) -> TableFacts:

@@ -27,7 +27,6 @@ from aurastream.operations.retention_rules import (
     Limits,
     Rule,
     TableFacts,
-    platforms_of,
     rule_for,
     unclassified,
 )
@@ -53,13 +52,9 @@ __all__ = [
 _log = logging.getLogger(__name__)
 _MOST_PARTS: Final = 100
 _VIDEOS: Final = "collection.youtube_videos"
-# Hot documents that say what strict terms forbid to compute.
-_DERIVED_DOCUMENTS: Final = {
-    "viral": "intelligence.viral_scores",
-    "category_stats": "intelligence.category_stats",
-    "baseline": "intelligence.category_stats",
-    "competition": "intelligence.competition",
-}
+# Hot documents of what was collected, and of Twitch; the others are made of YouTube's counters.
+_RAW_DOCUMENTS: Final = frozenset({"trending", "games"})
+_TWITCH_DOCUMENTS: Final = frozenset({"streams", "top_games", "last_fetch", "clips", "competition"})
 
 Store = Literal["table", "archive", "redis", "dagster"]
 
@@ -321,16 +316,14 @@ def withheld_documents(limits: Limits) -> frozenset[str]:
 
     Examples
     --------
-    >>> sorted(withheld_documents(Limits("strict", dt.timedelta(days=30))))
-    ['baseline', 'category_stats', 'viral']
+    >>> "viral" in withheld_documents(Limits("strict", dt.timedelta(days=30)))
+    True
     >>> withheld_documents(Limits("amended", dt.timedelta(days=30)))
     frozenset()
     """
-    return frozenset(
-        kind
-        for kind, table in _DERIVED_DOCUMENTS.items()
-        if limits.mode == "strict" and "youtube" in platforms_of(table)
-    )
+    if limits.mode != "strict":
+        return frozenset()
+    return frozenset(KINDS) - _RAW_DOCUMENTS - _TWITCH_DOCUMENTS
 
 
 def _planned_documents(settings: Settings, now: dt.datetime) -> Iterator[Planned]:
@@ -342,7 +335,7 @@ def _planned_documents(settings: Settings, now: dt.datetime) -> Iterator[Planned
     for kind in KINDS:
         if kind in withheld:
             cutoff, why = None, "YouTube, strict: metrics of its counters are not permitted"
-        elif kind in ("streams", "top_games", "last_fetch", "clips", "competition"):
+        elif kind in _TWITCH_DOCUMENTS:
             if kind == "competition" and limits.keeps_twitch_aggregates:
                 continue
             cutoff = now - day + dt.timedelta(hours=1, minutes=15)

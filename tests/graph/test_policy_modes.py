@@ -1,0 +1,256 @@
+"""Strict and amended terms, end to end: what is computed, served, kept, and said about it."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import psycopg
+import pytest
+import redis
+
+from aurastream.operations.schedule_policy import window_of
+from aurastream.store.frames import FrameStore
+from aurastream.store.writes import Append
+from aurastream_assets.definitions import build_defs
+from aurastream_assets.partitions import half_hours
+from aurastream_assets.terms import NOTE
+
+FORBIDDEN = {"category_stats", "opportunity", "video_velocity", "viral_scores"}
+STREAMS = "collection.twitch_streams"
+
+
+@pytest.fixture
+def mode(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    return lambda name: monkeypatch.setenv("AURASTREAM_POLICY_MODE", name)
+
+
+@pytest.fixture
+def rebuilt(
+    installation: dict[str, object], mode: Callable[[str], None]
+) -> Callable[[str], dg.Definitions]:
+    """Return a function that builds the graph of a mode."""
+
+    def build(name: str) -> dg.Definitions:
+        mode(name)
+        return build_defs(environment="local", resource_overrides=installation)
+
+    return build
+
+
+@pytest.fixture
+def reading(store: FrameStore) -> Iterator[Callable[[str], Any]]:
+    with psycopg.connect(store.url, autocommit=True) as connection:
+        yield lambda query: connection.execute(query).fetchone()[0]
+
+
+def _run(
+    graph: dg.Definitions, instance: dg.DagsterInstance, job: str, **options: Any
+) -> dg.ExecuteInProcessResult:
+    return graph.resolve_job_def(job).execute_in_process(instance=instance, **options)
+
+
+def _window() -> str:
+    return window_of(datetime.now(UTC)).strftime(half_hours.fmt)
+
+
+def _keys(redis_url: str) -> set[str]:
+    with redis.Redis.from_url(redis_url) as client:
+        return {key.decode() for key in client.scan_iter()}
+
+
+def _metadata(result: dg.ExecuteInProcessResult, node: str) -> dict[str, Any]:
+    (event,) = result.asset_materializations_for_node(node)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def test_strict_collects_and_publishes_without_a_single_score(
+    rebuilt: Callable[[str], dg.Definitions],
+    instance: dg.DagsterInstance,
+    reading: Callable[[str], Any],
+    redis_url: str,
+) -> None:
+    graph = rebuilt("strict")
+
+    result = _run(graph, instance, "signal", partition_key=_window())
+
+    assert result.success
+    assert reading("select count(*) from collection.youtube_trending") > 0
+    for table in FORBIDDEN:
+        assert reading(f"select count(*) from intelligence.{table}") == 0
+    keys = _keys(redis_url)
+    assert any(key.startswith("youtube:trending:") for key in keys)
+    assert not any(key.startswith(("intel:viral", "intel:category", "viral:")) for key in keys)
+    published = _metadata(result, "reporting__hot_documents")
+    withheld = set(published["withheld_by_policy"].split(", "))
+    assert {"baseline", "category_stats", "viral"} <= withheld
+    assert not {"trending", "games", "streams", "clips"} & withheld
+
+
+def test_strict_says_in_the_graph_what_it_does_not_compute(
+    rebuilt: Callable[[str], dg.Definitions], instance: dg.DagsterInstance
+) -> None:
+    graph = rebuilt("strict")
+    repository = graph.get_repository_def()
+    nodes = repository.asset_graph
+    off = {
+        schedule.job_name
+        for schedule in repository.schedule_defs
+        if schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    }
+
+    for name in FORBIDDEN:
+        node = nodes.get(dg.AssetKey(["intelligence", name]))
+        assert not node.is_materializable
+        assert NOTE in (node.description or "")
+    mart = nodes.get(dg.AssetKey(["marts", "taking_off_now"]))
+    assert mart.is_materializable
+    assert (mart.description or "").startswith("**Empty.")
+    assert {"hourly_rollup", "daily_rollup"} <= off
+    assert "signal" not in off
+    assert {s.default_status for s in repository.sensor_defs if s.name.startswith("late_")} == {
+        dg.DefaultSensorStatus.STOPPED
+    }
+    refused = _run(graph, instance, "hourly_rollup", raise_on_error=False)
+    assert not refused.success
+    failure = refused.failure_data_for_node("hourly_rollup_is_forbidden")
+    assert failure is not None
+    assert NOTE in str(failure.user_failure_data)
+
+
+def test_changing_to_strict_takes_the_scores_of_before_away_and_writes_the_proof(
+    graph: dg.Definitions,
+    rebuilt: Callable[[str], dg.Definitions],
+    instance: dg.DagsterInstance,
+    reading: Callable[[str], Any],
+    redis_url: str,
+) -> None:
+    scored = _run(graph, instance, "signal", partition_key=_window())
+    assert reading("select count(*) from intelligence.viral_scores") > 0
+    assert "viral:baseline:gaming" in _keys(redis_url)
+
+    result = _run(rebuilt("strict"), instance, "retention")
+
+    assert result.success
+    for table in FORBIDDEN:
+        assert reading(f"select count(*) from intelligence.{table}") == 0
+    assert "viral:baseline:gaming" not in _keys(redis_url)
+    assert instance.get_run_by_id(scored.run_id) is None  # its metadata carried the scores
+    proved = reading(
+        "select count(*) from maintenance.purges where action = 'empty' and mode = 'strict'"
+        " and before_count = items and after_count = 0 and items > 0"
+    )
+    assert proved >= len(FORBIDDEN)
+    assert all(e.passed for e in result.get_asset_check_evaluations())
+    rule = "select reason from maintenance.retention_rules where table_name = "
+    assert "not permitted" in reading(f"{rule}'intelligence.viral_scores'")
+
+
+@pytest.mark.parametrize("name", ["strict", "amended"])
+def test_content_of_twitch_is_gone_within_a_day(
+    name: str,
+    rebuilt: Callable[[str], dg.Definitions],
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    reading: Callable[[str], Any],
+) -> None:
+    graph = rebuilt(name)
+    assert _run(graph, instance, "streams").success
+    fresh = reading(f"select count(*) from {STREAMS}")
+    crawl = store.read(STREAMS)
+    for hours in (22, 23, 40, 72):
+        _append_older(store, crawl, timedelta(hours=hours))
+
+    result = _run(graph, instance, "expire")
+
+    assert result.success
+    assert all(e.passed for e in result.get_asset_check_evaluations())
+    assert reading(f"select count(*) from {STREAMS}") == 2 * fresh
+    oldest = reading(f"select now() - min(observed_at) from {STREAMS}")
+    assert oldest < timedelta(hours=23)
+
+
+def test_amended_scores_and_keeps_them(
+    rebuilt: Callable[[str], dg.Definitions],
+    instance: dg.DagsterInstance,
+    reading: Callable[[str], Any],
+) -> None:
+    graph = rebuilt("amended")
+
+    assert _run(graph, instance, "signal", partition_key=_window()).success
+    scored = reading("select count(*) from intelligence.viral_scores")
+    assert scored > 0
+    assert _run(graph, instance, "retention").success
+    assert reading("select count(*) from intelligence.viral_scores") == scored
+
+
+def test_a_replay_without_a_mode_is_exempt_and_says_so(
+    graph: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    reading: Callable[[str], Any],
+) -> None:
+    assert _run(graph, instance, "streams").success
+    crawl = store.read(STREAMS)
+    _append_older(store, crawl, timedelta(days=5))
+
+    assert _run(graph, instance, "expire").success
+
+    assert reading(f"select count(*) from {STREAMS}") == 2 * len(crawl)
+    rules = "select string_agg(distinct mode || ' ' || label, ',') from maintenance.retention_rules"
+    assert reading(rules) == "exempt replay"
+
+
+def test_an_unclassified_column_and_an_over_age_row_fail_their_checks(
+    graph: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with psycopg.connect(store.url, autocommit=True) as connection:
+        connection.execute("alter table collection.youtube_videos add column secret text")
+    monkeypatch.setenv("AURASTREAM_MAX_DATABASE_GB", "0.000001")
+    # What the purge cannot reach: a day that somebody reads all the time.
+    monkeypatch.setattr("aurastream.store.purge.drop_days", lambda *_: _nothing())
+    old = datetime.now(UTC) - timedelta(days=40)
+    store.commit([Append("operations.crawls", _crawl_row(old))])
+
+    result = _run(graph, instance, "retention", raise_on_error=False)
+
+    failed = {
+        e.check_name: e.metadata for e in result.get_asset_check_evaluations() if not e.passed
+    }
+    assert set(failed) == {"columns_are_classified", "nothing_is_over_age", "database_size"}
+    assert "collection.youtube_videos.secret" in str(failed["columns_are_classified"])
+    assert "operations.crawls" in str(failed["nothing_is_over_age"])
+
+
+def _nothing() -> Any:
+    from aurastream.store.purge import Doomed  # noqa: PLC0415 # only here
+
+    return Doomed()
+
+
+def _append_older(store: FrameStore, crawl: pd.DataFrame, by: timedelta) -> None:
+    times = {name: crawl[name] - by for name in ("observed_at", "crawl_at")}
+    store.commit([Append(STREAMS, crawl.assign(**times))])
+
+
+def _crawl_row(at: datetime) -> pd.DataFrame:
+    texts = dict.fromkeys(("region", "reason", "membership_hash", "stats_hash"), "")
+    return pd.DataFrame(
+        [
+            {
+                "crawl_at": at,
+                "dataset": "collection/twitch_streams",
+                "category": "fortnite",
+                "observed_at": at,
+                "expected": 1,
+                "got": 1,
+                "rejected": 0,
+                "is_complete": True,
+                **texts,
+            }
+        ]
+    )
