@@ -18,6 +18,11 @@ __all__ = ["PlannedRun", "history_start", "plan_backfill", "plan_runs", "run_all
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0
 _MARTS_JOB: Final = "publish_marts"
+# What looks at the newest window alone: once at first, then kept up by its schedule.
+_NEWEST: Final = {
+    "thumbnails": ("intelligence", "thumbnail_intel"),
+    "learning": ("intelligence", "viral_model"),
+}
 _COLLECTORS: Final = {
     "games_reconcile": ("youtube", "youtube_games"),
     "streams": ("twitch", "twitch_streams"),
@@ -91,7 +96,11 @@ def plan_runs(
             *analyses,
             *(PlannedRun("signal", partition=window.strftime(_KEY)) for _ in present),
         ],
-        [*days, *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else [])],
+        [
+            *days,
+            *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else []),
+            *(_newest(graph, window) if "youtube" in platforms else []),
+        ],
     ]
     return [group for group in groups if group]
 
@@ -144,6 +153,17 @@ def _unscored(
     return graph.missing(("intelligence", "opportunity"), start, end, again=again) or graph.missing(
         ("intelligence", "competition"), start, end, again=again
     )
+
+
+def _newest(graph: Graph, end: datetime) -> list[PlannedRun]:
+    """Return the runs of the last window that is over, of what never ran."""
+    last: dict[str, KeyRange] = {}
+    for job, key in _NEWEST.items():
+        if not graph.is_materialized(key):
+            # A window is over when the next has begun.
+            for keys in graph.missing(key, end - timedelta(days=2), end):
+                last[job] = keys
+    return [PlannedRun(job, partition=keys.end) for job, keys in last.items()]
 
 
 def _must_publish(graph: Graph, marts: Collection[str]) -> bool:

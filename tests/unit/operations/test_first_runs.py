@@ -28,6 +28,8 @@ _PARTITIONS = {
     "opportunity": _keys(timedelta(minutes=30), "%Y-%m-%d-%H:%M"),
     "competition": _keys(timedelta(minutes=30), "%Y-%m-%d-%H:%M"),
     "content_formats": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M"),
+    "thumbnail_intel": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M")[:-1],
+    "viral_model": _keys(timedelta(days=1), "%Y-%m-%d")[:-1],
     "intel_hourly_metrics": _keys(timedelta(hours=1), "%Y-%m-%d-%H:%M"),
     "intel_daily_metrics": _keys(timedelta(days=1), "%Y-%m-%d"),
 }
@@ -73,7 +75,10 @@ class Webserver:
         }
 
     def finish(self) -> None:
-        self.collected = {"youtube_games", "twitch_streams", "clip_radar"}
+        self.collected = {
+            *("youtube_games", "twitch_streams", "clip_radar"),
+            *("thumbnail_intel", "viral_model"),
+        }
         self.done = {name: [(keys[0], keys[-1])] for name, keys in _PARTITIONS.items()}
         self.published = dict.fromkeys(_MARTS, "v2")
 
@@ -117,8 +122,9 @@ def test_a_first_start_computes_the_past_beside_the_present(
     assert [[run.job for run in group] for group in groups] == [
         ["games_reconcile", "streams", "clips", "rescore"],
         ["hourly_rollup", "analyses", "signal"],
-        ["daily_rollup", "publish_marts"],
+        ["daily_rollup", "publish_marts", "thumbnails", "learning"],
     ]
+    assert [run.partition for run in groups[2][2:]] == ["2026-11-20-20:00", "2026-11-20"]
     (scores,), (hours, analyses, signal) = groups[0][3:], groups[1]
     assert scores.keys is not None
     assert (scores.keys.start, scores.keys.end) == ("2026-11-19-03:00", "2026-11-21-03:00")
