@@ -21,8 +21,17 @@ __all__ = ["current_revision", "head_revision", "migrate"]
 
 # "aura" and "migr" as two 32-bit numbers: nobody else in the database takes this lock.
 _LOCK = (0x61757261, 0x6D696772)
-_READER_TIMEOUT = "30s"
 _READER_CONNECTIONS = 20
+_READER_SCHEMAS = ("marts", "aggregation", "intelligence", "collection", "reporting", "operations")
+_READER_LIMITS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "30s",
+    # A transaction that is left open keeps retention from dropping what it has read.
+    "idle_in_transaction_session_timeout": "60s",
+    "work_mem": "32MB",
+    "max_parallel_workers_per_gather": "0",
+    "search_path": ", ".join(_READER_SCHEMAS),
+}
 
 
 def migrate(url: str, *, reader_secret: str | None = None) -> str:
@@ -123,8 +132,10 @@ def _config() -> "Config":
 def _ensure_reader(connection: sa.Connection, url: str, secret: str | None) -> None:
     """Create the read-only role; roles belong to the whole cluster, so it may be there already."""
     known = connection.execute(
-        sa.text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": READER_ROLE}
+        sa.text("SELECT rolconfig FROM pg_roles WHERE rolname = :role"), {"role": READER_ROLE}
     ).first()
+    # What the operator changed stays; what an older version did not set is added.
+    settled = {str(item).partition("=")[0] for item in (known[0] if known and known[0] else ())}
     password = secret or (reader_password(url) if known is None else None)
     role = sql.Identifier(READER_ROLE)
     statements = []
@@ -141,15 +152,21 @@ def _ensure_reader(connection: sa.Connection, url: str, secret: str | None) -> N
             sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password))
         )
     if known is None:
-        statements += [
+        statements.append(
             sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(
                 role, sql.Literal(_READER_CONNECTIONS)
-            ),
-            sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(role),
-            sql.SQL("ALTER ROLE {} SET statement_timeout = {}").format(
-                role, sql.Literal(_READER_TIMEOUT)
-            ),
-        ]
+            )
+        )
+    statements += [
+        sql.SQL("ALTER ROLE {} SET {} = {}").format(
+            role,
+            sql.SQL(name),
+            # A list of schemas is no string: quoted, it would name one schema.
+            sql.SQL(value) if name == "search_path" else sql.Literal(value),
+        )
+        for name, value in _READER_LIMITS.items()
+        if name not in settled
+    ]
     driver = connection.connection.driver_connection
     for statement in statements:
         driver.execute(statement)  # type: ignore[union-attr] # psycopg's connection
