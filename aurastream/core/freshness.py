@@ -135,5 +135,5 @@ def decayed(
     """
     raw = np.asarray(score, dtype=np.float64)
     sure = np.asarray(confidence_pct, dtype=np.float64)
-    result: Floats = np.maximum(raw * sure / 100.0, min_score)
+    result: Floats = np.maximum(raw * (sure / 100.0), min_score)
     return result

@@ -483,7 +483,7 @@ def _judge_block(
         z[i] = score if (std > 0.0) | np.isnan(v) else 0.0
         sure = freshness[i] * sureness
         confidence[i] = sure
-        decayed[i] = scores[i] * sure / 100.0
+        decayed[i] = scores[i] * (sure / 100.0)  # the factor is 1 at most: never above the score
 
 
 @_jit

@@ -414,6 +414,6 @@ def score_rows(
         scores=scores,
         trend=trend,
         z=z,
-        decayed=scores[0] * confidence / 100.0,
+        decayed=scores[0] * (confidence / 100.0),  # the factor is 1 at most: never above
         confidence=confidence,
     )

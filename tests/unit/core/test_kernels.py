@@ -75,6 +75,10 @@ def assert_twins_agree(codes: np.ndarray, n_groups: int, metrics: tuple[np.ndarr
     other = kernels_numba.score_rows(codes, metrics, **facts)
     for name in ("scores", "trend", "z", "decayed", "confidence"):
         assert same_bits(getattr(one, name), getattr(other, name)), name
+    sure = kernels_numpy.score_rows(
+        codes, metrics, **(facts | {"freshness": np.full(codes.size, 100.0)})
+    )
+    assert not (sure.decayed > sure.scores[0]).any()
     counted = kernels_numpy.class_counts(codes, one.trend, n_groups)
     assert counted.sum() == codes.size
     assert same_bits(counted, kernels_numba.class_counts(codes, one.trend, n_groups))
