@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from aurastream.core.quota import quota_date
+from aurastream.store.ledger import PostgresLedger
 from aurastream.store.urls import reader_url
 from aurastream_assets.aggregation.project import load_manifest
 from tests.dbt_models.warehouse import DAYS, Warehouse, at
@@ -213,6 +215,7 @@ def test_quota_status_sums_the_pacific_day(marts: Warehouse) -> None:
             "reservation_id": "00000000-0000-0000-0000-000000000003",
             "purpose": "youtube_games",
             "quota_date": today - timedelta(days=1),
+            "reserved_at": datetime.now(UTC) - timedelta(days=1),
             "units_reserved": 1000,
         },
     )
@@ -224,6 +227,32 @@ def test_quota_status_sums_the_pacific_day(marts: Warehouse) -> None:
     assert row["is_exhausted"] is False
     reset = row["resets_at"].astimezone(ZoneInfo("America/Los_Angeles"))
     assert (reset.hour, reset.date()) == (0, today + timedelta(days=1))
+
+
+@pytest.mark.parametrize("hours_ago", [[0.5], [0.2, 2.0, 5.5], [0.1, 7.0, 9.0], [8.0]])
+def test_the_forecast_is_that_of_the_command_line(marts: Warehouse, hours_ago: list[float]) -> None:
+    now = datetime.now(UTC)
+    marts.insert(
+        "operations.quota_ledger",
+        *(
+            {
+                "platform": "youtube",
+                "bucket": "youtube.default",
+                "endpoint": "videos.list",
+                "reservation_id": f"00000000-0000-0000-0000-{number:012d}",
+                "purpose": "youtube_trending",
+                "quota_date": quota_date(now - timedelta(hours=hours)),
+                "reserved_at": now - timedelta(hours=hours),
+                "units_reserved": 100 * number + 7,
+            }
+            for number, hours in enumerate([*hours_ago, 0.0], start=1)
+        ),
+    )
+    [row] = marts.rows("select * from marts.quota_status")
+    with PostgresLedger(marts.url) as ledger:
+        [status] = [s for s in ledger.usage(row["as_of"]) if s.bucket == "youtube.default"]
+    assert (row["used_units"], row["quota_date"]) == (status.used, status.quota_date)
+    assert row["forecast_units"] == pytest.approx(status.projected, rel=1e-9)
 
 
 def test_trending_categories_average_the_newest_seven_days(marts: Warehouse) -> None:

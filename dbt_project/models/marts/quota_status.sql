@@ -27,7 +27,6 @@ quota_day as (
 
     select
         ({{ known_at() }} at time zone 'America/Los_Angeles')::date as quota_date,
-        date_trunc('day', {{ known_at() }}, 'America/Los_Angeles') as starts_at,
         (date_trunc('day', {{ known_at() }} at time zone 'America/Los_Angeles') + interval '1 day')
         at time zone 'America/Los_Angeles' as resets_at
 
@@ -47,6 +46,22 @@ purposes as (
     from ledger
     inner join quota_day on ledger.quota_date = quota_day.quota_date
     group by ledger.platform, ledger.bucket, ledger.purpose
+
+),
+
+-- The pace of the last six hours, across the last reset, from the first use in them; at least an
+-- hour, so that a burst is not taken for a habit. As aurastream/core/quota.py has it.
+pace as (
+
+    select
+        platform,
+        bucket,
+        sum(coalesce(units_settled, units_reserved))
+        / greatest(extract(epoch from {{ known_at() }} - min(reserved_at)) / 3600, 1)
+            as units_per_hour
+    from ledger
+    where reserved_at > {{ known_at() }} - interval '6 hours'
+    group by platform, bucket
 
 ),
 
@@ -74,12 +89,10 @@ final as (
         quota_day.quota_date,
         buckets.used_units::bigint as used_units,
         buckets.open_units::bigint as open_units,
-        -- The day's pace so far, kept up until the reset; at least ten minutes, so that the first
-        -- call after midnight is no catastrophe.
         (
             buckets.used_units
-            * extract(epoch from quota_day.resets_at - quota_day.starts_at)
-            / greatest(extract(epoch from {{ known_at() }} - quota_day.starts_at), 600)
+            + coalesce(pace.units_per_hour, 0)
+            * extract(epoch from quota_day.resets_at - {{ known_at() }}) / 3600
         )::double precision as forecast_units,
         exhaustion.reported_at is not null as is_exhausted,
         buckets.units_by_purpose,
@@ -94,6 +107,8 @@ final as (
         {{ known_at() }} as as_of
     from buckets
     cross join quota_day
+    left join pace
+        on buckets.platform = pace.platform and buckets.bucket = pace.bucket
     left join exhaustion
         on
             buckets.platform = exhaustion.platform
