@@ -200,33 +200,28 @@ def status(*, as_json: Json = False) -> None:
 
 @app.command()
 def quota(*, as_json: Json = False) -> None:
-    """Show what is used, left and forecast of each daily quota."""
+    """Show what is used, left and forecast of each quota, and how close to a rate limit we come."""
     import json
     from dataclasses import asdict
 
+    from aurastream.operations.quota_report import quota_lines
     from aurastream.store.ledger import PostgresLedger
 
     settings = Settings.from_env()
+    now = datetime.now(UTC)
     with PostgresLedger(settings.require_postgres(), profile=settings.quota_profile) as ledger:
-        statuses = ledger.usage(datetime.now(UTC))
+        statuses, rates = ledger.usage(now), ledger.rates(now)
     if as_json:
-        print(json.dumps([asdict(s) for s in statuses], default=str))  # noqa: T201 # the answer
+        found = [asdict(status) for status in statuses] + [asdict(rate) for rate in rates]
+        print(json.dumps(found, default=str))  # noqa: T201 # the answer
         return
-    table = Table("bucket", "used", "left", "limit", "forecast", "runs dry", "resets", box=None)
-    for s in statuses:
-        table.add_row(
-            s.bucket,
-            f"{s.used:,} ({s.used_pct:.0f} %)",
-            "exhausted" if s.is_exhausted else f"{s.remaining:,}",
-            f"{s.limit:,}",
-            f"{s.projected:,.0f}",
-            "no" if s.exhausts_at is None else f"{s.exhausts_at:%H:%M} UTC",
-            f"{s.resets_at:%Y-%m-%d %H:%M} UTC",
-        )
+    report = quota_lines(statuses, rates, now)
+    table = Table(*report.columns, box=None, header_style="bold", pad_edge=False)
+    for row in report.rows:
+        table.add_row(*row)
     console = _out()
     console.print(table)
-    if statuses:
-        console.print(f"Quota day {statuses[0].quota_date} (Pacific)", style="dim")
+    console.print(report.note, style="dim", highlight=False)
 
 
 @app.command()
@@ -311,7 +306,10 @@ def documents() -> None:
         keys = rebuild_documents(
             store, settings.require_redis(), datetime.now(UTC), without=withheld
         )
-    _out().print(f"Rebuilt {len(keys)} documents.")
+    if not keys:
+        _out().print("Nothing is stored that a document could be built from. Collect first.")
+        return
+    _out().print(f"Rebuilt {len(keys)} document{'' if len(keys) == 1 else 's'}.")
 
 
 @app.command()

@@ -31,6 +31,7 @@ __all__ = [
     "CostTable",
     "Forecast",
     "QuotaStatus",
+    "RateStatus",
     "cost_table",
     "estimate_units",
     "forecast",
@@ -38,6 +39,7 @@ __all__ = [
     "quota_date",
     "quota_day",
     "quota_statuses",
+    "rate_statuses",
 ]
 
 PACIFIC: Final = ZoneInfo("America/Los_Angeles")
@@ -56,10 +58,13 @@ class Bucket:
         For example ``youtube.default``; the part before the dot is the platform.
     daily_limit : int or None
         Units per quota day; None where the platform limits the rate only, not the day.
+    minute_limit : int or None
+        Units per minute; None where the platform limits the day only.
     """
 
     name: str
     daily_limit: int | None
+    minute_limit: int | None = None
 
     @property
     def platform(self) -> str:
@@ -138,7 +143,7 @@ _TWITCH_ENDPOINTS: Final = (
     "users",
 )
 # Twitch limits points per minute (the rate limiter's matter) and nothing per day.
-_TWITCH_BUCKET: Final = Bucket("twitch.helix", None)
+_TWITCH_BUCKET: Final = Bucket("twitch.helix", None, 800)
 _TWITCH_COSTS: Final = {name: Cost(_TWITCH_BUCKET.name, 1) for name in _TWITCH_ENDPOINTS}
 _LISTS: Final = ("videos.list", "channels.list", "videoCategories.list", "playlistItems.list")
 
@@ -476,6 +481,79 @@ def quota_statuses(
                 resets_at=seen.resets_at,
                 exhausts_at=as_of.astimezone(dt.UTC) if exhausted else seen.exhausts_at,
                 is_exhausted=exhausted,
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class RateStatus:
+    """One line of ``aurastream quota``: a bucket that the platform limits by the minute alone.
+
+    Parameters
+    ----------
+    platform, bucket : str
+        Whose counter.
+    quota_date : datetime.date
+        The quota day (Pacific) that ``used`` is counted in; it limits nothing here.
+    used : int
+        Units of the day so far.
+    minute_limit : int
+        Units per minute that the platform allows.
+    busiest_minute : int
+        Units of the busiest minute of the day, minutes counted from its start.
+    """
+
+    platform: str
+    bucket: str
+    quota_date: dt.date
+    used: int
+    minute_limit: int
+    busiest_minute: int
+
+
+def rate_statuses(
+    table: CostTable, usage: pd.DataFrame, as_of: dt.datetime
+) -> tuple[RateStatus, ...]:
+    """Return the use of every bucket of a cost table that is limited by the minute alone, by name.
+
+    Parameters
+    ----------
+    table : CostTable
+        The prices in force.
+    usage : pandas.DataFrame
+        Columns ``bucket``, ``at`` (aware) and ``units``; other buckets are ignored.
+    as_of : datetime.datetime
+        The present; later entries are ignored, and so are those of other quota days.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> import pandas as pd
+    >>> now = dt.datetime(2026, 11, 21, 20, tzinfo=dt.UTC)
+    >>> at = pd.to_datetime(["2026-11-21 19:00:05", "2026-11-21 19:00:50", "2026-11-21 19:30"])
+    >>> usage = pd.DataFrame({"bucket": "twitch.helix", "at": at.tz_localize("UTC"), "units": 9})
+    >>> [found] = rate_statuses(cost_table("granular_2026", now), usage, now)
+    >>> found.used, found.busiest_minute, found.minute_limit
+    (27, 18, 800)
+    """
+    start, _ = quota_day(quota_date(as_of))
+    at = pd.DatetimeIndex(usage["at"])
+    today = usage[(at >= pd.Timestamp(start)) & (at <= pd.Timestamp(as_of))]
+    found = []
+    for name, bucket in sorted(table.buckets.items()):
+        if bucket.minute_limit is None or bucket.daily_limit is not None:
+            continue
+        rows = today[today["bucket"] == name]
+        minutes = rows["units"].groupby(pd.DatetimeIndex(rows["at"]).floor("min")).sum()
+        found.append(
+            RateStatus(
+                platform=bucket.platform,
+                bucket=name,
+                quota_date=quota_date(as_of),
+                used=int(rows["units"].sum()),
+                minute_limit=bucket.minute_limit,
+                busiest_minute=int(minutes.max()) if len(minutes) else 0,
             )
         )
     return tuple(found)

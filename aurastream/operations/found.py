@@ -34,8 +34,9 @@ _QUESTIONS: Final = {
         limit 5
     """,
     "quota": """
-        select platform, bucket, used_units as used, forecast_units as forecast,
-               resets_at, is_exhausted as exhausted
+        select bucket, used_units as used, round(forecast_units)::bigint as forecast_at_reset,
+               to_char(resets_at at time zone 'UTC', 'HH24:MI') || ' UTC' as resets,
+               case when is_exhausted then 'yes' else 'no' end as exhausted
         from marts.quota_status
         order by platform, bucket
     """,

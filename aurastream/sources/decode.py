@@ -107,7 +107,9 @@ def decode_stored(platform: Platform, body: bytes, *, status: int | None = None)
     body = body.removeprefix(codecs.BOM_UTF8)
     found = _parsed(body)
     if found is None:
-        return _unreadable("The file is not JSON.", body)
+        is_null = body.strip() == b"null"
+        said = "The file says null: JSON without an answer." if is_null else "The file is not JSON."
+        return _unreadable(said, body)
     if isinstance(found, list) and found and all(map(_is_exchange, found)):
         return _recording(platform, found)
     headers: Mapping[str, str] = {}

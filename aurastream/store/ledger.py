@@ -23,11 +23,13 @@ import psycopg
 from aurastream.core.quota import (
     CostTable,
     QuotaStatus,
+    RateStatus,
     cost_table,
     next_reset,
     quota_date,
     quota_day,
     quota_statuses,
+    rate_statuses,
 )
 from aurastream.store.connections import is_connection_loss
 from aurastream.store.errors import StoreError, StoreUnavailableError
@@ -143,6 +145,22 @@ class PostgresLedger:
         at : datetime
             Aware; entries after it are ignored.
         """
+        usage, refused = self._spent(at)
+        return quota_statuses(cost_table(self.profile, at), usage, at, refused=refused)
+
+    def rates(self, at: dt.datetime) -> tuple[RateStatus, ...]:
+        """Return the use of every bucket that is limited by the minute alone.
+
+        Parameters
+        ----------
+        at : datetime
+            Aware; entries after it are ignored.
+        """
+        usage, _ = self._spent(at)
+        return rate_statuses(cost_table(self.profile, at), usage, at)
+
+    def _spent(self, at: dt.datetime) -> tuple[pd.DataFrame, list[str]]:
+        """Return what was spent since shortly before the quota day, and the buckets refused."""
         start, _ = quota_day(quota_date(at))
 
         def read(connection: psycopg.Connection) -> tuple[list[tuple[object, ...]], list[str]]:
@@ -160,8 +178,7 @@ class PostgresLedger:
 
         rows, refused = self._run(read)
         usage = pd.DataFrame(rows, columns=["bucket", "at", "units"]).astype({"units": "int64"})
-        usage["at"] = pd.to_datetime(usage["at"], utc=True)
-        return quota_statuses(cost_table(self.profile, at), usage, at, refused=refused)
+        return usage.assign(at=pd.to_datetime(usage["at"], utc=True)), refused
 
     def remaining(self, at: dt.datetime) -> dict[str, int]:
         """Return the units left per bucket with a daily limit, 0 once the platform refused."""

@@ -15,6 +15,14 @@ def _stored(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
+@pytest.mark.parametrize("platform", ["youtube", "twitch"])
+def test_a_file_that_says_null_is_told_from_one_that_is_no_json(platform: Any) -> None:
+    said, garbled = decode_stored(platform, b" null\n"), decode_stored(platform, b"nul")
+    assert (said.kind, garbled.kind) == ("unreadable", "unreadable")
+    assert "says null" in said.message
+    assert "not JSON" in garbled.message
+
+
 def test_rejected_items_are_named_with_their_reason() -> None:
     decoded = decode_stored(
         "youtube", _stored(video_page([video("a"), video("bad", statistics={"viewCount": "x"})]))
