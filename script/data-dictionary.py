@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/data-dictionary.md: every table and view, column by column.
+"""Write docs/data-dictionary.md (every table and view, column by column) and docs/tables.md.
 
     script/data-dictionary [--check]
 
@@ -21,10 +21,20 @@ REPO_ROOT = Path(__file__).resolve().parent.parent
 # A script's own folder is on the path, the repository is not.
 sys.path.insert(0, str(REPO_ROOT))
 
+from aurastream.store.diagram import mermaid  # noqa: E402 # see above
 from aurastream.store.tables import SCHEMAS, metadata  # noqa: E402 # see above
 from aurastream_assets.aggregation.project import load_manifest  # noqa: E402 # the same
 
 TARGET = REPO_ROOT / "docs" / "data-dictionary.md"
+PICTURE = REPO_ROOT / "docs" / "tables.md"
+
+_PICTURE_HEAD = """\
+# Picture of the tables
+
+Written by `script/data-dictionary` from `aurastream/store/tables`; a test compares the two. Each table
+shows its key and the columns that point elsewhere; all others are in the
+[data dictionary](data-dictionary.md). There are no foreign keys in the database: partitions come and go.
+"""
 
 _HEAD = """\
 # Data dictionary
@@ -38,7 +48,8 @@ edit it: change the column's description there and run the script; a test compar
   ids and descriptions; `raw_stat` counters of the platform; `derived` computed by us; `own` our
   decisions and settings; `ops` operational records.
 - **Key** columns are in **bold**. *Null* says whether a column may be null.
-- The role `aurastream_reader` reads everything here but `operations.quarantine.raw`.
+- The role `aurastream_reader` reads everything here but `operations.quarantine.raw`, the salt of
+  `maintenance.forgotten`, and `app`: [roles](roles.md). How tables belong together: [picture](tables.md).
 - How each score is computed: [metrics](metrics.md).
 """
 
@@ -174,19 +185,26 @@ def _described(relation: Relation) -> str:
     return "\n".join(lines)
 
 
+def pictures() -> str:
+    """Return the document with a picture of each schema's tables."""
+    drawn = sorted({str(t.schema) for t in metadata.tables.values()}, key=SCHEMAS.index)
+    parts = [f"\n## {schema}\n\n```mermaid\n{mermaid(metadata, schema)}\n```" for schema in drawn]
+    return "\n".join([_PICTURE_HEAD.rstrip("\n"), *parts]) + "\n"
+
+
 def main() -> int:
-    """Write the file, or check it; return the exit code."""
+    """Write the files, or check them; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail when stale")
     options = parser.parse_args()
-    text = render([*declared(), *modelled(load_manifest())])
-    if not options.check:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write("docs/data-dictionary.md is stale: run script/data-dictionary.\n")
-    return 1
+    texts = {TARGET: render([*declared(), *modelled(load_manifest())]), PICTURE: pictures()}
+    stale = [p for p, t in texts.items() if not p.is_file() or p.read_text(encoding="utf-8") != t]
+    for path in stale:
+        if options.check:
+            sys.stderr.write(f"docs/{path.name} is stale: run script/data-dictionary.\n")
+        else:
+            path.write_text(texts[path], encoding="utf-8")
+    return int(options.check and bool(stale))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ What belongs together is said by the names of columns, which is what the picture
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -48,8 +48,10 @@ def mermaid(metadata: sa.MetaData, schema: str) -> str:
         lines.append(f"    {_name(table.fullname)} {{")
         lines += [f"        {_type(column)} {column.name}{_marks(column)}" for column in shown]
         lines.append("    }")
-    for target, table, column in _edges(tables, metadata):
-        lines.append(f"    {_name(target)} ||--o{{ {_name(table)} : {column}")
+    lines += [
+        f"    {_name(target)} ||--o{{ {_name(source)} : {column}"
+        for target, source, column in _edges(tables, metadata)
+    ]
     return "\n".join(lines)
 
 
@@ -63,22 +65,22 @@ def _edges(tables: list[sa.Table], metadata: sa.MetaData) -> Iterator[tuple[str,
                 yield target, table.fullname, column.name
 
 
-def _target(table: sa.Table, column: sa.Column[object]) -> str | None:
+def _target(table: sa.Table, column: sa.Column[Any]) -> str | None:
     target = _POINTS_AT.get(column.name)
     if target == table.fullname or (table.fullname, column.name) in _NOT:
         return None
     return target
 
 
-def _marks(column: sa.Column[object]) -> str:
+def _marks(column: sa.Column[Any]) -> str:
     marks = [
         *(["PK"] if column.primary_key else []),
-        *(["FK"] if _target(column.table, column) else []),  # type: ignore[arg-type] # a Table
+        *(["FK"] if _target(column.table, column) else []),
     ]
     return f" {', '.join(marks)}" if marks else ""
 
 
-def _type(column: sa.Column[object]) -> str:
+def _type(column: sa.Column[Any]) -> str:
     return type(column.type).__name__.lower()
 
 

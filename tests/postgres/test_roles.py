@@ -1,5 +1,6 @@
 """What analysts may do, and what they cannot do to collection."""
 
+import contextlib
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
@@ -70,15 +71,13 @@ def test_a_long_question_costs_retention_five_seconds_and_no_more_than_that_day(
 
 def test_analysts_cannot_take_the_connections_of_collectors(store: FrameStore) -> None:
     url = reader_url(store.url)
-    opened: list[psycopg.Connection] = []
-    try:
+    with contextlib.ExitStack() as opened:
+        for _ in range(20):
+            opened.enter_context(psycopg.connect(url))
+
         with pytest.raises(psycopg.OperationalError, match="too many connections"):
-            for _ in range(21):
-                opened.append(psycopg.connect(url))
+            psycopg.connect(url)
         store.ping()
-    finally:
-        for connection in opened:
-            connection.close()
 
 
 def test_the_limits_of_the_role_hold_in_every_session(store: FrameStore) -> None:
