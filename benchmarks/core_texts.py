@@ -1,0 +1,129 @@
+"""Peak memory of the analyses of texts at a million videos in one window.
+
+The figures are GiB instead of seconds: the most that a process of its own ever held, interpreter,
+libraries and the window's videos included, against the limit of 1.5 GiB. Titles differ from each
+other, which is the worst case: what windows or categories share is kept once.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+_LIMIT_GIB = 1.5
+_KIB_PER_GIB = 1 << 20
+_NAMES = ("title_intel", "keyword_scores", "tag_scores", "topic_evidence", "description_intel")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def sample(n: int) -> pd.DataFrame:
+    """Return a window of videos of twenty categories with titles, tags and metadata versions."""
+    from benchmarks.core_keywords import sample as titles  # noqa: PLC0415 # not where it is measured
+
+    rng = np.random.default_rng(20_261_121)
+    frame = titles(n)
+    pool = [f"tag {i}" for i in range(20_000)]
+    starts = rng.integers(0, len(pool) - 12, n).tolist()
+    sizes = rng.integers(0, 12, n).tolist()
+    return frame.assign(
+        video_id=[f"v{i:07d}" for i in range(n)],
+        channel_id=[f"c{i}" for i in rng.integers(0, max(n // 5, 1), n).tolist()],
+        age_h=rng.uniform(1, 400, n),
+        best_rank=rng.integers(1, 51, n),
+        tags=[pool[a : a + k] for a, k in zip(starts, sizes, strict=True)],
+    )
+
+
+def _compute(name: str, videos: pd.DataFrame) -> pd.DataFrame:
+    if name == "title_intel":
+        from aurastream.core.title_intel import title_intel  # noqa: PLC0415 # one alone is measured
+
+        return title_intel(videos)
+    if name in ("keyword_scores", "tag_scores"):
+        from aurastream.core import keywords  # noqa: PLC0415 # the same
+
+        found: pd.DataFrame = getattr(keywords, name)(videos)
+        return found
+    if name == "topic_evidence":
+        from aurastream.core import keywords  # noqa: PLC0415 # the same
+        from aurastream.core.topic_evidence import topic_evidence  # noqa: PLC0415 # the same
+        from aurastream.core.topics import topics  # noqa: PLC0415 # the same
+
+        return topic_evidence(topics(keywords.keyword_scores(videos)), videos)
+    from aurastream.core.description_shares import description_intel  # noqa: PLC0415 # the same
+
+    return description_intel(
+        videos[["window_start", "category", "video_id", "metadata_hash"]],
+        videos.drop(columns=["window_start", "category"]),
+    )
+
+
+def _described(videos: pd.DataFrame) -> pd.DataFrame:
+    """Return versions with what three kinds of descriptions hold."""
+    from aurastream.core.descriptions import mine_descriptions  # noqa: PLC0415 # not when measured
+
+    texts = ["", "#a #b https://youtu.be/x subscribe", "0:00 A\n1:00 B\n2:00 C\nuse code X"]
+    few = pd.DataFrame(
+        {"video_id": "", "metadata_hash": "h", "description": texts, "duration_s": 600}
+    )
+    kinds = mine_descriptions(few).drop(columns="video_id")
+    rows = kinds.take(np.arange(len(videos)) % len(texts)).reset_index(drop=True)
+    return pd.concat(
+        [videos[["window_start", "category", "video_id", "tags"]], rows], axis=1
+    ).assign(
+        definition="hd",
+        has_captions=True,
+        is_licensed=None,
+        is_made_for_kids=False,
+        default_language="en",
+        topic_categories=[[] for _ in range(len(videos))],
+    )
+
+
+def run(n: int | None = None) -> list[dict[str, Any]]:
+    """Measure each analysis in a process of its own."""
+    size = n or 1_000_000
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        videos = sample(size)
+        videos.to_parquet(Path(folder, "videos.parquet"))
+        _described(videos).to_parquet(Path(folder, "described.parquet"))
+        for name in _NAMES:
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.core_texts", name, folder],
+                cwd=_ROOT,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            peak = float(done.stdout)
+            rows.append(
+                {
+                    "name": f"core_texts, peak GiB of {name}",
+                    "n": size,
+                    "ours_s": peak,
+                    "baseline": "limit",
+                    "baseline_s": _LIMIT_GIB,
+                    "ratio": _LIMIT_GIB / peak,
+                    "goal": 1.0,
+                    "met": peak < _LIMIT_GIB,
+                }
+            )
+    return rows
+
+
+def _measure(name: str, folder: str) -> None:
+    source = "described" if name == "description_intel" else "videos"
+    rows = _compute(name, pd.read_parquet(Path(folder, f"{source}.parquet")))
+    if rows.empty:
+        raise SystemExit(f"{name} found nothing")
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_GIB)
+
+
+if __name__ == "__main__":
+    _measure(*sys.argv[1:])
