@@ -442,6 +442,48 @@ def restore(
 
 
 @app.command()
+def diff(
+    asset: Annotated[str, typer.Argument(help="For example intelligence/viral_scores.")],
+    before: Annotated[str, typer.Option("--before", help="The older code version.")],
+    start: Annotated[datetime | None, typer.Option("--from", help="First window, UTC.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", help="End of the windows.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show how scores moved since another code version computed the same windows."""
+    import json
+    from contextlib import closing
+    from dataclasses import asdict
+
+    from aurastream.store.archive_history import compare_versions
+    from aurastream.store.frames import FrameStore
+
+    with closing(FrameStore(Settings.from_env().require_postgres())) as store:
+        columns, movers = compare_versions(
+            store,
+            asset,
+            before,
+            start=start and start.replace(tzinfo=UTC),
+            end=end and end.replace(tzinfo=UTC),
+        )
+    if as_json:
+        found = {"columns": [asdict(c) for c in columns], "movers": [asdict(m) for m in movers]}
+        print(json.dumps(found, default=str))  # noqa: T201 # the answer
+        return
+    table = Table("column", "compared", "changed", "mean", "mean |Δ|", "max |Δ|", box=None)
+    for c in columns:
+        moved = (c.mean_change, c.mean_abs_change, c.max_abs_change)
+        cells = ("–" if value is None else f"{value:,.4g}" for value in moved)
+        table.add_row(c.column, f"{c.compared:,}", f"{c.changed:,}", *cells)
+    _out().print(table)
+    far = Table("window", "row", "column", "before", "after", box=None)
+    for m in movers:
+        window = f"{m.window_start:%Y-%m-%d %H:%M}"
+        far.add_row(window, m.row_key, m.column, f"{m.before:,.4g}", f"{m.after:,.4g}")
+    _out().print(far)
+
+
+@app.command()
 def forget(
     channel: Annotated[
         str, typer.Option("--channel", help="YouTube channel id, or Twitch user id.")

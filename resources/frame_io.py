@@ -27,6 +27,7 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.sources.collectors.result import REPLACED_TABLES, CrawlResult
+from aurastream.store.archive_history import keep_replaced, version_marks
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert, WriteOp
 from aurastream.store.tables import metadata as tables
 from resources.failures import failing_fast
@@ -83,7 +84,9 @@ class FrameIO(dg.IOManager):
         writes: list[WriteOp] = [Append(table, rows)]
         if context.has_asset_partitions:
             window = context.asset_partitions_time_window
+            _keep_replaced(context, table, window.start, window.end)
             writes = [Replace(table, rows, window.start, window.end)]
+            writes += _version_marks(context, table, rows)
         if isinstance(obj, Analysis):
             writes.append(Upsert("operations.analysis_inputs", obj.inputs))
             if len(obj.refused):
@@ -142,6 +145,39 @@ def _at_window_ends(
     if name in found:
         found[name] += last - every
     return found
+
+
+def _keep_replaced(
+    context: dg.OutputContext, table: str, start: datetime, end: datetime
+) -> None:
+    """Keep what another code version computed of these windows, for `aurastream diff`."""
+    version = context.asset_spec.code_version
+    if version is not None:
+        asset = context.asset_key.to_user_string()
+        kept = keep_replaced(
+            _frames(context), tables.tables[table], asset, (start, end), version
+        )
+        if kept:
+            context.add_output_metadata({"rows_of_other_versions_kept": kept})
+
+
+def _version_marks(
+    context: dg.OutputContext, table: str, rows: pd.DataFrame
+) -> list[WriteOp]:
+    """Return the write that says which code version the rows are of."""
+    version = context.asset_spec.code_version
+    column = tables.tables[table].info.get("partition_by")
+    if version is None or column is None or rows.empty:
+        return []
+    return [
+        version_marks(
+            context.asset_key.to_user_string(),
+            rows,
+            column,
+            code_version=version,
+            run_id=context.step_context.run_id,
+        )
+    ]
 
 
 def _log_along(context: dg.OutputContext, result: CrawlResult) -> None:
