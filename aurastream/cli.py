@@ -291,6 +291,29 @@ def categories(
 
 
 @app.command()
+def docs(
+    *,
+    port: Annotated[int, typer.Option(min=0, help="Port of the page; 0 finds one.")] = 0,
+    only_build: Annotated[
+        bool, typer.Option("--only-build", help="Write the page, print its path, and exit.")
+    ] = False,
+) -> None:
+    """Build and show the documentation of rollups and marts, lineage included."""
+    from aurastream.operations.dbt_docs import build_docs, docs_server
+
+    settings = Settings.from_env()
+    record = settings.postgres_url.get_secret_value() if settings.postgres_url else None
+    page = build_docs(settings.data_dir / "docs", record)
+    console = _out()
+    if only_build:
+        console.print(str(page), highlight=False, soft_wrap=True)
+        return
+    with docs_server(page, port) as server:
+        console.print(f"Documentation  http://127.0.0.1:{server.server_port}/  (Ctrl+C ends it)")
+        server.serve_forever()
+
+
+@app.command()
 def documents() -> None:
     """Rebuild every hot Redis document from Postgres."""
     from contextlib import closing

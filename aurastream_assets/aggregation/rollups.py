@@ -6,11 +6,13 @@ table names; what their columns mean is in the dbt project, and from there in th
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
 
 from aurastream.settings import Settings
+from aurastream_assets.aggregation.column_lineage import ColumnLineage, columns_of_record
 from aurastream_assets.aggregation.project import DbtProjectError, load_manifest
 from aurastream_assets.aggregation.runner import DbtRunner, NodeResult
 from aurastream_assets.aggregation.translator import TranslatedModel, Translator
@@ -101,7 +103,8 @@ def _built(
         if model.name in names:
             yield dg.MaterializeResult(
                 asset_key=model.spec.key,
-                metadata=_metadata(results[model.name], start, end),
+                metadata=_metadata(results[model.name], start, end)
+                | _lineage(model, results[model.name].sql, runner.work_dir),
             )
     for name, check in tests.items():
         yield _check_result(results[name], check)
@@ -110,6 +113,17 @@ def _built(
 def _runner(store: Store) -> DbtRunner:
     settings = Settings.from_env()
     return DbtRunner(store.postgres_url or settings.require_postgres(), settings.data_dir / "dbt")
+
+
+def _lineage(model: TranslatedModel, sql: str, work_dir: Path) -> dict[str, Any]:
+    columns = columns_of_record()
+    for schema, relations in _translator.columns().items():
+        columns.setdefault(schema, {}).update(relations)
+    names = [c.name for c in model.spec.metadata["dagster/column_schema"].columns]
+    found = ColumnLineage(work_dir, columns, _translator.assets()).of(
+        model.name, str(model.spec.code_version), names, sql
+    )
+    return {} if found is None else {"dagster/column_lineage": found}
 
 
 def _metadata(result: NodeResult, start: datetime | None, end: datetime | None) -> dict[str, Any]:

@@ -52,6 +52,8 @@ class NodeResult:
         Rows that failed a test.
     message : str
         dbt's or the database's message.
+    sql : str
+        What dbt ran, after all ephemeral models were put in.
     """
 
     name: str
@@ -61,6 +63,7 @@ class NodeResult:
     rows: int | None
     failures: int | None
     message: str
+    sql: str = ""
 
     @property
     def passed(self) -> bool:
@@ -83,6 +86,11 @@ class DbtRunner:
     def __init__(self, postgres_url: str, work_dir: Path) -> None:
         self._url = sa.make_url(postgres_url)
         self._work_dir = work_dir
+
+    @property
+    def work_dir(self) -> Path:
+        """Where caches are kept."""
+        return self._work_dir
 
     def build(
         self,
@@ -222,6 +230,7 @@ def _result(found: Any) -> NodeResult:  # noqa: ANN401 # dbt ships no types
         rows=int(rows) if rows is not None and rows >= 0 else None,
         failures=found.failures,
         message=str(found.message or ""),
+        sql=str(getattr(found.node, "compiled_code", None) or ""),
     )
 
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -92,6 +93,28 @@ class Translator:
             and _partitions(node) == partitions
         )
 
+    def columns(self) -> dict[str, dict[str, dict[str, str]]]:
+        """Return schema, table and column with its type, of every model that can be read."""
+        found: dict[str, dict[str, dict[str, str]]] = {}
+        for node in self._nodes.values():
+            if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral":
+                found.setdefault(node["schema"], {})[node["name"]] = {
+                    name: column["data_type"] for name, column in node["columns"].items()
+                }
+        return found
+
+    def assets(self) -> dict[str, dg.AssetKey]:
+        """Return the key of every relation that is an asset, by its address."""
+        relations = [
+            *(s for s in self._sources.values() if s["config"]["meta"].get("is_asset")),
+            *(
+                n
+                for n in self._nodes.values()
+                if n["resource_type"] == "model" and n["config"]["materialized"] != "ephemeral"
+            ),
+        ]
+        return {f"{node['schema']}.{node['name']}": self._key(node) for node in relations}
+
     def _spec(self, node: Node) -> dg.AssetSpec:
         return dg.AssetSpec(
             key=self._key(node),
@@ -142,7 +165,23 @@ class Translator:
             "dagster/table_name": f"{node['schema']}.{node['name']}",
             "dagster/column_schema": self._column_schema(node),
             "dbt_file": f"{PROJECT_DIR.name}/{node['original_file_path']}",
+            "dagster/code_references": self._code_references(node),
         }
+
+    def _code_references(self, node: Node) -> dg.CodeReferencesMetadataValue:
+        """Lead from the graph to the model's SQL and to what its columns mean."""
+        described = str(node["patch_path"]).partition("://")[2]
+        return dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(
+                    file_path=str(PROJECT_DIR / path), line_number=line, label=label
+                )
+                for path, line, label in (
+                    (node["original_file_path"], 1, "SQL"),
+                    (described, _line_of(PROJECT_DIR / described, node["name"]), "columns"),
+                )
+            ]
+        )
 
     def _column_schema(self, node: Node) -> dg.TableSchema:
         keys = {
@@ -213,6 +252,12 @@ class Translator:
             for test in sorted(self._nodes.values(), key=lambda found: str(found["name"]))
             if test["resource_type"] == "test" and test.get("attached_node") == node["unique_id"]
         }
+
+
+def _line_of(path: Path, name: str) -> int:
+    """Return the line on which a model's description begins."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((n for n, line in enumerate(lines, 1) if line == f"  - name: {name}"), 1)
 
 
 def _partitions(node: Node) -> str | None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -76,6 +77,46 @@ def test_tests_of_dbt_are_checks_of_the_asset(
         "values_are_in_range",
     }
     assert all(found.passed for found in checks.values())
+
+
+def test_columns_lead_to_the_columns_they_are_made_of(
+    materialize: Any, warehouse: Warehouse, last_days: list[str]
+) -> None:
+    warehouse.categories("music")
+    key = dg.AssetKey(["aggregation", "intel_duration_performance"])
+    selection = dg.AssetSelection.assets(key)
+    # The second time from the file that the first has left.
+    for partition in last_days[:2]:
+        result = materialize(daily, partition_key=partition, selection=selection)
+        [event] = result.asset_materializations_for_node("aggregation__days")
+        found = event.metadata["dagster/column_lineage"].value.deps_by_column
+        velocity = dg.AssetKey(["intelligence", "video_velocity"])
+        assert dg.TableColumnDep(velocity, "views") in found["avg_views"]
+        assert dg.TableColumnDep(_HOURLY, "received_samples") in found["coverage_pct"]
+        assert {dep.asset_key for dep in found["category_key"]} <= {velocity, _HOURLY}
+
+
+def test_every_column_of_every_model_has_a_lineage_that_can_be_read(
+    materialize: Any, warehouse: Warehouse, last_days: list[str]
+) -> None:
+    warehouse.categories("music")
+    materialize(hourly, partition_key=f"{last_days[0]}-00:00")
+    results = [materialize(daily, partition_key=last_days[0]), materialize(marts)]
+    events = [event for r in results for event in r.get_asset_materialization_events()]
+    assert len(events) > 20
+    for event in events:
+        materialization = event.step_materialization_data.materialization
+        found = materialization.metadata["dagster/column_lineage"].value.deps_by_column
+        assert "as_of" in found, materialization.asset_key
+
+
+def test_code_references_lead_to_the_sql_and_to_the_columns() -> None:
+    for asset in ASSETS:
+        for spec in asset.specs:
+            sql, columns = spec.metadata["dagster/code_references"].code_references
+            assert "select" in Path(sql.file_path).read_text()
+            line = Path(columns.file_path).read_text().splitlines()[columns.line_number - 1]
+            assert line == f"  - name: {spec.key.path[-1]}"
 
 
 def test_a_failing_test_fails_its_check_and_not_the_run(

@@ -1,0 +1,242 @@
+"""Edges of the calendar, late and repeated data, and a rollup that was killed half-way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.dbt_models.warehouse import DAYS, HOURS, Warehouse, at
+
+_KILLED = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from aurastream_assets.aggregation.runner import DbtRunner
+url, work, start, end, *names = sys.argv[1:]
+DbtRunner(url, Path(work)).build(
+    names, start=datetime.fromisoformat(start), end=datetime.fromisoformat(end)
+)
+"""
+
+
+def _seen(warehouse: Warehouse, window: str, views: int = 100) -> None:
+    for n in range(6):
+        warehouse.video(
+            window, f"v{n}", views=views + n, duration_s=90, lifetime_velocity_per_hour=5.0 + n
+        )
+
+
+def _sums(warehouse: Warehouse) -> dict[str, str]:
+    return {table: warehouse.checksum(f"aggregation.{table}") for table in (HOURS, *DAYS)}
+
+
+def _roll(warehouse: Warehouse, first: str, last: str) -> None:
+    """Roll up whole days, both included."""
+    start, end = at(first), at(last) + timedelta(days=1)
+    warehouse.runner.build([HOURS], start=start, end=end)
+    warehouse.runner.build(list(DAYS), start=start, end=end)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "days"),
+    [
+        ("2028-02-28", "2028-03-01", 3),  # a leap day
+        ("2026-12-31", "2027-01-01", 2),  # a year's edge
+        ("2026-04-30", "2026-05-01", 2),  # a month's edge
+        ("2026-03-08", "2026-03-09", 2),  # clocks go forward in New York
+        ("2026-11-01", "2026-11-02", 2),  # and back
+    ],
+)
+def test_a_day_has_24_hours_wherever_it_lies_in_the_calendar(
+    warehouse: Warehouse, first: str, last: str, days: int
+) -> None:
+    warehouse.categories("music", audience_timezone="America/New_York")
+    _seen(warehouse, f"{first} 23:30")
+    _seen(warehouse, f"{last} 00:00", 200)
+    _roll(warehouse, first, last)
+    hours = warehouse.hours()
+    assert len(hours) == 24 * days
+    assert {row["as_of"] - row["hour_start"] for row in hours} == {timedelta(hours=1)}
+    found = warehouse.days()
+    assert [row["date"] for row in found] == [
+        at(first).date() + timedelta(days=n) for n in range(days)
+    ]
+    assert [row["total_videos_seen"] for row in found] == [6, *[0] * (days - 2), 6]
+    if days == 2:
+        assert found[1]["views_trend"] == pytest.approx(100 * 100 / 102.5)
+    lengths = warehouse.rows(
+        "select date, sum(video_count) as videos, max(coverage_pct) as coverage "
+        "from aggregation.intel_duration_performance group by 1 order by 1"
+    )
+    assert [row["videos"] for row in lengths] == [row["total_videos_seen"] for row in found]
+
+
+def test_a_day_without_data_has_rows_that_say_so(warehouse: Warehouse) -> None:
+    warehouse.categories("gta", kind="game", twitch_game_id="1")
+    _roll(warehouse, "2026-11-20", "2026-11-20")
+    for table in (HOURS, *DAYS):
+        rows = warehouse.rows(f"select * from aggregation.{table}")
+        if table == "intel_channel_days":
+            assert rows == []  # no channel was seen, and there is none to name
+        else:
+            assert rows, table
+            assert {row["coverage_pct"] for row in rows} == {0}, table
+            assert {row["newest_observed_at"] for row in rows} == {None}, table
+
+
+def test_a_late_hour_changes_its_day_and_nothing_else(warehouse: Warehouse) -> None:
+    warehouse.categories("music")
+    for day in ("2026-11-18", "2026-11-19", "2026-11-20"):
+        _seen(warehouse, f"{day} 10:00")
+    _roll(warehouse, "2026-11-18", "2026-11-20")
+    outside = (
+        "select md5(string_agg(t::text, '|' order by t::text)) as sum "
+        "from aggregation.intel_duration_performance as t where date <> '2026-11-19'"
+    )
+    before = warehouse.rows(outside)
+    _seen(warehouse, "2026-11-19 15:30", 900)
+    _roll(warehouse, "2026-11-19", "2026-11-19")
+    assert warehouse.rows(outside) == before
+    [row] = warehouse.rows(
+        "select avg_views, received_samples from aggregation.intel_duration_performance "
+        "where date = '2026-11-19' and bucket_label = '1-3 min'"
+    )
+    assert row == {"avg_views": 902.5, "received_samples": 2}
+
+    late = _sums(warehouse)
+    _roll(warehouse, "2026-11-18", "2026-11-20")
+    assert _sums(warehouse) == late, "order of computing does not show"
+
+
+def test_an_hour_that_is_delivered_again_changes_nothing(warehouse: Warehouse) -> None:
+    warehouse.categories("music")
+    _seen(warehouse, "2026-11-20 10:00")
+    _roll(warehouse, "2026-11-20", "2026-11-20")
+    before = _sums(warehouse)
+    warehouse.replace_window("2026-11-20 10:00")
+    _seen(warehouse, "2026-11-20 10:00")
+    _roll(warehouse, "2026-11-20", "2026-11-20")
+    assert _sums(warehouse) == before
+
+
+def test_the_quota_day_is_as_long_as_the_pacific_day(warehouse: Warehouse) -> None:
+    warehouse.publish("quota_status")
+    for n, (day, noon) in enumerate(
+        (("2026-03-08", "2026-03-08 20:00"), ("2026-11-01", "2026-11-01 20:00"))
+    ):
+        warehouse.insert(
+            "operations.quota_ledger",
+            {
+                "reservation_id": f"00000000-0000-0000-0000-00000000000{n}",
+                "platform": "youtube",
+                "bucket": "youtube.default",
+                "endpoint": "videos.list",
+                "purpose": "youtube_games",
+                "quota_date": at(day).date(),
+                "units_reserved": 100,
+                "reserved_at": at(noon) - timedelta(minutes=1),
+            },
+        )
+
+    def status(moment: str) -> Any:
+        [row] = warehouse.rows(f"select * from marts.quota_status_as_of('{moment}+00')")
+        return row
+
+    # Half past midnight it is 20:00 UTC less 8 or 7 hours; the days have 23 and 25 hours.
+    spring, autumn = status("2026-03-08 20:00"), status("2026-11-01 20:00")
+    assert (spring["resets_at"], autumn["resets_at"]) == (
+        at("2026-03-09 07:00"),
+        at("2026-11-02 08:00"),
+    )
+    assert spring["forecast_units"] == pytest.approx(100 * 23 / 12)
+    assert autumn["forecast_units"] == pytest.approx(100 * 25 / 13)
+
+
+def test_a_killed_rollup_leaves_the_old_rows_and_the_next_one_gives_the_clean_result(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    warehouse.categories("music")
+    for hour in range(24):
+        _seen(warehouse, f"2026-11-20 {hour:02d}:00")
+    _roll(warehouse, "2026-11-20", "2026-11-20")
+    old = _sums(warehouse)
+    for hour in range(24):
+        _seen(warehouse, f"2026-11-20 {hour:02d}:30", 500)
+
+    with psycopg.connect(warehouse.url, autocommit=True) as reader:
+        # Whoever reads holds the rollup in the middle of its transaction, before the delete.
+        blocker = psycopg.connect(warehouse.url)
+        blocker.execute("lock table aggregation.intel_daily_metrics in share mode")
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-W", "ignore", "-c", _KILLED, warehouse.url, str(tmp_path)),
+                *("2026-11-20T00:00:00+00:00", "2026-11-21T00:00:00+00:00", *DAYS),
+            ],
+            cwd=Path(__file__).resolve().parents[2],
+            start_new_session=True,
+        )
+        try:
+            deadline = time.monotonic() + 120
+            waiting = 0
+            while waiting == 0 and process.poll() is None and time.monotonic() < deadline:
+                row = reader.execute(
+                    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' "
+                    "and application_name = 'aurastream-dbt'"
+                ).fetchone()
+                waiting = int(row[0]) if row else 0
+            assert waiting, "dbt was caught in the middle"
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            blocker.close()
+        gone = reader.execute(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+            "where application_name = 'aurastream-dbt'"
+        ).fetchone()
+        assert gone is not None
+    assert warehouse.checksum("aggregation.intel_daily_metrics") == old["intel_daily_metrics"]
+
+    _roll(warehouse, "2026-11-20", "2026-11-20")
+    again = _sums(warehouse)
+    with psycopg.connect(warehouse.url, autocommit=True) as connection:
+        for table in (HOURS, *DAYS):
+            connection.execute(f"drop table aggregation.{table} cascade")  # type: ignore[arg-type]
+    _roll(warehouse, "2026-11-20", "2026-11-20")
+    assert _sums(warehouse) == again
+    assert again != old
+
+
+def test_cleaning_up_follows_the_rules_of_retention_and_leaves_its_proof(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.categories("music")
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    old, young = today - timedelta(days=40), today - timedelta(days=2)
+    for start in (old, young):
+        warehouse.runner.build([HOURS], start=start, end=start + timedelta(days=1))
+    warehouse.publish("series_coverage")
+    clean = "select * from aggregation.cleanup_intel_data()"
+    with psycopg.connect(warehouse.url, autocommit=True) as connection:
+        connection.execute("truncate maintenance.retention_rules, maintenance.purges")
+        assert connection.execute(clean).fetchall() == [], "without a rule nothing goes"
+        connection.execute(
+            "insert into maintenance.retention_rules values ('aggregation.intel_hourly_metrics', "
+            "'youtube', 'derived', 'amended', 'live', 720, 'operator', 'delete_rows', true, "
+            "'hours are kept for 30 days', now())"
+        )
+        [row] = connection.execute(clean).fetchall()
+        assert (row[0], row[2], row[3]) == ("aggregation.intel_hourly_metrics", 24, 24)
+        assert connection.execute(
+            "select target, items, before_count, after_count, reason from maintenance.purges"
+        ).fetchall() == [
+            ("aggregation.intel_hourly_metrics", 24, 48, 24, "hours are kept for 30 days")
+        ]
+        connection.execute("truncate maintenance.retention_rules, maintenance.purges")
+    assert {row["hour_start"].date() for row in warehouse.hours()} == {young.date()}
