@@ -37,6 +37,7 @@ __all__ = [
     "ChannelOutlierParams",
     "channel_outliers",
     "leave_one_out_medians",
+    "usable_rows",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -143,6 +144,28 @@ def leave_one_out_medians(group: Integers, values: Floats) -> tuple[Floats, Inte
     return np.where(others > 0, (lower + upper) / 2.0, np.nan), others
 
 
+def usable_rows(velocity: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that `channel_outliers` can work on as they are.
+
+    Raises
+    ------
+    InvalidInputError
+        When it could not: a column is missing, a value is negative or infinite, a time has no zone.
+
+    Examples
+    --------
+    >>> usable_rows(pd.DataFrame()).empty
+    True
+    """
+    name = "video_velocity"
+    velocity = require_columns(velocity, _COLUMNS, name)
+    for column in ("age_h", "views", "lifetime_velocity_per_hour"):
+        counters(velocity, column, name)
+    for column in ("window_start", "published_at"):
+        times(velocity, column, name, null=column == "published_at")
+    return velocity
+
+
 def channel_outliers(
     velocity: pd.DataFrame,
     history: pd.DataFrame | None = None,
@@ -239,6 +262,7 @@ class _Known:
     views: Floats
     speed: Floats
     wanted: npt.NDArray[np.bool_]
+    has_channel: npt.NDArray[np.bool_]  # a video without one has no siblings
     video_names: "pd.api.extensions.ExtensionArray"
     channel_names: "pd.api.extensions.ExtensionArray"
 
@@ -273,6 +297,7 @@ class _Known:
             views=counters(rows, "views", name)[kept],
             speed=counters(rows, "lifetime_velocity_per_hour", name)[kept],
             wanted=wanted[kept],
+            has_channel=np.asarray(channel_names != "")[channel[kept]],
             video_names=video_names,
             channel_names=channel_names,
         )
@@ -291,9 +316,7 @@ def _one_window(
     since = window - microseconds(params.recent)
     published = known.published[newest]
     recent = (published != _MISSING_TIME) & (published >= since)
-    # A video without a channel has no siblings.
-    blank = np.array([str(name) == "" for name in known.channel_names], dtype=np.bool_)
-    peer = newest[recent & ~blank[known.channel[newest]]]
+    peer = newest[recent & known.has_channel[newest]]
 
     is_peer = np.isin(target, peer)
     both = np.concatenate([peer, target[~is_peer]])

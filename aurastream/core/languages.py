@@ -200,7 +200,7 @@ def primary_languages(tags: Iterable[str | None]) -> npt.NDArray[Any]:
     >>> primary_languages([]).tolist()
     []
     """
-    codes, found = pd.factorize(pd.Series(list(tags), dtype="str"))
+    codes, found = pd.factorize(_texts(tags))
     names = [str(tag).lower().replace("_", "-").split("-", 1)[0] or UNDETERMINED for tag in found]
     # The code of a missing tag is -1: the last name.
     result: npt.NDArray[Any] = np.array([*names, UNDETERMINED], dtype=object)[codes]
@@ -222,8 +222,7 @@ def video_languages(
     >>> video_languages(["de", "", None], ["en", "es-419", None]).tolist()
     ['de', 'es', 'und']
     """
-    audio = pd.Series(list(audio_tags), dtype="str")
-    default = pd.Series(list(default_tags), dtype="str")
+    audio, default = _texts(audio_tags), _texts(default_tags)
     if len(audio) != len(default):
         raise InvalidInputError(
             "Audio and default tags differ in number.", fix="Pass one of each per video."
@@ -280,7 +279,7 @@ def title_languages(
     >>> title_languages([]).empty
     True
     """
-    codes, found = pd.factorize(pd.Series(list(titles), dtype="str"))
+    codes, found = pd.factorize(_texts(titles))
     nothing = (UNDETERMINED, 0.0, "none")
     answers = [*(_detect(str(title), params) for title in found), nothing]
     rows = [answers[code] for code in codes]
@@ -462,7 +461,7 @@ def twitch_language_items(
             "window": chosen.window,
             "code": game[at],
             "stream": streams["stream_id"].astype("str").to_numpy()[at],
-            "language": primary_languages(streams["language"])[at],
+            "language": primary_languages(streams["language"].iloc[at]),
             "viewers": viewers[at],
         }
     )
@@ -657,6 +656,12 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
             "language_diversity": _entropies(group[determined], count[determined], n_groups),
         },
     )
+
+
+def _texts(values: Iterable[str | None]) -> "pd.Series[str]":
+    """Return texts by place; a series need not become a list first."""
+    known = values.array if isinstance(values, pd.Series) else list(values)
+    return pd.Series(known, dtype="str")
 
 
 def _first_maximum(group: npt.NDArray[np.integer[Any]], values: Floats) -> Integers:

@@ -1,6 +1,5 @@
 """What every four-hour analysis shares: decorator, inputs, never computing twice, isolation."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -9,8 +8,8 @@ from typing import Any, Final
 import dagster as dg
 import pandas as pd
 
-from aurastream.core.errors import InvalidInputError
 from aurastream.core.unchanged import carried, fingerprints, with_sources
+from aurastream_assets.intelligence.refusals import each_for_itself, quarantined, without
 from aurastream_assets.intelligence.windows import describe_windows, window_length
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import four_hours
@@ -18,7 +17,7 @@ from aurastream_assets.policies import RETRIES, SINGLE_RUN, freshness_within
 from resources.frame_io import Analysis
 from resources.store import Store
 
-__all__ = ["ANALYSIS_TAG", "analyse", "analysis_asset", "at_window_end"]
+__all__ = ["ANALYSIS_TAG", "analyse", "analysis_asset", "analysis_of", "at_window_end"]
 
 ANALYSIS_TAG: Final = {"cadence": "four_hours"}
 """What the job that runs the whole layer selects by."""
@@ -64,6 +63,8 @@ def analyse(
     store: Store,
     frame: pd.DataFrame,
     compute: Callable[[pd.DataFrame], pd.DataFrame],
+    *,
+    refused: pd.DataFrame | None = None,
 ) -> Analysis:
     """Compute what is new, and carry over what is the same as in the window before.
 
@@ -82,6 +83,8 @@ def analyse(
     compute : callable
         From such rows to results with ``window_start`` and ``category``, each category and window
         for itself.
+    refused : DataFrame, optional
+        What was refused while `frame` was made (`each_for_itself`).
     """
     name = context.asset_key.to_user_string()
     version = context.assets_def.code_versions_by_key[context.asset_key]
@@ -96,11 +99,36 @@ def analyse(
     is_new = sources["source_window"] == sources["window_start"]
     new = sources.loc[is_new, ["window_start", "category"]]
     wanted = frame.merge(new, on=["window_start", "category"], how="inner")
-    computed, refused = _each_for_itself(wanted, compute)
-    sources = _without(sources, refused)
+    computed, newly_refused = each_for_itself(wanted, compute)
+    sources = without(sources, newly_refused)
     is_new = sources["source_window"] == sources["window_start"]
     taken = known[known["category"].isin(sources.loc[~is_new, "category"])] if len(known) else known
     rows = carried(pd.concat([taken, computed]) if len(taken) else computed, sources)
+    all_refused = newly_refused if refused is None else pd.concat([refused, newly_refused])
+    return analysis_of(context, rows, sources, all_refused)
+
+
+def analysis_of(
+    context: dg.AssetExecutionContext,
+    rows: pd.DataFrame,
+    sources: pd.DataFrame,
+    refused: pd.DataFrame,
+) -> Analysis:
+    """Return results with their proof and refusals, and say so in the metadata.
+
+    Parameters
+    ----------
+    context : AssetExecutionContext
+        Of a windowed asset.
+    rows : DataFrame
+        Results of all windows.
+    sources : DataFrame
+        Where each comes from, as `with_sources` says it.
+    refused : DataFrame
+        What was refused, as `each_for_itself` says it.
+    """
+    name = context.asset_key.to_user_string()
+    is_new = sources["source_window"] == sources["window_start"]
     describe_windows(
         context,
         rows,
@@ -111,56 +139,11 @@ def analyse(
     )
     for row in refused.itertuples():
         context.log.warning("%s in %s was refused: %s", row.category, row.window_start, row.reason)
-    inputs = sources.assign(dataset=name, code_version=version)
-    return Analysis(rows, inputs, _quarantined(refused, name, window_length(context)))
-
-
-def _each_for_itself(
-    frame: pd.DataFrame, compute: Callable[[pd.DataFrame], pd.DataFrame]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the results, and the windows and categories that were refused, with the reason."""
-    keys = ["window_start", "category"]
-    refused: list[tuple[object, ...]] = []
-    try:
-        computed = compute(frame)
-    except InvalidInputError:
-        parts = [compute(frame.iloc[:0])]
-        for key, rows in frame.groupby(keys, sort=True, observed=True):
-            try:
-                parts.append(compute(rows.reset_index(drop=True)))
-            except InvalidInputError as error:
-                refused.append((*key, str(error)))
-        filled = [part for part in parts if len(part)]
-        computed = pd.concat(filled, ignore_index=True) if filled else parts[0]
-    return computed, pd.DataFrame(refused, columns=[*keys, "reason"])
-
-
-def _without(sources: pd.DataFrame, refused: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the categories of refused windows, and of those that would take from them."""
-    if refused.empty:
-        return sources
-    gone = pd.MultiIndex.from_frame(refused[["window_start", "category"]])
-    return sources[~pd.MultiIndex.from_frame(sources[["source_window", "category"]]).isin(gone)]
-
-
-def _quarantined(refused: pd.DataFrame, dataset: str, length: timedelta) -> pd.DataFrame:
-    """Return rows of operations.quarantine; the same refusal always has the same id."""
-    if refused.empty:
-        return refused
-    ids = [
-        str(uuid.uuid5(uuid.NAMESPACE_URL, f"{dataset} {row.category} {row.window_start}"))
-        for row in refused.itertuples()
-    ]
-    return pd.DataFrame(
-        {
-            "occurred_at": refused["window_start"] + length,
-            "quarantine_id": ids,
-            "source": dataset,
-            "item_id": refused["category"],
-            "reason": refused["reason"],
-            "raw": "",
-            "fetch_id": None,
-        }
+    version = context.assets_def.code_versions_by_key[context.asset_key]
+    return Analysis(
+        rows,
+        sources.assign(dataset=name, code_version=version),
+        quarantined(refused, name, window_length(context)),
     )
 
 

@@ -5,6 +5,8 @@ import pandas as pd
 
 from aurastream.core import formats
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
+from aurastream_assets.intelligence.audience_plots import lengths
+from aurastream_assets.intelligence.windows import describe_last, last_window
 from aurastream_assets.keys import asset_key
 from resources.frame_io import Analysis
 from resources.store import Store
@@ -17,7 +19,7 @@ __all__ = ["content_formats"]
     code_version="1",
     ins={
         "velocity": at_window_end(
-            "video_velocity", ["window_start", "category", "video_id", "duration_s", "views"]
+            "video_velocity", ["window_start", "category", "duration_s", "views"]
         )
     },
 )
@@ -28,4 +30,6 @@ def content_formats(
 
     The optimal length is the best among those with at least five videos; a tie goes to the shorter.
     """
-    return analyse(context, store, velocity, formats.format_buckets)
+    found = analyse(context, store, velocity, formats.format_buckets)
+    describe_last(context, lengths=lengths(last_window(context, found.rows)))
+    return found

@@ -10,7 +10,14 @@ import pandas as pd
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW, four_hours, half_hours
 from aurastream_assets.policies import RETRIES, SINGLE_RUN
 
-__all__ = ["describe_windows", "last_window", "window_ends", "window_length", "windowed_asset"]
+__all__ = [
+    "describe_last",
+    "describe_windows",
+    "last_window",
+    "window_ends",
+    "window_length",
+    "windowed_asset",
+]
 
 windowed_asset: Final = partial(
     dg.asset,
@@ -59,3 +66,8 @@ def describe_windows(
         },
         partition_key=context.partition_key_range.end,
     )
+
+
+def describe_last(context: dg.AssetExecutionContext, **metadata: object) -> None:
+    """Attach metadata to the last window alone: pictures, above all."""
+    context.add_asset_metadata(metadata, partition_key=context.partition_key_range.end)

@@ -73,7 +73,8 @@ def test_an_unchanged_category_is_carried_over_with_the_proof(
     said = metadata_of(result, FORMATS)
     categories = velocity["category"].nunique()
     assert (said["computed"], said["unchanged"]) == (1, categories - 1)
-    inputs = store.read("operations.analysis_inputs", where={"window_start": window})
+    mine = {"window_start": window, "dataset": "intelligence/content_formats"}
+    inputs = store.read("operations.analysis_inputs", where=mine)
     carried = inputs[inputs["source_window"] == window - FOUR_HOURS]
     assert set(carried["category"]) == set(velocity["category"]) - {earlier["category"].min()}
     formats = store.read("intelligence.content_formats")

@@ -1,7 +1,8 @@
 """Formats, languages, releases and outliers as runs on a real record, bad input among it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -14,7 +15,15 @@ from aurastream_assets.partitions import FOUR_HOURS, WINDOW
 from tests.graph.evidence import Clock, failed_checks, metadata_of, move
 
 Run = Callable[..., dg.ExecuteInProcessResult]
-FAMILY = ("content_formats",)
+FAMILY = (
+    "content_formats",
+    "shorts_comparison",
+    "language_mix",
+    "regional_intel",
+    "premiere_intel",
+    "publishing_times",
+    "channel_outliers",
+)
 
 
 @pytest.fixture
@@ -37,7 +46,7 @@ def results(store: FrameStore) -> dict[str, pd.DataFrame]:
     }
 
 
-def change(store: FrameStore, window: datetime, **columns: object) -> pd.DataFrame:
+def change(store: FrameStore, window: datetime, **columns: Any) -> pd.DataFrame:
     """Overwrite columns of the scored half hour, each by what it is given or computes."""
     rows = store.read("intelligence.video_velocity").assign(**columns)
     start = window + FOUR_HOURS - WINDOW
@@ -52,24 +61,211 @@ def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
     )
 
 
+def assert_others_are_the_same(
+    after: dict[str, pd.DataFrame], before: dict[str, pd.DataFrame], victim: str
+) -> None:
+    """Compare all but what YouTube says of a category, and what shares a channel with it."""
+    outliers = before["channel_outliers"]
+    channels = set(outliers.loc[outliers["category"] == victim, "channel_id"])
+
+    def others(rows: pd.DataFrame) -> pd.DataFrame:
+        gone = rows["category"] == victim
+        if "platform" in rows:
+            gone &= rows["platform"] == "youtube"
+        if "channel_id" in rows:
+            gone |= rows["channel_id"].isin(channels)
+        return rows[~gone]
+
+    for name in FAMILY:
+        assert_same(others(after[name]), others(before[name]))
+
+
+def test_a_window_is_told_of_by_every_analysis_and_all_checks_pass(
+    run: Run, store: FrameStore, window: datetime
+) -> None:
+    run("streams")
+    result = run("analyses", first=window)
+
+    assert failed_checks(result) == set()
+    found = results(store)
+    velocity = store.read("intelligence.video_velocity")
+    for name in set(FAMILY) - {"publishing_times"}:
+        assert set(found[name]["window_start"]) == {window}
+        assert set(velocity["category"]) - set(found[name]["category"]) <= {"movies"}
+    # Others have nothing to draw yet: one crawl knows no channel, and no announced video here.
+    for name in ("content_formats", "language_mix", "regional_intel"):
+        said = metadata_of(result, AssetKey(["intelligence", name]))
+        assert any("data:image/svg" in str(value) for value in said.values()), name
+    assert len(found["channel_outliers"]) == len(velocity)
+    mix = found["language_mix"]
+    on_youtube = mix[mix["platform"] == "youtube"].groupby("language_source")["item_count"].sum()
+    assert on_youtube.tolist() == [len(velocity), len(velocity)]
+
+
 def test_a_category_that_is_refused_costs_itself_alone_and_is_quarantined_with_the_reason(
     run: Run, store: FrameStore, window: datetime
 ) -> None:
     run("analyses", first=window)
-    before = results(store)["content_formats"]
-    victim = before["category"].min()
+    before = results(store)
+    victim = before["content_formats"]["category"].min()
     change(store, window, views=lambda f: f["views"].where(f["category"] != victim, -1))
 
     result = run("analyses", first=window)
     run("analyses", first=window)
 
     assert result.success
-    after = results(store)["content_formats"]
-    assert_same(after, before[before["category"] != victim])
-    assert metadata_of(result, AssetKey(["intelligence", "content_formats"]))["refused"] == 1
-    assert "intelligence/content_formats:coverage" in failed_checks(result)
-    (row,) = store.read(
-        "operations.quarantine", where={"source": "intelligence/content_formats"}
-    ).to_dict("records")
-    assert row["item_id"] == victim
-    assert "'views'" in row["reason"]
+    after = results(store)
+    quarantine = store.read("operations.quarantine")
+    assert_others_are_the_same(after, before, victim)
+    # The languages are summed up from what was not refused, and no video is a day old by chance.
+    for name in set(FAMILY) - {"regional_intel", "publishing_times"}:
+        assert metadata_of(result, AssetKey(["intelligence", name]))["refused"] == 1
+        assert f"intelligence/{name}:coverage" in failed_checks(result)
+        (row,) = quarantine[quarantine["source"] == f"intelligence/{name}"].to_dict("records")
+        assert row["item_id"] == victim
+        assert "'views'" in row["reason"]
+
+
+def test_an_unknown_time_zone_costs_its_category_alone(
+    run: Run, store: FrameStore, window: datetime
+) -> None:
+    day = timedelta(days=1, hours=6)
+    change(store, window, age_h=30.0, published_at=lambda f: f["observed_at"] - day)
+    run("analyses", first=window)
+    before = results(store)["publishing_times"]
+    victim = before["category"].min()
+    store.execute(
+        "update operations.categories set audience_timezone = 'Mars/X' where category = %(name)s",
+        {"name": victim},
+    )
+
+    assert run("analyses", first=window).success
+
+    assert_same(results(store)["publishing_times"], before[before["category"] != victim])
+    (row,) = store.read("operations.quarantine").to_dict("records")
+    assert (row["item_id"], "'Mars/X' is no time zone" in row["reason"]) == (victim, True)
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_category_with_hardly_a_video_is_described_and_not_judged(
+    run: Run, store: FrameStore, window: datetime, left: int
+) -> None:
+    run("analyses", first=window)
+    before = results(store)
+    victim = before["content_formats"]["category"].min()
+    rows = store.read("intelligence.video_velocity", order_by=["category", "video_id"])
+    few = rows[rows["category"] == victim].head(left)
+    start = window + FOUR_HOURS - WINDOW
+    kept = pd.concat([rows[rows["category"] != victim], few])
+    store.commit([Replace("intelligence.video_velocity", kept, start, start + WINDOW)])
+
+    result = run("analyses", first=window)
+
+    assert failed_checks(result) == set()
+    after = results(store)
+    assert_others_are_the_same(after, before, victim)
+    for name, verdicts in {
+        "shorts_comparison": ["shorts_performance_ratio"],
+        "premiere_intel": ["performance_ratio"],
+        "channel_outliers": ["outlier_score", "like_age_score"],
+    }.items():
+        own = after[name][after[name]["category"] == victim]
+        assert len(own) == (left if name == "channel_outliers" else min(left, 1))
+        assert own[verdicts].isna().all(axis=None)
+    formats = after["content_formats"]
+    assert not formats.loc[formats["category"] == victim, "is_optimal"].any()
+    assert store.read("operations.quarantine").empty
+
+
+def test_what_is_not_known_is_counted_apart_and_never_guessed(
+    run: Run, store: FrameStore, window: datetime
+) -> None:
+    rows = change(store, window, duration_s=pd.NA, audio_language="und")
+
+    result = run("analyses", first=window)
+
+    assert failed_checks(result) == {
+        "intelligence/language_mix:known_share",
+        "intelligence/shorts_comparison:known_share",
+    }
+    found = results(store)
+    assert found["content_formats"].empty
+    assert found["shorts_comparison"]["unknown_count"].sum() == len(rows)
+    assert found["shorts_comparison"]["shorts_performance_ratio"].isna().all()
+    tagged = found["regional_intel"].query("platform == 'youtube' and language_source == 'tag'")
+    assert set(tagged["dominant_language"]) == {"und"}
+    assert tagged[["leading_market_language", "language_diversity"]].isna().all(axis=None)
+    titled = found["regional_intel"].query("language_source == 'title'")
+    assert (titled["language_count"] > 0).any()
+
+
+def test_a_release_in_the_future_or_never_has_no_velocity_and_no_delay(
+    run: Run, store: FrameStore, window: datetime
+) -> None:
+    rows = change(
+        store,
+        window,
+        published_at=window + timedelta(days=3),
+        age_h=None,
+        lifetime_velocity_per_hour=None,
+    )
+    store.execute(
+        """
+        update collection.youtube_videos
+        set published_at = %(later)s, live_state = 'upcoming', actual_start_at = null,
+            scheduled_start_at = case when video_id < 'M' then %(later)s else %(long_ago)s end
+        """,
+        {"later": window + timedelta(days=3), "long_ago": window - timedelta(days=3)},
+    )
+
+    result = run("analyses", first=window)
+
+    assert result.success
+    assert not {check for check in failed_checks(result) if "range" in check or "cover" in check}
+    found = results(store)
+    premieres = found["premiere_intel"]
+    waiting, overdue = premieres["upcoming_count"].sum(), premieres["overdue_count"].sum()
+    assert waiting == (rows["video_id"] < "M").sum()
+    assert overdue == (rows["video_id"] >= "M").sum()
+    assert premieres[["on_time_share", "delay_median_min"]].isna().all(axis=None)
+    assert found["publishing_times"].empty
+    assert found["channel_outliers"]["outlier_score"].isna().all()
+
+
+def test_a_range_of_windows_equals_its_windows_one_by_one(
+    run: Run, store: FrameStore, window: datetime
+) -> None:
+    velocity = store.read("intelligence.video_velocity")
+    scores = store.read("intelligence.viral_scores")
+    for back in (1, 2, 3):
+        earlier = back * FOUR_HOURS
+        shifted = velocity.assign(
+            window_start=velocity["window_start"] - earlier,
+            observed_at=velocity["observed_at"] - earlier,
+            published_at=velocity["observed_at"] - timedelta(hours=32),
+            age_h=32.0 - 4 * back,
+        )
+        shifted["views"] -= shifted["views"] % (back + 1)
+        start = shifted["window_start"].iloc[0].to_pydatetime()
+        store.commit(
+            [
+                Replace("intelligence.video_velocity", shifted, start, start + WINDOW),
+                Replace(
+                    "intelligence.viral_scores",
+                    scores.assign(window_start=start),
+                    start,
+                    start + WINDOW,
+                ),
+            ]
+        )
+    windows = [window - n * FOUR_HOURS for n in (3, 2, 1, 0)]
+    for start in windows:
+        assert run("analyses", first=start).success
+    one_by_one = results(store)
+
+    run("analyses", first=windows[0], last=windows[-1])
+
+    for name, rows in results(store).items():
+        assert_same(rows, one_by_one[name])
+        assert set(rows["window_start"]) <= set(windows)
+    assert len(set(results(store)["publishing_times"]["window_start"])) > 1

@@ -12,6 +12,7 @@ from aurastream.core.channel_outliers import (
     ChannelOutlierParams,
     channel_outliers,
     leave_one_out_medians,
+    usable_rows,
 )
 from aurastream.core.errors import InvalidInputError
 
@@ -233,3 +234,13 @@ def test_what_was_seen_long_before_the_window_does_not_count() -> None:
     assert channel_outliers(new, old)["channel_n"].tolist() == [1, 1]
     longer = ChannelOutlierParams(memory=pd.Timedelta(days=31))
     assert channel_outliers(new, old, params=longer)["channel_n"].tolist() == [4, 4]
+
+
+def test_rows_that_would_be_refused_are_refused_before() -> None:
+    rows = frame(row("a"), row("b", views=None, age=None))
+    assert usable_rows(rows) is rows
+    for column in ("views", "age_h", "lifetime_velocity_per_hour"):
+        with pytest.raises(InvalidInputError, match=column):
+            usable_rows(rows.assign(**{column: -1.0}))
+    with pytest.raises(InvalidInputError, match="time zone"):
+        usable_rows(rows.assign(published_at=pd.Timestamp("2026-01-01")))

@@ -21,6 +21,7 @@ PUBLIC = {
         "ChannelOutlierParams",
         "channel_outliers",
         "leave_one_out_medians",
+        "usable_rows",
     ],
     "difficulty": ["DIFFICULTY_SCHEMA", "difficulty", "difficulty_bands", "difficulty_scores"],
     "idea_formats": ["IDEA_FORMATS", "IDLE_LEMMAS", "IdeaFormat", "WORDING_VERSION", "format_cues"],

@@ -6,7 +6,11 @@ import sqlalchemy as sa
 
 from aurastream.core.category_stats import STATS_SCHEMA, category_stats
 from aurastream.core.competition import COMPETITION_SCHEMA, competition
+from aurastream.core.formats import FORMAT_BUCKETS_SCHEMA, FORMAT_COMPARISON_SCHEMA
+from aurastream.core.languages import LANGUAGE_MIX_SCHEMA, REGIONAL_SCHEMA
 from aurastream.core.opportunity import OPPORTUNITY_SCHEMA, opportunity
+from aurastream.core.premieres import PREMIERE_SCHEMA
+from aurastream.core.publishing_times import PUBLISHING_TIMES_SCHEMA
 from aurastream.core.velocity import VELOCITY_SCHEMA, video_velocity
 from aurastream.core.viral import VIRAL_SCHEMA, viral_scores
 from aurastream.store.tables import table_for
@@ -17,6 +21,12 @@ SCHEMAS = {
     "viral_scores": VIRAL_SCHEMA,
     "competition": COMPETITION_SCHEMA,
     "opportunity": OPPORTUNITY_SCHEMA,
+    "content_formats": FORMAT_BUCKETS_SCHEMA,
+    "shorts_comparison": FORMAT_COMPARISON_SCHEMA,
+    "language_mix": LANGUAGE_MIX_SCHEMA,
+    "regional_intel": REGIONAL_SCHEMA,
+    "premiere_intel": PREMIERE_SCHEMA,
+    "publishing_times": PUBLISHING_TIMES_SCHEMA,
 }
 
 KINDS: list[tuple[type[sa.types.TypeEngine[object]], tuple[str, str]]] = [
