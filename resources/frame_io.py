@@ -147,23 +147,17 @@ def _at_window_ends(
     return found
 
 
-def _keep_replaced(
-    context: dg.OutputContext, table: str, start: datetime, end: datetime
-) -> None:
+def _keep_replaced(context: dg.OutputContext, table: str, start: datetime, end: datetime) -> None:
     """Keep what another code version computed of these windows, for `aurastream diff`."""
     version = context.asset_spec.code_version
     if version is not None:
         asset = context.asset_key.to_user_string()
-        kept = keep_replaced(
-            _frames(context), tables.tables[table], asset, (start, end), version
-        )
+        kept = keep_replaced(_frames(context), tables.tables[table], asset, (start, end), version)
         if kept:
             context.add_output_metadata({"rows_of_other_versions_kept": kept})
 
 
-def _version_marks(
-    context: dg.OutputContext, table: str, rows: pd.DataFrame
-) -> list[WriteOp]:
+def _version_marks(context: dg.OutputContext, table: str, rows: pd.DataFrame) -> list[WriteOp]:
     """Return the write that says which code version the rows are of."""
     version = context.asset_spec.code_version
     column = tables.tables[table].info.get("partition_by")

@@ -83,9 +83,7 @@ def test_a_changed_formula_says_how_far_scores_moved(
     assert [(m.before, m.after) for m in movers] == [(100.0, 150.0)] * 4
 
 
-def test_the_same_version_again_keeps_nothing(
-    score: Callable[..., Any], store: FrameStore
-) -> None:
+def test_the_same_version_again_keeps_nothing(score: Callable[..., Any], store: FrameStore) -> None:
     score("1", 1.0)
     score("1", 1.0)
 
