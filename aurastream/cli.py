@@ -252,23 +252,49 @@ def backfill(
     again: Annotated[
         bool, typer.Option("--again", help="Also what is materialized already.")
     ] = False,
+    asset: Annotated[
+        list[str] | None, typer.Option("--asset", help="stage/table; all unless given.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Compute scores and rollups of a stretch of time, missing ones only unless told otherwise."""
+    """Compute scores and rollups of a stretch of time, and say what changed.
+
+    Missing ones only, unless told otherwise. The same command continues one that was cut off.
+    """
+    import json
+    from dataclasses import asdict
+
     from rich.progress import Progress
 
-    from aurastream.operations.first_runs import plan_backfill, run_all
+    from aurastream.operations.backfill import backfill as run
     from aurastream.operations.graph import Graph
 
-    graph = Graph(Settings.from_env().require_webserver())
+    settings = Settings.from_env()
     until = datetime.now(UTC) if end is None else end.replace(tzinfo=UTC)
-    groups = plan_backfill(graph, start=start.replace(tzinfo=UTC), end=until, again=again)
-    if not groups:
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task("Partitions", total=None)
+        done = run(
+            settings,
+            Graph(settings.require_webserver()),
+            start.replace(tzinfo=UTC),
+            # A whole minute, so that the same command a moment later is the same request.
+            until.replace(second=0, microsecond=0),
+            assets=tuple(asset or ()),
+            again=again,
+            on_plan=lambda total: progress.update(task, total=total),
+            on_step=lambda job, n: progress.update(task, advance=n, description=job),
+        )
+    if as_json:
+        print(json.dumps(asdict(done), default=str))  # noqa: T201 # the answer
+        return
+    if not done.partitions:
         _out().print("Nothing is missing there.")
         return
-    with Progress() as progress:
-        task = progress.add_task("Partitions", total=sum(r.weight for g in groups for r in g))
-        for run in run_all(graph, groups):
-            progress.update(task, advance=run.weight, description=run.label)
+    table = Table("table", "windows", "changed", "new", "gone", "before", "after", box=None)
+    for c in done.changes:
+        counts = (c.windows, c.changed, c.new, c.gone, c.rows_before, c.rows_after)
+        table.add_row(c.table, *(f"{count:,}" for count in counts))
+    _out().print(table)
 
 
 @app.command()

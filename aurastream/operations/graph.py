@@ -7,14 +7,14 @@ re-executed there, and survive the process that asked for them.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
 
 from aurastream.core.errors import AuraStreamError
 
-__all__ = ["Graph", "GraphError", "KeyRange", "missing_ranges"]
+__all__ = ["Graph", "GraphError", "KeyRange", "missing_ranges", "moment_of"]
 
 _POLL_S: Final = 0.25
 _ENDED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
@@ -183,6 +183,7 @@ class Graph:
         partition: str | None = None,
         keys: KeyRange | None = None,
         tags: Mapping[str, str] | None = None,
+        assets: Iterable[Sequence[str]] = (),
     ) -> str:
         """Queue one run and return its id.
 
@@ -196,6 +197,8 @@ class Graph:
             A range of keys, all in this one run.
         tags : mapping of str to str, optional
             Further run tags.
+        assets : iterable of sequence of str
+            Only these of the job's assets; all by default.
 
         Raises
         ------
@@ -207,10 +210,14 @@ class Graph:
             all_tags["dagster/partition"] = partition
         if keys is not None:
             all_tags |= {_RANGE_START: keys.start, _RANGE_END: keys.end}
+        selector: dict[str, Any] = dict(self._selector("jobName", job))
+        chosen = [{"path": list(key)} for key in assets]
+        if chosen:
+            selector["assetSelection"] = chosen
         answer = self._ask(
             _LAUNCH,
             params={
-                "selector": self._selector("jobName", job),
+                "selector": selector,
                 "runConfigData": {},
                 "executionMetadata": {
                     "tags": [{"key": key, "value": value} for key, value in all_tags.items()]
@@ -306,6 +313,34 @@ class Graph:
         ]
         return missing_ranges(node["partitionKeys"], done, start=start, end=end)
 
+    def assets_of(self, job: str) -> list[tuple[str, ...]]:
+        """Return the keys of the assets that a job materializes."""
+        nodes = self._ask(_VERSIONS, job=self._selector("pipelineName", job))["assetNodes"]
+        return [tuple(node["assetKey"]["path"]) for node in nodes]
+
+    def partition_keys(self, key: Sequence[str]) -> list[str]:
+        """Return the partition keys of an asset, in the order of time; none without partitions."""
+        node = self._ask(_PARTITIONS, key={"path": list(key)})["assetNodeOrError"]
+        return list(node.get("partitionKeys", ()))
+
+    def partitioned_asset(self, job: str) -> tuple[str, ...]:
+        """Return one of a job's assets that has partitions; they are alike within a job.
+
+        Raises
+        ------
+        GraphError
+            When none has.
+        """
+        for key in self.assets_of(job):
+            if self.partition_keys(key):
+                return key
+        raise GraphError(f"No asset of {job} has partitions.")
+
+    def window_length(self, key: Sequence[str]) -> timedelta:
+        """Return how long one partition of an asset is."""
+        first, second = (moment_of(name) for name in self.partition_keys(key)[:2])
+        return second - first
+
     def _selector(self, name: str, job: str) -> dict[str, str]:
         return {
             "repositoryLocationName": self._location,
@@ -353,7 +388,7 @@ end='2026-01-03', count=1)]
     ranges: list[KeyRange] = []
     stretch: list[str] = []
     for key in keys:
-        moment = _moment(key)
+        moment = moment_of(key)
         wanted = start <= moment < end and not any(a <= key <= b for a, b in finished)
         if wanted:
             stretch.append(key)
@@ -365,8 +400,19 @@ end='2026-01-03', count=1)]
     return ranges
 
 
-def _moment(key: str) -> datetime:
-    """Read a partition key: a date, or a date with a time, in UTC."""
+def moment_of(key: str) -> datetime:
+    """Read a partition key: a date, or a date with a time, in UTC.
+
+    Raises
+    ------
+    GraphError
+        When it is none.
+
+    Examples
+    --------
+    >>> moment_of("2026-11-21-03:30").isoformat(), moment_of("2026-11-21").isoformat()
+    ('2026-11-21T03:30:00+00:00', '2026-11-21T00:00:00+00:00')
+    """
     text = key.replace("-", "", 2).replace(":", "").replace("T", "-").replace(" ", "-")
     for form in ("%Y%m%d-%H%M", "%Y%m%d"):
         try:

@@ -1,0 +1,422 @@
+"""Computing a stretch of time again: planned once, done piece by piece, resumed after a kill.
+
+A backfill is rows in the record: what was asked, its steps, and the checksum of each window before
+and after. A step is one run of a job over at most a week of windows, so that memory is bounded by
+the step and not by the stretch. Its runs are queued behind everything live (`aura/class: batch`,
+low priority) and go one at a time. Whoever asks for the same again continues the unfinished one; a
+step whose run succeeded meanwhile is not repeated.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+from aurastream.core.errors import AuraStreamError
+from aurastream.operations.first_runs import PlannedRun, plan_backfill
+from aurastream.operations.graph import Graph, GraphError, KeyRange, moment_of
+from aurastream.operations.policy import database_facts
+from aurastream.settings import Settings
+from aurastream.store.archive_checksums import checksums
+from aurastream.store.purge import Relation, relations
+
+__all__ = ["Backfill", "BackfillError", "Changed", "backfill", "in_pieces"]
+
+# "back" as a number: one backfill at a time, in the whole installation.
+_LOCK: Final = 0x6261636B
+_TIMEOUT_S: Final = 3600.0
+# About a week of half-hours; in all a few hundred thousand rows.
+_PIECE: Final = 336
+_TAGS: Final = {"aura/class": "batch", "dagster/priority": "-10"}
+
+
+class BackfillError(AuraStreamError):
+    """A backfill cannot be started, or a run of it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a backfill did to one table.
+
+    Parameters
+    ----------
+    table : str
+        ``schema.table``.
+    windows : int
+        Windows compared.
+    changed, new, gone : int
+        Windows whose rows differ; that had none before; that have none any more.
+    rows_before, rows_after : int
+        Rows in all of them.
+    examples : tuple of datetime
+        The first windows that changed.
+    """
+
+    table: str
+    windows: int
+    changed: int
+    new: int
+    gone: int
+    rows_before: int
+    rows_after: int
+    examples: tuple[dt.datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A backfill that is done."""
+
+    backfill_id: str
+    resumed: bool
+    partitions: int
+    changes: tuple[Changed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    place: int
+    job: str
+    keys: KeyRange
+    run_id: str | None
+    is_done: bool
+
+
+def in_pieces(keys: KeyRange, known: Sequence[str], most: int = _PIECE) -> Iterator[KeyRange]:
+    """Divide a range of partition keys into pieces of at most ``most``.
+
+    Examples
+    --------
+    >>> keys = ["a", "b", "c", "d", "e"]
+    >>> [(p.start, p.end) for p in in_pieces(KeyRange("b", "e", 4), keys, most=3)]
+    [('b', 'd'), ('e', 'e')]
+    """
+    wanted = [key for key in known if keys.start <= key <= keys.end]
+    for at in range(0, len(wanted), most):
+        piece = wanted[at : at + most]
+        yield KeyRange(piece[0], piece[-1], len(piece))
+
+
+def backfill(
+    settings: Settings,
+    graph: Graph,
+    start: dt.datetime,
+    end: dt.datetime,
+    *,
+    assets: Sequence[str] = (),
+    again: bool = False,
+    on_plan: Callable[[int], None] = lambda _: None,
+    on_step: Callable[[str, int], None] = lambda _label, _count: None,
+) -> Backfill:
+    """Compute what is missing of [start, end), or all of it, and say what changed.
+
+    Parameters
+    ----------
+    settings : Settings
+        The installation.
+    graph : Graph
+        The running graph.
+    start, end : datetime
+        Aware.
+    assets : sequence of str
+        Only these, as ``stage/table``; all that are computed from snapshots by default.
+    again : bool
+        Also what is materialized already.
+    on_plan, on_step : callable
+        Told how many partitions there are, and of each step that is done.
+
+    Raises
+    ------
+    BackfillError
+        When another backfill is under way or unfinished, an asset is not known, or a run failed.
+        Everything that was done stays done.
+    """
+    with _alone(settings) as connection:
+        known = {r.name: r for r in relations(settings.require_postgres())}
+        times = {n: f.time_column for n, f in database_facts(settings.require_postgres()).items()}
+        found, resumed = _find_or_plan(
+            connection, graph, start, end, assets=tuple(assets), again=again
+        )
+        steps = _steps(connection, found)
+        total = sum(step.keys.count for step in steps)
+        on_plan(total)
+        try:
+            for step in steps:
+                if not step.is_done:
+                    tables = _tables_of(graph, step.job, assets, known, times)
+                    _run_step(connection, graph, found, step, tables=tables, assets=assets)
+                on_step(step.job, step.keys.count)
+        except BackfillError as error:
+            _finish(connection, found, "FAILED", str(error))
+            raise
+        _finish(connection, found, "DONE", "")
+        return Backfill(found, resumed, total, tuple(_changes(connection, found)))
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(
+        settings.require_postgres(),
+        autocommit=True,
+        connect_timeout=10,
+        application_name="aurastream-backfill",
+        options="-ctimezone=UTC",
+    ) as connection:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+        if row is None or not row[0]:
+            raise BackfillError(
+                "Another backfill is under way.", fix="Wait for its end; it shows in the UI."
+            )
+        yield connection
+
+
+def _find_or_plan(
+    connection: psycopg.Connection,
+    graph: Graph,
+    start: dt.datetime,
+    end: dt.datetime,
+    *,
+    assets: tuple[str, ...],
+    again: bool,
+) -> tuple[str, bool]:
+    """Return the backfill to work on: the unfinished one of the same request, or a new one."""
+    row = connection.execute(
+        "SELECT backfill_id, range_start, range_end, assets, again FROM maintenance.backfills "
+        "WHERE status = 'RUNNING' AND range_start = %s AND range_end = %s AND assets = %s "
+        "AND again = %s ORDER BY asked_at DESC LIMIT 1",
+        (start, end, list(assets), again),
+    ).fetchone()
+    if row is not None:
+        return str(row[0]), True
+    # What another request left unfinished is over: this one plans what is missing anyhow.
+    connection.execute(
+        "UPDATE maintenance.backfills SET status = 'FAILED', ended_at = now(), "
+        "detail = 'left unfinished; another one was asked for' WHERE status = 'RUNNING'"
+    )
+    groups = plan_backfill(graph, start=start, end=end, again=again)
+    planned = [run for group in groups for run in group]
+    if assets:
+        planned = _confined(graph, planned, assets, start, end, again=again)
+    backfill_id = str(uuid.uuid4())
+    pieces = [
+        (run.job, piece)
+        for run in planned
+        if run.keys is not None
+        for piece in in_pieces(run.keys, graph.partition_keys(graph.partitioned_asset(run.job)))
+    ]
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO maintenance.backfills (backfill_id, asked_at, range_start, range_end, "
+            "assets, again, status, partitions, done, detail) "
+            "VALUES (%s, now(), %s, %s, %s, %s, 'RUNNING', %s, 0, '')",
+            (backfill_id, start, end, list(assets), again, sum(p.count for _, p in pieces)),
+        )
+        cursor.executemany(
+            "INSERT INTO maintenance.backfill_steps (backfill_id, job, first_key, last_key, step, "
+            "partitions, status) VALUES (%s, %s, %s, %s, %s, %s, 'PLANNED')",
+            [
+                (backfill_id, job, piece.start, piece.end, place, piece.count)
+                for place, (job, piece) in enumerate(pieces)
+            ],
+        )
+    return backfill_id, False
+
+
+def _confined(
+    graph: Graph,
+    planned: Sequence[PlannedRun],
+    assets: Sequence[str],
+    start: dt.datetime,
+    end: dt.datetime,
+    *,
+    again: bool,
+) -> list[PlannedRun]:
+    """Return the runs of the named assets alone, each in the job that computes it."""
+    jobs = dict.fromkeys(run.job for run in planned) or {}
+    jobs |= dict.fromkeys(("rescore", "analyses", "hourly_rollup", "daily_rollup"))
+    found: list[PlannedRun] = []
+    placed: set[str] = set()
+    for job in jobs:
+        for key in graph.assets_of(job):
+            name = "/".join(key)
+            if name in assets and name not in placed:
+                placed.add(name)
+                ranges = graph.missing(key, start, end, again=again)
+                found += [PlannedRun(job, keys=keys) for keys in ranges]
+    strangers = set(assets) - placed
+    if strangers:
+        raise BackfillError(
+            f"No job computes {', '.join(sorted(strangers))} from snapshots.",
+            fix="Name assets as stage/table, for example intelligence/viral_scores.",
+        )
+    return list(dict.fromkeys(found))
+
+
+def _steps(connection: psycopg.Connection, backfill_id: str) -> list[_Step]:
+    rows = connection.execute(
+        "SELECT step, job, first_key, last_key, partitions, run_id, status "
+        "FROM maintenance.backfill_steps WHERE backfill_id = %s ORDER BY step",
+        (backfill_id,),
+    ).fetchall()
+    return [
+        _Step(place, job, KeyRange(first, last, count), run_id, status == "DONE")
+        for place, job, first, last, count, run_id, status in rows
+    ]
+
+
+def _run_step(
+    connection: psycopg.Connection,
+    graph: Graph,
+    backfill_id: str,
+    step: _Step,
+    *,
+    tables: Sequence[tuple[Relation, str, dt.timedelta]],
+    assets: Sequence[str],
+) -> None:
+    for relation, column, length in tables:
+        _compare_before(connection, backfill_id, relation, column, _span(step.keys, length))
+    if step.run_id is None or _status(graph, step.run_id) != "SUCCESS":
+        wanted = [name.split("/") for name in assets if name]
+        run_id = graph.launch(
+            step.job,
+            keys=step.keys,
+            tags={**_TAGS, "aura/backfill": backfill_id},
+            assets=[key for key in graph.assets_of(step.job) if list(key) in wanted],
+        )
+        _mark(connection, backfill_id, step, "LAUNCHED", run_id)
+        status = _status(graph, run_id)
+        if status != "SUCCESS":
+            raise BackfillError(
+                f"The run of {step.job} from {step.keys.start} to {step.keys.end} ended as "
+                f"{status}. {graph.explain(run_id)}",
+                fix="Mend the cause and give the same command again; it goes on from there.",
+            )
+    for relation, column, length in tables:
+        _compare_after(connection, backfill_id, relation, column, _span(step.keys, length))
+    _mark(connection, backfill_id, step, "DONE", None)
+
+
+def _status(graph: Graph, run_id: str) -> str:
+    """Wait for a run; one that Dagster no longer knows has failed."""
+    try:
+        _, status = next(graph.ended([run_id], timeout_s=_TIMEOUT_S))
+    except (GraphError, StopIteration) as error:
+        raise BackfillError(
+            f"Run {run_id} was not seen to end: {error}.",
+            fix="Give the same command again; it goes on from there.",
+        ) from error
+    return status
+
+
+def _tables_of(
+    graph: Graph,
+    job: str,
+    assets: Sequence[str],
+    known: dict[str, Relation],
+    times: dict[str, str | None],
+) -> list[tuple[Relation, str, dt.timedelta]]:
+    """Return the tables that a step writes, with their time column and the length of a window."""
+    found: list[tuple[Relation, str, dt.timedelta]] = []
+    for key in graph.assets_of(job):
+        name = ".".join(key)
+        column = times.get(name)
+        if name in known and column is not None and (not assets or "/".join(key) in assets):
+            found.append((known[name], column, graph.window_length(key)))
+    return found
+
+
+def _span(keys: KeyRange, length: dt.timedelta) -> tuple[dt.datetime, dt.datetime]:
+    return moment_of(keys.start), moment_of(keys.end) + length
+
+
+def _compare_before(
+    connection: psycopg.Connection,
+    backfill_id: str,
+    relation: Relation,
+    column: str,
+    span: tuple[dt.datetime, dt.datetime],
+) -> None:
+    """Write down each window's checksum; what was written down before a kill stays."""
+    found = checksums(connection, relation, column, *span)
+    rows = [(backfill_id, relation.name, at, n, digest) for at, (n, digest) in found.items()]
+    if rows:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO maintenance.backfill_windows (backfill_id, table_name, window_start, "
+                "rows_before, checksum_before) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                rows,
+            )
+
+
+def _compare_after(
+    connection: psycopg.Connection,
+    backfill_id: str,
+    relation: Relation,
+    column: str,
+    span: tuple[dt.datetime, dt.datetime],
+) -> None:
+    found = checksums(connection, relation, column, *span)
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE maintenance.backfill_windows SET rows_after = 0, checksum_after = '' "
+            "WHERE backfill_id = %s AND table_name = %s AND window_start >= %s "
+            "AND window_start < %s",
+            (backfill_id, relation.name, *span),
+        )
+        rows = [(backfill_id, relation.name, at, n, digest) for at, (n, digest) in found.items()]
+        if rows:
+            cursor.executemany(
+                "INSERT INTO maintenance.backfill_windows (backfill_id, table_name, window_start, "
+                "rows_before, checksum_before, rows_after, checksum_after) "
+                "VALUES (%s, %s, %s, 0, '', %s, %s) ON CONFLICT "
+                "(backfill_id, table_name, window_start) DO UPDATE SET "
+                "rows_after = excluded.rows_after, checksum_after = excluded.checksum_after",
+                rows,
+            )
+
+
+def _mark(
+    connection: psycopg.Connection, backfill_id: str, step: _Step, status: str, run_id: str | None
+) -> None:
+    with connection.transaction():
+        connection.execute(
+            "UPDATE maintenance.backfill_steps SET status = %s, run_id = coalesce(%s, run_id) "
+            "WHERE backfill_id = %s AND step = %s",
+            (status, run_id, backfill_id, step.place),
+        )
+        connection.execute(
+            "UPDATE maintenance.backfills SET done = (SELECT coalesce(sum(partitions), 0) "
+            "FROM maintenance.backfill_steps WHERE backfill_id = %(id)s AND status = 'DONE') "
+            "WHERE backfill_id = %(id)s",
+            {"id": backfill_id},
+        )
+
+
+def _finish(connection: psycopg.Connection, backfill_id: str, status: str, detail: str) -> None:
+    # A failed one can be continued by the same request, so it stays open with its reason.
+    connection.execute(
+        "UPDATE maintenance.backfills SET status = %s, detail = %s, "
+        "ended_at = CASE WHEN %s THEN now() END WHERE backfill_id = %s",
+        ("DONE" if status == "DONE" else "RUNNING", detail, status == "DONE", backfill_id),
+    )
+
+
+def _changes(connection: psycopg.Connection, backfill_id: str) -> Iterator[Changed]:
+    rows: list[tuple[Any, ...]] = connection.execute(
+        "SELECT table_name, count(*), "
+        "count(*) FILTER (WHERE checksum_before <> checksum_after AND checksum_before <> '' "
+        "  AND checksum_after <> ''), "
+        "count(*) FILTER (WHERE checksum_before = ''), "
+        "count(*) FILTER (WHERE checksum_after = ''), "
+        "sum(rows_before)::bigint, sum(rows_after)::bigint, "
+        "(array_agg(window_start ORDER BY window_start) FILTER "
+        "  (WHERE checksum_before <> checksum_after))[1:5] "
+        "FROM maintenance.backfill_windows WHERE backfill_id = %s AND rows_after IS NOT NULL "
+        "GROUP BY 1 ORDER BY 1",
+        (backfill_id,),
+    ).fetchall()
+    for table, windows, changed, new, gone, before, after, examples in rows:
+        yield Changed(table, windows, changed, new, gone, before, after, tuple(examples or ()))
