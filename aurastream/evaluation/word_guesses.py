@@ -7,6 +7,7 @@ is a list of words with their weights, which answers by itself.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final, Self
 
 import numpy as np
@@ -75,11 +76,12 @@ class WordGuesses:
         A text without a known word gets the offsets. About 15 µs per text.
         """
         index = _Index.of(self.words)
+        number_of = index.number_of.get
         numbers: list[int] = []
         sizes: list[int] = []
         for text in texts:
             found = _WORD.findall(text.lower())
-            numbers += [index.number_of.get(word, -1) for word in found]
+            numbers += map(number_of, found, repeat(-1))
             sizes.append(len(found))
         count = len(sizes)
         owner, places = index.known(
