@@ -277,8 +277,8 @@ def backfill(
             settings,
             Graph(settings.require_webserver()),
             start.replace(tzinfo=UTC),
-            # A whole minute, so that the same command a moment later is the same request.
-            until.replace(second=0, microsecond=0),
+            end and end.replace(tzinfo=UTC),
+            now=datetime.now(UTC),
             assets=tuple(asset or ()),
             again=again,
             on_plan=lambda total: progress.update(task, total=total),

@@ -104,8 +104,9 @@ def backfill(
     settings: Settings,
     graph: Graph,
     start: dt.datetime,
-    end: dt.datetime,
+    end: dt.datetime | None,
     *,
+    now: dt.datetime,
     assets: Sequence[str] = (),
     again: bool = False,
     on_plan: Callable[[int], None] = lambda _: None,
@@ -120,7 +121,9 @@ def backfill(
     graph : Graph
         The running graph.
     start, end : datetime
-        Aware.
+        Aware; without an end, that of the unfinished one, else the present.
+    now : datetime
+        The present.
     assets : sequence of str
         Only these, as ``stage/table``; all that are computed from snapshots by default.
     again : bool
@@ -138,7 +141,7 @@ def backfill(
         known = {r.name: r for r in relations(settings.require_postgres())}
         times = {n: f.time_column for n, f in database_facts(settings.require_postgres()).items()}
         found, resumed = _find_or_plan(
-            connection, graph, start, end, assets=tuple(assets), again=again
+            connection, graph, (start, end, now), assets=tuple(assets), again=again
         )
         steps = _steps(connection, found)
         total = sum(step.keys.count for step in steps)
@@ -176,21 +179,22 @@ def _alone(settings: Settings) -> Iterator[psycopg.Connection]:
 def _find_or_plan(
     connection: psycopg.Connection,
     graph: Graph,
-    start: dt.datetime,
-    end: dt.datetime,
+    asked: tuple[dt.datetime, dt.datetime | None, dt.datetime],
     *,
     assets: tuple[str, ...],
     again: bool,
 ) -> tuple[str, bool]:
     """Return the backfill to work on: the unfinished one of the same request, or a new one."""
+    start, wanted_end, now = asked
     row = connection.execute(
         "SELECT backfill_id, range_start, range_end, assets, again FROM maintenance.backfills "
-        "WHERE status = 'RUNNING' AND range_start = %s AND range_end = %s AND assets = %s "
-        "AND again = %s ORDER BY asked_at DESC LIMIT 1",
-        (start, end, list(assets), again),
+        "WHERE status = 'RUNNING' AND range_start = %s AND range_end = coalesce(%s, range_end) "
+        "AND assets = %s AND again = %s ORDER BY asked_at DESC LIMIT 1",
+        (start, wanted_end, list(assets), again),
     ).fetchone()
     if row is not None:
         return str(row[0]), True
+    end = wanted_end or now
     # What another request left unfinished is over: this one plans what is missing anyhow.
     connection.execute(
         "UPDATE maintenance.backfills SET status = 'FAILED', ended_at = now(), "
