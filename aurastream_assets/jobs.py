@@ -51,6 +51,9 @@ _SCORES: Final = _assets(
     "viral_scores",
     "competition",
     "opportunity",
+    "clip_intel",
+    "clip_activity",
+    "momentum",
 )
 
 _VIDEOS: Final = asset_key("collection", "youtube_videos")

@@ -1,8 +1,9 @@
 """How hard it is to be seen on Twitch in each game; in every score here higher is easier.
 
 ``saturation_score``  100 · (1 − min(live / usual, 2) / 2): 0 at twice the usual streams or more,
-50 as usual, 100 when nobody streams; 50 where what is usual is not known yet. Usual is the median
-of the same hour of the week, in the audience's own time, over the 28 days before the window.
+50 as usual, 100 when nobody streams; 50 where what is usual is not known yet. Usual is what
+`aurastream.core.hour_of_week` learned of the window's hour of the week, in the audience's own time,
+from the 28 days before the window; ``baseline_low`` and ``baseline_high`` are its 90 % interval.
 ``concentration_score``  max(0, 100 · (1 − 2 · HHI)): 0 when two channels or fewer share the viewers
 (HHI of .5 and more), 40 at an HHI of .30, 50 at .25; 50 where nobody watches.
 ``ease_score``  half saturation, half concentration. All three are 0–100.
@@ -16,13 +17,16 @@ shares, so that the upper bound is the observed index. A shorter list is complet
 equal the index.
 
 ``confidence_pct`` (0–100, higher is surer) is freshness confidence × (½ · [somebody watches] +
-½ · min(1, samples / 12)), the latter halved where the baseline is that of the hour of the day, and
-0 where both the live streams and the usual ones fill the page of 100: the largest games always do,
-their saturation is 50 by ignorance, and the confidence says so. A game without a crawl in the last
-24 hours has confidence 0 and neutral scores.
+½ · min(1, n / 12)), with the number n of independent hours that would say as much as the baseline
+does (``baseline_n``), and 0 in place of n where both the live streams and the usual ones fill the
+page of 100: the largest games always do, their saturation is 50 by ignorance, and the confidence
+says so. A game without a crawl in the last 24 hours has confidence 0 and neutral scores.
+
+``is_peak`` says whether the window begins in a peak hour of the audience. ``peak_source`` is
+``learned`` where the viewers of the last 28 days tell when that is, ``fixed`` (14–17 and 19–23
+o'clock) while fewer than 14 days are known.
 """
 
-import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -48,7 +52,17 @@ from aurastream.core.frames import (
     window_ends,
 )
 from aurastream.core.freshness import FreshnessParams, confidence
-from aurastream.core.kernels_numpy import segment_percentiles, sorted_segments
+from aurastream.core.hour_of_week import (
+    FIXED,
+    LEARNED,
+    WEEK_H,
+    HourOfWeekParams,
+    learned_peaks,
+    local_hours,
+    local_times,
+    shrunken_week,
+    week_samples,
+)
 
 __all__ = [
     "COMPETITION_SCHEMA",
@@ -82,14 +96,17 @@ COMPETITION_SCHEMA: Final[Schema] = {
     "ease_score": "float64",
     "is_peak": "bool",
     "confidence_pct": "float64",
+    "baseline_low": "float64",
+    "baseline_high": "float64",
+    "peak_source": "str",
 }
 
 _STREAMS = ("crawl_at", "observed_at", "game_id", "stream_id", "viewer_count")
-_HISTORY = ("crawl_at", "game_id", "live_count")
+_HISTORY = ("crawl_at", "game_id", "live_count", "viewer_total")
 _GAMES = ("category", "twitch_game_id", "audience_timezone")
+_SOURCES: Final = pd.array([FIXED, LEARNED], dtype="str")
 _BANDS: Final = pd.array(["LOW", "MODERATE", "HIGH", None], dtype="str")
 _MISSING_TIME: Final = np.iinfo(np.int64).min
-_DAY_H = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +119,12 @@ class CompetitionParams:
 
     window: timedelta = timedelta(minutes=30)
     max_age: timedelta = timedelta(hours=24)
-    history: timedelta = timedelta(days=28)
-    min_samples: int = 3
     full_samples: int = 12
     page_limit: int = 100
     tail_streams_max: int = 20_000
     bands: tuple[float, float] = (0.15, 0.25)
     saturation_weight: float = 0.5
-    peak_hours: frozenset[int] = frozenset({14, 15, 16, 17, 19, 20, 21, 22, 23})
+    week: HourOfWeekParams = HourOfWeekParams()  # noqa: RUF009 # frozen
     freshness: FreshnessParams = FreshnessParams()  # noqa: RUF009 # frozen
 
 
@@ -201,7 +216,7 @@ def concentration(
 def peak_hours(
     starts: pd.DatetimeIndex, timezone: str, *, params: CompetitionParams = DEFAULT
 ) -> Bools:
-    """Say which moments lie in the peak hours of an audience's clock, daylight saving included.
+    """Say which moments lie in the fixed peak hours of a clock, daylight saving included.
 
     Raises
     ------
@@ -217,18 +232,8 @@ def peak_hours(
     >>> peak_hours(moments, "America/New_York").tolist()
     [True, True, False]
     """
-    hours = _local(starts, timezone).hour.to_numpy()
-    return np.isin(hours, list(params.peak_hours))
-
-
-def _local(moments: pd.DatetimeIndex, timezone: object) -> pd.DatetimeIndex:
-    # pandas takes a missing zone as a wish for naive times.
-    if isinstance(timezone, str) and timezone:
-        with contextlib.suppress(KeyError, ValueError, OSError):
-            return moments.tz_convert(timezone)
-    raise InvalidInputError(
-        f"'{timezone}' is no time zone.", fix="Use an IANA name such as America/New_York."
-    )
+    hours = local_times(starts, timezone).hour.to_numpy()
+    return np.isin(hours, list(params.week.fixed_peak_hours))
 
 
 def competition(
@@ -246,8 +251,9 @@ def competition(
     streams : pandas.DataFrame
         Shaped like ``collection.twitch_streams``, from 24 hours before the first window on.
     history : pandas.DataFrame
-        ``crawl_at``, ``game_id``, ``live_count`` of the crawls of the previous 28 days. A crawl
-        that found nobody is known from here alone (``live_count`` 0), since it left no streams.
+        ``crawl_at``, ``game_id``, ``live_count`` and ``viewer_total`` (null: unknown) of the crawls
+        of the previous 28 days. A crawl that found nobody is known from here alone (``live_count``
+        0), since it left no streams.
     as_of : pandas.DatetimeIndex
         Ends of the windows, with time zone.
     games : pandas.DataFrame
@@ -284,20 +290,21 @@ def competition(
         streams, live_game, history, past_game, own_game=own_game, ends=ends, params=params
     )
     starts = pd.DatetimeIndex(timestamps(ends - microseconds(params.window)))
-    past_times = times(history, "crawl_at", "history")
-    past_live = counters(history, "live_count", "history")
-
-    usual = np.full((ends.size, len(games)), np.nan)
-    samples = np.zeros((ends.size, len(games)), dtype=np.int64)
-    by_week = np.zeros((ends.size, len(games)), dtype=np.bool_)
-    peak = np.zeros((ends.size, len(games)), dtype=np.bool_)
+    past = _Past(
+        times(history, "crawl_at", "history"),
+        counters(history, "live_count", "history"),
+        counters(history, "viewer_total", "history"),
+    )
+    cells = (ends.size, len(games))
+    usual, low, high = (np.full(cells, np.nan) for _ in range(3))
+    samples = np.zeros(cells)
+    peak, is_learned = np.zeros(cells, dtype=np.bool_), np.zeros(cells, dtype=np.bool_)
     for column, (code, zone) in enumerate(zip(own_game, games["audience_timezone"], strict=True)):
-        peak[:, column] = peak_hours(starts, zone, params=params)
         mine = past_game == code if code >= 0 else np.zeros(past_game.size, dtype=np.bool_)
-        if mine.any():
-            usual[:, column], samples[:, column], by_week[:, column] = _usual(
-                past_times[mine], past_live[mine], starts, zone, params
-            )
+        week = _week_at(past.of(mine), starts, zone, params)
+        usual[:, column], low[:, column], high[:, column] = week.usual, week.low, week.high
+        samples[:, column] = week.samples
+        peak[:, column], is_learned[:, column] = week.is_peak, week.is_learned
 
     measured = now.concentration
     cell = now.cell
@@ -310,9 +317,10 @@ def competition(
     seen = cell >= 0
     observed = np.where(seen, now.observed[cell], _MISSING_TIME)
     age = np.where(seen, (ends[:, None] - observed) / HOUR_US, np.nan)
-    learned = np.minimum(1.0, samples / params.full_samples) * np.where(by_week, 1.0, 0.5)
+    learned = np.minimum(1.0, samples / params.full_samples)
     # A full page on both sides says "at least 100" twice, which compares nothing.
-    compares = (live < params.page_limit) | ~(usual.ravel() >= params.page_limit)
+    full = usual.ravel() >= params.page_limit
+    compares = (live < params.page_limit) | ~full
     evidence = 0.5 * ~np.isnan(hhi) + 0.5 * learned.ravel() * compares
     saturation = np.where(seen.ravel(), saturation_scores(live, usual.ravel()), 50.0)
     spread = concentration_scores(hhi)
@@ -330,7 +338,9 @@ def competition(
             "live_count": live,
             "viewer_total": viewers,
             "baseline_live_count": usual.ravel(),
-            "baseline_n": samples.ravel(),
+            "baseline_low": low.ravel(),
+            "baseline_high": high.ravel(),
+            "baseline_n": np.rint(samples.ravel()),
             "saturation_score": saturation,
             "hhi": hhi,
             "hhi_lower": lower,
@@ -339,6 +349,7 @@ def competition(
             "concentration_score": spread,
             "ease_score": share * saturation + (1.0 - share) * spread,
             "is_peak": peak.ravel(),
+            "peak_source": _SOURCES.take(is_learned.ravel().astype(np.int64)),
             "confidence_pct": confidence(age.ravel(), params=params.freshness) * evidence,
         },
     )
@@ -424,60 +435,56 @@ def _each_stream_once(
     return row[kept], group[kept]
 
 
-def _usual(
-    crawl_at: Integers,
-    live: Floats,
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """Crawls of the past, in any order."""
+
+    crawl_at: Integers
+    live: Floats
+    viewers: Floats
+
+    def of(self, mine: Bools) -> "_Past":
+        """Return one game's."""
+        return _Past(self.crawl_at[mine], self.live[mine], self.viewers[mine])
+
+
+@dataclass(frozen=True, slots=True)
+class _WeekAt:
+    """What the week says of each window, and how well it is known."""
+
+    usual: Floats
+    low: Floats
+    high: Floats
+    samples: Floats
+    is_peak: Bools
+    is_learned: Bools
+
+
+def _week_at(
+    past: _Past,
     starts: pd.DatetimeIndex,
     zone: Any,  # noqa: ANN401 # a cell of a frame
     params: CompetitionParams,
-) -> tuple[Floats, Integers, Bools]:
-    """Learn the usual number of streams at each window from one game's past crawls.
+) -> _WeekAt:
+    """Look each window's hour up in the week as it was known when the window began.
 
-    The hour of the week speaks where it has enough samples, else the hour of the day, else
-    nobody. Only crawls before the window count, so that a window's own state is not its baseline.
+    Only hours that were over by then count, so that a window's own state is not its baseline.
     """
-    order = np.argsort(crawl_at, kind="stable")
-    crawl_at, live = crawl_at[order], live[order]
-    past = _hour_of_week(pd.DatetimeIndex(timestamps(crawl_at)), zone)
-    here = _hour_of_week(starts, zone)
-    begin = starts.as_unit("us").asi8
-    since = begin - microseconds(params.history)
-    week, week_n = _bucket_medians(crawl_at, live, past, here, since=since, until=begin)
-    day, day_n = _bucket_medians(
-        crawl_at, live, past % _DAY_H, here % _DAY_H, since=since, until=begin
+    # Windows that begin in the same hour see the same week.
+    hour, of_window = np.unique(local_hours(starts.as_unit("us").asi8, zone), return_inverse=True)
+    hours = local_hours(past.crawl_at, zone)
+    live, viewers = (
+        shrunken_week(week_samples(hours, counts, hour, params=params.week), params=params.week)
+        for counts in (past.live, past.viewers)
     )
-    by_week = week_n >= params.min_samples
-    by_day = ~by_week & (day_n >= params.min_samples)
-    usual = np.where(by_week, week, np.where(by_day, day, np.nan))
-    samples = np.where(by_week, week_n, np.where(by_day, day_n, 0))
-    return usual, samples, by_week
-
-
-def _hour_of_week(moments: pd.DatetimeIndex, zone: str) -> Integers:
-    local = _local(moments, zone)
-    return (local.day_of_week * _DAY_H + local.hour).to_numpy(dtype=np.int64)
-
-
-def _bucket_medians(
-    crawl_at: Integers,
-    live: Floats,
-    bucket: Integers,
-    wanted: Integers,
-    *,
-    since: Integers,
-    until: Integers,
-) -> tuple[Floats, Integers]:
-    """Median of the samples of the wanted bucket in [since, until) for each window."""
-    # Rows of one bucket lie together, in time order: a window's samples are one slice.
-    order = np.argsort(bucket, kind="stable")
-    crawl_at, live = crawl_at[order], live[order]
-    origin = min(int(crawl_at.min()), int(since.min()))
-    width = max(int(crawl_at.max()), int(until.max())) - origin + 1
-    key = bucket[order] * width + (crawl_at - origin)
-    low = np.searchsorted(key, wanted * width + (since - origin))
-    size = np.searchsorted(key, wanted * width + (until - origin)) - low
-    window = np.repeat(np.arange(wanted.size), size)
-    ends = np.cumsum(size)
-    rows = np.repeat(low - (ends - size), size) + np.arange(window.size)
-    _, values, counts, starts = sorted_segments(window, live[rows], wanted.size)
-    return segment_percentiles(values, counts, starts, (0.5,))[0], size
+    peaks, is_learned = learned_peaks(viewers, params=params.week)
+    here = np.arange(hour.size), hour % WEEK_H
+    z = params.week.interval_z
+    return _WeekAt(
+        usual=live.expected()[here][of_window],
+        low=live.expected(-z)[here][of_window],
+        high=live.expected(z)[here][of_window],
+        samples=live.effective_n[here][of_window],
+        is_peak=peaks[here][of_window],
+        is_learned=is_learned[of_window],
+    )

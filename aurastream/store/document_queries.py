@@ -11,6 +11,7 @@ __all__ = [
     "TOP_GAMES",
     "TRENDING",
     "VIRAL",
+    "VIRAL_CLIPS",
 ]
 
 # The newest crawl of each category (and region) that began before as_of, at most a day old: what
@@ -127,6 +128,39 @@ SELECT game_id AS name, game, observed_at, clip_id, title, broadcaster_id, broad
        video_id, view_count, language, created_at, duration_s, thumbnail_url
 FROM ranked WHERE place <= %(most)s
 ORDER BY game_id, place
+"""  # noqa: S608 # fragments of this module
+
+# The newest window of the last hour: an older one says nothing of what runs away now.
+VIRAL_CLIPS = f"""
+WITH latest AS (
+    SELECT category, max(window_start) AS window_start, max(observed_at) AS observed_at
+    FROM intelligence.clip_activity
+    WHERE window_start < %(as_of)s AND window_start >= %(as_of)s - interval '1 hour'
+    GROUP BY category
+),
+viral AS (
+    SELECT i.*, row_number() OVER (
+        PARTITION BY i.category ORDER BY i.velocity_per_hour DESC, i.clip_id) AS place
+    FROM latest l
+    JOIN intelligence.clip_intel i
+      ON i.window_start = l.window_start AND i.category = l.category AND i.trend_class = 'VIRAL'
+     AND i.window_start < %(as_of)s AND i.window_start >= %(as_of)s - interval '1 hour'
+)
+SELECT g.twitch_game_id AS name, l.category AS game, l.observed_at, l.window_start,
+       a.sample_count, v.clip_id, k.title, k.broadcaster_id, k.broadcaster_name, k.video_id,
+       v.views AS view_count, k.language, v.created_at, k.duration_s, k.thumbnail_url,
+       v.velocity_per_hour, v.velocity_span_h, v.velocity_basis, v.velocity_score,
+       v.confidence_pct
+FROM latest l
+JOIN intelligence.clip_activity a
+  ON a.window_start = l.window_start AND a.category = l.category
+ AND a.window_start < %(as_of)s AND a.window_start >= %(as_of)s - interval '1 hour'
+JOIN operations.categories g ON g.category = l.category
+LEFT JOIN viral v ON v.category = l.category AND v.place <= %(most)s
+LEFT JOIN collection.clip_radar k
+  ON k.clip_id = v.clip_id AND k.game_id = g.twitch_game_id AND k.observed_at = v.observed_at
+ AND {_SPAN.format(t="k")}
+ORDER BY g.twitch_game_id, v.place
 """  # noqa: S608 # fragments of this module
 
 _WINDOWS = """

@@ -27,6 +27,7 @@ __all__ = [
     "TopGamesDocument",
     "TrendingDocument",
     "VideoIdeasDocument",
+    "ViralClipsDocument",
     "ViralDocument",
     "kind_of",
 ]
@@ -131,6 +132,16 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     thumbnail_url: str | None
 
 
+class ViralClip(Clip, frozen=True, kw_only=True):
+    """A clip that runs away; its score is 0–100, higher is faster."""
+
+    velocity_per_hour: float
+    velocity_span_h: float
+    velocity_basis: str
+    velocity_score: float
+    confidence_pct: float
+
+
 class ViralVideo(msgspec.Struct, frozen=True, kw_only=True):
     """A scored video; scores 0–100, higher is more viral, null when the sample is too small."""
 
@@ -202,6 +213,16 @@ class ClipsDocument(Document, frozen=True, kw_only=True):
     game: str
     game_id: str
     clips: list[Clip]
+
+
+class ViralClipsDocument(Document, frozen=True, kw_only=True):
+    """``clip_radar:{game_id}:viral``: a game's viral clips, fastest first; none may be viral."""
+
+    game: str
+    game_id: str
+    window_start: dt.datetime
+    sample_count: int
+    clips: list[ViralClip]
 
 
 class ViralDocument(Document, frozen=True, kw_only=True):
@@ -364,7 +385,9 @@ KINDS: dict[str, Kind] = {
     "games": Kind("youtube:games:", "", GameVideosDocument, _minutes(300), _DAYS_3),
     "streams": Kind("twitch:streams:", "", StreamsDocument, _minutes(20), _DAY),
     "top_games": Kind("twitch:top_games", "", TopGamesDocument, _minutes(20), _DAY),
-    "clips": Kind("clip_radar:", ":clips", ClipsDocument, _minutes(5), _DAYS_3),
+    # Twitch's terms: its content is a cache of 24 hours.
+    "clips": Kind("clip_radar:", ":clips", ClipsDocument, _minutes(5), _DAY),
+    "viral_clips": Kind("clip_radar:", ":viral", ViralClipsDocument, _minutes(30), _DAY),
     "viral": Kind("intel:viral:precomputed:", "", ViralDocument, _minutes(300), _DAYS_3),
     "title": Kind("intel:title:precomputed:", "", TitleDocument, _minutes(300), _DAYS_3),
     "video_ideas": Kind(

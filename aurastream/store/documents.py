@@ -284,6 +284,19 @@ def build_documents(
         },
     )
     yield from make.grouped(
+        KINDS["viral_clips"],
+        ask(queries.VIRAL_CLIPS),
+        lambda name, rows: {
+            "game": rows["game"].iloc[0],
+            "game_id": name,
+            "window_start": rows["window_start"].iloc[0].to_pydatetime(),
+            "sample_count": int(rows["sample_count"].iloc[0]),
+            "clips": _records(
+                rows.dropna(subset="clip_id").drop(columns=["game", "window_start", "sample_count"])
+            ),
+        },
+    )
+    yield from make.grouped(
         KINDS["viral"],
         _dated(ask(queries.VIRAL)),
         lambda name, rows: {

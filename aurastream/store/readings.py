@@ -61,7 +61,7 @@ def titles(store: FrameStore, video_ids: Sequence[str]) -> dict[str, str]:
 
 
 def stream_totals(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
-    """Return how many live streams each complete crawl in [start, end) found in each game.
+    """Return how many live streams and viewers each complete crawl in [start, end) found per game.
 
     The crawls say so themselves, so that the history neither reads millions of streams nor ends
     where the streams have to be deleted.
@@ -69,11 +69,12 @@ def stream_totals(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd
     Returns
     -------
     DataFrame
-        ``crawl_at``, ``game_id`` and ``live_count``, in the order of time.
+        ``crawl_at``, ``game_id``, ``live_count`` and ``viewer_total`` (null where an older crawl
+        did not add it up), in the order of time.
     """
     return store.query(
         """
-        select c.crawl_at, g.twitch_game_id as game_id, c.got as live_count
+        select c.crawl_at, g.twitch_game_id as game_id, c.got as live_count, c.viewer_total
         from operations.crawls c
         join operations.categories g using (category)
         where c.dataset = 'collection/twitch_streams' and c.is_complete

@@ -8,9 +8,10 @@ import dagster as dg
 import pandas as pd
 
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW, four_hours, half_hours
-from aurastream_assets.policies import RETRIES, SINGLE_RUN
+from aurastream_assets.policies import RETRIES, SINGLE_RUN, freshness_within
 
 __all__ = [
+    "HALF_HOURLY",
     "describe_last",
     "describe_windows",
     "last_window",
@@ -18,6 +19,9 @@ __all__ = [
     "window_length",
     "windowed_asset",
 ]
+
+HALF_HOURLY: Final = freshness_within(timedelta(minutes=40), timedelta(hours=1))
+"""How old what is scored every half hour may be."""
 
 windowed_asset: Final = partial(
     dg.asset,

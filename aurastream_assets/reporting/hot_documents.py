@@ -34,6 +34,7 @@ __all__ = ["hot_documents", "readable"]
         asset_key("intelligence", "keyword_scores"),
         asset_key("intelligence", "topic_intel"),
         asset_key("intelligence", "video_ideas"),
+        asset_key("intelligence", "clip_activity"),
     ],
     retry_policy=RETRIES,
     kinds={"python", "redis"},

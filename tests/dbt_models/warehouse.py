@@ -101,6 +101,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "concentration_score": 50.0,
         "ease_score": 50.0,
         "is_peak": False,
+        "peak_source": "fixed",
         "confidence_pct": 100.0,
     },
     "collection.youtube_videos": {

@@ -47,6 +47,7 @@ def _store_crawl(
             "reason": "" if is_complete else "transient",
             "membership_hash": "",
             "stats_hash": "",
+            "viewer_total": None,
         }
     )
     store.commit([Append("operations.crawls", frame)])

@@ -69,11 +69,14 @@ def competition(context: dg.AssetExecutionContext, games: pd.DataFrame) -> pd.Da
             "concentration_score": 50.0,
             "ease_score": 50.0,
             "is_peak": False,
+            "peak_source": "fixed",
             "confidence_pct": 100.0,
         }
     ).assign(
         observed_at=pd.Series([games["crawl_at"].max()] * len(starts), dtype="datetime64[us, UTC]"),
         baseline_live_count=float("nan"),
+        baseline_low=float("nan"),
+        baseline_high=float("nan"),
         hhi=float("nan"),
         hhi_lower=float("nan"),
         hhi_upper=float("nan"),

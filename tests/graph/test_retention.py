@@ -59,6 +59,7 @@ def _crawl(at: datetime) -> pd.DataFrame:
             "reason": [""],
             "membership_hash": [""],
             "stats_hash": [""],
+            "viewer_total": [None],
         }
     )
 

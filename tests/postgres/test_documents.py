@@ -247,7 +247,7 @@ def test_each_document_says_how_long_it_is_fresh_and_dies_later(published: redis
         ("youtube:trending:music", 30, 72),
         ("intel:title:precomputed:fortnite", 300, 72),
         ("twitch:streams:33214", 20, 24),
-        ("clip_radar:33214:clips", 5, 72),
+        ("clip_radar:33214:clips", 5, 24),
         ("intel:competition:fortnite", 15, 72),
     ):
         found = read(published, key)

@@ -50,6 +50,7 @@ _CRAWLS: Final = (
     "reason",
     "membership_hash",
     "stats_hash",
+    "viewer_total",
 )
 _STATE: Final = (
     "dataset",
@@ -192,7 +193,8 @@ def quarantine_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def crawls_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the rows of ``operations.crawls``."""
-    return pd.DataFrame(rows, columns=list(_CRAWLS)).astype({"expected": "Int64"})
+    counts = {"expected": "Int64", "viewer_total": "Int64"}
+    return pd.DataFrame(rows, columns=list(_CRAWLS)).astype(counts)
 
 
 def state_frame(

@@ -102,6 +102,7 @@ def collect_streams(
     top_rows = top_rows.reindex(columns=list(TOP_GAMES))
     membership = {str(k): v for k, v in group_hashes(rows, ["category"], _MEMBERSHIP).items()}
     statistics = {str(k): v for k, v in group_hashes(rows, ["category"], _STATISTICS).items()}
+    viewers = _viewers(rows)
     membership[_TOP] = content_hash(top_rows, _TOP_MEMBERSHIP)
     statistics[_TOP] = content_hash(top_rows, _TOP_STATISTICS)
     crawls = assembly.crawls_frame(
@@ -111,6 +112,7 @@ def collect_streams(
                 "expected": _expected(previous, a.category, top_n),
                 "membership_hash": membership.get(a.category, EMPTY_HASH),
                 "stats_hash": statistics.get(a.category, EMPTY_HASH),
+                "viewer_total": viewers.get(a.category, None if a is top else 0),
             }
             for a in both
         ]
@@ -157,6 +159,14 @@ def _crawl(answer: Answer, crawl_at: dt.datetime, dataset: str) -> dict[str, Any
         "is_complete": answer.is_complete,
         "reason": answer.reason,
     }
+
+
+def _viewers(rows: pd.DataFrame) -> dict[str, int]:
+    """Return the viewers of each game, a stream that stands on two pages counted once."""
+    counted = rows.assign(viewer_count=pd.to_numeric(rows["viewer_count"]))
+    once = counted.groupby(["category", "stream_id"], sort=False)["viewer_count"].max()
+    totals = once.groupby(level="category").sum()
+    return dict(zip(totals.index.astype(str), totals.astype(int).tolist(), strict=True))
 
 
 def _expected(previous: Previous, category: str, top_n: int) -> int | None:

@@ -44,6 +44,7 @@ crawls = partitioned(
     column("reason", sa.Text, "ops", "why it is incomplete, '' otherwise"),
     column("membership_hash", sa.Text, "ops", "which items with which metadata"),
     column("stats_hash", sa.Text, "ops", "their counters"),
+    column("viewer_total", sa.BigInteger, "derived", "viewers of its streams together", null=True),
     comment="What each crawl expected and got, per category and region.",
 )
 

@@ -120,7 +120,7 @@ competition = partitioned(
     column(
         "baseline_live_count", sa.Float, "derived", "usual streams at this hour of week", null=True
     ),
-    column("baseline_n", sa.Integer, "derived", "samples behind the baseline"),
+    column("baseline_n", sa.Integer, "derived", "independent hours that would say as much"),
     column("saturation_score", sa.Float, "derived", "0–100, higher is less crowded"),
     column("hhi", sa.Float, "derived", "Herfindahl–Hirschman index of viewers, 0–1", null=True),
     column("hhi_lower", sa.Float, "derived", "lower bound over the unobserved tail", null=True),
@@ -130,6 +130,9 @@ competition = partitioned(
     column("ease_score", sa.Float, "derived", "0–100, higher is easier to compete in"),
     column("is_peak", sa.Boolean, "derived", "the window lies in the audience's peak hours"),
     column("confidence_pct", sa.Float, "derived", "freshness and baseline confidence, 0–100"),
+    column("baseline_low", sa.Float, "derived", "90 % interval of the usual streams", null=True),
+    column("baseline_high", sa.Float, "derived", "90 % interval of the usual streams", null=True),
+    column("peak_source", sa.Text, "derived", "peak hours learned from viewers, or fixed"),
     comment="How hard it is to be seen on Twitch in each game, as known at the window's end.",
 )
 

@@ -31,8 +31,17 @@ def games(*rows: tuple[str, str | None, str]) -> pd.DataFrame:
     )
 
 
-def crawls(times: pd.DatetimeIndex, live: Any, game: str = "g1") -> pd.DataFrame:
-    return pd.DataFrame({"crawl_at": times, "game_id": game, "live_count": live})
+def crawls(
+    times: pd.DatetimeIndex, live: Any, game: str = "g1", viewers: Any = None
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "crawl_at": times,
+            "game_id": game,
+            "live_count": live,
+            "viewer_total": pd.array([None] * len(times) if viewers is None else viewers, "Int64"),
+        }
+    )
 
 
 def one(frame: pd.DataFrame) -> Any:
@@ -163,23 +172,33 @@ def test_a_full_page_has_a_tail_and_a_shorter_one_has_none(streams: Build) -> No
     assert found["hhi_upper"] == pytest.approx(0.01)
 
 
-def test_the_baseline_is_the_median_of_the_same_hour_of_the_week(streams: Build) -> None:
+def test_the_baseline_is_what_the_hours_before_the_window_say_is_usual(streams: Build) -> None:
     rows = streams(*({"at": "2026-01-10T10:15"} for _ in range(30)))
     now = pd.Timestamp("2026-01-10T10:00Z")
     weekly = crawls(
-        pd.DatetimeIndex(
-            [now - pd.Timedelta(weeks=w, minutes=-15 * k) for w in (1, 2, 4) for k in (0, 1)]
-        ),
-        [10, 20, 30, 40, 50, 60],
+        pd.DatetimeIndex([now - pd.Timedelta(weeks=w) for w in (1, 2, 4)]), [24, 24, 24]
     )
-    # Other hours, older than 28 days, or the window's own time: none of these counts.
+    # Another hour, older than four weeks, or the window's own time: none of these counts.
     noise = crawls(
-        pd.DatetimeIndex([now - pd.Timedelta(days=1), now - pd.Timedelta(weeks=5), now]), 9999
+        pd.DatetimeIndex([now - pd.Timedelta(hours=1), now - pd.Timedelta(weeks=5), now]), 9999
     )
     found = one(competition(rows, pd.concat([weekly, noise]), as_of=AS_OF, games=games()))
-    assert (found["baseline_live_count"], found["baseline_n"]) == (35.0, 6)
-    assert found["saturation_score"] == pytest.approx(100 * (1 - 30 / 35 / 2))
-    assert found["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 6 / 12))
+    assert found["baseline_live_count"] == pytest.approx(24.0)
+    assert (found["baseline_low"], found["baseline_high"]) == pytest.approx((24.0, 24.0))
+    assert found["baseline_n"] == 3
+    assert found["saturation_score"] == pytest.approx(100 * (1 - 30 / 24 / 2))
+    assert found["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 3 / 12))
+
+
+def test_crawls_of_one_hour_are_one_value(streams: Build) -> None:
+    rows = streams(*({"at": "2026-01-10T10:15"} for _ in range(30)))
+    often = [pd.Timestamp("2026-01-03T10:00Z") + k * pd.Timedelta("15min") for k in range(4)]
+    rarely = [pd.Timestamp("2026-01-04T10:07Z"), pd.Timestamp("2026-01-05T10:07Z")]
+    past = crawls(pd.DatetimeIndex([*often, *rarely]), [0, 0, 0, 0, 63, 63])
+    found = one(competition(rows, past, as_of=AS_OF, games=games()))
+    # In logarithms the mean of 1, 64 and 64 is 16.
+    assert found["baseline_live_count"] == pytest.approx(15.0)
+    assert found["baseline_n"] == 3
 
 
 def test_two_full_pages_compare_nothing_and_the_confidence_says_so(streams: Build) -> None:
@@ -193,13 +212,33 @@ def test_two_full_pages_compare_nothing_and_the_confidence_says_so(streams: Buil
 
 def test_the_hour_of_the_day_stands_in_while_weeks_are_missing(streams: Build) -> None:
     rows = streams(*({"at": "2026-01-10T10:15"} for _ in range(30)))
-    daily = crawls(pd.date_range("2026-01-06T10:10Z", periods=4, freq="D"), [10, 20, 30, 40])
+    daily = crawls(pd.date_range("2026-01-06T10:10Z", periods=4, freq="D"), [3, 15, 15, 63])
     found = one(competition(rows, daily, as_of=AS_OF, games=games()))
-    assert (found["baseline_live_count"], found["baseline_n"]) == (25.0, 4)
-    assert found["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 4 / 12 / 2))
+    assert found["baseline_live_count"] == pytest.approx(15.0)
+    assert found["baseline_low"] < 15 < found["baseline_high"]
+    assert found["baseline_n"] == 4
+    assert found["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 4 / 12))
     too_few = one(competition(rows, daily.head(2), as_of=AS_OF, games=games()))
     assert np.isnan(too_few["baseline_live_count"])
     assert (too_few["baseline_n"], too_few["saturation_score"]) == (0, 50.0)
+
+
+def test_peak_hours_are_learned_from_viewers_once_two_weeks_are_known(streams: Build) -> None:
+    times = pd.date_range("2025-12-20T00:07Z", "2026-01-10T10:00Z", freq="h")
+    # Of the fixed peak hours 20:00 is one and 10:00 is none; this audience comes in the morning.
+    busy = (times.hour >= 8) & (times.hour < 13)
+    past = crawls(times, 40, viewers=np.where(busy, 9000, 1000))
+    as_of = pd.DatetimeIndex(["2026-01-10T10:30Z", "2026-01-10T20:30Z"])
+    rows = streams({"at": "2026-01-10T10:15"}, {"at": "2026-01-10T20:15"})
+
+    learned = competition(rows, past, as_of=as_of, games=games())
+    assert learned["is_peak"].tolist() == [True, False]
+    assert learned["peak_source"].tolist() == ["learned", "learned"]
+
+    recent = past[past["crawl_at"] >= "2026-01-03"]
+    fixed = competition(rows, recent, as_of=as_of, games=games())
+    assert fixed["is_peak"].tolist() == [False, True]
+    assert fixed["peak_source"].tolist() == ["fixed", "fixed"]
 
 
 def test_the_usual_hour_is_the_audiences_when_the_clocks_change(streams: Build) -> None:
@@ -212,15 +251,16 @@ def test_the_usual_hour_is_the_audiences_when_the_clocks_change(streams: Build) 
     found = one(
         competition(rows, winter, as_of=as_of, games=games(("minecraft", "g1", "America/New_York")))
     )
-    assert (found["baseline_live_count"], found["baseline_n"]) == (10.0, 3)
-    assert found["is_peak"]
+    assert found["baseline_live_count"] == pytest.approx(10.0)
+    assert found["baseline_n"] == 3
+    assert (found["is_peak"], found["peak_source"]) == (True, "fixed")
 
 
 def test_a_crawl_that_found_nobody_is_known_from_history(streams: Build) -> None:
     rows = streams({"at": "2026-01-10T09:00", "viewers": 5})
     past = crawls(
         pd.DatetimeIndex(
-            ["2026-01-03T10:00Z", "2026-01-03T10:15Z", "2026-01-03T10:30Z", "2026-01-10T10:15Z"]
+            ["2026-01-03T10:00Z", "2026-01-04T10:15Z", "2026-01-05T10:30Z", "2026-01-10T10:15Z"]
         ),
         [4, 4, 4, 0],
     )

@@ -5,9 +5,20 @@ import pytest
 import sqlalchemy as sa
 
 from aurastream.core.category_stats import STATS_SCHEMA, category_stats
+from aurastream.core.clip_velocity import (
+    CLIP_ACTIVITY_SCHEMA,
+    CLIP_HOURS_SCHEMA,
+    CLIP_SCHEMA,
+    clip_activity,
+    clip_hours,
+    clip_velocity,
+)
 from aurastream.core.competition import COMPETITION_SCHEMA, competition
 from aurastream.core.formats import FORMAT_BUCKETS_SCHEMA, FORMAT_COMPARISON_SCHEMA
+from aurastream.core.hour_of_week import HOUR_OF_WEEK_SCHEMA, hour_of_week_map
 from aurastream.core.languages import LANGUAGE_MIX_SCHEMA, REGIONAL_SCHEMA
+from aurastream.core.lead_lag import LEAD_LAG_SCHEMA, clip_video_lead_lag
+from aurastream.core.momentum import MOMENTUM_SCHEMA, momentum
 from aurastream.core.opportunity import OPPORTUNITY_SCHEMA, opportunity
 from aurastream.core.premieres import PREMIERE_SCHEMA
 from aurastream.core.publishing_times import PUBLISHING_TIMES_SCHEMA
@@ -27,6 +38,12 @@ SCHEMAS = {
     "regional_intel": REGIONAL_SCHEMA,
     "premiere_intel": PREMIERE_SCHEMA,
     "publishing_times": PUBLISHING_TIMES_SCHEMA,
+    "clip_intel": CLIP_SCHEMA,
+    "clip_activity": CLIP_ACTIVITY_SCHEMA,
+    "clip_hours": CLIP_HOURS_SCHEMA,
+    "clip_video_lead_lag": LEAD_LAG_SCHEMA,
+    "hour_of_week_map": HOUR_OF_WEEK_SCHEMA,
+    "momentum": MOMENTUM_SCHEMA,
 }
 
 KINDS: list[tuple[type[sa.types.TypeEngine[object]], tuple[str, str]]] = [
@@ -61,6 +78,12 @@ def test_no_input_at_all_gives_empty_frames_of_the_right_shape() -> None:
         "viral_scores": viral_scores(nothing, nothing),
         "competition": competition(nothing, nothing, as_of=as_of, games=nothing),
         "opportunity": opportunity(nothing, nothing, nothing),
+        "clip_intel": clip_velocity(nothing, as_of=as_of, games=nothing),
+        "clip_activity": clip_activity(nothing),
+        "clip_hours": clip_hours(nothing, nothing, as_of=as_of),
+        "clip_video_lead_lag": clip_video_lead_lag(nothing, nothing, as_of=as_of),
+        "hour_of_week_map": hour_of_week_map(nothing, as_of=as_of, games=nothing),
+        "momentum": momentum(nothing, nothing, nothing, as_of=as_of),
     }
     for name, frame in found.items():
         assert frame.empty

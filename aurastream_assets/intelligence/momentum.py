@@ -1,0 +1,59 @@
+"""Which categories are speeding up."""
+
+import dagster as dg
+import pandas as pd
+
+from aurastream.core import momentum as core
+from aurastream_assets.intelligence import clip_plots
+from aurastream_assets.intelligence.windows import (
+    HALF_HOURLY,
+    describe_windows,
+    last_window,
+    window_ends,
+    windowed_asset,
+)
+from aurastream_assets.keys import asset_key
+
+__all__ = ["momentum"]
+
+
+def _past(name: str, *columns: str) -> dg.AssetIn:
+    """Declare a dataset of the windows, of the 14 days before, and of the day before those."""
+    return dg.AssetIn(
+        key=asset_key("intelligence", name),
+        metadata={"columns": ["window_start", "category", *columns], "lookback": "15D"},
+    )
+
+
+@windowed_asset(
+    key=asset_key("intelligence", "momentum"),
+    code_version="1",
+    tags={"worker": "creator_intel_worker"},
+    freshness_policy=HALF_HOURLY,
+    ins={
+        "stats": _past("category_stats", "velocity_p50"),
+        "opportunity": _past("opportunity", "viral_count", "opportunity_score", "confidence_pct"),
+        "competition": _past("competition", "observed_at", "viewer_total"),
+    },
+)
+def momentum(
+    context: dg.AssetExecutionContext,
+    stats: pd.DataFrame,
+    opportunity: pd.DataFrame,
+    competition: pd.DataFrame,
+) -> pd.DataFrame:
+    """Compare velocity, viral videos and viewers with those of a day ago, against usual changes.
+
+    0 to 100, 50 is as usual, higher is gaining. Apart from opportunity: it says what changed, not
+    how good it is.
+    """
+    result = core.momentum(stats, opportunity, competition, as_of=window_ends(context))
+    last = last_window(context, result)
+    gaining = last.loc[last["direction"] == "GAINING", "category"].sort_values().tolist()
+    describe_windows(
+        context,
+        result,
+        gaining=", ".join(gaining) or "none",
+        momentum=clip_plots.momentum_by_category(last),
+    )
+    return result
