@@ -270,7 +270,6 @@ def backfill(
     from aurastream.operations.graph import Graph
 
     settings = Settings.from_env()
-    until = datetime.now(UTC) if end is None else end.replace(tzinfo=UTC)
     with Progress(disable=as_json) as progress:
         task = progress.add_task("Partitions", total=None)
         done = run(
