@@ -105,8 +105,8 @@ class ColumnLineage:
 
         try:
             tree = parse_one(sql, dialect=_DIALECT)
-            for table in tree.find_all(exp.Table):
-                table.set("catalog", None)  # the database's name says nothing
+            for relation in tree.find_all(exp.Table):
+                relation.set("catalog", None)  # the database's name says nothing
             schema = {s: {t: dict(c) for t, c in ts.items()} for s, ts in self._columns.items()}
             nodes = lineage(None, tree.sql(dialect=_DIALECT), schema, dialect=_DIALECT)
             found: Sources = {}

@@ -75,6 +75,7 @@ def record(warehouse: Warehouse) -> Warehouse:
             "intelligence.opportunity",
             {"window_start": day + timedelta(hours=12), "category": "roblox"},
         )
+        warehouse.insert("intelligence.title_intel", {"window_start": day, "category": "roblox"})
         warehouse.insert(
             "intelligence.competition",
             {

@@ -37,6 +37,16 @@ def _half_hour(marts: Warehouse, window: str, views: int) -> None:
         )
     seen = start + timedelta(minutes=20)
     marts.insert(
+        "intelligence.title_intel",
+        {
+            "window_start": start - timedelta(hours=3, minutes=30),
+            "category": "gta",
+            "lift": float(views) / 100,
+            "ci_low": 0.5,
+            "ci_high": 100.0,
+        },
+    )
+    marts.insert(
         "intelligence.opportunity",
         {"window_start": start, "category": "gta", "opportunity_score": 50.0, "viral_count": views},
     )
