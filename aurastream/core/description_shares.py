@@ -247,7 +247,7 @@ class _Summary:
         return result
 
     def lengths(self, name: str) -> Floats:
-        found = np.array([len(_listed(v)) for v in self._features[name]], dtype=np.float64)
+        found = np.fromiter((len(_listed(v)) for v in self._features[name]), dtype=np.float64)
         return found[self.at]
 
     def total(self, values: Floats) -> Floats:
@@ -278,23 +278,31 @@ class _Summary:
         return result
 
     def sets(self, name: str, rename: Any = None) -> "_Sets":  # noqa: ANN401 # a function of text
-        return _Sets(self, [_listed(own) for own in self._features[name]], rename)
+        return _Sets(self, self._features[name], rename)
 
 
 class _Sets:
     """Lists of terms of each version, as pairs of version and term, each pair once."""
 
-    def __init__(self, summary: _Summary, lists: Sequence[Sequence[str]], rename: Any) -> None:  # noqa: ANN401 # a function of text
+    def __init__(self, summary: _Summary, lists: "pd.Series[Any]", rename: Any) -> None:  # noqa: ANN401 # a function of text
         self._summary = summary
         numbers: dict[str, int] = {}
-        named = [
-            {numbers.setdefault(rename(term) if rename else term, len(numbers)) for term in own}
-            for own in lists
-        ]
+        # Numbers one after another: a million sets or copies of lists would be the larger part.
+        lengths = np.fromiter((len(_listed(own)) for own in lists), dtype=np.int64)
+        codes = np.fromiter(
+            (
+                numbers.setdefault(rename(term) if rename else term, len(numbers))
+                for own in lists
+                for term in _listed(own)
+            ),
+            dtype=np.int64,
+        )
+        width = max(len(numbers), 1)
+        pairs = np.unique(np.repeat(np.arange(lengths.size), lengths) * width + codes)
         self._terms = list(numbers)
         self._numbers = numbers
-        self._sizes = np.array([len(own) for own in named], dtype=np.int64)
-        self._codes = np.array([code for own in named for code in own], dtype=np.int64)
+        self._sizes = np.bincount(pairs // width, minlength=lengths.size)
+        self._codes = pairs % width
 
     def any(self) -> npt.NDArray[np.bool_]:
         result: npt.NDArray[np.bool_] = (self._sizes > 0)[self._summary.at]
@@ -340,5 +348,5 @@ def _objects(rows: Sequence[Sequence[Any] | Mapping[str, Any]]) -> Any:  # noqa:
     return made
 
 
-def _listed(value: Any) -> Sequence[str]:  # noqa: ANN401 # a sequence of texts or a null
-    return list(value) if isinstance(value, (list, tuple, np.ndarray)) else []
+def _listed(value: Any) -> Any:  # noqa: ANN401 # a sequence of texts or a null
+    return value if isinstance(value, (list, tuple, np.ndarray)) else ()

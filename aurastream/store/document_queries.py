@@ -117,8 +117,10 @@ GROUP BY crawl_at ORDER BY crawl_at DESC LIMIT 1
 CLIPS = f"""
 {_LATEST},
 ranked AS (
-    SELECT l.category AS game, k.*, row_number() OVER (
-        PARTITION BY k.game_id ORDER BY k.view_count DESC, k.clip_id) AS place
+    SELECT l.category AS game, k.game_id, k.observed_at, k.clip_id, k.title, k.broadcaster_id,
+           k.broadcaster_name, k.video_id, k.view_count, k.language, k.created_at, k.duration_s,
+           k.thumbnail_url, row_number() OVER (
+               PARTITION BY k.game_id ORDER BY k.view_count DESC, k.clip_id) AS place
     FROM latest l
     JOIN operations.categories c ON c.category = l.category
     JOIN collection.clip_radar k
