@@ -59,8 +59,9 @@ class ConnectionPool:
         """Yield a connection in a transaction; commit at the end, roll back on an error."""
         connection = self._take()
         try:
+            _say(connection, "BEGIN")
             yield connection
-            connection.commit()
+            _say(connection, "COMMIT")
         except BaseException:
             # Whatever state it is in, closing it ends its transaction on the server.
             _close(connection)
@@ -81,12 +82,12 @@ class ConnectionPool:
                 self._idle, self._pid = [], os.getpid()
             if self._idle:
                 return self._idle.pop()
-        connection = dbapi.connect(self._url)
+        # We begin and commit ourselves: left to it, the driver begins once more after every COPY,
+        # and the server warns of each in its log.
+        connection = dbapi.connect(self._url, autocommit=True)
         try:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TIME ZONE 'UTC'")
-                cursor.execute(f"SET application_name = '{self._application}'")
-            connection.commit()
+            _say(connection, "SET TIME ZONE 'UTC'")
+            _say(connection, f"SET application_name = '{self._application}'")
         except BaseException:
             _close(connection)
             raise
@@ -98,6 +99,11 @@ class ConnectionPool:
                 self._idle.append(connection)
                 return
         _close(connection)
+
+
+def _say(connection: dbapi.Connection, statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def _close(connection: dbapi.Connection) -> None:

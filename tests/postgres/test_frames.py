@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.errors import FrameMismatchError, StoreError
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert
 from aurastream.store.tables import metadata
@@ -254,3 +255,26 @@ def test_a_partition_dropped_behind_our_back_is_made_again(store: FrameStore) ->
     store.execute("DROP TABLE collection.youtube_games_p20261120")
     store.commit([Append("collection.youtube_games", games(["b"]))])
     assert store.read("collection.youtube_games")["video_id"].tolist() == ["b"]
+
+
+def test_no_write_leaves_a_warning_in_the_servers_log(
+    store: FrameStore, postgres_server: EmbeddedPostgres
+) -> None:
+    known = postgres_server.log_path.stat().st_size
+    state = pd.DataFrame(
+        {
+            "dataset": ["collection/youtube_games"],
+            "category": ["roblox"],
+            "last_crawl_at": [pd.Timestamp("2026-11-20T10:00Z")],
+            "membership_hash": ["m"],
+            "unchanged_count": [0],
+            "failure_count": [0],
+        }
+    )
+    for _ in range(2):  # staged, copied and moved within one transaction of one kept connection
+        store.commit([Upsert("operations.collection_state", state)])
+
+    with postgres_server.log_path.open(encoding="utf-8") as log:
+        log.seek(known)
+        assert "there is already a transaction in progress" not in log.read()
+    assert len(store.read("operations.collection_state")) == 1
