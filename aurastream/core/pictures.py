@@ -21,6 +21,10 @@ _BOTTOM: Final = 24
 _RIGHT: Final = 96
 _CHAR: Final = 6.1  # mean width of a letter at 11 px
 _LONGEST_LABEL: Final = 44
+_EMOJI_CELLS: Final = 2.5
+_FIRST_EMOJI: Final = 0x1F000
+_AS_EMOJI: Final = "\ufe0f"
+_JOINER: Final = "\u200d"
 
 _INK: Final = "#1f2937"
 _MUTED: Final = "#94a3b8"
@@ -273,7 +277,7 @@ class _Frame:
         self._labels = [_shortened(label) for label in labels]
         self._title = title
         self._legend = legend
-        self.left = 14 + round(_CHAR * max(_cells(label) for label in self._labels))
+        self.left = 14 + math.ceil(_CHAR * max(_cells(label) for label in self._labels))
         self.span = _WIDTH - self.left - _RIGHT
         self._height = _TOP + _ROW * len(labels) + _BOTTOM + (18 if legend else 0)
 
@@ -321,15 +325,39 @@ def _ticks(end: float) -> list[float]:
     return [n * step for n in range(int(end / step + 1e-9) + 1)]
 
 
-def _cells(label: str) -> int:
-    """Return the width of a label in letters; East Asian ones are two wide."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in label)
+def _cells(label: str) -> float:
+    """Return about how many mean letters wide a label is, rather more than less.
+
+    East Asian characters are two, capitals a little more than one, emoji two and a half, in
+    whichever way a character became one; marks and joiners have no width of their own.
+    """
+    cells = 0.0
+    last = 0.0
+    for character in label:
+        if character == _AS_EMOJI:
+            cells += max(0.0, _EMOJI_CELLS - last)
+            last = _EMOJI_CELLS
+            continue
+        last = _cell(character)
+        cells += last
+    return cells
+
+
+def _cell(character: str) -> float:
+    category = unicodedata.category(character)
+    if category in ("Mn", "Me", "Cf"):
+        return 0.0
+    if category == "So" and ord(character) >= _FIRST_EMOJI:
+        return _EMOJI_CELLS
+    if unicodedata.east_asian_width(character) in "WF":
+        return 2.0
+    return 1.3 if category == "Lu" or character in "mw@%&" else 1.0
 
 
 def _shortened(label: str) -> str:
     label = " ".join("".join(c if c.isprintable() else " " for c in label).split())
     if _cells(label) <= _LONGEST_LABEL:
         return label
-    while _cells(label) >= _LONGEST_LABEL:
+    while _cells(label) > _LONGEST_LABEL - 1:
         label = label[:-1]
-    return label.rstrip() + "…"
+    return label.rstrip(f" {_JOINER}{_AS_EMOJI}") + "…"

@@ -60,6 +60,27 @@ def test_long_labels_are_cut_and_east_asian_ones_count_double() -> None:
     assert [len(text) for text in cut] == [44, 22]
 
 
+@pytest.mark.parametrize(
+    "label",
+    ["\U0001f525" * 40, "❤\ufe0f" * 40, "WHAT A GOAL " * 9, "👩\u200d👩\u200d👧 " * 20, "abc" * 30],
+)
+def test_a_label_of_any_letters_begins_inside_the_picture(label: str) -> None:
+    drawn = next(
+        t
+        for t in ET.fromstring(bars([Bar(label, [])], title="T")).iter(f"{SVG}text")  # noqa: S314 # ours
+        if t.get("text-anchor") == "end"
+    )
+
+    text = drawn.text or ""
+    assert text.endswith("…")
+    assert not text[:-1].endswith(("\u200d", "\ufe0f"))
+    # Widths at 11 px in the fonts of the systems we know, the widest of each kind.
+    emoji = sum(c >= "\U0001f000" or c == "\ufe0f" for c in text)
+    capitals = sum(c.isupper() for c in text)
+    others = sum(c.islower() or c == " " for c in text)
+    assert float(drawn.attrib["x"]) >= 15 * emoji + 7.7 * capitals + 5.9 * others + 6
+
+
 def test_all_bars_empty_is_still_a_picture() -> None:
     assert "0" in _texts(bars([Bar("nothing", [Part(0, "red")])], title="T"))
 
