@@ -27,6 +27,7 @@ from schedules.collection import COLLECTION_SCHEDULES
 from schedules.declaration import schedules_for
 from schedules.maintenance import MAINTENANCE_SCHEDULES
 from schedules.rollups import ROLLUP_SCHEDULES
+from sensors.declaration import sensors_for
 from sensors.late_data import SENSORS
 
 __all__ = ["build_defs", "defs"]
@@ -44,7 +45,7 @@ def build_defs(
     Parameters
     ----------
     environment : Environment, optional
-        Which schedules exist; the settings' environment by default.
+        Which schedules and sensors exist; the settings' environment by default.
     resource_overrides : mapping of str to resource, optional
         Resources that replace the installation's own, by key.
 
@@ -73,7 +74,7 @@ def build_defs(
             environment or settings.environment,
             settings.platforms,
         ),
-        sensors=SENSORS,
+        sensors=sensors_for(SENSORS, environment or settings.environment),
     )
     return dg.Definitions(
         assets=allowed.assets,

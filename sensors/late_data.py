@@ -11,9 +11,11 @@ from typing import Final
 import dagster as dg
 
 from aurastream.operations.late_data import StaleRange, stale_rollups
+from aurastream.settings import Environment
 from aurastream_assets import jobs
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import days, half_hours, hours
+from sensors.declaration import DeclaredSensor
 
 __all__ = ["SENSORS", "late_days", "late_hours"]
 
@@ -138,4 +140,9 @@ def _runs(
         )
 
 
-SENSORS: Final = (late_hours, late_days)
+_RUNNING_SYSTEMS: Final = frozenset[Environment]({"local", "production"})
+
+SENSORS: Final = (
+    DeclaredSensor(late_hours, _RUNNING_SYSTEMS),
+    DeclaredSensor(late_days, _RUNNING_SYSTEMS),
+)

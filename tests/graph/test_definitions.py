@@ -30,6 +30,15 @@ def defs() -> dg.Definitions:
     return build_defs(environment="local")
 
 
+def test_sensors_exist_where_they_are_declared_and_nowhere_else() -> None:
+    def names(environment: str) -> set[str]:
+        found = build_defs(environment=environment).get_repository_def()  # type: ignore[arg-type] # one of three
+        return {sensor.name for sensor in found.sensor_defs}
+
+    assert names("local") == names("production") == {"late_hours", "late_days"}
+    assert names("test") == set()
+
+
 @pytest.fixture(scope="module")
 def specs(defs: dg.Definitions) -> list[dg.AssetSpec]:
     return sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)
