@@ -184,12 +184,20 @@ def replay(context: typer.Context) -> None:
 
 @app.command()
 def status(*, as_json: Json = False) -> None:
-    """Show the heads, who leads, and when the daemon last ticked."""
+    """Show the heads, who leads, when the daemon last ticked, and what runs next."""
     import json
+    from contextlib import closing, suppress
+    from dataclasses import replace
 
+    from aurastream.operations.graph import Graph, GraphError
     from aurastream.operations.status import read_status
 
-    found = read_status(Settings.from_env().require_postgres())
+    settings = Settings.from_env()
+    found = read_status(settings.require_postgres())
+    if settings.webserver_url is not None:
+        # Without a webserver the record still says everything but the future.
+        with suppress(GraphError), closing(Graph(settings.webserver_url, timeout_s=5)) as graph:
+            found = replace(found, next_ticks=graph.next_ticks())
     if as_json:
         print(json.dumps(found.as_dict()))  # noqa: T201 # the answer itself
         return

@@ -23,6 +23,9 @@ import psycopg
 import redis
 
 from aurastream.core.errors import AuraStreamError
+from aurastream.operations.errors import StatusError
+from aurastream.operations.graph import Graph, GraphError
+from aurastream.operations.status import read_status
 from aurastream.settings import Settings
 from aurastream.sources.transport import http_client
 from aurastream.sources.wire.faults import answered_at
@@ -69,6 +72,7 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
     yield from _guarded("postgres", lambda: _postgres(settings))
     yield from _guarded("redis", lambda: _redis(settings))
     yield from _guarded("platforms", lambda: _platforms(settings))
+    yield from _guarded("dagster", lambda: _dagster(settings))
 
 
 def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -283,4 +287,55 @@ def _platform_clock(client: httpx.Client, name: str, url: str) -> Iterator[Findi
             f"{name}",
             "Synchronise it with NTP: observations carry the platform's time, windows this "
             "machine's, so that scores come late or look old.",
+        )
+
+
+def _dagster(settings: Settings) -> Iterator[Finding]:
+    """Look whether webserver, code server and a leading head are there."""
+    if settings.webserver_url is None:
+        yield Finding(
+            "webserver", "skipped", "none configured and none running here", "Run script/server."
+        )
+    else:
+        yield from _webserver(settings.webserver_url)
+    if settings.postgres_url is not None:
+        yield from _head(settings.require_postgres())
+
+
+def _webserver(url: str) -> Iterator[Finding]:
+    with contextlib.closing(Graph(url, timeout_s=10)) as graph:
+        try:
+            loaded = graph.is_loaded()
+        except GraphError as error:
+            yield Finding("webserver", "fault", error.message, error.fix or "Run script/server.")
+            return
+    yield Finding("webserver", "ok", f"answers at {url}")
+    if loaded:
+        yield Finding("code server", "ok", "the graph is loaded")
+    else:
+        yield Finding(
+            "code server",
+            "fault",
+            "the webserver has not loaded the graph",
+            "Look at logs/code-server.log; it is restarted by itself while script/server runs.",
+        )
+
+
+def _head(url: str) -> Iterator[Finding]:
+    try:
+        status = read_status(url)
+    except StatusError as error:
+        yield Finding("head", "skipped", error.message, error.fix)
+        return
+    standbys = sum(head.is_alive and not head.is_leader for head in status.heads)
+    if status.is_led:
+        yield Finding("head", "ok", f"{status.leader} leads, {standbys} standing by")
+    elif status.leader is None and not standbys:
+        yield Finding("head", "skipped", "none running here", "Run script/server.")
+    else:
+        yield Finding(
+            "head",
+            "fault",
+            "nobody leads, so no schedule ticks and no run starts",
+            "Look at logs/head.log, or start one with aurastream head.",
         )

@@ -41,6 +41,21 @@ mutation Reload($name: String!) {
   reloadRepositoryLocation(repositoryLocationName: $name) { __typename }
 }
 """
+_SCHEDULES: Final = """
+query Schedules($repository: RepositorySelector!) {
+  schedulesOrError(repositorySelector: $repository) {
+    ... on Schedules {
+      results {
+        name
+        scheduleState { status }
+        futureTicks(limit: 1) { results { timestamp } }
+      }
+    }
+    ... on PythonError { message }
+    ... on RepositoryNotFoundError { message }
+  }
+}
+"""
 _LAUNCH: Final = """
 mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -135,10 +150,12 @@ class Graph:
         Base URL of the webserver.
     location : str
         Name of the code location.
+    timeout_s : float
+        Seconds to wait for an answer.
     """
 
-    def __init__(self, url: str, *, location: str = "aurastream") -> None:
-        self._client = httpx.Client(base_url=url, timeout=60)
+    def __init__(self, url: str, *, location: str = "aurastream", timeout_s: float = 60) -> None:
+        self._client = httpx.Client(base_url=url, timeout=timeout_s)
         self._location = location
 
     def close(self) -> None:
@@ -175,6 +192,33 @@ class Graph:
                     raise GraphError(f"Dagster cannot load {self._location}: {found['message']}")
                 return True
         return False
+
+    def is_loaded(self) -> bool:
+        """Whether the webserver serves the code location now.
+
+        Raises
+        ------
+        GraphError
+            When the location cannot be loaded, with Dagster's reason.
+        """
+        return self._is_loaded()
+
+    def next_ticks(self) -> dict[str, datetime]:
+        """Return when each schedule that is on ticks next, the soonest first."""
+        repository = {
+            "repositoryLocationName": self._location,
+            "repositoryName": "__repository__",
+        }
+        answer = self._ask(_SCHEDULES, repository=repository)["schedulesOrError"]
+        if "results" not in answer:
+            raise GraphError(f"Dagster does not know its schedules: {answer.get('message')}")
+        found = {
+            str(schedule["name"]): datetime.fromtimestamp(tick["timestamp"], UTC)
+            for schedule in answer["results"]
+            if schedule["scheduleState"]["status"] == "RUNNING"
+            for tick in schedule["futureTicks"]["results"]
+        }
+        return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
 
     def launch(
         self,

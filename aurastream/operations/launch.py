@@ -320,6 +320,7 @@ class Launch:
             *("aurastream.replay", "--port", str(port)),
             port=port,
             probe=http_answers(f"http://127.0.0.1:{port}/_replay/status"),
+            stops_after=("code-server",),
         )
 
     def _code_server(self) -> ProcessSpec:
@@ -333,12 +334,15 @@ class Launch:
             probe=grpc_answers(self._code_port),
             # Runs are its children; one that is under way outlives a crash of the code server.
             spare_offspring=True,
+            # A daemon that finds no code server fails the runs it finds queued.
+            stops_after=("head",),
         )
 
     def _webserver(self, port: int) -> ProcessSpec:
         return self._spec(
             "webserver",
-            *("dagster_webserver", "--host", "127.0.0.1", "--port", str(port)),
+            *("aurastream_assets.webserver", str(self._code_port)),
+            *("--host", "127.0.0.1", "--port", str(port)),
             *("--workspace", str(self._home / "workspace.yaml"), "--log-level", "warning"),
             port=port,
             probe=http_answers(f"http://127.0.0.1:{port}/server_info"),

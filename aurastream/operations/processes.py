@@ -64,6 +64,8 @@ class ProcessSpec:
         Start it again when it ends by itself.
     spare_offspring : bool
         Let the processes that it started live on when it crashes; they end with the supervisor.
+    stops_after : sequence of str
+        Names of the processes that need this one to the end: it is asked to stop when they have.
     """
 
     name: str
@@ -76,6 +78,7 @@ class ProcessSpec:
     stop_timeout_s: float = 30.0
     restart: bool = True
     spare_offspring: bool = False
+    stops_after: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,29 +344,42 @@ class Supervisor:
 
     def stop_one(self, name: str) -> None:
         """Stop one child: ``SIGTERM``, its time, ``SIGKILL``."""
-        child = self._children.pop(name)
-        if child.guardian.poll() is None:
-            child.guardian.terminate()
-            try:
-                child.guardian.wait(timeout=child.spec.stop_timeout_s + _GUARDIAN_GRACE_S)
-            except subprocess.TimeoutExpired:
-                child.guardian.kill()
-                child.guardian.wait()
-        _close(child)
-        end_group(child.records[0])  # where no kernel did it for a guardian that was killed
-        self._write_records()
+        self._end([self._children[name]])
 
     def stop(self) -> None:
-        """Stop all children, the last started first, and let the directory go."""
+        """Stop all children at once, but each after those that need it; let the directory go."""
         if not self._open:
             return
-        for name in reversed(list(self._children)):
-            self.stop_one(name)
+        self._end(list(self._children.values()))
         for record in self._spared:
             end_group(record)
         self._spared.clear()
         self._leftovers.give_back()
         self._open = False
+
+    def _end(self, children: Sequence[_Child]) -> None:
+        """Ask children to stop, as soon as nobody needs them, and see them end."""
+        remaining = {child.spec.name: child for child in children}
+        deadlines: dict[str, float] = {}
+        while remaining:
+            for name, child in list(remaining.items()):
+                if child.guardian.poll() is not None:
+                    del remaining[name]
+                    self._ended_for_good(child)
+                elif name in deadlines:
+                    if time.monotonic() > deadlines[name]:
+                        child.guardian.kill()
+                elif not remaining.keys() & set(child.spec.stops_after):
+                    child.guardian.terminate()
+                    patience = child.spec.stop_timeout_s + _GUARDIAN_GRACE_S
+                    deadlines[name] = time.monotonic() + patience
+            time.sleep(_FIRST_POLL_S if remaining else 0)
+
+    def _ended_for_good(self, child: _Child) -> None:
+        del self._children[child.spec.name]
+        _close(child)
+        end_group(child.records[0])  # where no kernel did it for a guardian that was killed
+        self._write_records()
 
     # -- looking ---------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Who leads, how fresh the heartbeat is, when the daemon ticked, what waits: read from Postgres."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -82,6 +83,7 @@ class Status:
     queued_runs: int
     running_runs: int
     oldest_queued_s: float | None
+    next_ticks: Mapping[str, datetime] = field(default_factory=dict)  # by schedule, soonest first
 
     @property
     def is_led(self) -> bool:
@@ -130,6 +132,10 @@ class Status:
                 f"Tick     {tick.name} ({tick.kind})  {tick.status}  "
                 f"{_minute(tick.ticked_at)}{error}"
             )
+        width = max(map(len, self.next_ticks), default=0)
+        for name, moment in self.next_ticks.items():
+            away = max(0, round((moment - self.observed_at).total_seconds() / 60))
+            found.append(f"Next     {name:<{width}}  {_minute(moment)}, in {away} min")
         return found
 
 

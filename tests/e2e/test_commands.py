@@ -66,7 +66,10 @@ def test_status_names_a_leader_whose_sensors_tick(product: Product) -> None:
 
     wait_until(ticked, within=180, what=lambda: "a tick of a sensor")
 
-    assert product.command("status").stdout.startswith("Leader ")
+    assert {"signal_schedule", "streams_schedule"} <= set(product.answer("status")["next_ticks"])
+    said = product.command("status").stdout
+    assert said.startswith("Leader ")
+    assert "Next     " in said
 
 
 def test_no_run_of_the_installation_has_failed(product: Product) -> None:
@@ -83,7 +86,9 @@ def test_quota_says_what_was_spent_and_what_is_left(product: Product) -> None:
     assert 0 < default["used"] < default["limit"]
     assert default["remaining"] == default["limit"] - default["used"]
     assert not default["is_exhausted"]
-    assert "youtube.default" in product.command("quota").stdout
+    said = product.command("quota").stdout
+    assert "youtube.default" in said
+    assert "twitch.helix" in said
 
 
 def test_the_doctor_finds_no_fault(product: Product) -> None:
@@ -92,6 +97,8 @@ def test_the_doctor_finds_no_fault(product: Product) -> None:
     assert done.returncode == 0, done.stdout
     assert "FAULT" not in done.stdout
     assert "postgres: version" in done.stdout
+    for found in ("webserver: answers", "code server: the graph is loaded", "leads, 0 standing by"):
+        assert found in done.stdout
 
 
 def test_lost_documents_are_rebuilt_from_the_record(product: Product) -> None:

@@ -86,7 +86,33 @@ def test_a_child_is_ready_when_it_answers_and_ends_with_the_supervisor(tmp_path:
     assert "GET /" in supervisor.log_path("server").read_text()
 
 
-def test_children_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path) -> None:
+def test_children_stop_at_once(supervisor: Supervisor, tmp_path: Path) -> None:
+    # Each of them ends only when it sees that the other was asked as well.
+    code = (
+        "import pathlib, signal, sys, time\n"
+        "mine, other = map(pathlib.Path, sys.argv[1:])\n"
+        "def stop(*_):\n"
+        "    mine.touch()\n"
+        "    while not other.exists(): time.sleep(0.01)\n"
+        "    (mine.parent / f'{mine.name}.ended').touch(); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, stop); print('up', flush=True); time.sleep(600)"
+    )
+
+    def says_up(name: str) -> Callable[[int], None]:
+        def probe(_pid: int) -> None:
+            assert "up" in supervisor.log_path(name).read_text()
+
+        return probe
+
+    for mine, other in (("a", "b"), ("b", "a")):
+        paths = (str(tmp_path / mine), str(tmp_path / other))
+        supervisor.start(python(mine, code, *paths, probe=says_up(mine), stop_timeout_s=60.0))
+    supervisor.stop()
+    assert (tmp_path / "a.ended").exists()
+    assert (tmp_path / "b.ended").exists()
+
+
+def test_a_child_stops_after_those_that_need_it(supervisor: Supervisor, tmp_path: Path) -> None:
     order = tmp_path / "order"
     code = (
         "import signal, sys, time\n"
@@ -101,8 +127,9 @@ def test_children_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path) 
 
         return probe
 
-    for name in "abc":
-        supervisor.start(python(name, code, name, str(order), probe=says_up(name)))
+    for name, users in (("a", "bc"), ("b", "c"), ("c", "")):
+        spec = python(name, code, name, str(order), probe=says_up(name), stops_after=list(users))
+        supervisor.start(spec)
     supervisor.stop()
     assert order.read_text() == "cba"
 
