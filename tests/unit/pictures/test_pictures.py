@@ -1,10 +1,20 @@
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurastream.core.pictures import Bar, Box, Part, bars, boxes, short_number
+from aurastream.core.pictures import (
+    Bar,
+    Box,
+    Interval,
+    Part,
+    bars,
+    boxes,
+    intervals,
+    short_number,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -99,3 +109,30 @@ def test_the_same_rows_make_the_same_bytes() -> None:
     row = Bar("a", [Part(3, "red"), Part(2, "blue")], "5")
 
     assert bars([row], title="T") == bars([row], title="T")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(max_size=80),
+            st.lists(st.floats(1e-9, 1e9), min_size=3, max_size=3).map(sorted),
+        ),
+        min_size=1,
+        max_size=15,
+    )
+)
+def test_intervals_stay_in_the_picture_and_keep_their_order(
+    rows: list[tuple[str, list[float]]],
+) -> None:
+    svg = intervals([Interval(label, *ends, "red", "x") for label, ends in rows], title="T")
+
+    root = ET.fromstring(svg)  # noqa: S314 # ours
+    circles = [float(c.attrib["cx"]) for c in root.iter(f"{SVG}circle")]
+    lines = [
+        [float(x) for x in re.findall(r"[MH]([\d.]+)", path.attrib["d"])]
+        for path in root.iter(f"{SVG}path")
+        if path.attrib.get("stroke-width") == "3"
+    ]
+    assert len(circles) == len(lines) == len(rows)
+    for middle, (low, high) in zip(circles, lines, strict=True):
+        assert 0 < low <= middle <= high < float(root.attrib["width"])
