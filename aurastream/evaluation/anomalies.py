@@ -51,6 +51,7 @@ _TEXTBOOK_Z: Final = 2.5
 _RESAMPLES: Final = 2000
 _TAILS: Final = (2.5, 97.5)
 _FEWEST_SERIES: Final = 2
+_FEWEST_POINTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,24 +229,52 @@ def _windows(folder: Path) -> dict[str, list[list[str]]]:
         path = folder / name
         if path.is_file():
             try:
-                found: dict[str, list[list[str]]] = json.loads(path.read_text(encoding="utf-8"))
+                found = json.loads(path.read_text(encoding="utf-8"))
             except ValueError as error:
                 raise InvalidInputError(
                     f"{path.name} is no JSON: {error}", fix="Fetch it again."
                 ) from error
-            return found
+            return _checked_windows(found, path.name)
     raise InvalidInputError(
         f"No {_WINDOW_FILES[0]} in {folder}.", fix="Pass a folder in NAB's layout."
     )
 
 
+def _checked_windows(found: object, name: str) -> dict[str, list[list[str]]]:
+    """Return windows by series, each a first and a last moment."""
+    whole: dict[str, list[list[str]]] = {}
+    try:
+        for key, windows in dict(found).items():  # type: ignore[call-overload] # that is the question
+            edges = [(pd.Timestamp(first), pd.Timestamp(last)) for first, last in windows]
+            whole[str(key)] = [[str(first), str(last)] for first, last in edges]
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{name} holds something else than windows by series: {error}",
+            fix="Pass a folder in NAB's layout.",
+        ) from error
+    return whole
+
+
 def _series(path: Path, name: str, windows: Sequence[Sequence[str]]) -> LabelledSeries:
-    frame = pd.read_csv(path)
-    if not {"timestamp", "value"} <= set(frame.columns):
+    try:
+        frame = pd.read_csv(path)
+        frame = frame.assign(
+            timestamp=pd.to_datetime(frame["timestamp"]), value=pd.to_numeric(frame["value"])
+        )
+    except KeyError as error:
         raise InvalidInputError(
             f"{path.name} lacks timestamp or value.", fix="Pass a file in NAB's layout."
+        ) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise InvalidInputError(
+            f"{path.name} is no readable series: {error}", fix="Fetch it again."
+        ) from error
+    if len(frame) < _FEWEST_POINTS or frame[["timestamp", "value"]].isna().any(axis=None):
+        raise InvalidInputError(
+            f"{path.name} has gaps, or fewer than {_FEWEST_POINTS} points.",
+            fix="Pass whole series at equal steps.",
         )
-    moments = pd.DatetimeIndex(pd.to_datetime(frame["timestamp"]))
+    moments = pd.DatetimeIndex(frame["timestamp"])
     edges = sorted(
         (
             int(moments.searchsorted(pd.Timestamp(first))),

@@ -85,7 +85,7 @@ def ranking(rows: Sequence[EvaluationRow], *, title: str) -> str:
         drawn.append(Bar(row.method, [Part(max(value, 0.0), colour)], note))
     longest = 100.0 if headline == "nab_score" else 1.0
     return bars(
-        drawn, title=f"{title} ({_HEADLINE_NAMES[headline]}, 95 % interval)", longest=longest * 1.2
+        drawn, title=f"{title} ({_HEADLINE_NAMES[headline]}, 95 % interval)", longest=longest * 1.05
     )
 
 

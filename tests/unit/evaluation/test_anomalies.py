@@ -117,6 +117,25 @@ def test_a_folder_that_is_not_nabs_is_refused(tmp_path: Path, made_up: Path) -> 
         load_nab(made_up)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("windows.json", "[1, 2]", "something else than windows"),
+        ("windows.json", '{"live/s0.csv": [["noon"]]}', "something else than windows"),
+        ("live/s0.csv", "", "no readable series"),
+        ("live/s0.csv", "timestamp,value\n2026-01-01,many\n", "no readable series"),
+        ("live/s0.csv", "time,value\n1,2\n", "lacks timestamp or value"),
+        ("live/s0.csv", "timestamp,value\n2026-01-01,1\n", "fewer than 10 points"),
+    ],
+)
+def test_a_series_or_windows_of_another_kind_are_named(
+    made_up: Path, name: str, text: str, says: str
+) -> None:
+    (made_up / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidInputError, match=says):
+        load_nab(made_up)
+
+
 def test_the_declared_detector_reaches_its_goal_on_series_it_was_not_chosen_on() -> None:
     if not (NAB / "windows.json").is_file():
         pytest.skip(f"no labelled series at {NAB}")
