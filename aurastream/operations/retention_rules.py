@@ -67,6 +67,8 @@ _SCORED: Final = frozenset({"intelligence", "aggregation", "reporting", "generat
 _TWITCH_WORDS: Final = frozenset({"twitch", "clip", "clips", "stream", "streams", "competition"})
 _BOTH: Final = {
     "operations.quarantine": frozenset({"youtube", "twitch"}),  # raw bodies of either
+    "intelligence.language_mix": frozenset({"youtube", "twitch"}),  # videos and live streams
+    "intelligence.regional_intel": frozenset({"youtube", "twitch"}),  # their summary
 }
 # One row per thing that is so now, or the proof that something was done: age says nothing.
 _STANDING: Final = {

@@ -17,6 +17,7 @@ __all__ = [
     "ClipsDocument",
     "CompetitionDocument",
     "Document",
+    "FormatDocument",
     "Freshness",
     "GameVideosDocument",
     "Kind",
@@ -306,6 +307,40 @@ class VideoIdeasDocument(Document, frozen=True, kw_only=True):
     ideas: list[VideoIdea]
 
 
+class FormatLength(msgspec.Struct, frozen=True, kw_only=True):
+    """A length of videos; an index of 1 is the category's mean views, higher is better."""
+
+    duration_bucket: str
+    video_count: int
+    avg_views: float | None
+    performance_index: float | None
+
+
+class ShortsRatio(msgspec.Struct, frozen=True, kw_only=True):
+    """Likely Shorts against long-form videos of one regime; above 1 Shorts gather more views."""
+
+    regime: str
+    shorts_count: int
+    shorts_avg_views: float | None
+    longform_count: int
+    longform_avg_views: float | None
+    shorts_performance_ratio: float | None
+    crossing_count: int
+    unknown_count: int
+    shorts_rule_version: str
+
+
+class FormatDocument(Document, frozen=True, kw_only=True):
+    """``intel:format:precomputed:{game}``: which lengths do best, shortest first."""
+
+    category: str
+    window_start: dt.datetime
+    optimal_length: str | None
+    optimal_length_of_week: str | None
+    lengths: list[FormatLength]
+    shorts: list[ShortsRatio]
+
+
 class CompetitionDocument(Document, frozen=True, kw_only=True):
     """``intel:competition:{category}``: how hard it is to be seen; scores: higher is easier."""
 
@@ -393,6 +428,7 @@ KINDS: dict[str, Kind] = {
     "video_ideas": Kind(
         "intel:video_ideas:precomputed:", "", VideoIdeasDocument, _minutes(300), _DAYS_3
     ),
+    "format": Kind("intel:format:precomputed:", "", FormatDocument, _minutes(300), _DAYS_3),
     "competition": Kind("intel:competition:", "", CompetitionDocument, _minutes(15), _DAYS_3),
     "category_stats": Kind(
         "intel:category_stats:", "", CategoryStatsDocument, _minutes(60), _DAYS_3

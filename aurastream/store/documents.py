@@ -30,6 +30,7 @@ from aurastream.store.document_schemas import (
     Label,
     kind_of,
 )
+from aurastream.store.documents_audiences import format_bodies
 from aurastream.store.documents_texts import title_bodies
 from aurastream.store.errors import StoreUnavailableError
 from aurastream.store.frames import FrameStore
@@ -313,6 +314,8 @@ def build_documents(
     )
     for name, observed_at, body in title_bodies(ask):
         yield make.one(KINDS["title"], name, observed_at, body)
+    for name, observed_at, body in format_bodies(ask):
+        yield make.one(KINDS["format"], name, observed_at, body)
     yield from make.grouped(
         KINDS["video_ideas"],
         ask(queries.IDEAS),

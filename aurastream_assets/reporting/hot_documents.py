@@ -35,6 +35,8 @@ __all__ = ["hot_documents", "readable"]
         asset_key("intelligence", "topic_intel"),
         asset_key("intelligence", "video_ideas"),
         asset_key("intelligence", "clip_activity"),
+        asset_key("intelligence", "content_formats"),
+        asset_key("intelligence", "shorts_comparison"),
     ],
     retry_policy=RETRIES,
     kinds={"python", "redis"},

@@ -35,6 +35,12 @@ def window(run: Run, clock: Clock) -> datetime:
     return start
 
 
+def analyse(run: Run, window: datetime, **options: Any) -> dg.ExecuteInProcessResult:
+    """Run the analyses of this family alone, with their checks."""
+    family = [AssetKey(["intelligence", name]) for name in FAMILY]
+    return run("analyses", first=window, asset_selection=family, **options)
+
+
 def results(store: FrameStore) -> dict[str, pd.DataFrame]:
     """Return every row of the family, in a fixed order."""
     return {
@@ -84,7 +90,7 @@ def test_a_window_is_told_of_by_every_analysis_and_all_checks_pass(
     run: Run, store: FrameStore, window: datetime
 ) -> None:
     run("streams")
-    result = run("analyses", first=window)
+    result = analyse(run, window)
 
     assert failed_checks(result) == set()
     found = results(store)
@@ -105,13 +111,13 @@ def test_a_window_is_told_of_by_every_analysis_and_all_checks_pass(
 def test_a_category_that_is_refused_costs_itself_alone_and_is_quarantined_with_the_reason(
     run: Run, store: FrameStore, window: datetime
 ) -> None:
-    run("analyses", first=window)
+    analyse(run, window)
     before = results(store)
     victim = before["content_formats"]["category"].min()
     change(store, window, views=lambda f: f["views"].where(f["category"] != victim, -1))
 
-    result = run("analyses", first=window)
-    run("analyses", first=window)
+    result = analyse(run, window)
+    analyse(run, window)
 
     assert result.success
     after = results(store)
@@ -131,7 +137,7 @@ def test_an_unknown_time_zone_costs_its_category_alone(
 ) -> None:
     day = timedelta(days=1, hours=6)
     change(store, window, age_h=30.0, published_at=lambda f: f["observed_at"] - day)
-    run("analyses", first=window)
+    analyse(run, window)
     before = results(store)["publishing_times"]
     victim = before["category"].min()
     store.execute(
@@ -139,7 +145,7 @@ def test_an_unknown_time_zone_costs_its_category_alone(
         {"name": victim},
     )
 
-    assert run("analyses", first=window).success
+    assert analyse(run, window).success
 
     assert_same(results(store)["publishing_times"], before[before["category"] != victim])
     (row,) = store.read("operations.quarantine").to_dict("records")
@@ -150,7 +156,7 @@ def test_an_unknown_time_zone_costs_its_category_alone(
 def test_a_category_with_hardly_a_video_is_described_and_not_judged(
     run: Run, store: FrameStore, window: datetime, left: int
 ) -> None:
-    run("analyses", first=window)
+    analyse(run, window)
     before = results(store)
     victim = before["content_formats"]["category"].min()
     rows = store.read("intelligence.video_velocity", order_by=["category", "video_id"])
@@ -159,7 +165,7 @@ def test_a_category_with_hardly_a_video_is_described_and_not_judged(
     kept = pd.concat([rows[rows["category"] != victim], few])
     store.commit([Replace("intelligence.video_velocity", kept, start, start + WINDOW)])
 
-    result = run("analyses", first=window)
+    result = analyse(run, window)
 
     assert failed_checks(result) == set()
     after = results(store)
@@ -182,7 +188,7 @@ def test_what_is_not_known_is_counted_apart_and_never_guessed(
 ) -> None:
     rows = change(store, window, duration_s=pd.NA, audio_language="und")
 
-    result = run("analyses", first=window)
+    result = analyse(run, window)
 
     assert failed_checks(result) == {
         "intelligence/language_mix:known_share",
@@ -218,7 +224,7 @@ def test_a_release_in_the_future_or_never_has_no_velocity_and_no_delay(
         {"later": window + timedelta(days=3), "long_ago": window - timedelta(days=3)},
     )
 
-    result = run("analyses", first=window)
+    result = analyse(run, window)
 
     assert result.success
     assert not {check for check in failed_checks(result) if "range" in check or "cover" in check}
@@ -260,10 +266,10 @@ def test_a_range_of_windows_equals_its_windows_one_by_one(
         )
     windows = [window - n * FOUR_HOURS for n in (3, 2, 1, 0)]
     for start in windows:
-        assert run("analyses", first=start).success
+        assert analyse(run, start).success
     one_by_one = results(store)
 
-    run("analyses", first=windows[0], last=windows[-1])
+    analyse(run, windows[0], last=windows[-1])
 
     for name, rows in results(store).items():
         assert_same(rows, one_by_one[name])

@@ -15,6 +15,7 @@ from aurastream.store.document_schemas import (
     CategoryStatsDocument,
     ClipsDocument,
     CompetitionDocument,
+    FormatDocument,
     GameVideosDocument,
     LastFetchDocument,
     StreamsDocument,
@@ -115,6 +116,18 @@ def fill(store: FrameStore, rows: Rows) -> None:
             Append("intelligence.topic_intel", rows("intelligence.topic_intel",
                    [{"category": "fortnite", "rank": 1, "topic": "chapter", "video_count": 2,
                      "evidence_video_ids": ["b", "a"]}], at=FOUR_HOURS)),
+            Append("intelligence.shorts_comparison", rows("intelligence.shorts_comparison",
+                   [{"category": c, "regime": "shorts-starts", "shorts_count": n,
+                     "shorts_performance_ratio": 0.5 if n else None}
+                    for c, n in (("fortnite", 7), ("music", 0))], at=FOUR_HOURS)),
+            *(Append("intelligence.content_formats", rows("intelligence.content_formats",
+                     [{"category": "fortnite", "duration_bucket": b, "views_known_count": n,
+                       "performance_index": i, "is_optimal": best}
+                      for b, n, i, best in (("8-15 min", 6, late, late == 3.0),
+                                            ("<1 min", 9, 2.0, late != 3.0),
+                                            (">30 min", 1, 50.0, False))],
+                     at=FOUR_HOURS - dt.timedelta(hours=4 * back)))
+              for back, late in ((0, 3.0), (1, 0.5), (2, 0.5))),
             Append("intelligence.video_ideas", rows("intelligence.video_ideas",
                    [{"category": "fortnite", "rank": r, "idea_id": f"{r:016d}", "concept": c,
                      "idea_score": 90.0 - r, "tags": ["boss"], "evidence_video_ids": ["a", "b"]}
@@ -150,6 +163,8 @@ def test_every_document_is_published_under_its_key_and_passes_its_schema(
         "intel:category_stats:fortnite",
         "intel:category_stats:music",
         "intel:competition:fortnite",
+        "intel:format:precomputed:fortnite",
+        "intel:format:precomputed:music",
         "intel:title:precomputed:fortnite",
         "intel:video_ideas:precomputed:fortnite",
         "intel:viral:precomputed:fortnite",
@@ -234,6 +249,33 @@ def test_what_titles_say_is_published_surest_first(published: redis.Redis) -> No
     assert title.topics[0].evidence_video_ids == ["b", "a"]
 
 
+def test_lengths_are_published_shortest_first_with_the_best_of_now_and_of_the_week(
+    published: redis.Redis,
+) -> None:
+    found = read(published, "intel:format:precomputed:fortnite")
+    assert isinstance(found, FormatDocument)
+    assert (found.window_start, found.observed_at) == (FOUR_HOURS, WINDOW)
+    assert [(one.duration_bucket, one.performance_index) for one in found.lengths] == [
+        ("<1 min", 2.0),
+        ("8-15 min", 3.0),
+        (">30 min", 50.0),
+    ]
+    # The newest window is an exception, and one long video proves nothing.
+    assert (found.optimal_length, found.optimal_length_of_week) == ("8-15 min", "<1 min")
+    (shorts,) = found.shorts
+    assert (shorts.shorts_count, shorts.shorts_performance_ratio) == (7, 0.5)
+
+
+def test_a_category_without_known_lengths_has_a_document_that_says_so(
+    published: redis.Redis,
+) -> None:
+    found = read(published, "intel:format:precomputed:music")
+    assert isinstance(found, FormatDocument)
+    assert (found.lengths, found.optimal_length, found.optimal_length_of_week) == ([], None, None)
+    assert found.shorts[0].shorts_performance_ratio is None
+    assert found.observed_at == FOUR_HOURS  # nothing tells when it was observed
+
+
 def test_a_window_of_titles_that_was_not_over_is_not_published(
     store: FrameStore, redis_url: str, rows: Rows
 ) -> None:
@@ -246,6 +288,7 @@ def test_each_document_says_how_long_it_is_fresh_and_dies_later(published: redis
     for key, fresh_m, hard_h in (
         ("youtube:trending:music", 30, 72),
         ("intel:title:precomputed:fortnite", 300, 72),
+        ("intel:format:precomputed:fortnite", 300, 72),
         ("twitch:streams:33214", 20, 24),
         ("clip_radar:33214:clips", 5, 24),
         ("intel:competition:fortnite", 15, 72),
