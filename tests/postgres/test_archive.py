@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -334,3 +335,17 @@ archive_month(settings, open_archive(settings), datetime.date(2026, 10, 1))
         text=True,
         check=False,
     )
+
+
+def test_the_lines_of_the_guide_read_the_archive(
+    settings: Settings, filled: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive_month(settings, open_archive(settings), OCTOBER)
+    monkeypatch.chdir(settings.data_dir)
+    guide = (REPO_ROOT / "docs" / "archive.md").read_text(encoding="utf-8")
+    lines = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+
+    counted, frame = (eval(line, {"duckdb": duckdb, "pd": pd}) for line in lines)  # noqa: S307 # ours
+
+    assert counted.fetchall() == [("2026-10", 15)]
+    assert len(frame) == 15
