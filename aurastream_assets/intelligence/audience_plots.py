@@ -156,7 +156,7 @@ def diversity(rows: pd.DataFrame) -> dg.MarkdownMetadataValue:
         )
         for row in known.to_dict("records")
     ]
-    picture = bars(drawn, title="Diversity of languages, 0 is one, 1 an even mix", longest=1.6)
+    picture = bars(drawn, title="Diversity of languages, 0 is one, 1 an even mix", longest=1.0)
     return as_markdown(picture, "Diversity of languages per category")
 
 
@@ -255,7 +255,7 @@ def outstanding(rows: pd.DataFrame, titles: dict[str, str]) -> dg.MarkdownMetada
     drawn = [
         Bar(
             titles.get(row["video_id"], row["video_id"]),
-            [Part(float(np.log2(row["outlier_score"] + 1.0)), _ACCENT)],
+            [Part(max(0.0, float(np.log2(row["outlier_score"]))), _ACCENT)],
             f"×{short_number(row['outlier_score'])}",
         )
         for row in rows.to_dict("records")
