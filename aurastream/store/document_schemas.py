@@ -342,7 +342,10 @@ class FormatDocument(Document, frozen=True, kw_only=True):
 
 
 class CompetitionDocument(Document, frozen=True, kw_only=True):
-    """``intel:competition:{category}``: how hard it is to be seen; scores: higher is easier."""
+    """``intel:competition:{category}``: how hard it is to be seen; scores: higher is easier.
+
+    ``competition_score`` is the ease under the name that the sources gave it.
+    """
 
     category: str
     window_start: dt.datetime
@@ -354,7 +357,9 @@ class CompetitionDocument(Document, frozen=True, kw_only=True):
     concentration_band: str | None
     concentration_score: float
     ease_score: float
+    competition_score: float
     is_peak: bool
+    peak_source: str
     confidence_pct: float
 
 

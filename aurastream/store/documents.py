@@ -326,7 +326,12 @@ def build_documents(
         },
     )
     competition = _dated(ask(queries.COMPETITION))
-    yield from make.each(KINDS["competition"], competition.assign(name=competition["category"]))
+    yield from make.each(
+        KINDS["competition"],
+        competition.assign(
+            name=competition["category"], competition_score=competition["ease_score"]
+        ),
+    )
     stats = _dated(ask(queries.STATS))
     stats = stats.assign(name=stats["category"])
     yield from make.each(KINDS["category_stats"], stats, _stats_body)
