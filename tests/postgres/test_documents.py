@@ -235,6 +235,7 @@ def test_the_scores_of_the_newest_window_are_published(published: redis.Redis) -
     assert viral.videos[0].velocity_now_per_hour == 12.5
     assert viral.videos[2].title is None
     assert competition.observed_at == CRAWL
+    assert competition.competition_score == competition.ease_score
     assert (stats.views.mean, stats.views.p90) == (1.5, None)
     assert baseline.baseline_velocity_per_hour == 7.0
 
