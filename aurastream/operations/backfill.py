@@ -327,7 +327,8 @@ def _tables_of(
     for key in graph.assets_of(job):
         name = ".".join(key)
         column = times.get(name)
-        if name in known and column is not None and (not assets or "/".join(key) in assets):
+        is_wanted = not assets or "/".join(key) in assets
+        if name in known and column is not None and is_wanted and graph.partition_keys(key):
             found.append((known[name], column, graph.window_length(key)))
     return found
 
