@@ -54,7 +54,9 @@ _MOST_PARTS: Final = 100
 _VIDEOS: Final = "collection.youtube_videos"
 # Hot documents of what was collected, and of Twitch; the others are made of YouTube's counters.
 _RAW_DOCUMENTS: Final = frozenset({"trending", "games"})
-_TWITCH_DOCUMENTS: Final = frozenset({"streams", "top_games", "last_fetch", "clips", "competition"})
+_TWITCH_DOCUMENTS: Final = frozenset(
+    {"streams", "top_games", "last_fetch", "clips", "viral_clips", "competition"}
+)
 
 Store = Literal["table", "archive", "redis", "dagster"]
 

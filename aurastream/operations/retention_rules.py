@@ -69,6 +69,9 @@ _BOTH: Final = {
     "operations.quarantine": frozenset({"youtube", "twitch"}),  # raw bodies of either
     "intelligence.language_mix": frozenset({"youtube", "twitch"}),  # videos and live streams
     "intelligence.regional_intel": frozenset({"youtube", "twitch"}),  # their summary
+    "intelligence.hour_of_week_map": frozenset({"twitch"}),  # viewers and streams of a week
+    "intelligence.momentum": frozenset({"youtube", "twitch"}),  # videos and viewers
+    "intelligence.clip_video_lead_lag": frozenset({"youtube", "twitch"}),
 }
 # One row per thing that is so now, or the proof that something was done: age says nothing.
 _STANDING: Final = {

@@ -62,6 +62,9 @@ def twitch_streams(
             previous=previous_crawl_with_counts(store, _DATASET, _TOP_DATASET),
             run_id=context.run.run_id,
             max_parallel=session.settings.max_parallel_requests,
+            # Crawls outlive their streams, so that they keep of them only what Twitch allowed.
+            adds_viewers=session.settings.policy_mode is None
+            or session.settings.keep_twitch_aggregates,
         )
     yield report(result)._replace(asset_key=_STREAMS)
     top = result.frames["collection.twitch_top_games"]

@@ -56,6 +56,7 @@ def collect_streams(
     run_id: str | None = None,
     max_parallel: int = 4,
     started_at: dt.datetime | None = None,
+    adds_viewers: bool = True,
 ) -> CrawlResult:
     """Collect the top streams of every game and the most watched games.
 
@@ -78,6 +79,8 @@ def collect_streams(
         Calls under way at a time.
     started_at : datetime.datetime, optional
         Start of the crawl for the case that no call was made at all.
+    adds_viewers : bool, optional
+        Whether the crawl keeps the viewers of each game, added up; Twitch has to allow that.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def collect_streams(
     top_rows = top_rows.reindex(columns=list(TOP_GAMES))
     membership = {str(k): v for k, v in group_hashes(rows, ["category"], _MEMBERSHIP).items()}
     statistics = {str(k): v for k, v in group_hashes(rows, ["category"], _STATISTICS).items()}
-    viewers = _viewers(rows)
+    viewers = _viewers(rows) if adds_viewers else {}
     membership[_TOP] = content_hash(top_rows, _TOP_MEMBERSHIP)
     statistics[_TOP] = content_hash(top_rows, _TOP_STATISTICS)
     crawls = assembly.crawls_frame(
@@ -112,7 +115,9 @@ def collect_streams(
                 "expected": _expected(previous, a.category, top_n),
                 "membership_hash": membership.get(a.category, EMPTY_HASH),
                 "stats_hash": statistics.get(a.category, EMPTY_HASH),
-                "viewer_total": viewers.get(a.category, None if a is top else 0),
+                "viewer_total": viewers.get(
+                    a.category, 0 if adds_viewers and a is not top else None
+                ),
             }
             for a in both
         ]

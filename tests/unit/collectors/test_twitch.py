@@ -64,6 +64,16 @@ def test_the_most_watched_games_come_along(platform: Any, twitch: TwitchClient) 
     assert top[["game_id", "rank"]].to_numpy().tolist() == [[FORTNITE, 1], [APEX, 2]]
 
 
+def test_a_crawl_adds_the_viewers_of_each_game_up_unless_it_may_not_keep_them(
+    platform: Any, twitch: TwitchClient
+) -> None:
+    crawls = _streams(twitch).frames["operations.crawls"].set_index("category")
+    assert crawls["viewer_total"].dropna().to_dict() == {"fortnite": 800, "apex": 40}
+
+    crawls = _streams(twitch, adds_viewers=False).frames["operations.crawls"]
+    assert crawls["viewer_total"].isna().all()
+
+
 def test_a_game_nobody_streams_is_complete_and_empty(platform: Any, twitch: TwitchClient) -> None:
     platform.streams[APEX] = []
     result = _streams(twitch)
