@@ -60,7 +60,8 @@ runs as (
     select distinct
         'intelligence/opportunity' as dataset,
         window_start as run_at,
-        as_of as ended_at,
+        -- The window that is still open has been scored, but not at its end.
+        least(as_of, now()) as ended_at,
         true as is_success,
         null as error
     from opportunity
