@@ -1,4 +1,5 @@
-with daily as (
+-- Not materialized: who asks about one game must not wait for all of them.
+with daily as not materialized (
 
     select * from {{ ref('intel_competition_days') }}
     where as_of <= {{ known_at() }}
@@ -8,12 +9,6 @@ with daily as (
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
-
-),
-
-newest as (
-
-    select max(date) as date from daily
 
 ),
 
@@ -55,7 +50,12 @@ final as (
             today.category_key = before.category_key
             and before.date = today.date - 7
     left join categories on today.category_key = categories.category_key
-    where today.date > (select newest.date - 90 from newest)
+    where
+        today.date > (
+            select max(newest.date) - 90
+            from {{ ref('intel_competition_days') }} as newest
+            where newest.as_of <= {{ known_at() }}
+        )
 
 )
 

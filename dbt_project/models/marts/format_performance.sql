@@ -1,29 +1,22 @@
 {{ config(post_hook='{{ create_get_optimal_duration() }}') }}
 
-with daily as (
+-- Not materialized: who asks about one game must not wait for all of them.
+with recent as not materialized (
 
     select * from {{ ref('intel_duration_performance') }}
-    where as_of <= {{ known_at() }}
+    where
+        as_of <= {{ known_at() }}
+        and date > (
+            select max(newest.date) - 28
+            from {{ ref('intel_duration_performance') }} as newest
+            where newest.as_of <= {{ known_at() }}
+        )
 
 ),
 
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
-
-),
-
-newest as (
-
-    select max(date) as date from daily
-
-),
-
-recent as (
-
-    select daily.*
-    from daily
-    where daily.date > (select newest.date - 28 from newest)
 
 ),
 

@@ -1,28 +1,21 @@
-with profiles as (
+-- Twelve whole weeks, so that every day of the week is there as often.
+-- Not materialized: who asks about one game must not wait for all of them.
+with recent as not materialized (
 
     select * from {{ ref('intel_posting_hours') }}
-    where as_of <= {{ known_at() }}
+    where
+        as_of <= {{ known_at() }}
+        and date > (
+            select max(newest.date) - 84
+            from {{ ref('intel_posting_hours') }} as newest
+            where newest.as_of <= {{ known_at() }}
+        )
 
 ),
 
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
-
-),
-
-newest as (
-
-    select max(date) as date from profiles
-
-),
-
--- Twelve whole weeks, so that every day of the week is there as often.
-recent as (
-
-    select profiles.*
-    from profiles
-    where profiles.date > (select newest.date - 84 from newest)
 
 ),
 
@@ -47,7 +40,7 @@ hours as (
 
     select
         recent.category_key,
-        recent.language,
+        of_language.name as language,
         categories.audience_timezone as timezone,
         hour.sample_count,
         hour.log_sum,
@@ -56,6 +49,8 @@ hours as (
         at time zone 'UTC' at time zone categories.audience_timezone as local_time
     from recent
     inner join categories on recent.category_key = categories.category_key
+    -- Each language, and all of them together.
+    cross join unnest(array[recent.language, 'all']) as of_language (name)
     cross join
         unnest(
             recent.video_count_by_hour, recent.log_sum_by_hour, recent.log_square_sum_by_hour
@@ -69,7 +64,7 @@ cells as (
     select
         category_key,
         timezone,
-        coalesce(language, 'all') as language,
+        language,
         (extract(isodow from local_time) - 1)::integer as day_of_week,
         extract(hour from local_time)::integer as hour,
         sum(sample_count) as sample_count,
@@ -81,7 +76,7 @@ cells as (
         timezone,
         extract(isodow from local_time),
         extract(hour from local_time),
-        grouping sets ((language), ())
+        language
 
 ),
 

@@ -1,6 +1,7 @@
-with daily as (
+with newest as (
 
-    select * from {{ ref('intel_channel_days') }}
+    select max(date) as date
+    from {{ ref('intel_channel_days') }}
     where as_of <= {{ known_at() }}
 
 ),
@@ -17,21 +18,17 @@ categories as (
 
 ),
 
-newest as (
-
-    select max(date) as date from daily
-
-),
-
-recent as (
+-- Not materialized: who asks about one game must not wait for all of them.
+recent as not materialized (
 
     select
         daily.*,
-        newest.date as last_date,
-        daily.date > newest.date - 7 as is_this_week
-    from daily
-    cross join newest
-    where daily.date > (select newest.date - 28 from newest)
+        (select newest.date from newest) as last_date,
+        daily.date > (select newest.date - 7 from newest) as is_this_week
+    from {{ ref('intel_channel_days') }} as daily
+    where
+        daily.as_of <= {{ known_at() }}
+        and daily.date > (select newest.date - 28 from newest)
 
 ),
 

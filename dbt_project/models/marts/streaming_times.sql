@@ -1,28 +1,21 @@
-with profiles as (
+-- Twelve whole weeks, so that every day of the week is there as often.
+-- Not materialized: who asks about one game must not wait for all of them.
+with recent as not materialized (
 
     select * from {{ ref('intel_stream_hours') }}
-    where as_of <= {{ known_at() }}
+    where
+        as_of <= {{ known_at() }}
+        and date > (
+            select max(newest.date) - 84
+            from {{ ref('intel_stream_hours') }} as newest
+            where newest.as_of <= {{ known_at() }}
+        )
 
 ),
 
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
-
-),
-
-newest as (
-
-    select max(date) as date from profiles
-
-),
-
--- Twelve whole weeks, so that every day of the week is there as often.
-recent as (
-
-    select profiles.*
-    from profiles
-    where profiles.date > (select newest.date - 84 from newest)
 
 ),
 
@@ -47,7 +40,7 @@ hours as (
 
     select
         recent.category_key,
-        recent.language,
+        of_language.name as language,
         categories.audience_timezone as timezone,
         hour.live_count,
         hour.viewer_total,
@@ -55,6 +48,8 @@ hours as (
         at time zone 'UTC' at time zone categories.audience_timezone as local_time
     from recent
     inner join categories on recent.category_key = categories.category_key
+    -- Each language, and all of them together.
+    cross join unnest(array[recent.language, 'all']) as of_language (name)
     cross join
         unnest(
             recent.live_count_by_hour, recent.viewer_total_by_hour
@@ -69,13 +64,13 @@ samples as (
     select
         category_key,
         timezone,
-        coalesce(language, 'all') as language,
+        language,
         local_time,
         sum(live_count)::double precision as live_count,
         sum(viewer_total)::double precision as viewer_total,
         ln(greatest(sum(viewer_total) / sum(live_count), 1))::double precision as log_viewers
     from hours
-    group by category_key, timezone, local_time, grouping sets ((language), ())
+    group by category_key, timezone, local_time, language
 
 ),
 

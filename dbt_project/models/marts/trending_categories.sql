@@ -1,6 +1,7 @@
 {{ config(post_hook='{{ create_get_trending_categories() }}') }}
 
-with daily as (
+-- Not materialized, so that a week of days is read and not all of them.
+with daily as not materialized (
 
     select * from {{ ref('intel_daily_metrics') }}
     where as_of <= {{ known_at() }}
@@ -32,7 +33,8 @@ week as (
         max(daily.newest_observed_at) as newest_observed_at,
         max(newest.date) as last_date
     from daily
-    inner join newest on daily.date > newest.date - 7
+    cross join newest
+    where daily.date > (select newest.date - 7 from newest)
     group by daily.category_key
 
 ),

@@ -1,0 +1,237 @@
+"""A synthetic record of 1,000 games over 90 days, made in the database itself.
+
+The values are noise around a rhythm of the day and the week; what matters here is how many rows
+there are and how they lie.
+"""
+
+import datetime as dt
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from aurastream.store.embedded import EmbeddedPostgres
+from aurastream.store.migrate import migrate
+from aurastream.store.partitions import ensure_partitions
+from aurastream_assets.aggregation.project import load_manifest
+from aurastream_assets.aggregation.runner import DbtRunner
+
+__all__ = [
+    "DAYS",
+    "HOURS",
+    "VIEWS",
+    "analyze",
+    "record",
+    "synthetic_days",
+    "synthetic_hours",
+    "synthetic_windows",
+]
+
+HOURS = "intel_hourly_metrics"
+_NODES = [
+    node
+    for node in load_manifest()["nodes"].values()
+    if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral"
+]
+DAYS = sorted(n["name"] for n in _NODES if n["config"]["meta"].get("partitions") == "days")
+VIEWS = sorted(n["name"] for n in _NODES if n["config"]["materialized"] == "view")
+
+_COVERED = """
+    {expected}, {expected}, 100, {end} - interval '5 minutes', 300, {end}
+"""
+_CATEGORIES = """
+    insert into operations.categories (
+        category, kind, title, youtube_category_id, twitch_game_id, twitch_game_name, priority,
+        interval_minutes, max_videos, baseline_velocity_per_hour, audience_timezone, rules,
+        is_enabled
+    )
+    select 'game' || g, 'game', 'Game ' || g, null, g::text, 'Game ' || g, 1, 60, 50, 1000,
+        'America/New_York', '{}', true
+    from generate_series(1, %(games)s) as g
+"""
+_HOURLY = """
+    insert into aggregation.intel_hourly_metrics (
+        id, category_key, hour_start, video_count, avg_views, avg_engagement, total_views,
+        viral_count, rising_count, avg_velocity, max_velocity, shorts_count, shorts_avg_views,
+        longform_count, longform_avg_views, avg_duration_seconds, optimal_duration_bucket,
+        language_distribution, dominant_language, created_at, avg_velocity_now, views_known_count,
+        engagement_known_count, shorts_rule_version, expected_samples, received_samples,
+        coverage_pct, confidence_pct, newest_observed_at, lag_s, as_of
+    )
+    select row_number() over (), 'game' || g, h, 50, 1e4 * random(), 0.05, 500000,
+        (10 * random())::int, 5, 100 * random(), 900, 10, 9000, 40, 11000, 600, '8-15 min',
+        '{"en": 40, "de": 10}', 'en', h + interval '1 hour', 50, 50, 50, 'duration-2024-10-15',
+        2, 2, 100, 90, h + interval '55 minutes', 300, h + interval '1 hour'
+    from generate_series(%(start)s, %(end)s - interval '1 hour', interval '1 hour') as h
+    cross join generate_series(1, %(games)s) as g
+"""
+_VELOCITY = """
+    insert into intelligence.video_velocity (
+        window_start, category, video_id, channel_id, observed_at, published_at, age_h, best_rank,
+        region_count, views, likes, comments, duration_s, audio_language,
+        lifetime_velocity_per_hour, velocity_now_per_hour, velocity_now_span_h, velocity_now_n,
+        views_fell, engagement_rate, freshness, confidence_pct
+    )
+    select w, 'game' || g, 'v' || g || '-' || v, 'c' || g || '-' || v %% 20,
+        w + interval '25 minutes', w - interval '1 hour' * (v * 2 %% 60), 10, null, 1,
+        (1e6 * random())::bigint, 100, 10, 30 + v * 60, (array['en', 'de', 'es'])[1 + v %% 3],
+        1000 * random(), 500 * random(), 2, 4, false, 0.05, 'FRESH', 95
+    from generate_series(%(start)s, %(end)s - interval '30 minutes', interval '30 minutes') as w
+    cross join generate_series(1, %(games)s) as g
+    cross join generate_series(1, %(videos)s) as v
+"""
+_SCORES = """
+    insert into intelligence.viral_scores (
+        window_start, category, video_id, trend_class, viral_score, velocity_z, views_score,
+        engagement_score, decayed_score, confidence_pct, sample_count
+    )
+    select window_start, category, video_id,
+        (array['VIRAL', 'RISING', 'STABLE', 'STABLE', 'STABLE'])[1 + (random() * 4)::int],
+        50, 0, 50, 50, 100 * random(), 95, 50
+    from intelligence.video_velocity
+"""
+_COMPETITION = """
+    insert into intelligence.competition (
+        window_start, category, observed_at, live_count, viewer_total, baseline_live_count,
+        baseline_n, saturation_score, hhi, hhi_lower, hhi_upper, concentration_band,
+        concentration_score, ease_score, is_peak, confidence_pct, peak_source
+    )
+    select w, 'game' || g, w + interval '20 minutes', 90, 5000, 90, 4, 50, 0.1, 0.1, 0.1, 'LOW',
+        80, 65, false, 90, 'fixed'
+    from generate_series(%(start)s, %(end)s - interval '30 minutes', interval '30 minutes') as w
+    cross join generate_series(1, %(games)s) as g
+"""
+_OPPORTUNITY = """
+    insert into intelligence.opportunity (
+        window_start, category, viral_count, rising_count, sample_count, velocity_ratio,
+        trend_part, velocity_part, ease_part, peak_factor, opportunity_score, confidence_pct
+    )
+    select w, 'game' || g, 3, 5, 50, 1.1, 50, 50, 50, 1, 60, 90
+    from generate_series(%(start)s, %(end)s - interval '30 minutes', interval '30 minutes') as w
+    cross join generate_series(1, %(games)s) as g
+"""
+_DESCRIBED = """
+    insert into collection.youtube_videos (
+        video_id, metadata_hash, first_observed_at, title, description, tags, channel_id,
+        channel_title, published_at, topic_categories
+    )
+    select distinct on (video_id) video_id, 'h', published_at, 'A title', '', '{}'::text[],
+        channel_id, 'A channel', published_at, '{}'::text[]
+    from intelligence.video_velocity
+    order by video_id
+    on conflict do nothing
+"""
+# Days, as the rollups would have them: what 90 days of windows would give in hours of work.
+_DAILY = {
+    "intel_competition_days": """
+        select 'game' || g, d, 80 + 20 * random(), 5000 * random(), 100000, 20, 100 * random(),
+            random() * 0.3, 70, 60, 90,
+    """,
+    "intel_channel_days": """
+        select 'game' || g, d, 'c' || g || '-' || k, 3, (1.2 * random())::int, 0,
+            (1.2 * random())::int, 1000000, 1000 * random(), 'v' || g || '-' || k,
+    """,
+    "intel_posting_hours": """
+        select 'game' || g, d, (array['en', 'de', 'es'])[k], d - 1, 24, array_fill(1, array[24]),
+            array_fill((5e9 + 1e9 * random())::bigint, array[24]),
+            array_fill((3e10 + 1e9 * random())::bigint, array[24]),
+    """,
+    "intel_stream_hours": """
+        select 'game' || g, d, (array['en', 'de', 'es'])[k], array_fill(4, array[24]),
+            array_fill((30 * random())::real, array[24]),
+            array_fill((3000 * random())::real, array[24]),
+    """,
+    "intel_duration_performance": """
+        select g * 1000000 + (d - '2020-01-01'::date) * 10 + k, 'game' || g, d,
+            (array['<1 min', '1-3 min', '3-8 min', '8-15 min', '15-30 min', '>30 min'])[k],
+            (array[0, 60, 180, 480, 900, 1800])[k], (array[60, 180, 480, 900, 1800, null])[k],
+            9, 1e4 * random(), 0.05, 90000, 0.5 + random(), d + 1, 9, 9, k = 4,
+    """,
+    "intel_regional_performance": """
+        select g * 1000000 + (d - '2020-01-01'::date) * 10 + k, 'game' || g, d,
+            (array['en', 'de', 'es'])[k], 16, 1e4, 160000, 30, 100, 3000, 50, 50, 33, d + 1,
+            'twitch', 16, 30, 96,
+    """,
+}
+_FAN = {
+    "intel_competition_days": 1,
+    "intel_channel_days": 10,
+    "intel_posting_hours": 3,
+    "intel_stream_hours": 3,
+    "intel_duration_performance": 6,
+    "intel_regional_performance": 3,
+}
+
+
+@contextmanager
+def record(games: int) -> Iterator[tuple[str, DbtRunner]]:
+    """Start a server of its own that flushes to disk; give its URL and a runner for it."""
+    with tempfile.TemporaryDirectory(prefix="aurastream-bench-") as directory:
+        Path(directory).chmod(0o711)
+        with EmbeddedPostgres(Path(directory) / "postgres") as server:
+            migrate(server.url)
+            runner = DbtRunner(server.url, Path(directory) / "dbt")
+            runner.build([HOURS])
+            runner.build(DAYS)
+            _run(server.url, _CATEGORIES, games=games)
+            yield server.url, runner
+
+
+def synthetic_hours(url: str, *, games: int, start: dt.datetime, end: dt.datetime) -> int:
+    """Fill the hours; return how many rows there are."""
+    return _run(url, _HOURLY, games=games, start=start, end=end)
+
+
+def synthetic_days(url: str, *, games: int, start: dt.datetime, end: dt.datetime) -> int:
+    """Fill the tables of days that are rolled up from windows; return how many rows there are."""
+    total = 0
+    end_of_day = "(d + 1)::timestamp at time zone 'UTC'"
+    for table, values in _DAILY.items():
+        expected = 96 if table == "intel_stream_hours" else 48
+        total += _run(
+            url,
+            f"insert into aggregation.{table} {values}"  # our own names
+            + _COVERED.format(expected=expected, end=end_of_day)
+            + f"""
+            from generate_series(1, %(games)s) as g
+            cross join (
+                select generate_series(
+                    %(start)s, %(end)s - interval '1 day', interval '1 day'
+                )::date as d
+            ) as days
+            cross join generate_series(1, {_FAN[table]}) as k
+            """,
+            games=games,
+            start=start,
+            end=end,
+        )
+    return total
+
+
+def synthetic_windows(
+    url: str, *, games: int, videos: int, start: dt.datetime, end: dt.datetime
+) -> int:
+    """Fill half-hour windows of scores; return how many velocities there are."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        ensure_partitions(connection, start, end)
+    rows = _run(url, _VELOCITY, games=games, videos=videos, start=start, end=end)
+    _run(url, _SCORES)
+    _run(url, _DESCRIBED)
+    for statement in (_COMPETITION, _OPPORTUNITY):
+        _run(url, statement, games=games, start=start, end=end)
+    return rows
+
+
+def analyze(url: str) -> None:
+    """Let the planner know what there is, as autovacuum does in a minute."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+
+
+def _run(url: str, statement: str, **values: object) -> int:
+    with psycopg.connect(url, options="-c timezone=UTC") as connection:
+        if not values:
+            return connection.execute(statement).rowcount  # type: ignore[arg-type]
+        return connection.execute(statement, values).rowcount  # type: ignore[arg-type]
