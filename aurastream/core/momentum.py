@@ -5,6 +5,10 @@ category are compared with the same half hour of the day before, so that the rhy
 cancels: ``velocity`` (log of 1 + the median lifetime velocity of its videos), ``viral`` (log of 1 +
 the number of VIRAL videos) and ``viewers`` (log of 1 + the viewers on Twitch).
 
+The videos of a game are those that we chose to ask for. Where fewer than half of them were there a
+day before (the daily pass over all games found others), it is the choice that changed and not the
+game: velocity and viral videos say nothing then. Whom a chart lists is the platform's own news.
+
 ``*_change`` is that difference: unbounded, 0 is no change, .1 about ten per cent more. ``*_z`` is
 the change against the usual changes of the same category in the 14 days before the window,
 (change − median) / max(1.4826 · MAD, floor), cut at ±4: a category that always jumps does not jump
@@ -66,6 +70,7 @@ MOMENTUM_SCHEMA: Final[Schema] = {
 SIGNALS: Final = ("velocity", "viral", "viewers")
 """The signals, in the order of their weights."""
 
+_OF_VIDEOS: Final = ("velocity", "viral")
 _DIRECTIONS: Final = pd.array(["LOSING", "STEADY", "GAINING", "UNKNOWN"], dtype="str")
 _LOSING, _STEADY, _GAINING, _UNKNOWN = range(4)
 _MAD_TO_SD: Final = 1.4826
@@ -83,6 +88,7 @@ class MomentumParams:
     floors: tuple[float, float, float] = (0.05, 0.10, 0.05)
     min_changes: int = 48
     full_changes: int = 336
+    min_continuity: float = 0.5
     z_limit: float = 4.0
     gaining_z: float = 1.0
 
@@ -137,10 +143,11 @@ def momentum_scores(
     return score, mean, known
 
 
-def momentum(
+def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     stats: pd.DataFrame,
     opportunity: pd.DataFrame,
     competition: pd.DataFrame,
+    continuity: pd.DataFrame | None = None,
     *,
     as_of: pd.DatetimeIndex,
     params: MomentumParams = DEFAULT,
@@ -158,6 +165,9 @@ def momentum(
     competition : pandas.DataFrame
         ``window_start``, ``category``, ``observed_at`` and ``viewer_total``; without an
         observation the viewers are not known.
+    continuity : pandas.DataFrame, optional
+        ``window_start``, ``category`` and ``same_share`` (0–1) of games: how many of the window's
+        videos were there a day before. What is not named counts as continuous.
     as_of : pandas.DatetimeIndex
         Ends of the windows, with time zone.
     params : MomentumParams
@@ -205,7 +215,17 @@ def momentum(
     against = params.against // params.window
     first = int(starts[0]) - (back + against) * window
     size = (int(starts[-1]) - first) // window + 1
-    codes, names = codes_of(stats["category"], opportunity["category"], competition["category"])
+    if continuity is None:
+        continuity = pd.DataFrame()
+    continuity = require_columns(
+        continuity, ("window_start", "category", "same_share"), "continuity"
+    )
+    codes, names = codes_of(
+        stats["category"],
+        opportunity["category"],
+        competition["category"],
+        continuity["category"],
+    )
 
     def lay_out(frame: pd.DataFrame, name: str, code: Integers, values: Floats) -> Floats:
         """Return (categories, half hours), NaN where there is no row."""
@@ -244,15 +264,21 @@ def momentum(
         codes[1],
         counters(opportunity, "confidence_pct", "opportunity"),
     )
-    here = lay_out(stats, "category_stats", codes[0], np.ones(len(stats)))
     at = (starts - first) // window
+    share = lay_out(
+        continuity, "continuity", codes[3], counters(continuity, "same_share", "continuity")
+    )
+    is_broken = share[:, at] < params.min_continuity
+    here = lay_out(stats, "category_stats", codes[0], np.ones(len(stats)))
     change, z, n = [], [], []
-    for grid, floor in zip(levels, params.floors, strict=True):
+    for name, grid, floor in zip(SIGNALS, levels, params.floors, strict=True):
         moved = np.full_like(grid, np.nan)
         moved[:, against:] = grid[:, against:] - grid[:, :-against]
         found = _standardised(moved, at, back, floor, params)
         change.append(moved[:, at])
         z.append(found[0])
+        if name in _OF_VIDEOS:
+            change[-1][is_broken] = z[-1][is_broken] = np.nan
         n.append(found[1])
     score, mean, known = momentum_scores(np.stack(z), params=params)
     # The signal that weighs most and is known says how much past there is.

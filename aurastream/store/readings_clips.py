@@ -6,7 +6,7 @@ import pandas as pd
 
 from aurastream.store.frames import FrameStore
 
-__all__ = ["clip_crawls", "clips_made", "game_video_views"]
+__all__ = ["clip_crawls", "clips_made", "game_continuity", "game_video_views"]
 
 # A crawl's rows are observed after its start; the slack lets the planner skip other days.
 _SLACK = dt.timedelta(hours=1)
@@ -70,6 +70,40 @@ def game_video_views(store: FrameStore, start: dt.datetime, end: dt.datetime) ->
           and category in (select category from operations.categories where kind = 'game')
         group by 1, 2, 3
         order by 1, 2, 3
+        """,
+        {"start": start, "end": end},
+    )
+
+
+def game_continuity(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
+    """Return how many of each game's videos in windows in [start, end) were there a day before.
+
+    Returns
+    -------
+    DataFrame
+        ``window_start``, ``category`` and ``same_share``; games without a window a day before are
+        left out.
+    """
+    return store.query(
+        """
+        with games as (
+            select category from operations.categories where kind = 'game'
+        ), now as (
+            select window_start, category, video_id from intelligence.video_velocity
+            where window_start >= %(start)s and window_start < %(end)s
+              and category in (select category from games)
+        ), before as (
+            select window_start + interval '24 hours' as window_start, category, video_id
+            from intelligence.video_velocity
+            where window_start >= %(start)s::timestamptz - interval '24 hours'
+              and window_start < %(end)s::timestamptz - interval '24 hours'
+              and category in (select category from games)
+        )
+        select window_start, category, count(b.video_id) / count(*)::float8 as same_share
+        from now n left join before b using (window_start, category, video_id)
+        where (window_start, category) in (select window_start, category from before)
+        group by 1, 2
+        order by 1, 2
         """,
         {"start": start, "end": end},
     )

@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.core import momentum as core
+from aurastream.store import readings_clips
 from aurastream_assets.intelligence import clip_plots
 from aurastream_assets.intelligence.windows import (
     HALF_HOURLY,
@@ -13,6 +14,8 @@ from aurastream_assets.intelligence.windows import (
     windowed_asset,
 )
 from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import WINDOW
+from resources.store import Store
 
 __all__ = ["momentum"]
 
@@ -38,6 +41,7 @@ def _past(name: str, *columns: str) -> dg.AssetIn:
 )
 def momentum(
     context: dg.AssetExecutionContext,
+    store: Store,
     stats: pd.DataFrame,
     opportunity: pd.DataFrame,
     competition: pd.DataFrame,
@@ -47,7 +51,16 @@ def momentum(
     0 to 100, 50 is as usual, higher is gaining. Apart from opportunity: it says what changed, not
     how good it is.
     """
-    result = core.momentum(stats, opportunity, competition, as_of=window_ends(context))
+    ends = window_ends(context)
+    result = core.momentum(
+        stats,
+        opportunity,
+        competition,
+        readings_clips.game_continuity(
+            store.frames, (ends[0] - WINDOW).to_pydatetime(), ends[-1].to_pydatetime()
+        ),
+        as_of=ends,
+    )
     last = last_window(context, result)
     gaining = last.loc[last["direction"] == "GAINING", "category"].sort_values().tolist()
     describe_windows(

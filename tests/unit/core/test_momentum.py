@@ -141,6 +141,22 @@ def test_what_is_unknown_says_nothing_and_lowers_the_confidence() -> None:
     assert np.isnan(momentum(speed, NOTHING, unseen, as_of=LAST).iloc[0]["viewers_z"])
 
 
+def test_other_videos_of_a_game_than_the_day_before_are_no_change_of_the_game() -> None:
+    speed = np.full(768, 1000.0)
+    speed[-1] = 50.0
+    rows = stats(speed), chances(np.full(768, 4)), rivals(walk(5))
+
+    def seen(share: float) -> pd.DataFrame:
+        last = LAST - pd.Timedelta("30min")
+        return pd.DataFrame({"window_start": last, "category": "minecraft", "same_share": share})
+
+    broken = momentum(*rows, seen(0.49), as_of=LAST).iloc[0]
+    assert broken[["velocity_change", "velocity_z", "viral_z"]].isna().all()
+    assert broken["confidence_pct"] == pytest.approx(80 * 0.25)
+    for share in (seen(0.5), None):
+        assert momentum(*rows, share, as_of=LAST).iloc[0]["velocity_z"] == -4.0
+
+
 def test_two_days_are_needed_and_a_week_is_sure() -> None:
     for windows, score_known, share in ((96, False, 0), (97, True, 48 / 336), (385, True, 1.0)):
         end = grid(windows)[-1:] + pd.Timedelta("30min")
