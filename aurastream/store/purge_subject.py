@@ -285,7 +285,8 @@ def in_archive(archive: Archive, subject: Subject, *, remove: bool) -> dict[str,
     for dataset in archive.datasets():
         for path in archive.files(dataset):
             rows = archive.read(path)
-            kept, gone = _filtered(rows, subject)
+            is_of_others = dataset.partition(".")[0] in _OF_OTHERS
+            kept, gone = _filtered(rows, subject, is_of_others=is_of_others)
             if not gone:
                 continue
             counts[dataset] = counts.get(dataset, 0) + gone
@@ -299,7 +300,7 @@ def in_archive(archive: Archive, subject: Subject, *, remove: bool) -> dict[str,
     return counts
 
 
-def _filtered(rows: pa.Table, subject: Subject) -> tuple[pa.Table, int]:
+def _filtered(rows: pa.Table, subject: Subject, *, is_of_others: bool) -> tuple[pa.Table, int]:
     kept = rows
     for name, platform in PLATFORM_OF.items():
         if platform == subject.platform and name in kept.column_names:
@@ -308,16 +309,37 @@ def _filtered(rows: pa.Table, subject: Subject) -> tuple[pa.Table, int]:
     if "video_id" in kept.column_names and subject.videos:
         theirs = pc.is_in(kept.column("video_id"), value_set=pa.array(sorted(subject.videos)))
         kept = kept.filter(pc.invert(theirs))
-    blanked = 0
-    if "params" in kept.column_names and subject.platform == "youtube":
-        place = kept.column_names.index("params")
-        pattern = "|".join(re.escape(found) for found in sorted(subject.ids))
-        mentions = pc.match_substring_regex(kept.column("params"), pattern)
-        blanked = int(pc.sum(pc.cast(mentions, pa.int64())).as_py() or 0)
-        if blanked:
-            changed = pc.replace_substring_regex(kept.column("params"), pattern, BLANK)
-            kept = kept.set_column(place, kept.schema.field(place), changed)
+    if is_of_others:
+        return kept, rows.num_rows - kept.num_rows
+    kept, blanked = _without_mentions(kept, subject)
     return kept, rows.num_rows - kept.num_rows + blanked
+
+
+def _without_mentions(rows: pa.Table, subject: Subject) -> tuple[pa.Table, int]:
+    """Blank the mentions in texts and lists of texts; returns how many rows changed per column."""
+    if not subject.unmistakable:
+        return rows, 0
+    pattern = "|".join(re.escape(found) for found in sorted(subject.unmistakable))
+    blanked = 0
+    for place, column in enumerate(rows.schema):
+        values = rows.column(place).combine_chunks()
+        if isinstance(values, pa.ChunkedArray):
+            continue  # an empty table has nothing to blank
+        is_list = pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type)
+        texts = pc.list_flatten(values) if is_list else values
+        if not pa.types.is_string(texts.type):
+            continue
+        found = int(pc.sum(pc.match_substring_regex(texts, pattern)).as_py() or 0)
+        if not found:
+            continue
+        changed = pc.replace_substring_regex(texts, pattern, BLANK)
+        if is_list:
+            lengths = pc.fill_null(pc.list_value_length(values), 0)
+            offsets = pa.array([0, *pc.cumulative_sum(lengths).to_pylist()], pa.int32())
+            changed = pa.ListArray.from_arrays(offsets, changed, mask=pc.is_null(values))
+        rows = rows.set_column(place, column, changed)
+        blanked += found
+    return rows, blanked
 
 
 # -- Dagster's metadata and files ----------------------------------------------------------------

@@ -12,12 +12,14 @@ import psycopg
 import pytest
 import redis
 from pydantic import SecretStr
+from sqlalchemy import ARRAY
 
 from aurastream.operations.archive import archive_month, compare_month, open_archive
 from aurastream.operations.forget import ForgetError, forget, platform_of
 from aurastream.settings import Settings
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert
 from aurastream.store.purge_denied import LOCK
+from aurastream.store.tables import metadata
 from aurastream.store.urls import reader_url
 
 Rows = Callable[..., pd.DataFrame]
@@ -134,6 +136,31 @@ def test_the_archive_is_rewritten_and_its_manifest_holds(
     compared = list(compare_month(settings, archive, dt.date(2026, 10, 1)))
     assert compared
     assert all(c.is_equal for c in compared)
+
+
+def test_lists_of_ids_are_blanked_in_record_and_archive_alike(
+    filled: FrameStore, settings: Settings, rows: Rows
+) -> None:
+    table = "intelligence.topic_intel"
+    lists = [c.name for c in metadata.tables[table].columns if isinstance(c.type, ARRAY)]
+    given = [
+        {"category": "music", **{key: [OTHER_VIDEO, VIDEO] for key in lists}},
+        {"category": "other", **{key: [] for key in lists}},
+    ]
+    filled.commit([Append(table, rows(table, given, at=AT))])
+    archive = open_archive(settings)
+    archive_month(settings, archive, dt.date(2026, 10, 1))
+
+    assert forget(settings, THEIRS, NOW).remaining == {}
+
+    assert lists
+    for name in lists:
+        assert filled.read(table, order_by="category")[name].tolist() == [
+            [OTHER_VIDEO, "[forgotten]"],
+            [],
+        ]
+    compared = compare_month(settings, archive, dt.date(2026, 10, 1), datasets=[table])
+    assert [c.is_equal for c in compared] == [True]
 
 
 def test_a_later_crawl_does_not_bring_the_channel_back(
