@@ -134,8 +134,8 @@ class Status:
             )
         width = max(map(len, self.next_ticks), default=0)
         for name, moment in self.next_ticks.items():
-            away = max(0, round((moment - self.observed_at).total_seconds() / 60))
-            found.append(f"Next     {name:<{width}}  {_minute(moment)}, in {away} min")
+            away = _span((moment - self.observed_at).total_seconds())
+            found.append(f"Next     {name:<{width}}  {_minute(moment)}, in {away}")
         return found
 
 
@@ -227,6 +227,15 @@ def _tick(row: dict[str, Any]) -> TickInfo:
         ticked_at=row["ticked_at"],
         error=str(error["message"]).strip().splitlines()[0] if error else None,
     )
+
+
+def _span(seconds: float) -> str:
+    """Return a length of time in the unit that a person would choose."""
+    minutes = max(0, round(seconds / 60))
+    if minutes < 2 * 60:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    return f"{hours} h" if hours < 2 * 24 else f"{round(hours / 24)} days"
 
 
 def _minute(moment: datetime | None) -> str:
