@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
+import psutil
 import psycopg
 import yaml
 from psycopg.rows import dict_row
@@ -253,9 +254,26 @@ def running_cluster(cluster: Cluster, **options: Any) -> Iterator[Cluster]:
         cluster.stop()
 
 
+@dataclass(frozen=True)
+class CodeServer:
+    """A running code server."""
+
+    port: int
+    pid: int
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes of the runs that it has started and that have not ended."""
+        found = []
+        for process in psutil.Process(self.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if "spawn_main" in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
+
+
 @contextmanager
-def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[int]:
-    """Serve the chaos tests' location; yields the port."""
+def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[CodeServer]:
+    """Serve the chaos tests' location."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -274,7 +292,7 @@ def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[int]:
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             grpc.channel_ready_future(channel).result(timeout=180)
-        yield port
+        yield CodeServer(port, process.pid)
     finally:
         process.terminate()
         try:

@@ -12,8 +12,9 @@ from tests.chaos.cluster import Cluster, code_server, running_cluster
 @pytest.fixture(scope="session")
 def code_server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Port of a code server that evaluates sensors; runs need one that knows their database."""
-    with code_server(tmp_path_factory.mktemp("code-server") / "log", dict(os.environ)) as port:
-        yield port
+    log_path = tmp_path_factory.mktemp("code-server") / "log"
+    with code_server(log_path, dict(os.environ)) as server:
+        yield server.port
 
 
 @pytest.fixture

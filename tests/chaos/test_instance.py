@@ -51,20 +51,12 @@ def test_dagster_takes_the_instance_settings_on_a_real_postgres(
 def launching(database_url: str, tmp_path: Path) -> Iterator[Cluster]:
     """A cluster whose runs are really launched, by a code server that knows their database."""
     cluster = Cluster(database_url, tmp_path, code_server_port=0)
-    with code_server(tmp_path / "code-server.log", cluster.environment(database_url)) as port:
-        cluster.code_server_port = port
+    with code_server(tmp_path / "code-server.log", cluster.environment(database_url)) as server:
+        cluster.code_server_port = server.port
         with running_cluster(cluster, max_concurrent_runs=2) as running:
             yield running
         # Workers belong to the code server and would outlive the database.
-        wait_until(
-            lambda: (
-                not cluster.rows(
-                    "SELECT run_id FROM dagster.runs WHERE status IN ('STARTING', 'STARTED')"
-                )
-            ),
-            within=120,
-            what="the end of the runs",
-        )
+        wait_until(lambda: not server.workers(), within=180, what="the end of the workers")
 
 
 def test_runs_that_a_killed_leader_queued_are_each_started_once(launching: Cluster) -> None:
@@ -75,15 +67,24 @@ def test_runs_that_a_killed_leader_queued_are_each_started_once(launching: Clust
     leader.send(signal.SIGKILL)
     launching.wait_for_failover(standby)
     before = {row["run_id"] for row in launching.rows("SELECT run_id FROM dagster.runs")}
+    # A run that the leader had taken from the queue and not handed to the code server when it died
+    # holds its slot until its start is overdue, 180 s, and is then started anew as another run.
+    ended = "SELECT run_id, status FROM dagster.runs WHERE status IN ('SUCCESS', 'FAILURE')"
     wait_until(
-        lambda: before <= {row["run_id"] for row in launching.rows(finished)},
-        within=120,
+        lambda: before <= {row["run_id"] for row in launching.rows(ended)},
+        within=300 + 20 * len(before),
         what="the end of every run that was known at the failover",
     )
 
-    starts = launching.rows(
-        "SELECT run_id, count(*) AS n FROM dagster.event_logs "
-        "WHERE dagster_event_type = 'PIPELINE_START' GROUP BY run_id"
-    )
-    assert {row["n"] for row in starts} == {1}
+    started = {
+        row["run_id"]: row["n"]
+        for row in launching.rows(
+            "SELECT run_id, count(*) AS n FROM dagster.event_logs "
+            "WHERE dagster_event_type = 'PIPELINE_START' GROUP BY run_id"
+        )
+    }
+    assert set(started.values()) == {1}
+    failed = {row["run_id"] for row in launching.rows(ended) if row["status"] == "FAILURE"}
+    assert not failed & set(started), "what was started succeeded"
+    assert len(before & set(started)) >= len(before) - 2, "no more than its two slots were lost"
     launching.assert_one_acted_at_a_time()

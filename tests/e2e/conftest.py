@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if program is None:
         pytest.skip(f"No Chromium on this machine: none of {', '.join(_BROWSERS)} is on the path.")
-    expect.set_options(timeout=45_000)
+    expect.set_options(timeout=120_000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=[*_ARGUMENTS])
         yield chromium
@@ -69,6 +69,7 @@ def page(
     ) as context:
         context.route(lambda url: url.startswith("http") and not url.startswith(home), refuse)
         page = context.new_page()
+        page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: broken.append(str(error)))
         page.goto("/")
         yield page

@@ -1,6 +1,7 @@
 """The shells over sources and store: what they open, with what, and how they refuse."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -26,10 +27,11 @@ def nothing_runs_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def _open_youtube(platforms: Platforms, database_url: str) -> None:
     store, redis = Store(postgres_url=database_url), Redis(url="redis://127.0.0.1:1/0")
     with (
+        closing(store.frames),
         platforms.session(store) as session,
         platforms.youtube(session, redis, purpose="test", run_id="run"),
     ):
-        store.frames.close()
+        pass
 
 
 def test_without_keys_and_without_replay_nothing_is_collected(database_url: str) -> None:
