@@ -31,9 +31,10 @@ PICTURE = REPO_ROOT / "docs" / "tables.md"
 _PICTURE_HEAD = """\
 # Picture of the tables
 
-Written by `script/data-dictionary` from `aurastream/store/tables`; a test compares the two. Each table
-shows its key and the columns that point elsewhere; all others are in the
-[data dictionary](data-dictionary.md). There are no foreign keys in the database: partitions come and go.
+Written by `script/data-dictionary` from `aurastream/store/tables`; a test compares the two. Each
+table shows its key and the columns that point elsewhere; all others are in the
+[data dictionary](data-dictionary.md). There are no foreign keys in the database: partitions come
+and go.
 """
 
 _HEAD = """\
@@ -49,7 +50,8 @@ edit it: change the column's description there and run the script; a test compar
   decisions and settings; `ops` operational records.
 - **Key** columns are in **bold**. *Null* says whether a column may be null.
 - The role `aurastream_reader` reads everything here but `operations.quarantine.raw`, the salt of
-  `maintenance.forgotten`, and `app`: [roles](roles.md). How tables belong together: [picture](tables.md).
+  `maintenance.forgotten`, and `app`: [roles](roles.md). How tables belong together:
+  [picture](tables.md).
 - How each score is computed: [metrics](metrics.md).
 """
 
