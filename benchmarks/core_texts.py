@@ -44,7 +44,19 @@ def sample(n: int) -> pd.DataFrame:
     )
 
 
-def _compute(name: str, videos: pd.DataFrame) -> pd.DataFrame:
+_KEYS = ["window_start", "category"]
+_SPEED = "lifetime_velocity_per_hour"
+# As the assets read them, and nothing else.
+_COLUMNS = {
+    "title_intel": [*_KEYS, "channel_id", "age_h", "best_rank", _SPEED, "title"],
+    "keyword_scores": [*_KEYS, "title", _SPEED],
+    "tag_scores": [*_KEYS, "tags", _SPEED],
+    "topic_evidence": [*_KEYS, "video_id", "title", "tags", _SPEED],
+    "description_intel": None,
+}
+
+
+def _compute(name: str, videos: pd.DataFrame, folder: str) -> pd.DataFrame:
     if name == "title_intel":
         from aurastream.core.title_intel import title_intel  # noqa: PLC0415 # one alone is measured
 
@@ -55,11 +67,9 @@ def _compute(name: str, videos: pd.DataFrame) -> pd.DataFrame:
         found: pd.DataFrame = getattr(keywords, name)(videos)
         return found
     if name == "topic_evidence":
-        from aurastream.core import keywords  # noqa: PLC0415 # the same
         from aurastream.core.topic_evidence import topic_evidence  # noqa: PLC0415 # the same
-        from aurastream.core.topics import topics  # noqa: PLC0415 # the same
 
-        return topic_evidence(topics(keywords.keyword_scores(videos)), videos)
+        return topic_evidence(to_pandas(pq.read_table(Path(folder, "topics.parquet"))), videos)
     from aurastream.core.description_shares import description_intel  # noqa: PLC0415 # the same
 
     return description_intel(
@@ -92,12 +102,16 @@ def _described(videos: pd.DataFrame) -> pd.DataFrame:
 
 def run(n: int | None = None) -> list[dict[str, Any]]:
     """Measure each analysis in a process of its own."""
+    from aurastream.core.keywords import keyword_scores  # noqa: PLC0415 # not when measured
+    from aurastream.core.topics import topics  # noqa: PLC0415 # the same
+
     size = n or 1_000_000
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         videos = sample(size)
         videos.to_parquet(Path(folder, "videos.parquet"))
         _described(videos).to_parquet(Path(folder, "described.parquet"))
+        topics(keyword_scores(videos)).to_parquet(Path(folder, "topics.parquet"))
         for name in _NAMES:
             done = subprocess.run(
                 [sys.executable, "-m", "benchmarks.core_texts", name, folder],
@@ -124,12 +138,12 @@ def run(n: int | None = None) -> list[dict[str, Any]]:
 
 def _measure(name: str, folder: str) -> None:
     source = "described" if name == "description_intel" else "videos"
-    stored = pq.read_table(Path(folder, f"{source}.parquet"))
+    stored = pq.read_table(Path(folder, f"{source}.parquet"), columns=_COLUMNS[name])
     videos = to_pandas(stored)  # as the record gives it: lists are lists
     del stored
     pa.default_memory_pool().release_unused()
     _forget_the_peak()
-    rows = _compute(name, videos)
+    rows = _compute(name, videos, folder)
     if rows.empty:
         raise SystemExit(f"{name} found nothing")
     print(_peak_kib() / _KIB_PER_GIB)

@@ -114,9 +114,9 @@ def topic_evidence(
         return empty_frame(TOPIC_EVIDENCE_SCHEMA)
     velocity = counters(videos, _VELOCITY, "videos")
     (of_topic, of_video) = group_keys((topics, "topics"), (videos, "videos")).keys
-    ids = videos["video_id"].to_numpy(dtype=object)
-    places = _ordinals(ids)
-    texts = _Texts(videos["title"].tolist(), videos["tags"].tolist())
+    ids = videos["video_id"]
+    places = pd.factorize(ids, sort=True)[0].astype(np.int64)
+    texts = _Texts(videos["title"], videos["tags"])
     terms = topics["topic"].tolist()
     others = topics["duplicates"].tolist()
     hits: list[tuple[Integers, Integers, Integers]] = []
@@ -131,6 +131,7 @@ def topic_evidence(
     speed = velocity[row]
     order = np.lexsort((places[row], -np.nan_to_num(speed, nan=-1.0), topic))
     topic, row, speed = topic[order], row[order], speed[order]
+    named = ids.take(row).tolist()
     bounds = np.searchsorted(topic, np.arange(len(topics) + 1))
     return build_frame(
         TOPIC_EVIDENCE_SCHEMA,
@@ -139,7 +140,7 @@ def topic_evidence(
             "title_count": np.bincount(topic, in_title[order], minlength=len(topics)),
             "velocity_p50_per_hour": _medians(speed, topic, len(topics)),
             "evidence_video_ids": pd.Series(
-                [ids[row[a : min(b, a + evidence)]].tolist() for a, b in pairwise(bounds.tolist())],
+                [named[a : min(b, a + evidence)] for a, b in pairwise(bounds.tolist())],
                 dtype=object,
             ),
         },
@@ -157,10 +158,6 @@ def _members(keys: Integers) -> dict[int, Integers]:
     return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True))
 
 
-def _ordinals(ids: npt.NDArray[np.object_]) -> Integers:
-    return pd.factorize(ids, sort=True)[0].astype(np.int64)
-
-
 def _terms(topics: Sequence[tuple[int, list[str]]]) -> _Terms:
     numbered = [(topic, term) for topic, own in topics for term in own]
     lines = words.canonical_lines(term for _, term in numbered)
@@ -176,26 +173,30 @@ def _terms(topics: Sequence[tuple[int, list[str]]]) -> _Terms:
 
 
 class _Texts:
-    """Titles as words and tags as lines, each distinct one made once and none kept twice."""
+    """Titles as words and tags as lines, each distinct one made once; numbers say whose they are.
 
-    def __init__(self, titles: list[Any], tags: list[Any]) -> None:
-        numbers: dict[Any, int] = {}
-        self._title_of = [numbers.setdefault(title, len(numbers)) for title in titles]
-        self._titles = _lines(list(numbers))
-        # Rows of one version of a video share its list of tags.
-        lists: dict[int, int] = {}
-        self._tags_of = [lists.setdefault(id(own), len(lists)) for own in tags]
-        first = dict(zip(reversed(self._tags_of), reversed(tags), strict=True))
-        own_tags = [_listed(first[place]) for place in range(len(lists))]
-        distinct = list(dict.fromkeys(tag for own in own_tags for tag in own))
-        line_of = dict(zip(distinct, _lines(distinct), strict=True))
-        self._tags = [[line_of[tag] for tag in own] for own in own_tags]
+    Numbers in arrays, because a million dictionaries or lists would be the larger part of all.
+    """
+
+    def __init__(self, titles: "pd.Series[Any]", tags: "pd.Series[Any]") -> None:
+        codes, distinct = pd.factorize(titles, use_na_sentinel=False)
+        self._title_of = codes.astype(np.int32)
+        self._titles: list[str] = _lines(list(distinct))
+        numbers: dict[str, int] = {}
+        sizes = np.fromiter((len(_listed(own)) for own in tags), dtype=np.int64)
+        self._starts = np.append(0, np.cumsum(sizes))
+        self._tag_codes = np.fromiter(
+            (numbers.setdefault(tag, len(numbers)) for own in tags for tag in _listed(own)),
+            dtype=np.int32,
+        )
+        self._tags = _lines(list(numbers))
 
     def title(self, row: int) -> str:
-        return self._titles[self._title_of[row]]
+        return self._titles[int(self._title_of[row])]
 
     def tags(self, row: int) -> list[str]:
-        return self._tags[self._tags_of[row]]
+        own = self._tag_codes[self._starts[row] : self._starts[row + 1]]
+        return [self._tags[code] for code in own.tolist()]
 
 
 def _lines(texts: list[Any]) -> list[str]:
@@ -224,9 +225,8 @@ def _hits(terms: _Terms, rows: Integers, texts: _Texts) -> tuple[Integers, Integ
     return table[:, 0], table[:, 1], table[:, 2]
 
 
-def _listed(tags: Any) -> list[str]:  # noqa: ANN401 # a sequence of texts or a null
-    is_list = isinstance(tags, (list, tuple, np.ndarray))
-    return [tag for tag in tags if isinstance(tag, str)] if is_list else []
+def _listed(tags: Any) -> Any:  # noqa: ANN401 # a sequence of texts or a null
+    return tags if isinstance(tags, (list, tuple, np.ndarray)) else ()
 
 
 def _medians(speed: npt.NDArray[np.float64], topic: Integers, n: int) -> npt.NDArray[np.float64]:

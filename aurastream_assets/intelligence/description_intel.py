@@ -1,5 +1,8 @@
 """What creators write into descriptions, category by category."""
 
+from collections.abc import Iterator
+from typing import Final
+
 import dagster as dg
 import pandas as pd
 
@@ -17,7 +20,8 @@ from resources.store import Store
 
 __all__ = ["description_intel"]
 
-_VERSION = ["video_id", "metadata_hash"]
+_VERSION: Final = ["video_id", "metadata_hash"]
+_BATCH: Final = 200_000  # videos, or one category if it has more
 
 
 @analysis_asset(
@@ -37,7 +41,11 @@ def description_intel(
 
     def summarise(new: pd.DataFrame) -> pd.DataFrame:
         known = new[new["metadata_hash"].notna()]
-        return summarised(known, _features(context, store, known[_VERSION].drop_duplicates()))
+        parts = [
+            summarised(some, _features(store, some[_VERSION].drop_duplicates()))
+            for some in _batches(known)
+        ]
+        return pd.concat(parts, ignore_index=True)
 
     found = analyse(context, store, members, summarise)
     context.add_asset_metadata(
@@ -47,9 +55,16 @@ def description_intel(
     return found
 
 
-def _features(
-    context: dg.AssetExecutionContext, store: Store, versions: pd.DataFrame
-) -> pd.DataFrame:
+def _batches(members: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the members some categories at a time, so that a large window fits into memory."""
+    sizes = members.groupby("category", sort=True, observed=True).size()
+    batch = (sizes.cumsum() - sizes) // _BATCH
+    of_member = members["category"].map(batch)
+    for number in batch.unique() if len(batch) else [0]:
+        yield members[of_member == number]
+
+
+def _features(store: Store, versions: pd.DataFrame) -> pd.DataFrame:
     """Return what the versions hold: as it was read before, and read now where it was not."""
     found = readings_texts.description_features(store.frames, versions, version=RULES_VERSION)
     habits = readings_texts.video_texts(store.frames, versions, HABITS)
@@ -59,7 +74,4 @@ def _features(
         texts = readings_texts.video_texts(store.frames, missing, ["description", "duration_s"])
         read = mine_descriptions(texts)
         found = pd.concat([found, read], ignore_index=True) if len(found) else read
-    context.add_asset_metadata(
-        {"read_now": len(missing), "read_before": len(versions) - len(missing)}
-    )
     return found.merge(habits, on=_VERSION, how="inner")
