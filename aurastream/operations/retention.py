@@ -23,10 +23,12 @@ from aurastream.operations.archive import (
 )
 from aurastream.operations.policy import database_facts, label_of, limits_of
 from aurastream.operations.retention_rules import (
+    BLANKED,
     LONGEST_HISTORY_DAYS,
     Limits,
     Rule,
     TableFacts,
+    blanked_before,
     rule_for,
     unclassified,
 )
@@ -215,6 +217,8 @@ def _steps(
             yield planned, failure
         else:
             yield planned, _table_act(connection, rule, planned, now)
+    for planned in _planned_blanks(connection, settings, now):
+        yield planned, _blank_act(connection, planned)
     for planned in _planned_documents(settings, now):
         yield planned, _document_act(settings, planned)
     if not hourly_only:
@@ -249,6 +253,35 @@ def _planned_tables(
             planned = _plan_table(connection, rule, now)
             if planned is not None:
                 yield planned
+        yield from _planned_blanks(connection, settings, now)
+
+
+def _planned_blanks(
+    connection: psycopg.Connection, settings: Settings, now: dt.datetime
+) -> Iterator[Planned]:
+    """Plan away single values of a platform in records of our own."""
+    cutoff = blanked_before(limits_of(settings), now)
+    if cutoff is None:
+        return
+    for (table, column), at in BLANKED.items():
+        items = store.count_filled(connection, table, column, at, cutoff)
+        why = "Twitch: content and what is made of it is a cache of 24 hours"
+        yield Planned("table", f"{table}.{column}", "blank_values", why, cutoff, items, 0)
+
+
+def _blank_act(connection: psycopg.Connection, planned: Planned) -> _Act:
+    table, _, column = planned.target.rpartition(".")
+    at = BLANKED[table, column]
+    cutoff = planned.cutoff
+
+    def act() -> Purged:
+        if cutoff is None:
+            return Purged(planned, 0, 0)
+        gone = store.blank_before(connection, table, column, at, cutoff)
+        after = store.count_filled(connection, table, column, at, cutoff)
+        return Purged(_with(planned, store.Doomed(gone)), planned.items, after)
+
+    return act
 
 
 def _plan_table(connection: psycopg.Connection, rule: Rule, now: dt.datetime) -> Planned | None:
@@ -454,6 +487,11 @@ def examine(settings: Settings, now: dt.datetime) -> Findings:
             problem = _over_age(connection, found, rule_for(found, limits), now)
             if problem:
                 over_age.append(f"{name}: {problem}")
+        over_age += [
+            f"{planned.target}: {planned.items} values ({planned.reason})"
+            for planned in _planned_blanks(connection, settings, now - dt.timedelta(hours=1))
+            if planned.items
+        ]
         sizes = store.database_bytes(connection)
     nameless = [
         f"{name}.{column}" for name, found in facts.items() for column in unclassified(found)

@@ -23,12 +23,14 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 __all__ = [
+    "BLANKED",
     "LONGEST_HISTORY_DAYS",
     "Limits",
     "Mode",
     "Rule",
     "RunAges",
     "TableFacts",
+    "blanked_before",
     "is_content",
     "is_permitted",
     "may_archive",
@@ -73,6 +75,8 @@ _BOTH: Final = {
     "intelligence.momentum": frozenset({"youtube", "twitch"}),  # videos and viewers
     "intelligence.clip_video_lead_lag": frozenset({"youtube", "twitch"}),
 }
+# What a record of our own carries of a platform: the value goes, the record stays.
+BLANKED: Final = {("operations.crawls", "viewer_total"): "crawl_at"}
 # One row per thing that is so now, or the proof that something was done: age says nothing.
 _STANDING: Final = {
     "operations.alembic_version": "the schema's own revision",
@@ -295,6 +299,19 @@ def rule_for(facts: TableFacts, limits: Limits) -> Rule:
         reason=reason,
         time_column=facts.time_column,
     )
+
+
+def blanked_before(limits: Limits, now: datetime) -> datetime | None:
+    """Return the moment before which the values of `BLANKED` go at ``now``; None when they stay.
+
+    Examples
+    --------
+    >>> blanked_before(Limits("exempt", timedelta(days=30)), datetime(2026, 11, 21)) is None
+    True
+    """
+    if limits.mode == "exempt" or limits.keeps_twitch_aggregates:
+        return None
+    return now - _CACHE + _HOURLY_MARGIN
 
 
 def platforms_of(table: str) -> frozenset[Platform]:

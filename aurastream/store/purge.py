@@ -16,8 +16,10 @@ from aurastream.store.tables import SCHEMAS
 __all__ = [
     "Doomed",
     "Relation",
+    "blank_before",
     "connect",
     "count_before",
+    "count_filled",
     "database_bytes",
     "days_of",
     "delete_before",
@@ -221,6 +223,33 @@ def delete_before(
             batch=sql.Literal(_BATCH),
         ),
     )
+
+
+def count_filled(
+    connection: psycopg.Connection, table: str, column: str, at: str, cutoff: dt.datetime
+) -> int:
+    """Count the rows before a moment that have a value in a column."""
+    return _one(
+        connection,
+        sql.SQL("SELECT count(*) FROM {} WHERE {} < {} AND {} IS NOT NULL").format(
+            _table(table), sql.Identifier(at), sql.Literal(cutoff), sql.Identifier(column)
+        ),
+    )
+
+
+def blank_before(
+    connection: psycopg.Connection, table: str, column: str, at: str, cutoff: dt.datetime
+) -> int:
+    """Set a column to null in the rows before a moment; returns how many had a value."""
+    return connection.execute(
+        sql.SQL("UPDATE {} SET {} = NULL WHERE {} < {} AND {} IS NOT NULL").format(
+            _table(table),
+            sql.Identifier(column),
+            sql.Identifier(at),
+            sql.Literal(cutoff),
+            sql.Identifier(column),
+        )
+    ).rowcount
 
 
 def empty(connection: psycopg.Connection, table: str) -> int:

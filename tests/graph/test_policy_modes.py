@@ -12,6 +12,7 @@ import redis
 
 from aurastream.operations.schedule_policy import window_of
 from aurastream.store.frames import FrameStore
+from aurastream.store.tables import metadata as tables
 from aurastream.store.writes import Append
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.partitions import half_hours
@@ -161,12 +162,17 @@ def test_content_of_twitch_is_gone_within_a_day(
     crawl = store.read(STREAMS)
     for hours in (22, 23, 40, 72):
         _append_older(store, crawl, timedelta(hours=hours))
+    totals = "select count(*) from operations.crawls where viewer_total is not null"
+    yesterday = datetime.now(UTC) - timedelta(hours=25)
+    store.commit([Append("operations.crawls", _crawl_row(yesterday).assign(viewer_total=7))])
+    total_before = reading(totals)
 
     result = _run(graph, instance, "expire")
 
     assert result.success
     assert all(e.passed for e in result.get_asset_check_evaluations())
     assert reading(f"select count(*) from {STREAMS}") == 2 * fresh
+    assert reading(totals) == total_before - 1
     oldest = reading(f"select now() - min(observed_at) from {STREAMS}")
     assert oldest < timedelta(hours=23)
 
@@ -239,6 +245,7 @@ def _append_older(store: FrameStore, crawl: pd.DataFrame, by: timedelta) -> None
 
 def _crawl_row(at: datetime) -> pd.DataFrame:
     texts = dict.fromkeys(("region", "reason", "membership_hash", "stats_hash"), "")
+    columns = [column.name for column in tables.tables["operations.crawls"].columns]
     return pd.DataFrame(
         [
             {
@@ -252,5 +259,6 @@ def _crawl_row(at: datetime) -> pd.DataFrame:
                 "is_complete": True,
                 **texts,
             }
-        ]
+        ],
+        columns=columns,
     )
