@@ -531,8 +531,8 @@ def rate_statuses(
     >>> import datetime as dt
     >>> import pandas as pd
     >>> now = dt.datetime(2026, 11, 21, 20, tzinfo=dt.UTC)
-    >>> at = pd.to_datetime(["2026-11-21 19:00:05", "2026-11-21 19:00:50", "2026-11-21 19:30"])
-    >>> usage = pd.DataFrame({"bucket": "twitch.helix", "at": at.tz_localize("UTC"), "units": 9})
+    >>> at = now - pd.to_timedelta(["3595s", "3550s", "1800s"])
+    >>> usage = pd.DataFrame({"bucket": "twitch.helix", "at": at, "units": 9})
     >>> [found] = rate_statuses(cost_table("granular_2026", now), usage, now)
     >>> found.used, found.busiest_minute, found.minute_limit
     (27, 18, 800)

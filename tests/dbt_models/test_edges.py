@@ -149,14 +149,15 @@ def test_the_quota_day_is_as_long_as_the_pacific_day(warehouse: Warehouse) -> No
         [row] = warehouse.rows(f"select * from marts.quota_status_as_of('{moment}+00')")
         return row
 
-    # Half past midnight it is 20:00 UTC less 8 or 7 hours; the days have 23 and 25 hours.
+    # At 20:00 UTC the shorter of the two days has 11 hours left and the longer one 12, at the pace
+    # of 100 units in the least time a pace is taken from, an hour.
     spring, autumn = status("2026-03-08 20:00"), status("2026-11-01 20:00")
     assert (spring["resets_at"], autumn["resets_at"]) == (
         at("2026-03-09 07:00"),
         at("2026-11-02 08:00"),
     )
-    assert spring["forecast_units"] == pytest.approx(100 * 23 / 12)
-    assert autumn["forecast_units"] == pytest.approx(100 * 25 / 13)
+    assert spring["forecast_units"] == pytest.approx(100 + 11 * 100)
+    assert autumn["forecast_units"] == pytest.approx(100 + 12 * 100)
 
 
 def test_a_killed_rollup_leaves_the_old_rows_and_the_next_one_gives_the_clean_result(
