@@ -247,6 +247,9 @@ def publishing_times(
     hour_of_week = _slots(moment[row], keyed.categories[0][row], zones)
     log = np.log(np.maximum(velocity[row], 1.0))
     _, group = np.unique(keyed.keys[0][row], return_inverse=True)
+    # Summed in one order, so that the order of the rows cannot show in the last bits.
+    order = np.lexsort((log, hour_of_week, group))
+    row, hour_of_week, log, group = row[order], hour_of_week[order], log[order], group[order]
     parts = []
     for grain, slot in (
         ("hour", hour_of_week % _HOURS),

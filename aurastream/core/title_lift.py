@@ -158,18 +158,31 @@ def title_lift(
     bands = bands * (len(params.rank_bands) + len(params.subscriber_bands) + 2)
     bands += _size_bands(videos, params)
     (channels,), _ = codes_of(videos["channel_id"])
+    cohort = group * (int(bands.max()) + 1) + bands
+    log_velocity = np.log(np.where(is_used, velocity, 1.0))
+    flags = np.empty((len(videos), len(patterns)), dtype=np.bool_)
+    for column, name in enumerate(patterns):
+        flags[:, column] = _flags(videos, name)
+    # Sums of floats differ in the last bits with their order: rows that this order leaves equal are
+    # equal in everything that is summed.
+    shown = np.packbits(flags, axis=1).T
+    order = np.lexsort((*shown, log_velocity, channels, cohort, ~is_used))
+    order = order[: np.count_nonzero(is_used)]
+    channels = channels[order]
     # A video whose channel is not known is one of its own.
-    channels = np.where(channels < 0, channels.max() + 1 + np.arange(channels.size), channels)
+    channels = np.where(
+        channels < 0, channels.max(initial=-1) + 1 + np.arange(channels.size), channels
+    )
     sample = _Sample(
-        group=group[is_used],
-        cohort=pd.factorize(group[is_used] * (int(bands.max()) + 1) + bands[is_used])[0],
+        group=group[order],
+        cohort=pd.factorize(cohort[order])[0],
         cluster=pd.factorize(
-            group[is_used] * (int(channels.max()) + 1) + channels[is_used], sort=True
+            group[order] * (int(channels.max(initial=0)) + 1) + channels, sort=True
         )[0],
-        log_velocity=np.log(velocity[is_used]),
+        log_velocity=log_velocity[order],
         n_groups=found.size,
     )
-    fits = [_fit(sample, _flags(videos, name)[is_used], params) for name in patterns]
+    fits = [_fit(sample, own.astype(np.float64), params) for own in flags[order].T]
     table = np.stack(fits, axis=1) if fits else np.empty((found.size, 0, len(_FIGURES)))
     figures = dict(zip(_FIGURES, np.moveaxis(table, 2, 0), strict=True))
     q = np.array([adjusted_p_values(own) for own in figures["p_value"]]).reshape(table.shape[:2])
@@ -254,14 +267,14 @@ def _size_bands(videos: pd.DataFrame, params: TitleLiftParams) -> Integers:
     return np.zeros(len(videos), dtype=np.int64)
 
 
-def _flags(videos: pd.DataFrame, pattern: str) -> Floats:
+def _flags(videos: pd.DataFrame, pattern: str) -> npt.NDArray[np.bool_]:
     values = videos[pattern]
     if values.isna().any():
         raise InvalidInputError(
             f"Column '{pattern}' of the videos frame has missing values.",
             fix="A title shows a pattern or does not.",
         )
-    return values.to_numpy(dtype=bool).astype(np.float64)
+    return np.asarray(values.to_numpy(dtype=np.bool_))
 
 
 def _fit(sample: _Sample, x: Floats, params: TitleLiftParams) -> Floats:

@@ -156,6 +156,23 @@ def test_any_rows_give_intervals_around_the_lift(rows: list[tuple[Any, ...]]) ->
     np.testing.assert_allclose(shuffled["lift"], found["lift"], rtol=1e-9)
 
 
+@given(st.randoms(use_true_random=False), st.integers(0, 9))
+def test_equal_speeds_and_unknown_channels_in_any_order_give_the_same_bits(random, seed) -> None:
+    frame = videos(120, seed, channels=12).assign(
+        caps=lambda f: f["best_rank"] % 3 == 0,
+        channel_id=lambda f: f["channel_id"].where(f["channel_id"] > "c3"),
+        lifetime_velocity_per_hour=lambda f: f["lifetime_velocity_per_hour"].round(-1) + 0.1,
+    )
+    order = list(range(len(frame)))
+    random.shuffle(order)
+    names = ["emoji", "caps"]
+    pd.testing.assert_frame_equal(
+        title_lift(frame.iloc[order], patterns=names),
+        title_lift(frame, patterns=names),
+        check_exact=True,
+    )
+
+
 def test_groups_do_not_change_each_other() -> None:
     frame = videos(500)
     both = title_lift(frame, patterns=P)
