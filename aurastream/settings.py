@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -135,6 +136,27 @@ class Settings(BaseSettings):
                 fix="Correct the AURASTREAM_… variables; `aurastream doctor` checks them.",
             ) from error
 
+    @field_validator("redis_url")
+    @classmethod
+    def _require_redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _require_scheme(value.get_secret_value(), "redis", "rediss", "unix")
+        return value
+
+    @field_validator("postgres_url", "reader_url")
+    @classmethod
+    def _require_postgres_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _require_scheme(value.get_secret_value(), "postgresql", "postgres")
+        return value
+
+    @field_validator("replay_url", "webserver_url")
+    @classmethod
+    def _require_http_scheme(cls, value: str | None) -> str | None:
+        if value is not None:
+            _require_scheme(value, "http", "https")
+        return value
+
     @field_validator("regions", mode="before")
     @classmethod
     def _split_regions(cls, value: object) -> object:
@@ -241,3 +263,9 @@ def _required(value: SecretStr | None, what: str, variable: str) -> str:
             fix=f"Start one with script/server, or set {variable}.",
         )
     return value.get_secret_value()
+
+
+def _require_scheme(url: str, *schemes: str) -> None:
+    """Refuse what is no such URL; the value is not repeated, because it may hold a password."""
+    if urlsplit(url).scheme not in schemes:
+        raise ValueError(f"begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")

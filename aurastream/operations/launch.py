@@ -50,7 +50,7 @@ from aurastream.sources.catalog import load_catalog
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.errors import DataDirectoryError
 from aurastream.store.frames import FrameStore
-from aurastream.store.installation import claim_installation
+from aurastream.store.installation import Origin, claim_installation, require_origin
 from aurastream.store.migrate import migrate
 from aurastream.store.readings import existing_marts
 from aurastream.store.state import sync_categories
@@ -122,12 +122,36 @@ class Launch:
     def _watch(self) -> None:
         """Keep everything running until asked to stop."""
         while not self._stop.wait(_WATCH_S):
-            for event in self._supervisor.watch_once():
-                self._tell(event)
-            for server in self._embedded:
-                if not server.is_guarded:
-                    self._console.print(f"{server.name} lost its guard; starting it again.")
-                    server.start()
+            self._look()
+
+    def _look(self) -> None:
+        """Start again whatever has ended, and say so."""
+        for event in self._supervisor.watch_once():
+            self._tell(event)
+        for server in self._embedded:
+            if not server.is_guarded:
+                self._console.print(f"{server.name} lost its guard; starting it again.")
+                server.start()
+
+    @contextmanager
+    def _looked_after(self) -> Iterator[None]:
+        """Keep everything running beside a long step, which must not touch the processes itself."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(_WATCH_S):
+                try:
+                    self._look()
+                except Exception as error:  # noqa: BLE001 # whoever looks after others stays
+                    self._console.print(f"aurastream: {error}", highlight=False)
+
+        watcher = threading.Thread(target=look, name="watcher", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
 
     # -- the steps -------------------------------------------------------------------------------
 
@@ -140,12 +164,14 @@ class Launch:
         if self._settings.live:
             with _step(progress, "Asking the platforms"):
                 preflight(self._settings)
+        self._claim()
         with _step(progress, "Starting replay server and Dagster"):
             self._start_processes()
         if self._stop.is_set():
             return False
         if self._replay_url is not None:
-            self._load_history(progress, now)
+            with self._looked_after():
+                self._load_history(progress, now)
         if self._stop.is_set():
             return False
         with _step(progress, "Waiting for Dagster"):
@@ -154,7 +180,8 @@ class Launch:
             with closing(Graph(self._web_url)) as graph:
                 graph.wait_loaded(timeout_s=60, stopped=self._stop.is_set)
         try:
-            self._materialize(progress, now)
+            with self._looked_after():
+                self._materialize(progress, now)
         except GraphError as error:
             if self._once or self._stop.is_set():
                 raise
@@ -189,7 +216,6 @@ class Launch:
                 fix="Correct AURASTREAM_REDIS_URL, or unset it to use the embedded server.",
             ) from error
         self._found = found
-        self._stack.callback(forget_endpoints, self._data)
         return self._settings.with_endpoints(found)
 
     def _prepare_store(self) -> None:
@@ -200,11 +226,20 @@ class Launch:
         self._frames = self._stack.enter_context(
             closing(FrameStore(url, spool=self._data / "spool"))
         )
+        require_origin(self._frames, self._origin)
         sync_categories(self._frames, load_catalog().categories_frame())
+
+    @property
+    def _origin(self) -> Origin:
+        return "live" if self._settings.live else "replay"
+
+    def _claim(self) -> None:
+        """Note what the record holds, before anything runs that could add to it.
+
+        Not earlier: a start that a platform refused has added nothing, and says nothing of it.
+        """
         claim_installation(
-            self._frames,
-            origin="live" if self._settings.live else "replay",
-            policy_mode=self._settings.policy_mode,
+            self._frames, origin=self._origin, policy_mode=self._settings.policy_mode
         )
 
     def _start_processes(self) -> None:
@@ -212,6 +247,8 @@ class Launch:
         shutil.copyfile(REPO_ROOT / "deploy" / "dagster.yaml", self._home / "dagster.yaml")
         self._supervisor = Supervisor(log_dir=self._data / "logs", state_dir=self._data / "run")
         self._stack.enter_context(self._supervisor)
+        # Not before: until here, the endpoints may be those of another start that is running.
+        self._stack.callback(forget_endpoints, self._data)
         if not self._settings.live:
             # The port stays, because the links to thumbnails in stored metadata carry it.
             port = _kept_port(self._data / "replay.port")

@@ -35,6 +35,7 @@ from aurastream.store.partitions import (
     ensure_partitions,
     existing_days,
     is_partitioned,
+    note_sizes,
 )
 from aurastream.store.purge_denied import PLATFORM_OF, find_denied, without_denied
 from aurastream.store.retries import RetryPolicy, retrying
@@ -54,6 +55,7 @@ __all__ = ["Append", "FrameStore", "Replace", "RetryPolicy", "Upsert", "WriteOp"
 
 _log = logging.getLogger(__name__)
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|%)")
+_MANY_ROWS = 10_000  # a write that Postgres should hear of before the next question
 # SQLSTATE codes
 _NO_PARTITION = "23514"
 _DUPLICATE_KEY = "23505"
@@ -162,7 +164,8 @@ class FrameStore:
             try:
                 with self._pool.connection() as connection:
                     permitted = _permitted(connection, prepared)
-                    return [_apply(connection, item, is_direct=is_direct) for item in permitted]
+                    results = [_apply(connection, item, is_direct=is_direct) for item in permitted]
+                self._note_sizes(permitted)
             except adbc_driver_manager.Error as error:
                 if is_direct and error.sqlstate == _DUPLICATE_KEY:
                     is_direct = False
@@ -172,6 +175,24 @@ class FrameStore:
                     has_looked_again = True
                 else:
                     raise
+            else:
+                return results
+
+    def _note_sizes(self, written: Sequence[_Prepared]) -> None:
+        large = [
+            item
+            for item in written
+            if item.rows.num_rows >= _MANY_ROWS and is_partitioned(item.table)
+        ]
+        if not large:
+            return
+        try:
+            with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
+                for item in large:
+                    note_sizes(connection, item.table, _days_of(item))
+        except psycopg.Error as error:
+            # What was written is written; without statistics questions are slow, not wrong.
+            _log.warning("Postgres could not count what was written: %s", error)
 
     def forget_partitions(self) -> None:
         """Ask the server again which partitions exist."""

@@ -12,9 +12,10 @@ from typing import Final, Literal
 import pandas as pd
 
 from aurastream.core.errors import SettingsError
+from aurastream.store.errors import StoreError
 from aurastream.store.frames import FrameStore
 
-__all__ = ["Installation", "Origin", "claim_installation", "read_installation"]
+__all__ = ["Installation", "Origin", "claim_installation", "read_installation", "require_origin"]
 
 Origin = Literal["replay", "live"]
 
@@ -75,10 +76,29 @@ def claim_installation(
             {"origin": origin, "mode": policy_mode},
         )
         found = read_installation(store)
-    if found is None or found.origin != origin:
-        held = "no" if found is None else _NAMES[found.origin]
+    if found is None:  # pragma: no cover # nobody deletes the row
+        raise StoreError("operations.installation has lost its row while it was written.")
+    _refuse_other(found, origin)
+    return found
+
+
+def require_origin(store: FrameStore, origin: Origin) -> None:
+    """See that a record may be added to, without claiming it.
+
+    Raises
+    ------
+    SettingsError
+        When the record holds data of the other origin.
+    """
+    found = read_installation(store)
+    if found is not None:
+        _refuse_other(found, origin)
+
+
+def _refuse_other(found: Installation, origin: Origin) -> None:
+    if found.origin != origin:
+        held, added = _NAMES[found.origin], _NAMES[origin]
         raise SettingsError(
-            f"This record holds {held} data, and this start would add {_NAMES[origin]} data.",
+            f"This record holds {held} data, and this start would add {added} data.",
             fix="Set AURASTREAM_DATA_DIR to an empty directory, or use another database.",
         )
-    return found

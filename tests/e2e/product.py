@@ -65,10 +65,14 @@ class Product:
 
     def start(self) -> None:
         """Start everything and wait for the links; a running product is left as it is."""
-        if self._process is not None and self._process.poll() is None:
-            return
+        if self._process is None or self._process.poll() is not None:
+            self.launch()
+            self.await_links()
+
+    def launch(self) -> None:
+        """Start everything without waiting."""
         with self._log.open("wb") as log:
-            self._process = process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 self._command(*_UP),
                 cwd=self.directory,  # any directory will do
                 env=self._environment(),
@@ -77,6 +81,11 @@ class Product:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # as a shell does, so that Ctrl-C reaches it alone
             )
+
+    def await_links(self) -> None:
+        """Wait until everything runs."""
+        process = self._process
+        assert process is not None, "nothing was started"
         wait_until(
             lambda: process.poll() is not None or _LAST_LINE in self.printed,
             within=_STARTED_WITHIN_S,

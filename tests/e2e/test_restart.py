@@ -1,5 +1,7 @@
 """Stopping with Ctrl-C, and starting again on what is there."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -50,3 +52,26 @@ def _expect_nothing_left(product: Product) -> None:
         what=lambda: f"the end of {[p.info for p in product.processes()]}",
     )
     assert not (product.data / "endpoints.json").exists()
+
+
+def test_a_head_killed_during_the_first_start_is_started_again_and_the_start_succeeds(
+    server_directory: Path,
+) -> None:
+    directory = server_directory / "killed"
+    directory.mkdir(mode=0o711)
+    product = Product(directory)
+    try:
+        product.launch()
+        wait_until(
+            lambda: "Materializing the graph" in product.printed,
+            within=300,
+            what=lambda: f"the runs. It printed:\n{product.printed}",
+        )
+        [head] = [p for p in product.processes() if p.cmdline()[-2:] == ["aurastream.cli", "head"]]
+        head.kill()
+        product.await_links()
+    finally:
+        product.end()
+
+    assert "head ended" in product.printed
+    assert "Best opportunities right now" in product.printed

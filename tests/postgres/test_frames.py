@@ -257,6 +257,18 @@ def test_a_partition_dropped_behind_our_back_is_made_again(store: FrameStore) ->
     assert store.read("collection.youtube_games")["video_id"].tolist() == ["b"]
 
 
+def test_a_write_of_many_rows_lets_postgres_know_their_number_at_once(store: FrameStore) -> None:
+    known = "select reltuples from pg_class where relname = 'youtube_games_p20261120'"
+    store.commit([Append("collection.youtube_games", games(["a"]))])
+    few = store.query(known)
+    store.commit(
+        [Append("collection.youtube_games", games([f"b{number:05d}" for number in range(10_000)]))]
+    )
+    many = store.query(known)
+    assert few["reltuples"].tolist() == [-1.0]
+    assert many["reltuples"].tolist() == [10_001.0]
+
+
 def test_no_write_leaves_a_warning_in_the_servers_log(
     store: FrameStore, postgres_server: EmbeddedPostgres
 ) -> None:

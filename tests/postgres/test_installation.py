@@ -7,7 +7,7 @@ import pytest
 
 from aurastream.core.errors import SettingsError
 from aurastream.store.frames import FrameStore
-from aurastream.store.installation import claim_installation, read_installation
+from aurastream.store.installation import claim_installation, read_installation, require_origin
 from aurastream.store.urls import reader_url
 
 
@@ -40,6 +40,17 @@ def test_the_other_origin_is_refused_with_the_way_out_and_leaves_no_trace(
 
     assert "AURASTREAM_DATA_DIR" in str(raised.value)
     assert read_installation(store) == before
+
+
+def test_a_start_that_was_refused_before_it_claimed_leaves_the_record_to_others(
+    store: FrameStore,
+) -> None:
+    require_origin(store, "live")
+    assert read_installation(store) is None
+
+    claim_installation(store, origin="replay", policy_mode=None)
+    with pytest.raises(SettingsError, match="holds replayed data"):
+        require_origin(store, "live")
 
 
 def test_other_terms_are_noted_and_the_day_of_creation_stays(store: FrameStore) -> None:

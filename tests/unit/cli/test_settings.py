@@ -98,3 +98,20 @@ def test_only_platforms_with_keys_are_asked_when_live(monkeypatch):
     monkeypatch.setenv("YOUTUBE_API_KEY", "s3cr3t")
     monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
     assert Settings.from_env().platforms == {"youtube"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("REDIS_URL", "foo", "redis_url: begins with redis://"),
+        ("POSTGRES_URL", "mysql://u:secret@h/d", "postgres_url: begins with postgresql://"),
+        ("REPLAY_URL", "127.0.0.1:80", "replay_url: begins with http://"),
+    ],
+)
+def test_what_is_no_url_of_that_server_is_refused_without_repeating_it(
+    monkeypatch, name, value, words
+):
+    monkeypatch.setenv(f"AURASTREAM_{name}", value)
+    with pytest.raises(SettingsError, match=words) as raised:
+        Settings.from_env()
+    assert "secret" not in str(raised.value)
