@@ -46,6 +46,9 @@ HOUR_US: Final = 3_600_000_000
 _TIME: Final = pd.DatetimeTZDtype("us", "UTC")
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NULLABLE: Final = {"Int64": np.int64, "Int32": np.int32, "Int16": np.int16}
+_WHOLE: Final = frozenset({"int64", "int32", "int16"})
+# Above it not every integer is a float: 2**53 and 2**53 + 1 are the same one.
+_EXACT: Final = 2**53 - 1
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
@@ -204,8 +207,19 @@ def build_frame(schema: Schema, columns: Mapping[str, Any]) -> pd.DataFrame:
     """Build a frame with the columns and dtypes of the schema, in its order.
 
     Float arrays become nullable integers where the schema says so; NaN is then null.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value does not fit into the integers of its column, or a float is too large to be
+        one exactly (above 2**53 - 1): a counter that cannot be would else become another number.
+
+    Examples
+    --------
+    >>> build_frame({"views": "Int64"}, {"views": np.array([3.0, np.nan])})["views"].tolist()
+    [3, <NA>]
     """
-    return pd.DataFrame({name: _cast(columns[name], kind) for name, kind in schema.items()})
+    return pd.DataFrame({name: _cast(columns[name], kind, name) for name, kind in schema.items()})
 
 
 def empty_frame(schema: Schema) -> pd.DataFrame:
@@ -213,11 +227,34 @@ def empty_frame(schema: Schema) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in schema.items()})
 
 
-def _cast(values: Any, kind: str) -> Any:  # noqa: ANN401 # pandas and numpy arrays alike
-    if kind in _NULLABLE and isinstance(values, np.ndarray):
+def _cast(values: Any, kind: str, name: str) -> Any:  # noqa: ANN401 # pandas and numpy arrays alike
+    if not isinstance(values, np.ndarray):
+        return values
+    if kind in _NULLABLE:
         null = np.isnan(values)
-        whole = np.where(null, 0, values).astype(_NULLABLE[kind])
-        return pd.arrays.IntegerArray(whole, null)
-    if isinstance(values, np.ndarray) and values.dtype != kind:
+        whole = np.where(null, 0, values)
+        _refuse_outside(whole, np.dtype(_NULLABLE[kind]), name)
+        return pd.arrays.IntegerArray(whole.astype(_NULLABLE[kind]), null)
+    if values.dtype != kind:
+        if kind in _WHOLE:
+            _refuse_outside(values, np.dtype(kind), name)
         return values.astype(kind)
     return values
+
+
+def _refuse_outside(values: npt.NDArray[Any], wanted: np.dtype[Any], name: str) -> None:
+    """Raise for values that numpy would turn into other integers, with a bare warning or none."""
+    if not values.size or np.can_cast(values.dtype, wanted):
+        return
+    limits = np.iinfo(wanted)
+    low, high = limits.min, limits.max
+    if values.dtype.kind == "f":
+        low, high = max(low, -_EXACT), min(high, _EXACT)
+    # A NaN fails both comparisons.
+    fits = (values >= low) & (values <= high)
+    if not fits.all():
+        raise InvalidInputError(
+            f"Column '{name}' would hold {values[~fits][0]:g}, which no {wanted.name} can say "
+            "exactly.",
+            fix="Quarantine the row it comes from: no counter is near that.",
+        )

@@ -57,6 +57,7 @@ SPOILED = [
     {"path": "snippet.channelId", "drop": True},
     {"path": "statistics.viewCount", "value": "-5"},
     {"path": "statistics.viewCount", "value": "9" * 30},
+    {"path": "statistics.viewCount", "value": str(2**63 - 1)},
     {"path": "contentDetails.duration", "value": "two minutes"},
     {"path": "id", "drop": True},
     {"path": "snippet", "drop": True},

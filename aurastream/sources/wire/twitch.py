@@ -11,7 +11,7 @@ import msgspec
 
 from aurastream.sources.ports import Columns
 from aurastream.sources.wire.pages import PageDecoder
-from aurastream.sources.wire.values import parse_instant, twitch_duration_s
+from aurastream.sources.wire.values import MAX_COUNTER, parse_instant, twitch_duration_s
 
 __all__ = [
     "BY_PATH",
@@ -25,7 +25,9 @@ __all__ = [
 ]
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-_BigCount = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_BigCount = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNTER)]
+_Offset = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=2**31 - 1)]
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -65,13 +67,13 @@ class _Clip(_Struct, frozen=True):
     game_id: str = ""
     title: str = ""
     language: str = ""
-    duration: float | None = None
-    vod_offset: int | None = None
+    duration: _Seconds | None = None
+    vod_offset: _Offset | None = None
     thumbnail_url: str | None = None
 
 
 class _MutedSegment(_Struct, frozen=True):
-    duration: int = 0
+    duration: _Count = 0
 
 
 class _Video(_Struct, frozen=True):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 __all__ = [
+    "MAX_COUNTER",
     "iso_duration_s",
     "may_hold_nul",
     "parse_instant",
@@ -26,6 +27,12 @@ _TWITCH_DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCI
 _BACKSLASH, _LETTER_U = b"\\u"
 _MEMO_LIMIT = 200_000
 _INT_MAX = 2**31 - 1
+
+MAX_COUNTER = 2**53 - 1
+"""The largest counter that is believed: the analyses count in floats, which are exact up to here.
+
+No counter is near it: the most viewed video has 2**34 views.
+"""
 
 
 class _IsoDurations(dict[str, int | None]):

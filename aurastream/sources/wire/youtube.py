@@ -14,14 +14,14 @@ import msgspec
 
 from aurastream.sources.ports import Columns
 from aurastream.sources.wire.pages import PageDecoder
-from aurastream.sources.wire.values import iso_duration_s, refuse_nul
+from aurastream.sources.wire.values import MAX_COUNTER, iso_duration_s, refuse_nul
 
 __all__ = ["CATEGORIES", "CHANNELS", "KINDS", "SEARCH", "VIDEOS"]
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 # Written as strings; the decoders of videos and channels read them as numbers.
-_Counter = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Counter = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNTER)]
 
 
 class _Struct(msgspec.Struct, gc=False, frozen=True, rename="camel"):

@@ -61,21 +61,21 @@ def test_an_instant_without_an_offset_is_refused() -> None:
 def test_counters_are_strings_and_missing_ones_are_null_never_zero() -> None:
     page = _decode(
         video("a"),
-        video("b", statistics={"viewCount": "9223372036854775807"}),
+        video("b", statistics={"viewCount": str(2**53 - 1)}),
         video("c", statistics=None),
         video("d", statistics={"viewCount": "0", "likeCount": None}),
     )
-    assert page.columns["views"] == [100, 2**63 - 1, None, 0]
+    assert page.columns["views"] == [100, 2**53 - 1, None, 0]
     assert page.columns["likes"] == [7, None, None, None]
     assert page.columns["comments"] == [3, None, None, None]
     frame = to_frame("videos", page.columns)
     assert frame["likes"].dtype == "Int64"
-    assert frame["views"].iloc[1] == 2**63 - 1
+    assert frame["views"].iloc[1] == 2**53 - 1
 
 
 @pytest.mark.parametrize(
     "count",
-    ["-1", "1.5", "", " 12", "1_000", "٣", "many", "9223372036854775808", -1, 1.5, True, {}],
+    ["-1", "1.5", "", " 12", "1_000", "٣", "many", str(2**53), str(2**63), -1, 1.5, True, {}],
 )
 def test_a_counter_that_is_none_rejects_its_video_alone(count: object) -> None:
     page = _decode(video("a"), video("bad", statistics={"viewCount": count}), video("c"))
@@ -83,6 +83,72 @@ def test_a_counter_that_is_none_rejects_its_video_alone(count: object) -> None:
     assert [item.item_id for item in page.rejected] == ["bad"]
     assert "viewCount" in page.rejected[0].reason
     assert json.loads(page.rejected[0].raw)["id"] == "bad"
+
+
+_TOO_LARGE = [2**53, 2**63 - 1, 2**63, 2**64]
+
+
+@pytest.mark.parametrize("count", _TOO_LARGE)
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("statistics", "viewCount"),
+        ("statistics", "likeCount"),
+        ("statistics", "commentCount"),
+        ("liveStreamingDetails", "concurrentViewers"),
+    ],
+)
+def test_a_counter_of_a_video_that_no_float_holds_exactly_rejects_it_alone(
+    part: str, name: str, count: int
+) -> None:
+    page = _decode(video("a"), video("bad", **{part: {name: str(count)}}), video("c"))
+    assert page.columns["video_id"] == ["a", "c"]
+    (rejected,) = page.rejected
+    assert (rejected.item_id, name in rejected.reason) == ("bad", True)
+
+
+@pytest.mark.parametrize("count", _TOO_LARGE)
+@pytest.mark.parametrize("name", ["viewCount", "subscriberCount", "videoCount"])
+def test_a_counter_of_a_channel_that_no_float_holds_exactly_rejects_it_alone(
+    name: str, count: int
+) -> None:
+    items = [{"id": "a"}, {"id": "bad", "statistics": {name: str(count)}}]
+    body = {"kind": "youtube#channelListResponse", "items": items}
+    page = CHANNELS.decode(json.dumps(body).encode(), is_live=False)
+    assert page.columns["channel_id"] == ["a"]
+    assert [item.item_id for item in page.rejected] == ["bad"]
+
+
+def _archived(number: int, **changes: Any) -> dict[str, Any]:
+    made = {"id": f"v{number}", "user_id": "1", "created_at": "2026-11-20T08:00:00Z"}
+    return {**made, "view_count": 5, **changes}
+
+
+def _clip(number: int, **changes: Any) -> dict[str, Any]:
+    return clip(number, "2026-11-20T08:00:00Z", **changes)
+
+
+@pytest.mark.parametrize("count", _TOO_LARGE)
+@pytest.mark.parametrize(
+    ("decoder", "made", "name"),
+    [
+        (STREAMS, stream, "viewer_count"),
+        (CLIPS, _clip, "view_count"),
+        (CLIPS, _clip, "vod_offset"),
+        (CLIPS, _clip, "duration"),
+        (TWITCH_VIDEOS, _archived, "view_count"),
+        (TWITCH_VIDEOS, _archived, "muted_segments"),
+    ],
+)
+def test_a_counter_of_twitch_that_no_float_holds_exactly_rejects_its_item_alone(
+    decoder: Any, made: Any, name: str, count: int
+) -> None:
+    value: Any = [{"duration": count, "offset": 0}] if name == "muted_segments" else count
+    page = decoder.decode(json.dumps(helix([made(1), made(2, **{name: value}), made(3)])).encode())
+    assert len(page) == 2
+    (rejected,) = page.rejected
+    assert rejected.item_id == made(2)["id"]
+    assert name in rejected.reason
 
 
 def test_a_counter_that_comes_as_a_number_is_that_number() -> None:
