@@ -15,6 +15,7 @@ from typing import NoReturn
 import psycopg
 import tenacity
 
+from aurastream.operations.analysts import AnalystWatch
 from aurastream.operations.dependencies import DependencyMonitor, redis_probe
 from aurastream.operations.ending import EXIT_FAILED, EXIT_FORCED, ProcessEnding
 from aurastream.operations.errors import PredecessorAliveError
@@ -94,6 +95,7 @@ class Head:
         self._identity = HeadIdentity()
         self._board = StateBoard()
         self._monitor = DependencyMonitor(self._board, probes)
+        self._analysts = AnalystWatch(database_url)
         self._ending = ProcessEnding()
         self._stop = threading.Event()
         self._heart: Heartbeat | None = None
@@ -102,9 +104,11 @@ class Head:
         """Stand by, lead, stop; return the exit code."""
         with signals_delivered_to(self._on_signal):
             self._monitor.start()
+            self._analysts.start()
             try:
                 return self._run()
             finally:
+                self._analysts.stop()
                 self._monitor.stop()
 
     def _run(self) -> int:

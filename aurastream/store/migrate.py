@@ -5,14 +5,14 @@ one of them work and the others find the work done.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 import sqlalchemy as sa
-from psycopg import sql
 
 from aurastream.store.errors import MigrationError, StoreUnavailableError
-from aurastream.store.urls import READER_ROLE, reader_password, sqlalchemy_url
+from aurastream.store.roles import ensure_reader
+from aurastream.store.urls import sqlalchemy_url
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -21,17 +21,6 @@ __all__ = ["current_revision", "head_revision", "migrate"]
 
 # "aura" and "migr" as two 32-bit numbers: nobody else in the database takes this lock.
 _LOCK = (0x61757261, 0x6D696772)
-_READER_CONNECTIONS = 20
-_READER_SCHEMAS = ("marts", "aggregation", "intelligence", "collection", "reporting", "operations")
-_READER_LIMITS = {
-    "default_transaction_read_only": "on",
-    "statement_timeout": "30s",
-    # A transaction that is left open keeps retention from dropping what it has read.
-    "idle_in_transaction_session_timeout": "60s",
-    "work_mem": "32MB",
-    "max_parallel_workers_per_gather": "0",
-    "search_path": ", ".join(_READER_SCHEMAS),
-}
 
 
 def migrate(url: str, *, reader_secret: str | None = None) -> str:
@@ -64,7 +53,8 @@ def migrate(url: str, *, reader_secret: str | None = None) -> str:
     try:
         with engine.connect() as connection, connection.begin():
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:a, :b)"), _lock())
-            _ensure_reader(connection, url, reader_secret)
+            driver = connection.connection.driver_connection
+            ensure_reader(cast("psycopg.Connection", driver), url, reader_secret)
             connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS operations"))
             config = _config()
             config.attributes["connection"] = connection
@@ -127,46 +117,3 @@ def _config() -> "Config":
     location = Path(__file__).with_name("migrations")
     config.set_main_option("script_location", str(location).replace("%", "%%"))
     return config
-
-
-def _ensure_reader(connection: sa.Connection, url: str, secret: str | None) -> None:
-    """Create the read-only role; roles belong to the whole cluster, so it may be there already."""
-    known = connection.execute(
-        sa.text("SELECT rolconfig FROM pg_roles WHERE rolname = :role"), {"role": READER_ROLE}
-    ).first()
-    # What the operator changed stays; what an older version did not set is added.
-    settled = {str(item).partition("=")[0] for item in (known[0] if known and known[0] else ())}
-    password = secret or (reader_password(url) if known is None else None)
-    role = sql.Identifier(READER_ROLE)
-    statements = []
-    if known is None:
-        # Another database of this cluster may be migrated right now: roles know no IF NOT EXISTS.
-        statements.append(
-            sql.SQL(
-                "DO $$ BEGIN CREATE ROLE {role} NOLOGIN; "
-                "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-            ).format(role=role)
-        )
-    if password is not None:
-        statements.append(
-            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password))
-        )
-    if known is None:
-        statements.append(
-            sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(
-                role, sql.Literal(_READER_CONNECTIONS)
-            )
-        )
-    statements += [
-        sql.SQL("ALTER ROLE {} SET {} = {}").format(
-            role,
-            sql.SQL(name),
-            # A list of schemas is no string: quoted, it would name one schema.
-            sql.SQL(value) if name == "search_path" else sql.Literal(value),
-        )
-        for name, value in _READER_LIMITS.items()
-        if name not in settled
-    ]
-    driver = connection.connection.driver_connection
-    for statement in statements:
-        driver.execute(statement)  # type: ignore[union-attr] # psycopg's connection

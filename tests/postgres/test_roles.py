@@ -8,15 +8,24 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 import psycopg
 import pytest
+import sqlalchemy as sa
 
+from aurastream.operations.analysts import AnalystWatch
+from aurastream.operations.backfill import _LOCK as BACKFILL
+from aurastream.operations.leadership import LOCK_KEY as LEADERSHIP
+from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.frames import Append, FrameStore
+from aurastream.store.migrate import _LOCK as MIGRATION
 from aurastream.store.migrate import migrate
+from aurastream.store.overdue import end_overdue
 from aurastream.store.purge import connect, drop_days
-from aurastream.store.urls import reader_url
+from aurastream.store.purge_denied import LOCK as FORGETTING
+from aurastream.store.urls import READER_ROLE, reader_url
 
 Rows = Callable[..., pd.DataFrame]
 AT = dt.datetime(2026, 11, 20, 11, 55, tzinfo=dt.UTC)
 TRENDING = "collection.youtube_trending"
+OTHERS = "pg_stat_activity where usename <> current_user"
 LONG = f"select count(*), pg_sleep(30) from {TRENDING}"
 
 
@@ -87,6 +96,8 @@ def test_the_limits_of_the_role_hold_in_every_session(store: FrameStore) -> None
             for name in (
                 "statement_timeout",
                 "idle_in_transaction_session_timeout",
+                "transaction_timeout",
+                "temp_file_limit",
                 "work_mem",
                 "max_parallel_workers_per_gather",
                 "default_transaction_read_only",
@@ -96,6 +107,8 @@ def test_the_limits_of_the_role_hold_in_every_session(store: FrameStore) -> None
     assert found == {
         "statement_timeout": "30s",
         "idle_in_transaction_session_timeout": "1min",
+        "transaction_timeout": "5min",
+        "temp_file_limit": "1GB",
         "work_mem": "32MB",
         "max_parallel_workers_per_gather": "0",
         "default_transaction_read_only": "on",
@@ -134,3 +147,203 @@ def test_what_is_not_for_analysts_is_refused(store: FrameStore, statement: str) 
         ),
     ):
         reader.execute(statement)
+
+
+@pytest.fixture
+def free_reader(store: FrameStore) -> Iterator[psycopg.Connection]:
+    """An analyst who lifted every limit that a session may lift."""
+    migrate(store.url)  # rights on a database are not cloned with it
+    with psycopg.connect(reader_url(store.url), autocommit=True) as connection:
+        for name, value in (
+            ("statement_timeout", "0"),
+            ("transaction_timeout", "0"),
+            ("idle_in_transaction_session_timeout", "0"),
+            ("default_transaction_read_only", "off"),
+        ):
+            connection.execute(f"set {name} = '{value}'")
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [
+        ((FORGETTING,), "%s::bigint"),
+        ((BACKFILL,), "%s::bigint"),
+        (MIGRATION, "%s::int, %s::int"),
+        (LEADERSHIP, "%s::int, %s::int"),
+    ],
+    ids=["forgetting", "backfill", "migration", "leadership"],
+)
+def test_analysts_cannot_take_the_locks_that_the_installation_works_by(
+    free_reader: psycopg.Connection, key: tuple[int, ...], shape: str
+) -> None:
+    for wait in ("pg_advisory", "pg_try_advisory"):
+        for length in ("_lock", "_xact_lock"):
+            for kind in ("", "_shared"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    free_reader.execute(f"select {wait}{length}{kind}({shape})", key)
+
+
+def test_no_function_of_the_server_gives_analysts_an_advisory_lock(
+    free_reader: psycopg.Connection,
+) -> None:
+    found = free_reader.execute(
+        "select proname from pg_proc where proname like '%advisory%'"
+        " and has_function_privilege(oid, 'execute')"
+    ).fetchall()
+    assert found == [("pg_advisory_unlock_all",)]  # pools of clients call it; it takes nothing
+
+
+def test_writes_go_on_whatever_lock_analysts_ask_for(
+    free_reader: psycopg.Connection, store: FrameStore, rows: Rows
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        free_reader.execute("select pg_advisory_lock(%s)", (FORGETTING,))
+
+    store.commit([Append(TRENDING, rows(TRENDING, [{"video_id": "a"}], at=AT))])
+
+    assert store.read(TRENDING)["video_id"].tolist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create temp table mine (a int)",
+        "select lo_create(0)",
+        "select lo_from_bytea(0, 'x')",
+        "select pg_logical_emit_message(false, 'x', 'y')",
+        f"lock table {TRENDING} in access exclusive mode",
+        f"lock table {TRENDING} in share mode",
+        f"select video_id from {TRENDING} for share",
+        "set temp_file_limit = -1",
+        f"alter role {READER_ROLE} connection limit 500",
+        f"select pg_terminate_backend(pid) from {OTHERS}",
+        f"select pg_cancel_backend(pid) from {OTHERS}",
+    ],
+)
+def test_analysts_who_lift_their_limits_are_refused_all_the_same(
+    free_reader: psycopg.Connection, statement: str
+) -> None:
+    with free_reader.transaction(), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        free_reader.execute(statement)
+
+
+def test_what_is_a_default_only_is_what_the_guide_calls_one(
+    free_reader: psycopg.Connection,
+) -> None:
+    for name, value in (("work_mem", "2GB"), ("max_parallel_workers_per_gather", "8")):
+        free_reader.execute(f"set {name} = '{value}'")
+        assert free_reader.execute(f"show {name}").fetchone() == (value,)
+
+
+@pytest.fixture
+def short_limits(store: FrameStore) -> Iterator[None]:
+    names = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+    with psycopg.connect(store.url, autocommit=True) as owner:
+        before = owner.execute(
+            "select name, setting from unnest((select rolconfig from pg_roles where rolname = %s))"
+            " item, split_part(item, '=', 1) name, split_part(item, '=', 2) setting",
+            (READER_ROLE,),
+        ).fetchall()
+        for name in names:
+            owner.execute(f"alter role {READER_ROLE} set {name} = '200ms'")
+        yield
+        for name, setting in before:
+            if name in names:
+                owner.execute(f"alter role {READER_ROLE} set {name} = '{setting}'")
+
+
+def test_a_question_ends_although_its_session_lifted_the_limit(
+    free_reader: psycopg.Connection, store: FrameStore, short_limits: None
+) -> None:
+    watch = AnalystWatch(store.url, every_s=0.05)
+    watch.start()
+    try:
+        with pytest.raises((psycopg.errors.QueryCanceled, psycopg.errors.AdminShutdown)):
+            free_reader.execute("select pg_sleep(60)")
+    finally:
+        watch.stop()
+
+
+def test_a_question_that_cannot_be_cancelled_ends_with_its_session(
+    free_reader: psycopg.Connection, store: FrameStore, short_limits: None
+) -> None:
+    stubborn = (
+        "do $$ begin loop begin perform pg_sleep(60);"
+        " exception when query_canceled then null; end; end loop; end $$"
+    )
+    watch = AnalystWatch(store.url, every_s=0.05)
+    watch.start()
+    try:
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            free_reader.execute(stubborn)
+    finally:
+        watch.stop()
+
+
+def test_a_transaction_that_is_left_open_ends_with_its_session(
+    free_reader: psycopg.Connection, store: FrameStore, short_limits: None
+) -> None:
+    free_reader.execute("begin")
+    free_reader.execute(f"select count(*) from {TRENDING}")
+    with connect(store.url) as owner:
+        ended = []
+        while not ended:
+            ended = end_overdue(owner)
+        assert {e.why for e in ended} <= {"idle in a transaction", "in one transaction"}
+    with pytest.raises(psycopg.OperationalError):
+        free_reader.execute("select 1")
+
+
+def test_sessions_within_their_limits_and_those_of_the_owner_stay(
+    free_reader: psycopg.Connection, store: FrameStore
+) -> None:
+    free_reader.execute("begin")
+    with psycopg.connect(store.url) as owner:
+        owner.execute("select pg_advisory_xact_lock(1)")
+        with connect(store.url) as other:
+            assert end_overdue(other) == []
+        owner.execute("select 1")
+    free_reader.execute("rollback")
+
+
+@pytest.fixture
+def plain_owner(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """URL of a database whose owner may create roles, and is no superuser."""
+    with psycopg.connect(postgres_server.url_of("postgres"), autocommit=True) as admin:
+        admin.execute("create role plain_owner login createrole password 'p'")
+        admin.execute("create database plainly_owned owner plain_owner")
+        admin.execute(f"grant {READER_ROLE} to plain_owner")
+        try:
+            url = postgres_server.url_of("plainly_owned")
+            yield conninfo(url, "plain_owner", "p")
+        finally:
+            admin.execute("drop database plainly_owned with (force)")
+            admin.execute(f"revoke {READER_ROLE} from plain_owner")
+            admin.execute("drop role plain_owner")
+
+
+def conninfo(url: str, user: str, password: str) -> str:
+    return (
+        sa.make_url(url).set(username=user, password=password).render_as_string(hide_password=False)
+    )
+
+
+def test_where_only_a_superuser_could_refuse_a_lock_its_session_ends(
+    plain_owner: str, postgres_server: EmbeddedPostgres
+) -> None:
+    migrate(plain_owner)
+    with (
+        psycopg.connect(
+            reader_url(postgres_server.url_of("plainly_owned")), autocommit=True
+        ) as reader,
+        connect(plain_owner) as owner,
+    ):
+        reader.execute("set default_transaction_read_only = off")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("create temp table mine (a int)")
+        reader.execute("select pg_advisory_lock(%s)", (FORGETTING,))
+
+        assert [e.why for e in end_overdue(owner)] == ["took an advisory lock"]
+        with pytest.raises(psycopg.OperationalError):
+            reader.execute("select 1")
