@@ -387,7 +387,13 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge the scores on recorded data, by a protocol that cannot see the future."""
+    """Judge the scores on recorded data, by a protocol that cannot see the future.
+
+    What is judged is never learned from, also when the archives overlap. A method begins with its
+    kind: "rule: …", "model: …", "day two: …" (told one more day), "detector: …" or "baseline: …".
+    One row per kind is declared beforehand (primary), no baseline is. Rows of --json always have
+    the same keys, null where a figure does not apply.
+    """
     import json
 
     from aurastream.evaluation.pictures import draw

@@ -5,7 +5,12 @@ best NAB score on the other series, out of one grid fixed beforehand; equal scor
 of the grid. What it then does on the series left out makes the split ``loso``. The split ``train``
 is the setting fitted on all series and judged on the same ones: it proves little and is shown for
 comparison. Given another set to judge, everything in ``train`` chooses and the other set is
-``test``.
+``test``; a series that is also in the other set, by its name or by a stretch of its counts, is not
+chosen on.
+
+Detectors reckon in steps. A series at equal steps from which a stretch is missing is refused; one
+that was never kept at equal steps (labels were drawn on it all the same) is judged, and every row
+says where the most is missing.
 
 Precision, recall and F1 count windows found against alerts outside windows. The interval is that
 of the NAB score, over resampled series. One detector is declared: the two-speed EWMA.
@@ -13,7 +18,7 @@ of the NAB score, over resampled series. One detector is declared: the two-speed
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -24,6 +29,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.evaluation.archives import nothing_to_learn
 from aurastream.evaluation.detectors import STRATEGIES, Setting, alerts, scores
 from aurastream.evaluation.nab import NabCounts, NabSeries, nab_counts, nab_f1, nab_score
 from aurastream.evaluation.results import EvaluationRow, Split
@@ -52,16 +58,26 @@ _RESAMPLES: Final = 2000
 _TAILS: Final = (2.5, 97.5)
 _FEWEST_SERIES: Final = 2
 _FEWEST_POINTS: Final = 10
+_STRETCH_POINTS: Final = 100
+"""As many counts in a row do not recur by chance."""
+_MISSING_STEPS: Final = 24
+"""As many steps in a row may be missing: two hours of a series every five minutes."""
+_UNEVEN_SHARE: Final = 0.01
+"""A series with more steps of other lengths was never kept at equal steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledSeries:
-    """Counts at equal steps, and the windows in which something happened."""
+    """Counts at equal steps, and the windows in which something happened.
+
+    ``remark`` says what is missing where steps are not equal, and is empty where they are.
+    """
 
     name: str
     counts: Floats
     interval: timedelta
     labels: NabSeries
+    remark: str = ""
 
 
 def load_nab(folder: Path) -> list[LabelledSeries]:
@@ -117,13 +133,37 @@ def evaluate_anomalies(
         raise InvalidInputError("Labelled series have no countries.", fix="Omit --countries.")
     learned = load_nab(train)
     judged = None if test is None else load_nab(test)
+    if judged is not None:
+        known = {mark for series in judged for mark in _marks(series)}
+        own = [series for series in learned if known.isdisjoint(_marks(series))]
+        if not own:
+            raise nothing_to_learn("series")
+        learned = own
     if len(learned) < _FEWEST_SERIES:
         raise InvalidInputError(
             "One series cannot be left out of one.", fix="Give more labelled series."
         )
     rows = [row for name in STRATEGIES for row in _strategy(name, learned, judged)]
     shown = learned if judged is None else judged
-    return rows + _baselines(shown, "train" if judged is None else "test")
+    rows += _baselines(shown, "train" if judged is None else "test")
+    remarks = [series.remark for series in [*learned, *(judged or [])] if series.remark]
+    return (
+        [replace(row, detail="; ".join([*filter(None, [row.detail]), *remarks])) for row in rows]
+        if remarks
+        else rows
+    )
+
+
+def _marks(series: LabelledSeries) -> set[str | bytes]:
+    """Return what a series is known again by: its name, and every stretch of uneven counts."""
+    found: set[str | bytes] = {series.name}
+    size = min(_STRETCH_POINTS, series.counts.size)
+    changes = np.concatenate([[0], np.cumsum(np.diff(series.counts) != 0)])
+    for first in range(series.counts.size - size + 1):
+        # A quiet stretch is the same in many series.
+        if changes[first + size - 1] - changes[first] >= size // 5:
+            found.add(series.counts[first : first + size].tobytes())
+    return found
 
 
 def _strategy(
@@ -271,10 +311,11 @@ def _series(path: Path, name: str, windows: Sequence[Sequence[str]]) -> Labelled
         ) from error
     if len(frame) < _FEWEST_POINTS or frame[["timestamp", "value"]].isna().any(axis=None):
         raise InvalidInputError(
-            f"{path.name} has gaps, or fewer than {_FEWEST_POINTS} points.",
+            f"{path.name} has empty cells, or fewer than {_FEWEST_POINTS} points.",
             fix="Pass whole series at equal steps.",
         )
     moments = pd.DatetimeIndex(frame["timestamp"])
+    step, remark = _steps(moments, name)
     edges = sorted(
         (
             int(moments.searchsorted(pd.Timestamp(first))),
@@ -282,10 +323,34 @@ def _series(path: Path, name: str, windows: Sequence[Sequence[str]]) -> Labelled
         )
         for first, last in windows
     )
-    step = pd.Series(moments).diff().median()
     return LabelledSeries(
         name=name,
         counts=frame["value"].to_numpy(dtype="float64"),
-        interval=step.to_pytimedelta(),
+        interval=step,
         labels=NabSeries(len(frame), edges),
+        remark=remark,
     )
+
+
+def _steps(moments: pd.DatetimeIndex, name: str) -> tuple[timedelta, str]:
+    """Return the usual step of a series, and what is to be said of the others."""
+    steps = (moments[1:] - moments[:-1]).to_numpy()
+    usual = np.sort(steps)[steps.size // 2]
+    if steps.min() < np.timedelta64(0) or usual == np.timedelta64(0):
+        at = moments[int(steps.argmin())]
+        raise InvalidInputError(
+            f"{name} does not go forward in time after {at}.", fix="Sort the series by timestamp."
+        )
+    step = pd.Timedelta(usual).to_pytimedelta()
+    missing = np.maximum(np.rint(steps / usual).astype("int64") - 1, 0)
+    if not missing.any():
+        return step, ""
+    place = int(missing.argmax())
+    said = (
+        f"{name} lacks {missing[place]} points in a row between {moments[place]} and "
+        f"{moments[place + 1]}, {missing.sum()} in all"
+    )
+    is_uneven = np.mean(steps != usual) > _UNEVEN_SHARE
+    if missing[place] > _MISSING_STEPS and not is_uneven:
+        raise InvalidInputError(f"{said}.", fix="Pass whole series at equal steps.")
+    return step, said

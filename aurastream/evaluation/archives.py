@@ -18,6 +18,7 @@ __all__ = [
     "Archive",
     "load_archive",
     "load_charts",
+    "nothing_to_learn",
     "observations_of",
     "of_frames",
     "read_parts",
@@ -139,6 +140,20 @@ def observations_of(frame: pd.DataFrame, *, name: str = "the record") -> pd.Data
     """
     seen = _typed(frame, _OBSERVATIONS, _REQUIRED_OBSERVATIONS, f"The observations in {name}")
     return seen.drop_duplicates(["day", "video_id"], ignore_index=True)
+
+
+def nothing_to_learn(unit: str) -> InvalidInputError:
+    """Return the error of two archives so alike that nothing may be learned from.
+
+    Examples
+    --------
+    >>> print(nothing_to_learn("video").message)
+    Every video to learn from is also judged, and what is judged may not be learned from.
+    """
+    return InvalidInputError(
+        f"Every {unit} to learn from is also judged, and what is judged may not be learned from.",
+        fix="Pass another archive with --train, or omit --test: then one archive is split.",
+    )
 
 
 def read_parts(folder: Path, pattern: str, columns: Collection[str]) -> pd.DataFrame:

@@ -33,7 +33,7 @@ from aurastream.core.languages import (
     primary_languages,
     title_languages,
 )
-from aurastream.evaluation.archives import Archive, load_charts
+from aurastream.evaluation.archives import Archive, load_charts, nothing_to_learn
 from aurastream.evaluation.cohort import OUTCOME_DAYS, split_days
 from aurastream.evaluation.results import EvaluationRow, Split
 
@@ -72,7 +72,7 @@ def evaluate_language(
     train : pathlib.Path
         Archive whose later videos are judged when there is no other.
     test : pathlib.Path, optional
-        Another archive to judge.
+        Another archive to judge; its videos leave the split ``train``.
     countries : collection of str
         The user's own countries; all of the archive's unless given.
 
@@ -115,12 +115,16 @@ def judge_language(learned: Titles, judged: Titles) -> list[EvaluationRow]:
 def language_titles(
     train: Path, test: Path | None = None, *, countries: Collection[str] = ()
 ) -> tuple[Titles, Titles]:
-    """Return the titles of both splits whose language is known."""
+    """Return the titles of both splits whose language is known, no video in both."""
     archive = load_charts(train, countries)
     if test is None:
         return split_titles(archive)
     other = load_charts(test, countries)
-    return _refuse_few(_sample(_once(archive.charts)), _sample(_once(other.charts)))
+    rows = _once(archive.charts)
+    own = rows[~rows["video_id"].isin(other.charts["video_id"])]
+    if own.empty:
+        raise nothing_to_learn("video")
+    return _refuse_few(_sample(own), _sample(_once(other.charts)))
 
 
 def split_titles(archive: Archive, *, outcome_days: int = OUTCOME_DAYS) -> tuple[Titles, Titles]:

@@ -27,7 +27,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
-from aurastream.evaluation.archives import Archive, load_charts
+from aurastream.evaluation.archives import Archive, load_charts, nothing_to_learn
 from aurastream.evaluation.cells import CELL, consecutive, first_day_of, weekly_cells
 from aurastream.evaluation.cohort import split_days
 from aurastream.evaluation.results import EvaluationRow, Split
@@ -121,14 +121,15 @@ def evaluate_opportunity(
         Archive to learn from; alone, the weeks after the last training day of the viral protocol
         are judged.
     test : pathlib.Path, optional
-        Another archive to judge; then everything in ``train`` trains.
+        Another archive to judge; then everything in ``train`` trains, but for pairs that touch a
+        cell's week which is judged.
     countries : collection of str
         The user's own countries; all of the archive's unless given.
 
     Raises
     ------
     InvalidInputError
-        When an archive is not readable or too short.
+        When an archive is not readable or too short, or leaves nothing to learn from.
     """
     return judge_opportunity(*opportunity_pairs(train, test, countries=countries))
 
@@ -149,11 +150,9 @@ def judge_opportunity(learned: pd.DataFrame, judged: pd.DataFrame) -> list[Evalu
         predictions[_MODEL] = predicted
         for method, guess in predictions.items():
             row = _open_row(pairs, guess, method, split)
-            within = _within_row(pairs, guess, method, split)
             if method == _MODEL and split == "test":
                 row = replace(row, primary=True, detail=str(model))
-                within = replace(within, primary=True)
-            rows += [row, within]
+            rows += [row, _within_row(pairs, guess, method, split)]
     order = {OPEN: 0, WITHIN: 1, SPEED: 2}
     return sorted(rows, key=lambda row: order[row.label])
 
@@ -171,7 +170,11 @@ def opportunity_pairs(
         charts = pd.concat([archive.charts, charts], ignore_index=True)
     judged = _with_past(charts)
     judged = judged[judged["week"].map(_outcome_start) >= other.first_day]
-    return _refuse_few(_with_past(archive.charts), judged)
+    learned = _with_past(archive.charts)
+    own = learned[~_knows_outcomes(learned, judged)]
+    if own.empty and not learned.empty:
+        raise nothing_to_learn("pair of weeks")
+    return _refuse_few(own, judged)
 
 
 def split_pairs(archive: Archive) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -186,6 +189,17 @@ def split_pairs(archive: Archive) -> tuple[pd.DataFrame, pd.DataFrame]:
     pairs = _with_past(archive.charts)
     starts = pairs["week"].map(_outcome_start)
     return _refuse_few(pairs[starts + _WEEK_DAYS - 1 <= last], pairs[starts > last])
+
+
+def _knows_outcomes(learned: pd.DataFrame, judged: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Mark pairs in either week of which something is that is judged as an outcome."""
+    outcomes = pd.MultiIndex.from_frame(judged[[*CELL, "week"]].assign(week=judged["week"] + 1))
+    either = [
+        pd.MultiIndex.from_frame(learned[[*CELL, "week"]].assign(week=learned["week"] + weeks))
+        for weeks in (0, 1)
+    ]
+    known: npt.NDArray[np.bool_] = either[0].isin(outcomes) | either[1].isin(outcomes)
+    return known
 
 
 def _outcome_start(week: int) -> int:

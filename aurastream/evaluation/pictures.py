@@ -36,12 +36,16 @@ _HEADLINE_NAMES: Final = {"nab_score": "NAB score", "correlation": "correlation"
 def draw(kind: str, rows: Sequence[EvaluationRow]) -> dict[str, str]:
     """Return the pictures of an evaluation by name: a ranking per label, calibration per label.
 
-    Labels that no method is declared for are left out, and so is what was learned from.
+    Labels on which no declared method is compared with another are left out, and so is what was
+    learned from.
     """
     found = {}
     judged = [row for row in rows if row.split == _judged_split(rows)]
-    for label in dict.fromkeys(row.label for row in judged if row.primary):
+    declared = {row.method for row in judged if row.primary}
+    for label in dict.fromkeys(row.label for row in judged if row.method in declared):
         own = [row for row in judged if row.label == label]
+        if len(own) == 1:
+            continue
         name = re.sub(r"\W+", "-", label.lower()).strip("-")
         found[name] = ranking(own, title=f"{kind}: {label}")
         curves = {row.method.split(":")[0]: row.calibration for row in own if row.calibration}

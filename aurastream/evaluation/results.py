@@ -21,8 +21,9 @@ class EvaluationRow:
     ``gain`` is what it exceeds that of persistence by on the same cells, ``error_reduction`` the
     share by which the squared error is lower, each with the ends of its own 95 % interval.
     ``calibration`` holds promised and real share of hits and the number of videos, bin by bin.
-    ``primary`` marks the method declared beforehand, one per kind and label, on the split that is
-    judged.
+    ``method`` begins with its kind and a colon: ``rule``, ``model``, ``day two``, ``detector`` or
+    ``baseline``. ``primary`` marks the method declared beforehand: one row per kind in a whole
+    evaluation, on the headline label and the split that is judged, and never a baseline.
     """
 
     label: str
@@ -52,17 +53,15 @@ class EvaluationRow:
 
 
 def as_json_rows(rows: Iterable[EvaluationRow]) -> list[dict[str, Any]]:
-    """Return rows as JSON objects, without the fields that do not apply to them.
+    """Return rows as JSON objects of the same keys; a field that does not apply is None.
 
     Examples
     --------
-    >>> as_json_rows([EvaluationRow("T2", "rule: x", "test", 10, f1=0.51234)])[0]["f1"]
-    0.5123
+    >>> (row,) = as_json_rows([EvaluationRow("T2", "rule: x", "test", 10, f1=0.51234)])
+    >>> row["f1"], row["nab_score"]
+    (0.5123, None)
     """
-    return [
-        {name: _rounded(value) for name, value in asdict(row).items() if value is not None}
-        for row in rows
-    ]
+    return [{name: _rounded(value) for name, value in asdict(row).items()} for row in rows]
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 # any field of a row
@@ -77,9 +76,9 @@ def as_table(rows: Iterable[EvaluationRow]) -> tuple[list[str], list[list[str]]]
     names = [
         name
         for name in EvaluationRow.__slots__
-        if name != "calibration" and any(name in row for row in found)
+        if name != "calibration" and any(row[name] is not None for row in found)
     ]
-    return names, [[_cell(row.get(name)) for name in names] for row in found]
+    return names, [[_cell(row[name]) for name in names] for row in found]
 
 
 def _cell(value: object) -> str:

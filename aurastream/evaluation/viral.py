@@ -4,7 +4,7 @@ Unit and cohort are in `aurastream.evaluation.cohort`, outcomes in `labels`, wha
 `features`. Rules, models and thresholds learn from the training videos alone; the rows of the
 split ``train`` are cross-validated over channels, those of ``test`` are judged once. Intervals
 resample channels. One rule (the points table), one model and one day-two model are declared
-primary per label, whatever the others reach.
+primary, on the headline label T2 alone, whatever the others reach.
 """
 
 import zlib
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
-from aurastream.evaluation.archives import Archive, load_archive
+from aurastream.evaluation.archives import Archive, load_archive, nothing_to_learn
 from aurastream.evaluation.cohort import (
     OUTCOME_DAYS,
     cohort_mask,
@@ -38,6 +38,7 @@ from aurastream.evaluation.metrics import (
 from aurastream.evaluation.model import FOLDS, Training, ViralModel, cross_predictions
 from aurastream.evaluation.results import EvaluationRow, Split
 from aurastream.evaluation.rules import learn_points
+from aurastream.evaluation.versions import LABEL
 
 __all__ = ["Sample", "evaluate_viral", "judge_viral", "split_samples", "viral_samples"]
 
@@ -74,14 +75,15 @@ def evaluate_viral(
     train : pathlib.Path
         Archive to learn from; alone, its last part is judged and the two weeks before are unused.
     test : pathlib.Path, optional
-        Another archive to judge; then everything in ``train`` trains.
+        Another archive to judge; then everything in ``train`` trains, but for videos that are
+        judged.
     countries : collection of str
         The user's own countries; all of the archive's unless given.
 
     Raises
     ------
     InvalidInputError
-        When an archive is not readable or too short.
+        When an archive is not readable or too short, or leaves nothing to learn from.
     """
     learned, judged = viral_samples(train, test, countries=countries)
     return judge_viral(learned, judged)
@@ -107,8 +109,10 @@ def viral_samples(
     rows, features = _described(archive)
     # A video that is judged may not be learned from, whatever else the archives share.
     own = ~rows["video_id"].isin(judged.videos).to_numpy()
-    learned = _sample(archive, rows, features, cohort_mask(rows, archive) & own)
-    return _refuse_few(learned, judged)
+    inside = cohort_mask(rows, archive)
+    if inside.any() and not (inside & own).any():
+        raise nothing_to_learn("video")
+    return _refuse_few(_sample(archive, rows, features, inside & own), judged)
 
 
 def split_samples(archive: Archive, *, outcome_days: int = OUTCOME_DAYS) -> tuple[Sample, Sample]:
@@ -216,7 +220,7 @@ def _points(learned: Sample, judged: Sample, label: str) -> Iterator[EvaluationR
     yield _row(learned, label, name, "train", called)
     table = learn_points(learned.features, truth)
     row = _row(judged, label, name, "test", table.calls(judged.features))
-    yield replace(row, primary=True, detail=str(table))
+    yield replace(row, primary=label == LABEL, detail=str(table))
 
 
 def _model(learned: Sample, judged: Sample, label: str) -> Iterator[EvaluationRow]:
@@ -250,7 +254,7 @@ def _learned(
     model = ViralModel.fit(training)
     found = model.probability(known(judged), judged.texts)
     row = _judged(judged, label, name, "test", probability=found, bar=bar)
-    yield replace(row, primary=True)
+    yield replace(row, primary=label == LABEL)
 
 
 def _judged(

@@ -106,17 +106,21 @@ _CHECKS: Final = (
     QueryCheck(
         "evaluations",
         "declared",
-        "One method of each kind is declared per label, and intervals hold their figures.",
+        "One row of each kind of method is declared, no baseline, and intervals hold their "
+        "figures.",
         """
         select (
                    select count(*) from (
                        select 1 from intelligence.evaluations
                        where window_start >= %(start)s and window_start < %(end)s and is_primary
-                       group by window_start, kind, archive, label, split_part(method, ':', 1)
+                       group by window_start, kind, archive, split_part(method, ':', 1)
                        having count(*) > 1
                    ) twice
                ) as declared_twice,
                count(*) filter (where is_primary and split = 'train') as judged_on_training,
+               count(*) filter (
+                   where is_primary and method like 'baseline:%%'
+               ) as declared_baseline,
                count(*) filter (
                    where ci_low > ci_high
                       or f1 < 0 or f1 > 1 or precision < 0 or precision > 1
@@ -125,7 +129,7 @@ _CHECKS: Final = (
         from intelligence.evaluations
         where window_start >= %(start)s and window_start < %(end)s
         """,
-        all_zero("declared_twice", "judged_on_training", "outside"),
+        all_zero("declared_twice", "judged_on_training", "declared_baseline", "outside"),
     ),
 )
 

@@ -73,18 +73,22 @@ def test_an_unknown_strategy_and_an_impossible_step_are_refused() -> None:
         scores([1.0], "z-score", interval=timedelta(0), **MEMORY)
 
 
-@pytest.fixture
-def made_up(tmp_path: Path) -> Path:
-    (tmp_path / "live").mkdir()
+def write_series(folder: Path, *, first: int = 0) -> Path:
+    (folder / "live").mkdir(parents=True)
     windows = {}
-    for i, at in enumerate((1500, 2200, 2600)):
+    for i, at in enumerate((1500, 2200, 2600), start=first):
         stamps = pd.date_range("2026-01-01", periods=3000, freq=STEP)
         pd.DataFrame({"timestamp": stamps, "value": audience(3000, at=at, seed=i)}).to_csv(
-            tmp_path / "live" / f"s{i}.csv", index=False
+            folder / "live" / f"s{i}.csv", index=False
         )
         windows[f"live/s{i}.csv"] = [[str(stamps[at - 20]), str(stamps[at + 60])]]
-    (tmp_path / "windows.json").write_text(json.dumps(windows), encoding="utf-8")
-    return tmp_path
+    (folder / "windows.json").write_text(json.dumps(windows), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def made_up(tmp_path: Path) -> Path:
+    return write_series(tmp_path / "made up")
 
 
 def test_leaving_one_out_declares_one_detector_and_finds_made_up_bursts(made_up: Path) -> None:
@@ -99,12 +103,74 @@ def test_leaving_one_out_declares_one_detector_and_finds_made_up_bursts(made_up:
     }
 
 
-def test_other_series_are_judged_with_the_settings_of_the_training(made_up: Path) -> None:
-    rows = evaluate_anomalies(made_up, made_up)
+def test_other_series_are_judged_with_the_settings_of_the_training(
+    made_up: Path, tmp_path: Path
+) -> None:
+    rows = evaluate_anomalies(made_up, write_series(tmp_path / "other", first=3))
     (primary,) = (row for row in rows if row.primary)
     (fitted,) = (row for row in rows if row.method == primary.method and row.split == "train")
     assert primary.split == "test"
-    assert (primary.nab_score, primary.detail) == (fitted.nab_score, fitted.detail)
+    assert primary.detail == fitted.detail
+    assert (primary.n, fitted.n) == (3, 3)
+
+
+def test_a_series_that_is_judged_chooses_nothing(made_up: Path, tmp_path: Path) -> None:
+    other = write_series(tmp_path / "other", first=3)
+    windows = json.loads((other / "windows.json").read_text(encoding="utf-8"))
+    # A part of a known series, under another name and at other times.
+    known = pd.read_csv(made_up / "live" / "s1.csv")
+    stamps = pd.date_range("2027-01-01", periods=2000, freq=STEP)
+    part = known.iloc[1000:].assign(timestamp=stamps)
+    part.to_csv(other / "live" / "s3.csv", index=False)
+    windows["live/s3.csv"] = [[str(stamps[1180]), str(stamps[1260])]]
+    (other / "windows.json").write_text(json.dumps(windows), encoding="utf-8")
+    rows = evaluate_anomalies(made_up, other)
+    assert {row.n for row in rows if row.split in {"train", "loso"}} == {2}
+    with pytest.raises(InvalidInputError, match="Every series to learn from is also judged"):
+        evaluate_anomalies(made_up, made_up)
+
+
+def without_rows(path: Path, first: int, count: int) -> None:
+    frame = pd.read_csv(path)
+    frame.drop(index=range(first, first + count)).to_csv(path, index=False)
+
+
+def test_a_missing_stretch_is_refused_with_its_place_and_size(made_up: Path) -> None:
+    without_rows(made_up / "live" / "s1.csv", 1000, 400)
+    says = (
+        r"live/s1\.csv lacks 400 points in a row between 2026-01-04 11:15:00 and "
+        r"2026-01-05 20:40:00, 400 in all\. Pass whole series"
+    )
+    with pytest.raises(InvalidInputError, match=says):
+        load_nab(made_up)
+
+
+def test_a_short_hole_is_told_in_every_row(made_up: Path) -> None:
+    without_rows(made_up / "live" / "s1.csv", 1000, 6)
+    without_rows(made_up / "live" / "s1.csv", 500, 2)
+    rows = evaluate_anomalies(made_up)
+    said = "live/s1.csv lacks 6 points in a row between 2026-01-04 11:15:00"
+    assert all(said in str(row.detail) for row in rows)
+    assert all("8 in all" in str(row.detail) for row in rows)
+
+
+def test_a_series_that_runs_backwards_is_refused(made_up: Path) -> None:
+    path = made_up / "live" / "s0.csv"
+    pd.read_csv(path).iloc[::-1].to_csv(path, index=False)
+    with pytest.raises(InvalidInputError, match="does not go forward in time"):
+        load_nab(made_up)
+
+
+@pytest.mark.skipif(not (NAB / "windows.json").is_file(), reason=f"no labelled series at {NAB}")
+@pytest.mark.parametrize("kind", ["realTweets", "realTraffic", "realAdExchange"])
+def test_every_recorded_series_is_taken_as_it_is(kind: str, tmp_path: Path) -> None:
+    windows = json.loads((NAB / "windows.json").read_text(encoding="utf-8"))
+    own = {name: found for name, found in windows.items() if name.startswith(kind)}
+    (tmp_path / "windows.json").write_text(json.dumps(own), encoding="utf-8")
+    (tmp_path / kind).symlink_to(NAB / kind)
+    series = load_nab(tmp_path)
+    assert len(series) == {"realTweets": 5, "realTraffic": 7, "realAdExchange": 6}[kind]
+    assert all(bool(one.remark) == (kind != "realTweets") for one in series)
 
 
 def test_a_folder_that_is_not_nabs_is_refused(tmp_path: Path, made_up: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from aurastream.core.errors import InvalidInputError
@@ -58,27 +59,39 @@ def test_only_titles_whose_tags_agree_are_judged_and_each_once(babel: Path) -> N
     learned, judged = language_titles(babel)
     assert OTHER_TITLE not in learned.titles + judged.titles
     assert set(learned.languages) == set(judged.languages) == set(SENTENCES)
-    everything, _ = language_titles(babel, babel)
-    assert len(everything.titles) == 60 * 8
     assert len(learned.titles) + len(judged.titles) == 60 * 8
 
 
+def test_a_video_that_is_judged_is_not_in_the_other_split(babel: Path, tmp_path: Path) -> None:
+    charts = pd.read_parquet(babel / "charts_test.parquet")
+    late = tmp_path / "late"
+    late.mkdir()
+    charts[charts["snapshot_date"] >= "2026-02-01"].to_parquet(late / "charts_x.parquet")
+    learned, judged = language_titles(babel, late)
+    assert len(learned.titles) + len(judged.titles) == 60 * 8
+    assert set(learned.titles).isdisjoint(judged.titles)
+    with pytest.raises(InvalidInputError, match="Every video to learn from is also judged"):
+        language_titles(babel, babel)
+
+
 def test_a_language_has_300_titles_at_most_and_the_same_ones_every_time(
-    chart_row: Row, observation: Row, archive_at: Callable
+    babel: Path, chart_row: Row, tmp_path: Path
 ) -> None:
     rows = [
         chart_row(
-            f"{language}-{i}", i % 60, title=SENTENCES[language].format(i), chart_rank=1,
+            f"one-{language}-{i}", i % 60, title=SENTENCES[language].format(i), chart_rank=1,
             default_language=language, audio_language=language,
         )
         for language, size in (("en", 700), ("de", 90))
         for i in range(size)
     ]  # fmt: skip
-    folder = archive_at(rows, [observation("x", 0, 1)])
-    first, _ = language_titles(folder, folder)
+    for name, ordered in (("once", rows), ("again", rows[::-1])):
+        (tmp_path / name).mkdir()
+        pd.DataFrame(ordered).to_parquet(tmp_path / name / "charts_x.parquet")
+    _, first = language_titles(babel, tmp_path / "once")
     assert first.languages.count("en") == 300
     assert first.languages.count("de") == 90
-    again, _ = language_titles(archive_at(rows[::-1], [observation("x", 0, 1)]), folder)
+    _, again = language_titles(babel, tmp_path / "again")
     assert first == again
 
 

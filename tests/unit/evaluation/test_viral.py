@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from aurastream.cli import app
 from aurastream.core.errors import InvalidInputError
+from aurastream.evaluation.results import EvaluationRow
 from aurastream.evaluation.rules import learn_points
 from aurastream.evaluation.viral import evaluate_viral, viral_samples
 
@@ -43,16 +44,17 @@ def test_no_outcome_of_the_judged_videos_reaches_the_rule(crowd: Path) -> None:
     pd.testing.assert_frame_equal(learned.outcome, again.outcome, check_exact=True)
 
 
-def test_the_command_prints_one_primary_row_per_kind_and_label(crowd: Path) -> None:
+def test_the_command_declares_one_row_per_kind_on_the_headline_label(crowd: Path) -> None:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     answer = CliRunner().invoke(app, ["evaluate", "viral", "--train", str(crowd), "--json"])
     assert answer.exit_code == 0, answer.output
     rows = json.loads(answer.stdout)
     primary = [(row["label"], row["method"].split(":")[0]) for row in rows if row["primary"]]
-    assert sorted(primary) == sorted(
-        (label, kind) for label in ("T1", "T2", "T3") for kind in ("rule", "model", "day two")
-    )
+    assert sorted(primary) == [("T2", "day two"), ("T2", "model"), ("T2", "rule")]
+    assert {row["label"] for row in rows} == {"T1", "T2", "T3"}
     assert {row["split"] for row in rows if row["primary"]} == {"test"}
+    assert {tuple(row) for row in rows} == {EvaluationRow.__slots__}
+    assert {row["nab_score"] for row in rows} == {None}
     figures = ("precision", "recall", "f1", "ci_low", "ci_high")
     assert all(0 <= row[name] <= 1 for row in rows for name in figures)
     day_two = {row["label"]: row["f1"] for row in rows if row["method"].startswith("day two")}
@@ -81,6 +83,20 @@ def test_another_archive_is_judged_whole_and_may_have_other_countries(
     assert judged.features["channel_videos"].head(12).sum() > 0
     table = learn_points(learned.features, learned.truth["T2"])
     assert table.calls(judged.features).any()
+
+
+def test_a_video_that_is_judged_is_not_learned_from(crowd: Path, tmp_path: Path) -> None:
+    later = tmp_path / "later"
+    later.mkdir()
+    charts = pd.read_parquet(crowd / "charts_test.parquet")
+    charts[charts["snapshot_date"] >= "2026-01-21"].to_parquet(later / "charts_x.parquet")
+    seen = pd.read_parquet(crowd / "observations_test.parquet")
+    seen.to_parquet(later / "observations_x.parquet")
+    learned, judged = viral_samples(crowd, later)
+    assert len(learned.videos) > 0
+    assert set(learned.videos).isdisjoint(judged.videos)
+    with pytest.raises(InvalidInputError, match="Every video to learn from is also judged"):
+        viral_samples(crowd, crowd)
 
 
 def test_own_countries_narrow_the_cohort(crowd: Path) -> None:
