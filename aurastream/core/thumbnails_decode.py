@@ -54,6 +54,10 @@ class RejectionReason(StrEnum):
     TOO_LONG_A_SIDE = "too_long_a_side"
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_SMALL = "too_small"
+    TOO_NARROW = "too_narrow"
+    """A strip, of which nothing is left at the size that is looked at."""
+    UNREADABLE = "unreadable"
+    """Something failed that should not have; the words say what."""
 
 
 class ThumbnailRejectedError(InvalidInputError):
@@ -77,7 +81,9 @@ class DecodeLimits:
     """What is accepted, and how large the pixels are that are looked at.
 
     5 MB is the cap of the sources (#59). 4,096 pixels a side and 8.3 million in all let 4K pass;
-    16 pixels are the least that a grid of nine fields can be laid over. All but the first are ours.
+    16 pixels a side are the least of a picture as it comes, and 9 of what is left of it at the size
+    that is looked at, so that a grid of nine fields can be laid over both. All but the first are
+    ours.
     """
 
     max_bytes: int = 5_000_000
@@ -85,6 +91,7 @@ class DecodeLimits:
     max_pixels: int = 3_840 * 2_160
     min_side: int = 16
     working_side: int = 480
+    min_working_side: int = 9
 
 
 DEFAULT: Final = DecodeLimits()
@@ -171,6 +178,7 @@ def decode_thumbnail(data: bytes, limits: DecodeLimits = DEFAULT) -> DecodedThum
         image.load()
         _check_size(*image.size, limits)
         pixels = _shrunk(_in_rgb(image), limits.working_side)
+        _check_strip(width, height, pixels, limits)
     except ThumbnailRejectedError:
         raise
     except Exception as error:  # decoders of hostile bytes raise whatever they like
@@ -218,6 +226,16 @@ def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
         raise ThumbnailRejectedError(
             RejectionReason.TOO_SMALL,
             f"The thumbnail is {width} × {height}; {limits.min_side} a side are needed.",
+        )
+
+
+def _check_strip(width: int, height: int, pixels: Pixels, limits: DecodeLimits) -> None:
+    if min(pixels.shape[:2]) < limits.min_working_side:
+        left = f"{pixels.shape[1]} × {pixels.shape[0]}"
+        raise ThumbnailRejectedError(
+            RejectionReason.TOO_NARROW,
+            f"The thumbnail is {width} × {height}, without black bars and at the size that is "
+            f"looked at {left}; {limits.min_working_side} a side are needed.",
         )
 
 

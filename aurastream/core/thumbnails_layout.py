@@ -146,7 +146,8 @@ def entropy_bits(light: Floats) -> float:
 def grid_shares(values: Floats) -> tuple[float, ...]:
     """Return the share of each of the nine fields in the sum; a ninth each where all is 0.
 
-    A pixel belongs to the field that its centre lies in.
+    A pixel belongs to the field that its centre lies in; with fewer than three pixels on a side,
+    each counts for a part of the fields it lies in.
 
     Examples
     --------
@@ -154,7 +155,12 @@ def grid_shares(values: Floats) -> tuple[float, ...]:
     >>> picture[0, 0], picture[5, 5] = 3.0, 1.0
     >>> grid_shares(picture)
     (0.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.25)
+    >>> [round(share, 3) for share in grid_shares(np.array([[1.0, 0.0, 1.0]]))]
+    [0.167, 0.0, 0.167, 0.167, 0.0, 0.167, 0.167, 0.0, 0.167]
     """
+    for axis in (0, 1):
+        if values.shape[axis] < _THIRDS:
+            values = values.repeat(_THIRDS, axis=axis)
     height, width = values.shape
     by_rows = np.add.reduceat(values, _starts(height), axis=0)
     sums = np.add.reduceat(by_rows, _starts(width), axis=1)
@@ -182,7 +188,9 @@ def _starts(length: int) -> list[int]:
 
 def _saliency(pixels: Pixels) -> Floats:
     step = max(1, -(-max(pixels.shape[:2]) // _SALIENCY_SIDE))
-    place = oklab(_averaged(pixels, step))
+    # A strip keeps a pixel for each field across, however long it is.
+    steps = [max(1, min(step, length // _THIRDS)) for length in pixels.shape[:2]]
+    place = oklab(_averaged(pixels, steps[0], steps[1]))
     gap = place - place.mean(axis=(0, 1))
     blurred = np.stack([_blurred(gap[..., i]) for i in range(3)], axis=-1)
     found: Floats = np.sqrt((blurred**2).sum(axis=-1))
@@ -190,13 +198,14 @@ def _saliency(pixels: Pixels) -> Floats:
     return np.where(found < 1e-6, 0.0, found)  # noqa: PLR2004 # far below a level of any channel
 
 
-def _averaged(pixels: Pixels, step: int) -> Pixels:
-    if step == 1:
+def _averaged(pixels: Pixels, down: int, across: int) -> Pixels:
+    count = down * across
+    if count == 1:
         return pixels
-    height, width = (length // step * step for length in pixels.shape[:2])
-    blocks = pixels[:height, :width].reshape(height // step, step, width // step, step, 3)
-    total = blocks.sum(axis=(1, 3), dtype=np.int64)
-    mean: Pixels = ((total + step * step // 2) // (step * step)).astype(np.uint8)
+    rows, columns = pixels.shape[0] // down, pixels.shape[1] // across
+    whole = pixels[: rows * down, : columns * across]
+    total = whole.reshape(rows, down, columns, across, 3).sum(axis=(1, 3), dtype=np.int64)
+    mean: Pixels = ((total + count // 2) // count).astype(np.uint8)
     return mean
 
 

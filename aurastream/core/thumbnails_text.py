@@ -84,7 +84,8 @@ def lettering(levels: Levels) -> Lettering:
     Lettering(boxes=(), area_share=0.0, field=None)
     """
     height, width = levels.shape
-    boxes = text_lines(_spots(levels))
+    # The finder of regions wants three pixels a side, and no letter fits into fewer than these.
+    boxes = text_lines(_spots(levels)) if min(height, width) >= _LEAST_HEIGHT else []
     if not boxes:
         return Lettering()
     left, top, wide, high = boxes[0]

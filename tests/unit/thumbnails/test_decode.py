@@ -76,6 +76,11 @@ def bomb(width: int, height: int) -> bytes:
         (bomb(60_000, 60_000)[:100], "too_many_pixels"),
         (file_of(Image.new("RGB", (1, 1))), "too_small"),
         (file_of(Image.new("RGB", (640, 8))), "too_small"),
+        (file_of(Image.new("RGB", (1500, 16), "red")), "too_narrow"),
+        (file_of(Image.new("RGB", (1919, 16), "red")), "too_narrow"),
+        (file_of(Image.new("RGB", (1920, 20), "red"), "JPEG"), "too_narrow"),
+        (file_of(Image.new("RGB", (4096, 20), "red")), "too_narrow"),
+        (file_of(Image.new("L", (16, 4096), 200)), "too_narrow"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -122,6 +127,18 @@ def test_every_mode_becomes_red_green_and_blue(mode: str) -> None:
     assert found.shape == (36, 64, 3)
     assert found.dtype == np.uint8
     assert found.min() > (150 if mode == "I;16" else 240)
+
+
+def test_the_words_for_a_strip_tell_its_size_as_it_came_and_as_it_is_looked_at() -> None:
+    barred = Image.new("RGB", (480, 16), "black")
+    barred.paste("white", (0, 4, 480, 12))
+
+    for image, sizes in (
+        (Image.new("RGB", (1920, 20), "red"), "1920 × 20.*480 × 5; 9 a side"),
+        (barred, "480 × 16.*480 × 8; 9 a side"),
+    ):
+        with pytest.raises(ThumbnailRejectedError, match=sizes):
+            decode_thumbnail(file_of(image))
 
 
 def test_what_is_transparent_is_white() -> None:

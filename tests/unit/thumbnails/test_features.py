@@ -6,6 +6,9 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
 
 from aurastream.core.thumbnails import (
     THUMBNAIL_SCHEMA,
@@ -13,7 +16,7 @@ from aurastream.core.thumbnails import (
     describe_thumbnail,
     features_frame,
 )
-from aurastream.core.thumbnails_decode import ThumbnailRejectedError
+from aurastream.core.thumbnails_decode import RejectionReason, ThumbnailRejectedError
 from aurastream.core.thumbnails_layout import FIELDS
 from aurastream.replay.images import paint
 from aurastream.store.columns import to_arrow
@@ -75,7 +78,7 @@ def test_what_is_broken_changes_nothing_for_the_others() -> None:
     good = thumbnail(3)
     alone = describe_thumbnail(good)
     broken = [b"", b"<html>", good[:2_000], animation()[:40]]
-    seen = []
+    seen: list[ThumbnailFeatures | RejectionReason] = []
     for data in [*broken, good, *broken]:
         try:
             seen.append(describe_thumbnail(data))
@@ -104,3 +107,56 @@ def test_round_shapes_are_no_faces_and_bars_no_words() -> None:
 
     assert np.mean([f.face_count > 0 for f in found]) <= 0.05
     assert np.mean([f.text_line_count > 0 for f in found]) <= 0.05
+
+
+SIDES = st.one_of(st.integers(1, 64), st.integers(1, 9_000))
+KINDS = {
+    "1": "PNG",
+    "L": "PNG",
+    "LA": "PNG",
+    "P": "GIF",
+    "RGB": "WEBP",
+    "RGBA": "PNG",
+    "CMYK": "JPEG",
+    "I;16": "PNG",
+    "F": "TIFF",
+}
+
+
+def picture(width: int, height: int, mode: str, seed: int) -> bytes:
+    """Return a file of coarse noise; of what is too large to be unpacked the header counts."""
+    if width * height > 1_000_000 and min(width, height) > 40:
+        return file_of(Image.new("1", (width, height)))
+    if mode in {"I;16", "F"}:
+        ramp = np.linspace(0, 60_000, width * height).reshape(height, width)
+        return file_of(Image.fromarray(ramp.astype("u2" if mode == "I;16" else "f4")), KINDS[mode])
+    noise = np.random.default_rng(seed).integers(0, 256, (9, 16, 4), dtype=np.uint8)
+    image = Image.fromarray(noise).resize((width, height), Image.Resampling.NEAREST)
+    opaque = image if mode in {"LA", "RGBA"} else image.convert("RGB")
+    return file_of(opaque.convert(mode), KINDS[mode])
+
+
+@given(SIDES, SIDES, st.sampled_from(list(KINDS)), st.integers(0, 3))
+@example(1500, 16, "RGB", 0)
+@example(1919, 16, "L", 0)
+@example(1920, 20, "CMYK", 0)
+@example(4096, 20, "1", 0)
+@example(16, 4096, "P", 0)
+@example(4096, 76, "LA", 0)
+@example(480, 16, "I;16", 0)
+@example(16, 16, "RGBA", 0)
+def test_a_picture_of_any_shape_and_mode_is_described_or_rejected(
+    width: int, height: int, mode: str, seed: int
+) -> None:
+    try:
+        found = describe_thumbnail(picture(width, height, mode, seed))
+    except ThumbnailRejectedError as error:
+        reason = error.reason
+    else:
+        assert (found.width, found.height) == (width, height)
+        assert sum(found.edge_grid) == pytest.approx(1.0)
+        assert sum(found.saliency_grid) == pytest.approx(1.0)
+        return
+    is_ordinary = mode != "F" and 16 <= min(width, height) <= max(width, height) <= 480
+    # Noise may happen to have black bars, without which little is left of a small picture.
+    assert not is_ordinary or reason is RejectionReason.TOO_NARROW

@@ -130,3 +130,20 @@ def test_a_picture_of_sixteen_pixels_has_a_composition() -> None:
     tiny = np.random.default_rng(9).integers(0, 256, (16, 16, 3)).astype(np.uint8)
 
     assert layout(tiny).edge_density == pytest.approx(float((edges(luma(tiny)) > 0.05).mean()))
+
+
+@given(st.integers(1, 12), st.integers(1, 700), st.integers(0, 9))
+def test_a_strip_of_any_length_has_a_layout_that_turns_with_it(
+    short: int, long: int, seed: int
+) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (short, long, 3), dtype=np.uint8)
+
+    lying, standing = layout(pixels), layout(pixels.transpose(1, 0, 2))
+
+    for one, other in (
+        (lying.edge_grid, standing.edge_grid),
+        (lying.saliency_grid, standing.saliency_grid),
+    ):
+        assert sum(one) == pytest.approx(1.0)
+        assert np.reshape(one, (3, 3)) == pytest.approx(np.reshape(other, (3, 3)).T, abs=1e-9)
+    assert lying.thirds_index == pytest.approx(standing.thirds_index)
