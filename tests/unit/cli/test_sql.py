@@ -52,6 +52,12 @@ def test_a_slow_question_ends_at_its_timeout(reader):
         ask(reader, "select pg_sleep(30)", timeout_s=0.2)
 
 
+def test_a_mart_that_is_not_there_yet_says_when_it_will_be(reader):
+    with pytest.raises(QueryError, match='"marts.nothing" does not exist') as raised:
+        ask(reader, "select * from marts.nothing")
+    assert "end of the first start" in str(raised.value)
+
+
 def test_a_wrong_statement_gives_postgres_s_own_words(reader):
     with pytest.raises(QueryError, match='column "nothing" does not exist'):
         ask(reader, "select nothing")
