@@ -79,8 +79,8 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
     except psycopg.errors.UndefinedTable as error:
         raise QueryError(
             str(error).strip(),
-            fix="Marts are published at the end of the first start; `aurastream status` says whether"
-            " it is over. docs/data-dictionary.md lists what there is.",
+            fix="Marts are published at the end of the first start; see `aurastream status`."
+            " docs/data-dictionary.md lists what there is.",
         ) from error
     except psycopg.Error as error:
         raise QueryError(str(error).strip()) from error

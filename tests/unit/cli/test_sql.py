@@ -53,7 +53,7 @@ def test_a_slow_question_ends_at_its_timeout(reader):
 
 
 def test_a_mart_that_is_not_there_yet_says_when_it_will_be(reader):
-    with pytest.raises(QueryError, match='"marts.nothing" does not exist') as raised:
+    with pytest.raises(QueryError, match=r'"marts\.nothing" does not exist') as raised:
         ask(reader, "select * from marts.nothing")
     assert "end of the first start" in str(raised.value)
 
