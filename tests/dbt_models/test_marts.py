@@ -1,5 +1,7 @@
 """Marts: one query answers the question, with how sure the answer is."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +20,8 @@ _MARTS = sorted(
     for node in load_manifest()["nodes"].values()
     if node["resource_type"] == "model" and node["schema"] == "marts"
 )
+
+_Paces = Mapping[str, tuple[float | None, float | None]]
 
 
 @pytest.fixture
@@ -44,72 +48,188 @@ def test_before_the_first_score_every_category_is_there_and_unknown(marts: Wareh
         marts.rows(f"select * from marts.{mart}")
 
 
+def _two_days(
+    marts: Warehouse,
+    category: str,
+    videos: _Paces,
+    *,
+    age_h: float = 1000.0,
+    spans: tuple[float, float] = (3.0, 3.0),
+    **scores: Any,
+) -> None:
+    """Score a window and that of the day before; each video has its pace of then and of now."""
+    for n, (window, score) in enumerate((("2026-11-19 10:00", 40.0), ("2026-11-20 10:00", 55.0))):
+        _opportunity(marts, window, category, opportunity_score=score, **scores)
+        for video_id, paces in videos.items():
+            if paces[n] is not None:
+                marts.video(
+                    window,
+                    video_id,
+                    category=category,
+                    velocity_now_per_hour=paces[n],
+                    velocity_now_span_h=spans[n],
+                    age_h=age_h + 24 * n,
+                )
+
+
+def _takes_off(marts: Warehouse) -> dict[str, dict[str, Any]]:
+    return {row["category_key"]: row for row in marts.rows("select * from marts.taking_off_now")}
+
+
 def test_taking_off_is_measured_against_the_same_window_of_the_day_before(
     marts: Warehouse,
 ) -> None:
     marts.categories("roblox", "minecraft", kind="game", interval_minutes=120)
-    for category, yesterday, today in (("roblox", 100.0, 150.0), ("minecraft", 100.0, 105.0)):
-        for window, speed, score in (
-            ("2026-11-19 10:00", yesterday, 40.0),
-            ("2026-11-20 10:00", today, 55.0),
-        ):
-            _opportunity(marts, window, category, opportunity_score=score, viral_count=3)
-            for video_id, factor in (("slow", 0.5), ("fast", 1.5)):
-                marts.video(
-                    window, video_id, category=category, velocity_now_per_hour=speed * factor
-                )
+    for category, factor in (("roblox", 1.5), ("minecraft", 1.05)):
+        videos = {f"{category}{n}": (100.0 * n, 100.0 * n * factor) for n in range(1, 9)}
+        _two_days(marts, category, videos, viral_count=3)
     # A window that is not scored to the end yet is not the newest.
-    marts.video("2026-11-20 10:30", "slow", category="roblox", velocity_now_per_hour=1e6)
+    marts.video("2026-11-20 10:30", "roblox1", category="roblox", velocity_now_per_hour=1e6)
     marts.insert(
         "collection.youtube_videos",
-        {
-            "video_id": "fast",
-            "metadata_hash": "1",
-            "title": "Old",
-            "first_observed_at": at("2026-11-01"),
-        },
-        {
-            "video_id": "fast",
-            "metadata_hash": "2",
-            "title": "New",
-            "first_observed_at": at("2026-11-02"),
-        },
+        *(
+            {
+                "video_id": "roblox8",
+                "metadata_hash": title,
+                "title": title,
+                "first_observed_at": at(moment),
+            }
+            for title, moment in (("Old", "2026-11-01"), ("New", "2026-11-02"))
+        ),
     )
 
-    rows = {row["category_key"]: row for row in marts.rows("select * from marts.taking_off_now")}
+    rows = _takes_off(marts)
     roblox, minecraft = rows["roblox"], rows["minecraft"]
-    assert roblox["velocity_now_per_hour"] == 150
-    assert roblox["velocity_change_24h_pct"] == pytest.approx(50)
+    assert roblox["velocity_now_per_hour"] == 675
+    assert roblox["matched_velocity_change_pct"] == pytest.approx(50)
+    # A day is a fortieth of their life, by which they slow down anyway.
+    assert roblox["velocity_change_24h_pct"] == pytest.approx(1.5 * 1.024 * 100 - 100, abs=1)
     assert (roblox["is_taking_off"], minecraft["is_taking_off"]) == (True, False)
+    assert (roblox["matched_count"], roblox["matched_pct"]) == (8, 100)
     assert roblox["opportunity_change_24h"] == 15
-    assert (roblox["fastest_video_id"], roblox["fastest_video_title"]) == ("fast", "New")
-    assert roblox["fastest_video_velocity_per_hour"] == 225
+    assert (roblox["fastest_video_id"], roblox["fastest_video_title"]) == ("roblox8", "New")
+    assert roblox["fastest_video_velocity_per_hour"] == 1200
     assert roblox["as_of"] == at("2026-11-20 10:30")
     assert roblox["lag_s"] == 300
 
 
+def test_new_videos_that_a_search_finds_are_no_take_off(marts: Warehouse) -> None:
+    """Thirty fast newcomers raise the mean many-fold; the twenty that were there slow down."""
+    marts.categories("warzone", kind="game", interval_minutes=120)
+    stayed = {f"old{n}": (14.0 + n / 10, 8.0 + n / 10) for n in range(20)}
+    found = {f"new{n}": (None, 900.0) for n in range(30)}
+    _two_days(marts, "warzone", {**stayed, **found}, confidence_pct=100.0, sample_count=50)
+    _crawls(marts, "collection/youtube_games", "warzone", 12)
+    row = _takes_off(marts)["warzone"]
+    assert row["velocity_now_per_hour"] > 500
+    assert row["matched_velocity_change_pct"] == pytest.approx(-40, abs=5)
+    assert row["velocity_change_24h_pct"] < -30
+    assert row["velocity_change_high_pct"] < -25
+    assert row["is_taking_off"] is False
+    assert (row["matched_count"], row["matched_pct"]) == (20, 40)
+    assert row["certainty"] == "MEDIUM"
+
+
+def test_a_video_that_only_grows_older_neither_falls_nor_takes_off(marts: Warehouse) -> None:
+    """Their pace halves as their age doubles, as it does in the archive of real charts."""
+    marts.categories("roblox", kind="game")
+    aging = {f"v{n}": (1000.0 * n, 500.0 * n) for n in range(1, 11)}
+    _two_days(marts, "roblox", aging, age_h=25.5)  # 24 hours at the middle of its span
+    row = _takes_off(marts)["roblox"]
+    assert row["matched_velocity_change_pct"] == pytest.approx(-50)
+    assert row["velocity_change_24h_pct"] == pytest.approx(0, abs=0.1)
+    assert row["is_taking_off"] is False
+
+
+def test_one_lucky_video_does_not_speak_for_its_game(marts: Warehouse) -> None:
+    marts.categories("roblox", kind="game")
+    calm = {f"v{n}": (100.0, 100.0) for n in range(9)}
+    _two_days(marts, "roblox", {**calm, "lucky": (100.0, 1e6)})
+    row = _takes_off(marts)["roblox"]
+    assert row["matched_velocity_change_pct"] > 90_000
+    assert row["velocity_change_24h_pct"] == pytest.approx(2.4, abs=0.5)
+    assert row["is_taking_off"] is False
+
+
+def test_a_rise_within_the_interval_is_no_take_off(marts: Warehouse) -> None:
+    marts.categories("roblox", kind="game")
+    apart = {f"v{n}": (100.0, 40.0 if n < 3 else 160.0) for n in range(7)}
+    _two_days(marts, "roblox", apart)
+    row = _takes_off(marts)["roblox"]
+    assert row["velocity_change_24h_pct"] > 50
+    assert row["velocity_change_low_pct"] < 0
+    assert row["is_taking_off"] is False
+
+
 @pytest.mark.parametrize(
-    ("confidence", "samples", "crawls", "certainty"),
+    ("videos", "spans", "matched"),
     [
-        (90.0, 40, 12, "HIGH"),
-        (90.0, 40, 7, "MEDIUM"),
-        (90.0, 25, 12, "MEDIUM"),
-        (60.0, 40, 12, "MEDIUM"),
-        (90.0, 40, 3, "LOW"),
-        (40.0, 40, 12, "LOW"),
-        (90.0, 19, 12, "LOW"),
+        ({}, (3.0, 3.0), 0),
+        ({f"v{n}": (None, 5.0) for n in range(40)}, (3.0, 3.0), 0),
+        ({f"v{n}": (5.0, None) for n in range(40)}, (3.0, 3.0), 0),
+        ({f"v{n}": (1.0, 9.0) for n in range(5)}, (3.0, 3.0), 5),
+        # Six hours of which four are night are not the last hour and three quarters.
+        ({f"v{n}": (1.0, 9.0) for n in range(40)}, (6.0, 1.75), 0),
     ],
 )
-def test_certainty_is_the_weakest_of_confidence_coverage_and_sample(
-    marts: Warehouse, confidence: float, samples: int, crawls: int, certainty: str
+def test_without_videos_to_compare_nothing_is_said(
+    marts: Warehouse,
+    videos: _Paces,
+    spans: tuple[float, float],
+    matched: int,
 ) -> None:
     marts.categories("roblox", kind="game", interval_minutes=120)
-    _opportunity(
-        marts, "2026-11-20 10:00", "roblox", confidence_pct=confidence, sample_count=samples
+    _two_days(marts, "roblox", videos, spans=spans)
+    _crawls(marts, "collection/youtube_games", "roblox", 12)
+    row = _takes_off(marts)["roblox"]
+    assert (row["is_taking_off"], row["certainty"]) == (None, "LOW")
+    assert (row["velocity_change_24h_pct"] is None) == (matched == 0)
+    assert row["matched_count"] == matched
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What a comparison rests on; by itself enough for HIGH."""
+
+    confidence: float = 90.0
+    samples: int = 40
+    crawls: int = 12
+    matched: int = 30
+    newcomers: int = 0
+
+
+@pytest.mark.parametrize(
+    ("basis", "certainty"),
+    [
+        (_Basis(), "HIGH"),
+        (_Basis(crawls=7), "MEDIUM"),
+        (_Basis(samples=25), "MEDIUM"),
+        (_Basis(confidence=60.0), "MEDIUM"),
+        (_Basis(matched=29), "MEDIUM"),
+        (_Basis(newcomers=31), "MEDIUM"),
+        (_Basis(crawls=3), "LOW"),
+        (_Basis(confidence=40.0), "LOW"),
+        (_Basis(samples=19), "LOW"),
+        (_Basis(matched=9), "LOW"),
+        (_Basis(matched=10, newcomers=31), "LOW"),
+    ],
+)
+def test_certainty_is_the_weakest_of_what_the_comparison_rests_on(
+    marts: Warehouse, basis: _Basis, certainty: str
+) -> None:
+    marts.categories("roblox", kind="game", interval_minutes=120)
+    stayed = {f"v{n}": (10.0, 10.0) for n in range(basis.matched)}
+    found = {f"new{n}": (None, 10.0) for n in range(basis.newcomers)}
+    _two_days(
+        marts,
+        "roblox",
+        {**stayed, **found},
+        confidence_pct=basis.confidence,
+        sample_count=basis.samples,
     )
-    _crawls(marts, "collection/youtube_games", "roblox", crawls)
+    _crawls(marts, "collection/youtube_games", "roblox", basis.crawls)
     [row] = marts.rows("select * from marts.taking_off_now")
-    assert (row["expected_samples"], row["received_samples"]) == (12, crawls)
+    assert (row["expected_samples"], row["received_samples"]) == (12, basis.crawls)
     assert row["certainty"] == certainty
 
 

@@ -60,6 +60,9 @@ speeds as (
         velocity.category_key,
         velocity.video_id,
         velocity.velocity_now_per_hour,
+        velocity.velocity_now_span_h,
+        -- The pace is that of the middle of its span.
+        greatest(velocity.age_h - velocity.velocity_now_span_h / 2, 0.5) as age_h,
         velocity.observed_at,
         velocity.window_start = latest.window_start as is_now
     from velocity
@@ -70,19 +73,80 @@ speeds as (
 
 ),
 
-momentum as (
+-- Each video beside itself a day before: a mean over whatever was known in each window compares two
+-- different sets of videos.
+videos_of_both as (
 
     select
         category_key,
-        avg(velocity_now_per_hour) filter (where is_now) as velocity_now,
-        avg(velocity_now_per_hour) filter (where not is_now) as velocity_day_ago,
-        max(observed_at) filter (where is_now) as newest_observed_at,
-        max(velocity_now_per_hour) filter (where is_now) as fastest_velocity,
-        {{ first_by(
-            'video_id', 'velocity_now_per_hour desc, video_id', 'is_now and velocity_now_per_hour is not null'
-        ) }} as fastest_video_id
+        video_id,
+        max(observed_at) filter (where is_now) as observed_at,
+        bool_or(is_now) as is_known_now,
+        bool_or(not is_now) as was_known_before,
+        max(velocity_now_per_hour) filter (where is_now) as now_per_hour,
+        max(velocity_now_per_hour) filter (where not is_now) as before_per_hour,
+        max(velocity_now_span_h) filter (where is_now) as now_span_h,
+        max(velocity_now_span_h) filter (where not is_now) as before_span_h,
+        max(age_h) filter (where is_now) as now_age_h,
+        max(age_h) filter (where not is_now) as before_age_h
     from speeds
+    group by category_key, video_id
+
+),
+
+-- A video's pace falls as 1 / age by nature, so pace × age is what stays when nothing happens.
+changes as (
+
+    select
+        *,
+        case
+            -- An hour's pace and a quarter day's are not of the same hours of the day.
+            when greatest(now_span_h, before_span_h) <= 2 * least(now_span_h, before_span_h)
+                then
+                    ln((1 + now_per_hour) / (1 + before_per_hour)) + ln(now_age_h / before_age_h)
+        end as log_change
+    from videos_of_both
+
+),
+
+cohorts as (
+
+    select
+        category_key,
+        avg(now_per_hour) as velocity_now,
+        max(observed_at) as newest_observed_at,
+        max(now_per_hour) as fastest_velocity,
+        {{ first_by('video_id', 'now_per_hour desc, video_id', 'now_per_hour is not null') }}
+            as fastest_video_id,
+        count(log_change) as matched_count,
+        count(*) filter (where is_known_now) as now_count,
+        count(*) filter (where was_known_before) as before_count,
+        count(before_per_hour) as before_known_count,
+        sum(now_per_hour) filter (where log_change is not null) as matched_now,
+        sum(before_per_hour) filter (where log_change is not null) as matched_before,
+        percentile_cont(0.5) within group (order by log_change) as log_change,
+        array_agg(log_change order by log_change) filter (where log_change is not null)
+            as log_changes
+    from changes
     group by category_key
+
+),
+
+momentum as (
+
+    select
+        *,
+        matched_count * 100.0 / greatest(now_count, before_count) as matched_pct,
+        before_known_count * 100.0 / nullif(before_count, 0) as reference_coverage_pct,
+        -- The ranks between which the median lies in 95 of 100 samples; fewer than six have none.
+        case
+            when matched_count >= 6
+                then
+                    greatest(
+                        floor((matched_count - {{ z95() }} * sqrt(matched_count)) / 2), 1
+                    )::integer
+        end as low_rank
+    from cohorts
 
 ),
 
@@ -99,8 +163,15 @@ joined as (
         coalesce(today.sample_count, 0) as sample_count,
         today.velocity_ratio,
         momentum.velocity_now as velocity_now_per_hour,
-        {{ percent_change('momentum.velocity_now', 'momentum.velocity_day_ago') }}
-            as velocity_change_24h_pct,
+        (exp(momentum.log_change) - 1) * 100 as velocity_change_24h_pct,
+        (exp(momentum.log_changes[momentum.low_rank]) - 1) * 100 as velocity_change_low_pct,
+        (exp(momentum.log_changes[momentum.matched_count - momentum.low_rank + 1]) - 1) * 100
+            as velocity_change_high_pct,
+        {{ percent_change('momentum.matched_now', 'momentum.matched_before') }}
+            as matched_velocity_change_pct,
+        coalesce(momentum.matched_count, 0)::integer as matched_count,
+        coalesce(momentum.matched_pct, 0)::double precision as matched_pct,
+        coalesce(momentum.reference_coverage_pct, 0)::double precision as reference_coverage_pct,
         momentum.fastest_video_id,
         title.title as fastest_video_title,
         momentum.fastest_velocity as fastest_video_velocity_per_hour,
@@ -150,14 +221,22 @@ final as (
         category_key,
         title,
         kind,
-        -- Ten percent above yesterday's pace, so that noise around it is no take-off.
-        velocity_change_24h_pct >= 10 as is_taking_off,
+        -- Ten percent above what the same videos' age would have them do, and surely above it.
+        case
+            when matched_count >= 6
+                then velocity_change_24h_pct >= 10 and velocity_change_low_pct > 0
+        end as is_taking_off,
         case
             when
-                least(confidence_pct, coverage_pct) >= 80 and sample_count >= 30
+                least(confidence_pct, coverage_pct, reference_coverage_pct) >= 80
+                and matched_pct >= 50
+                and least(sample_count, matched_count) >= 30
                 then 'HIGH'
             when
-                least(confidence_pct, coverage_pct) >= 50 and sample_count >= 20
+                least(confidence_pct, coverage_pct, reference_coverage_pct) >= 50
+                and matched_pct >= 25
+                and sample_count >= 20
+                and matched_count >= 10
                 then 'MEDIUM'
             else 'LOW'
         end as certainty,
@@ -169,6 +248,12 @@ final as (
         velocity_ratio,
         velocity_now_per_hour,
         velocity_change_24h_pct,
+        velocity_change_low_pct,
+        velocity_change_high_pct,
+        matched_velocity_change_pct,
+        matched_count,
+        matched_pct,
+        reference_coverage_pct,
         fastest_video_id,
         fastest_video_title,
         fastest_video_velocity_per_hour,

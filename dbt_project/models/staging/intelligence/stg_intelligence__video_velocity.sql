@@ -17,10 +17,12 @@ renamed as (
 
         -- numerics
         views,
+        age_h,
         engagement_rate,
         duration_s,
         lifetime_velocity_per_hour,
         velocity_now_per_hour,
+        velocity_now_span_h,
         confidence_pct,
         best_rank,
         region_count,
