@@ -512,16 +512,20 @@ def diff(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show how scores moved since another code version computed the same windows."""
+    """Show how scores moved since another code version computed the same windows.
+
+    A row is compared with the one that is about the same thing, whatever its rank; what only one
+    version has is counted and shown.
+    """
     import json
     from contextlib import closing
     from dataclasses import asdict
 
-    from aurastream.store.archive_history import compare_versions
     from aurastream.store.frames import FrameStore
+    from aurastream.store.version_diffs import compare_versions
 
     with closing(FrameStore(Settings.from_env().require_postgres())) as store:
-        columns, movers = compare_versions(
+        found = compare_versions(
             store,
             asset,
             before,
@@ -529,20 +533,28 @@ def diff(
             end=end and end.replace(tzinfo=UTC),
         )
     if as_json:
-        found = {"columns": [asdict(c) for c in columns], "movers": [asdict(m) for m in movers]}
-        print(json.dumps(found, default=str))  # noqa: T201 # the answer
+        print(json.dumps(asdict(found), default=str))  # noqa: T201 # the answer
         return
+    _out().print(
+        f"{found.matched:,} rows in both, {found.appeared:,} appeared, {found.vanished:,} vanished"
+    )
     table = Table("column", "compared", "changed", "mean", "mean |Δ|", "max |Δ|", box=None)
-    for c in columns:
+    for c in found.columns:
         moved = (c.mean_change, c.mean_abs_change, c.max_abs_change)
         cells = ("–" if value is None else f"{value:,.4g}" for value in moved)
         table.add_row(c.column, f"{c.compared:,}", f"{c.changed:,}", *cells)
     _out().print(table)
     far = Table("window", "row", "column", "before", "after", box=None)
-    for m in movers:
-        window = f"{m.window_start:%Y-%m-%d %H:%M}"
-        far.add_row(window, m.row_key, m.column, f"{m.before:,.4g}", f"{m.after:,.4g}")
+    for m in [*found.rank_movers, *found.movers]:
+        window, about = f"{m.window_start:%Y-%m-%d %H:%M}", m.label or m.row_key
+        far.add_row(window, about, m.column, f"{m.before:,.4g}", f"{m.after:,.4g}")
     _out().print(far)
+    single = Table("window", "row", "only", box=None)
+    for only, rows in (("now", found.appeared_examples), ("before", found.vanished_examples)):
+        for row in rows:
+            single.add_row(f"{row.window_start:%Y-%m-%d %H:%M}", row.label or row.row_key, only)
+    if single.rows:
+        _out().print(single)
 
 
 @app.command()

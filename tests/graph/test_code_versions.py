@@ -8,9 +8,9 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from aurastream.store.archive_history import compare_versions
 from aurastream.store.errors import StoreError
 from aurastream.store.frames import FrameStore
+from aurastream.store.version_diffs import compare_versions
 from aurastream_assets.partitions import half_hours
 from resources.frame_io import frame_io
 
@@ -71,16 +71,16 @@ def test_a_changed_formula_says_how_far_scores_moved(
     score("1", 1.0)
     score("2", 1.5)
 
-    columns, movers = compare_versions(store, ASSET, "1")
+    found = compare_versions(store, ASSET, "1")
 
-    moved = {c.column: c for c in columns}
+    moved = {c.column: c for c in found.columns}
     baseline = moved["baseline_velocity_per_hour"]
     assert (baseline.compared, baseline.changed) == (8, 4)
     assert (baseline.mean_change, baseline.max_abs_change) == (25.0, 50.0)
     assert moved["sample_count"].changed == 0
     assert moved["baseline_source"].mean_change is None
-    assert {m.row_key for m in movers} == {'{"category": "gaming"}'}
-    assert [(m.before, m.after) for m in movers] == [(100.0, 150.0)] * 4
+    assert {m.row_key for m in found.movers} == {'{"category": "gaming"}'}
+    assert [(m.before, m.after) for m in found.movers] == [(100.0, 150.0)] * 4
 
 
 def test_the_same_version_again_keeps_nothing(score: Callable[..., Any], store: FrameStore) -> None:
@@ -99,8 +99,8 @@ def test_a_second_change_keeps_both_versions_and_a_part_only_where_it_was_scored
     score("2", 2.0, WINDOWS[:2])
     score("3", 3.0)
 
-    (first,) = [c for c in compare_versions(store, ASSET, "1")[0] if c.mean_change]
-    (second,) = [c for c in compare_versions(store, ASSET, "2")[0] if c.mean_change]
+    (first,) = [c for c in compare_versions(store, ASSET, "1").columns if c.mean_change]
+    (second,) = [c for c in compare_versions(store, ASSET, "2").columns if c.mean_change]
     assert (first.compared, first.mean_abs_change) == (8, 100.0)
     assert (second.compared, second.mean_abs_change) == (4, 50.0)
     with pytest.raises(StoreError, match=r"1 \(4 windows\), 2 \(2 windows\)"):

@@ -49,8 +49,20 @@ def column(
     )
 
 
-def partitioned(name: str, schema: str, by: str, *items: Any, comment: str) -> sa.Table:  # noqa: ANN401 # columns and constraints
-    """Declare a table with native range partitions by one time column."""
+def partitioned(
+    name: str,
+    schema: str,
+    by: str,
+    *items: Any,  # noqa: ANN401 # columns and constraints
+    comment: str,
+    identity: tuple[str, ...] = (),
+    label: str = "",
+) -> sa.Table:
+    """Declare a table with native range partitions by one time column.
+
+    ``identity`` names what a row of one window is about where the key holds its rank instead, and
+    ``label`` the column that says it to a person.
+    """
     return sa.Table(
         name,
         metadata,
@@ -58,7 +70,11 @@ def partitioned(name: str, schema: str, by: str, *items: Any, comment: str) -> s
         schema=schema,
         comment=comment,
         postgresql_partition_by=f"RANGE ({by})",
-        info={"partition_by": by},
+        info={
+            "partition_by": by,
+            **({"identity": identity} if identity else {}),
+            **({"label": label} if label else {}),
+        },
     )
 
 

@@ -32,4 +32,6 @@ video_ideas = partitioned(
     column("evidence_count", sa.Integer, "derived", "videos that show the topic"),
     column("evidence_video_ids", ARRAY(sa.Text), "raw_meta", "the fastest of them, at most ten"),
     comment="What to make next in each category, with the evidence, as of the window's end.",
+    identity=("category", "idea_id"),
+    label="concept",
 )

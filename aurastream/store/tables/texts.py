@@ -135,6 +135,8 @@ topic_intel = partitioned(
         "its fastest videos, at most 10 YouTube ids",
     ),
     comment="Topics of each category, each idea once, with the videos they rest on.",
+    identity=("category", "lemmas"),
+    label="topic",
 )
 
 description_features = sa.Table(

@@ -105,4 +105,5 @@ thumbnail_designs = partitioned(
         null=True,
     ),
     comment="Designs of thumbnails that several videos share, at the window's end.",
+    identity=("category", "perceptual_hash"),
 )

@@ -1,0 +1,265 @@
+"""How scores moved since another code version computed the same windows.
+
+What was kept of that version (see `aurastream.store.archive_history`) is set beside the rows that
+are there now, each with the row that is about the same thing. Where a table's key holds a rank,
+the row in the same place may be about something else: such a table declares its ``identity``, and
+a row that changed places is one row that moved.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+
+from aurastream.store.errors import StoreError
+from aurastream.store.frames import FrameStore
+from aurastream.store.writes import find_table, time_column
+
+__all__ = ["ColumnDiff", "Example", "Mover", "VersionDiff", "compare_versions", "identity_of"]
+
+_RANK: Final = "rank"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDiff:
+    """How one column moved.
+
+    Parameters
+    ----------
+    column : str
+        A derived column.
+    compared, changed : int
+        Rows that both versions have; those whose value differs.
+    mean_change, mean_abs_change, max_abs_change : float or None
+        Over the rows where both values are numbers; new minus old.
+    """
+
+    column: str
+    compared: int
+    changed: int
+    mean_change: float | None
+    mean_abs_change: float | None
+    max_abs_change: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """A row that moved far; ``row_key`` is what it is about, as JSON, ``label`` its text if any."""
+
+    window_start: dt.datetime
+    row_key: str
+    label: str | None
+    column: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row that only one version has."""
+
+    window_start: dt.datetime
+    row_key: str
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDiff:
+    """What changed from one code version to the rows that are there now.
+
+    Parameters
+    ----------
+    matched, appeared, vanished : int
+        Rows that both have, that are only there now, that only the older version had.
+    columns : list of ColumnDiff
+        Over the matched rows.
+    movers : list of Mover
+        The farthest moves of numbers other than ranks.
+    rank_movers : list of Mover
+        The farthest moves of ranks; empty for tables without one.
+    appeared_examples, vanished_examples : list of Example
+        Some of those rows, the newest windows and the best ranks first.
+    """
+
+    matched: int
+    appeared: int
+    vanished: int
+    columns: list[ColumnDiff] = field(default_factory=list)
+    movers: list[Mover] = field(default_factory=list)
+    rank_movers: list[Mover] = field(default_factory=list)
+    appeared_examples: list[Example] = field(default_factory=list)
+    vanished_examples: list[Example] = field(default_factory=list)
+
+
+def identity_of(table: sa.Table) -> tuple[str, ...]:
+    """Return the columns by which a row of one window is known again in another version.
+
+    Those the table declares as ``info["identity"]``, or its key without the window.
+    """
+    declared = table.info.get("identity")
+    if declared is not None:
+        return tuple(declared)
+    at = time_column(table)
+    return tuple(c.name for c in table.primary_key.columns if at is None or c.name != at.name)
+
+
+def compare_versions(
+    store: FrameStore,
+    asset: str,
+    before: str,
+    *,
+    start: dt.datetime | None = None,
+    end: dt.datetime | None = None,
+    movers: int = 10,
+) -> VersionDiff:
+    """Compare what is there now with what a code version computed.
+
+    Rows of one window with the same identity (two designs with one hash) are paired in the order
+    of their keys.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    asset : str
+        Asset key as ``stage/table``.
+    before : str
+        The older code version.
+    start, end : datetime, optional
+        Windows in [start, end) only.
+    movers : int
+        How many of the rows that moved farthest, appeared or vanished are returned.
+
+    Raises
+    ------
+    StoreError
+        When nothing of that version was kept; the message names the versions that were.
+    """
+    table = find_table(asset.replace("/", "."))
+    column = time_column(table)
+    if column is None:
+        raise StoreError(f"{asset} has no windows to compare.")
+    asked: dict[str, Any] = {
+        "asset": asset,
+        "version": before,
+        "start": start or dt.datetime(1970, 1, 1, tzinfo=dt.UTC),
+        "end": end or dt.datetime(9999, 1, 1, tzinfo=dt.UTC),
+        "movers": movers,
+        "rank": _RANK,
+        "label": table.info.get("label", ""),
+    }
+    with psycopg.connect(store.url, connect_timeout=10) as connection:
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.execute(_pairs(table, column.name), asked)
+        counts = connection.execute(_COUNTS).fetchone()
+        if counts is None or counts[0] + counts[2] == 0:
+            raise _nothing_kept(connection, asset, before)
+        connection.execute(_NUMBERS, asked)
+        matched, appeared, vanished = counts
+        return VersionDiff(
+            matched,
+            appeared,
+            vanished,
+            columns=[ColumnDiff(*row) for row in connection.execute(_COLUMNS).fetchall()],
+            movers=[Mover(*row) for row in connection.execute(_MOVERS, asked).fetchall()],
+            rank_movers=[Mover(*row) for row in connection.execute(_RANK_MOVERS, asked).fetchall()],
+            appeared_examples=_examples(connection, "new", "old", asked),
+            vanished_examples=_examples(connection, "old", "new", asked),
+        )
+
+
+def _pairs(table: sa.Table, at: str) -> sql.Composed:
+    """Return the statement that pairs rows; ``old`` or ``new`` is null where a version has none."""
+    names = identity_of(table)
+    key = [c.name for c in table.primary_key.columns if c.name != at]
+    return sql.SQL(
+        "CREATE TEMP TABLE version_pairs ON COMMIT DROP AS "
+        "WITH kept AS (SELECT h.window_start, h.row_key::jsonb || h.values AS whole, "
+        "h.values AS old FROM maintenance.score_history h WHERE h.asset = %(asset)s "
+        "AND h.code_version = %(version)s AND h.window_start >= %(start)s "
+        "AND h.window_start < %(end)s), "
+        "earlier AS (SELECT window_start, old, whole, {identity} AS row_key, "
+        "row_number() OVER (PARTITION BY window_start, {identity} ORDER BY {key}) AS turn "
+        "FROM kept), "
+        "there AS (SELECT t.{at} AS window_start, to_jsonb(t) AS whole FROM {table} t "
+        "WHERE t.{at} IN (SELECT window_start FROM kept)), "
+        "now AS (SELECT window_start, whole, {identity} AS row_key, "
+        "row_number() OVER (PARTITION BY window_start, {identity} ORDER BY {key}) AS turn "
+        "FROM there) "
+        "SELECT window_start, row_key, e.old, n.whole AS new, "
+        "coalesce(n.whole, e.whole) ->> %(label)s AS label, "
+        "(coalesce(n.whole, e.whole) ->> %(rank)s)::int AS place "
+        "FROM earlier e FULL JOIN now n USING (window_start, row_key, turn)"
+    ).format(
+        identity=sql.SQL("jsonb_build_object({})").format(_fields(names, paired=True)),
+        key=_fields(key),
+        at=sql.Identifier(at),
+        table=sql.Identifier(*table.fullname.split(".")),
+    )
+
+
+def _fields(names: list[str] | tuple[str, ...], *, paired: bool = False) -> sql.Composed:
+    """Return a list of fields of ``whole``, each after its name if they are to be an object."""
+    text = "{name}::text, whole -> {name}" if paired else "whole -> {name}"
+    return sql.SQL(", ").join(sql.SQL(text).format(name=sql.Literal(name)) for name in names)
+
+
+_COUNTS: Final = (
+    "SELECT count(*) FILTER (WHERE old IS NOT NULL AND new IS NOT NULL), "
+    "count(*) FILTER (WHERE old IS NULL), count(*) FILTER (WHERE new IS NULL) FROM version_pairs"
+)
+_NUMBERS: Final = """
+    CREATE TEMP TABLE version_numbers ON COMMIT DROP AS
+    SELECT window_start, row_key::text AS row_key, label, e.key AS name,
+           e.value IS DISTINCT FROM new -> e.key AS is_changed,
+           CASE WHEN jsonb_typeof(e.value) = 'number' THEN e.value::text::float8 END AS a,
+           CASE WHEN jsonb_typeof(new -> e.key) = 'number'
+                THEN (new -> e.key)::text::float8 END AS b
+    FROM version_pairs CROSS JOIN LATERAL jsonb_each(old) e
+    WHERE new IS NOT NULL
+"""
+_COLUMNS: Final = (
+    "SELECT name, count(*), count(*) FILTER (WHERE is_changed), avg(b - a), avg(abs(b - a)), "
+    "max(abs(b - a)) FROM version_numbers GROUP BY name ORDER BY name"
+)
+_MOVERS: Final = (
+    "SELECT window_start, row_key, label, name, a, b FROM version_numbers "
+    "WHERE a <> b AND name <> %(rank)s "
+    "ORDER BY abs(b - a) DESC, window_start, row_key, name LIMIT %(movers)s"
+)
+_RANK_MOVERS: Final = (
+    "SELECT window_start, row_key, label, name, a, b FROM version_numbers "
+    "WHERE a <> b AND name = %(rank)s "
+    "ORDER BY abs(b - a) DESC, window_start, row_key LIMIT %(movers)s"
+)
+
+
+def _examples(
+    connection: psycopg.Connection, own: str, other: str, asked: dict[str, Any]
+) -> list[Example]:
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT window_start, row_key::text, label FROM version_pairs "
+            "WHERE {own} IS NOT NULL AND {other} IS NULL "
+            "ORDER BY window_start DESC, place, row_key::text LIMIT %(movers)s"
+        ).format(own=sql.Identifier(own), other=sql.Identifier(other)),
+        asked,
+    ).fetchall()
+    return [Example(*row) for row in rows]
+
+
+def _nothing_kept(connection: psycopg.Connection, asset: str, before: str) -> StoreError:
+    rows = connection.execute(
+        "SELECT code_version, count(DISTINCT window_start) FROM maintenance.score_history "
+        "WHERE asset = %s GROUP BY 1 ORDER BY 1",
+        (asset,),
+    ).fetchall()
+    kept = ", ".join(f"{version} ({count} windows)" for version, count in rows) or "none"
+    return StoreError(
+        f"No row of {asset} as version {before} computed it can be compared.",
+        fix=f"Versions that were kept: {kept}. They are kept when another version scores the same "
+        "windows again.",
+    )

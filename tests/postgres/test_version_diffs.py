@@ -1,0 +1,140 @@
+"""What moved from one code version to the next: matched by what a row is about, not by place."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from aurastream.cli import app
+from aurastream.store.archive_history import keep_replaced, version_marks
+from aurastream.store.frames import FrameStore, Replace
+from aurastream.store.tables import metadata
+from aurastream.store.version_diffs import compare_versions, identity_of
+
+WINDOW: Final = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0)
+_NUMBER: Final = {"FLOAT": 0.0, "INTEGER": 0, "SMALLINT": 0}
+
+
+def score(
+    store: FrameStore, table: str, version: str, rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Write rows as an asset of that code version does; what they do not say is 0 or empty."""
+    declared = metadata.tables[f"intelligence.{table}"]
+    usual: dict[str, Any] = {}
+    for column in declared.columns:
+        kind = str(column.type)
+        usual[column.name] = [] if kind == "ARRAY" else _NUMBER.get(kind, "")
+    usual |= {"window_start": WINDOW, "category": "gaming"}
+    frame = pd.DataFrame([usual | dict(row) for row in rows])
+    asset, span = f"intelligence/{table}", (WINDOW, WINDOW + timedelta(hours=4))
+    keep_replaced(store, declared, asset, span, version)
+    marks = version_marks(asset, frame, "window_start", code_version=version, run_id=None)
+    store.commit([Replace(f"intelligence.{table}", frame, *span), marks])
+
+
+def idea(rank: int, name: str, points: float) -> dict[str, object]:
+    return {"rank": rank, "idea_id": name, "concept": f"Try {name}", "idea_score": points}
+
+
+def test_an_idea_is_compared_with_itself_whatever_its_rank(store: FrameStore) -> None:
+    before = [idea(1, "mods", 90.0), idea(2, "raids", 80.0), idea(3, "maps", 70.0)]
+    score(store, "video_ideas", "1", before)
+    after = [idea(1, "maps", 91.0), idea(2, "mods", 89.0), idea(3, "skins", 60.0)]
+    score(store, "video_ideas", "2", after)
+
+    found = compare_versions(store, "intelligence/video_ideas", "1")
+
+    assert (found.matched, found.appeared, found.vanished) == (2, 1, 1)
+    columns = {c.column: c for c in found.columns}
+    assert (columns["idea_id"].compared, columns["idea_id"].changed) == (2, 0)
+    assert columns["idea_score"].mean_change == 10.0
+    assert columns["idea_score"].max_abs_change == 21.0
+    moves = [(m.label, m.column, m.before, m.after) for m in found.movers]
+    assert moves == [
+        ("Try maps", "idea_score", 70.0, 91.0),
+        ("Try mods", "idea_score", 90.0, 89.0),
+    ]
+    places = [(m.label, m.before, m.after) for m in found.rank_movers]
+    assert places == [("Try maps", 3.0, 1.0), ("Try mods", 1.0, 2.0)]
+    assert [e.label for e in found.appeared_examples] == ["Try skins"]
+    assert [e.label for e in found.vanished_examples] == ["Try raids"]
+    assert json.loads(found.vanished_examples[0].row_key) == {
+        "category": "gaming", "idea_id": "raids",
+    }  # fmt: skip
+
+
+def test_terms_that_came_and_went_are_counted(store: FrameStore) -> None:
+    def term(name: str, rank: int, points: float) -> dict[str, object]:
+        return {"kind": "word", "term": name, "rank": rank, "score": points}
+
+    score(store, "keyword_scores", "1", [term("mod", 1, 5.0), term("old", 2, 3.0)])
+    score(store, "keyword_scores", "2", [term("new", 1, 9.0), term("mod", 2, 5.0)])
+
+    found = compare_versions(store, "intelligence/keyword_scores", "1")
+
+    assert (found.matched, found.appeared, found.vanished) == (1, 1, 1)
+    assert found.movers == []
+    assert [(m.before, m.after) for m in found.rank_movers] == [(1.0, 2.0)]
+    assert '"term": "new"' in found.appeared_examples[0].row_key
+    assert '"term": "old"' in found.vanished_examples[0].row_key
+
+
+def test_a_version_without_a_row_in_common_is_told_by_what_came_and_went(
+    store: FrameStore,
+) -> None:
+    score(store, "video_ideas", "1", [idea(1, "mods", 90.0)])
+    score(store, "video_ideas", "2", [idea(1, "raids", 80.0)])
+
+    found = compare_versions(store, "intelligence/video_ideas", "1")
+
+    assert (found.matched, found.appeared, found.vanished) == (0, 1, 1)
+    assert found.columns == []
+
+
+def test_two_designs_with_one_hash_are_paired_in_their_order(store: FrameStore) -> None:
+    def design(rank: int, videos: int) -> dict[str, object]:
+        return {"rank": rank, "video_count": videos, "perceptual_hash": "00ff"}
+
+    score(store, "thumbnail_designs", "1", [design(1, 9), design(2, 5)])
+    score(store, "thumbnail_designs", "2", [design(1, 10), design(2, 5), design(3, 2)])
+
+    found = compare_versions(store, "intelligence/thumbnail_designs", "1")
+
+    assert (found.matched, found.appeared, found.vanished) == (2, 1, 0)
+    assert [(m.column, m.before, m.after) for m in found.movers] == [("video_count", 9.0, 10.0)]
+
+
+def test_the_command_shows_moves_of_rank_and_what_came_and_went(
+    store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    monkeypatch.setenv("COLUMNS", "200")
+    score(store, "video_ideas", "1", [idea(1, "mods", 90.0), idea(2, "raids", 80.0)])
+    score(store, "video_ideas", "2", [idea(1, "raids", 95.0), idea(2, "skins", 60.0)])
+
+    shown = CliRunner().invoke(app, ["diff", "intelligence/video_ideas", "--before", "1"])
+
+    assert shown.exit_code == 0, shown.output
+    assert "1 rows in both, 1 appeared, 1 vanished" in shown.stdout
+    lines = [line.split()[2:] for line in shown.stdout.splitlines()]
+    assert ["Try", "raids", "rank", "2", "1"] in lines
+    assert ["Try", "skins", "now"] in lines
+    assert ["Try", "mods", "before"] in lines
+    answer = CliRunner().invoke(
+        app, ["diff", "intelligence/video_ideas", "--before", "1", "--json"]
+    )
+    assert json.loads(answer.stdout)["vanished_examples"][0]["label"] == "Try mods"
+
+
+def test_no_table_is_compared_by_rank() -> None:
+    ranked = [t for t in metadata.sorted_tables if "rank" in t.primary_key.columns]
+
+    assert len(ranked) == 3
+    for table in metadata.sorted_tables:
+        if table.schema == "intelligence":
+            assert "rank" not in identity_of(table)
+            assert set(identity_of(table)) <= set(table.columns.keys())
