@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 import yaml
 
+from aurastream.operations.lineage import platforms_of
 from aurastream.operations.retention_rules import Limits, TableFacts, rule_for
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.store.purge import Relation, relations
@@ -83,6 +84,7 @@ def _merged(found: Relation, declared: TableFacts | None) -> TableFacts:
         policies={name: known.get(name) for name in found.columns},
         time_column=named if named in found.columns else found.time_column,
         is_partitioned=found.is_partitioned,
+        platforms=platforms_of(found.name),
     )
     kind = found.columns.get(facts.time_column or "")
     return replace(facts, is_daily=kind == "date")
@@ -95,6 +97,7 @@ def _facts_of(table: sa.Table) -> TableFacts:
         policies={c.name: c.info.get("policy") for c in table.columns},
         time_column=_TIME.get(table.fullname, column.name if column is not None else None),
         is_partitioned="partition_by" in table.info,
+        platforms=platforms_of(table.fullname),
     )
 
 
@@ -131,6 +134,7 @@ def _facts_of_model(schema: str, model: dict[str, Any]) -> TableFacts:
         },
         time_column=timed[0] if timed else None,
         is_daily=bool(timed) and columns[timed[0]]["data_type"] == "date",
+        platforms=platforms_of(f"{schema}.{model['name']}"),
     )
 
 

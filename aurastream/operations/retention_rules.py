@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from aurastream.operations.lineage import Platform
+
 __all__ = [
     "BLANKED",
     "LONGEST_HISTORY_DAYS",
@@ -34,14 +36,12 @@ __all__ = [
     "is_content",
     "is_permitted",
     "may_archive",
-    "platforms_of",
     "rule_for",
     "run_ages",
     "unclassified",
 ]
 
 Mode = Literal["strict", "amended", "exempt"]
-Platform = Literal["youtube", "twitch"]
 Action = Literal["drop_partitions", "delete_rows", "empty", "keep"]
 Authority = Literal["terms", "operator", "nobody"]
 
@@ -65,16 +65,6 @@ _HOURLY_BELOW: Final = timedelta(days=2)
 _HOURLY_MARGIN: Final = timedelta(hours=1, minutes=15)
 
 _SCORED: Final = frozenset({"intelligence", "aggregation", "reporting", "generation"})
-# Whose schema says nothing about the platform: what is scored is YouTube's unless it is named here.
-_TWITCH_WORDS: Final = frozenset({"twitch", "clip", "clips", "stream", "streams", "competition"})
-_BOTH: Final = {
-    "operations.quarantine": frozenset({"youtube", "twitch"}),  # raw bodies of either
-    "intelligence.language_mix": frozenset({"youtube", "twitch"}),  # videos and live streams
-    "intelligence.regional_intel": frozenset({"youtube", "twitch"}),  # their summary
-    "intelligence.hour_of_week_map": frozenset({"twitch"}),  # viewers and streams of a week
-    "intelligence.momentum": frozenset({"youtube", "twitch"}),  # videos and viewers
-    "intelligence.clip_video_lead_lag": frozenset({"youtube", "twitch"}),
-}
 # What a record of our own carries of a platform: the value goes, the record stays.
 BLANKED: Final = {("operations.crawls", "viewer_total"): "crawl_at"}
 # One row per thing that is so now, or the proof that something was done: age says nothing.
@@ -108,6 +98,9 @@ class TableFacts:
         By the day of that column.
     is_daily : bool
         The time column is a date: one row stands for a day.
+    platforms : frozenset of {"youtube", "twitch"}
+        Whose data it is made of (`lineage`); both where nobody knows, so that the stricter limit
+        holds.
     """
 
     name: str
@@ -115,6 +108,7 @@ class TableFacts:
     time_column: str | None
     is_partitioned: bool = False
     is_daily: bool = False
+    platforms: frozenset[Platform] = frozenset({"youtube", "twitch"})
 
     @property
     def schema(self) -> str:
@@ -267,6 +261,7 @@ def rule_for(facts: TableFacts, limits: Limits) -> Rule:
     ...     {"window_start": "ops", "video_id": "raw_meta", "viral_score": "derived"},
     ...     "window_start",
     ...     is_partitioned=True,
+    ...     platforms=frozenset({"youtube"}),
     ... )
     >>> a_month = timedelta(days=30)
     >>> rule_for(facts, Limits("exempt", a_month)).decided_by
@@ -276,7 +271,7 @@ def rule_for(facts: TableFacts, limits: Limits) -> Rule:
     >>> rule_for(facts, Limits("amended", timedelta(days=3650))).max_age.days
     1095
     """
-    platforms = platforms_of(facts.name)
+    platforms = facts.platforms
     terms, said = _by_terms(facts, platforms, limits)
     mine, why = _by_operator(facts, limits)
     is_computed = is_permitted(facts, limits.mode)
@@ -314,27 +309,6 @@ def blanked_before(limits: Limits, now: datetime) -> datetime | None:
     return now - _CACHE + _HOURLY_MARGIN
 
 
-def platforms_of(table: str) -> frozenset[Platform]:
-    """Return whose data a table holds; empty for records of our own.
-
-    Examples
-    --------
-    >>> sorted(platforms_of("collection.clip_radar"))
-    ['twitch']
-    >>> sorted(platforms_of("intelligence.viral_scores"))
-    ['youtube']
-    >>> platforms_of("operations.crawls")
-    frozenset()
-    """
-    if table in _BOTH:
-        return _BOTH[table]  # type: ignore[return-value] # of the two literals
-    schema, _, name = table.partition(".")
-    if schema in ("operations", "app") or table in _STANDING:
-        return frozenset()
-    is_twitch = not _TWITCH_WORDS.isdisjoint(name.split("_"))
-    return frozenset({"twitch" if is_twitch else "youtube"})
-
-
 def is_permitted(facts: TableFacts, mode: Mode) -> bool:
     """Whether the mode lets a table be computed at all.
 
@@ -344,7 +318,7 @@ def is_permitted(facts: TableFacts, mode: Mode) -> bool:
     if mode != "strict" or "derived" not in facts.classes:
         return True
     is_scored = facts.schema in _SCORED or facts.name == "maintenance.score_history"
-    return not (is_scored and "youtube" in platforms_of(facts.name))
+    return not (is_scored and "youtube" in facts.platforms)
 
 
 def is_content(column: str, policy: str | None) -> bool:

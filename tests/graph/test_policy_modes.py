@@ -10,7 +10,9 @@ import psycopg
 import pytest
 import redis
 
+from aurastream.operations.policy import declared_facts
 from aurastream.operations.schedule_policy import window_of
+from aurastream.sources.fields import SOURCE_FIELDS, USES
 from aurastream.store.frames import FrameStore
 from aurastream.store.tables import metadata as tables
 from aurastream.store.writes import Append
@@ -64,6 +66,34 @@ def _keys(redis_url: str) -> set[str]:
 def _metadata(result: dg.ExecuteInProcessResult, node: str) -> dict[str, Any]:
     (event,) = result.asset_materializations_for_node(node)
     return {name: value.value for name, value in event.metadata.items()}
+
+
+def test_no_table_is_classified_without_a_platform_that_its_data_come_from(
+    graph: dg.Definitions,
+) -> None:
+    found = graph.get_repository_def().asset_graph
+    raw = {
+        column.rpartition(".")[0]: field.endpoint.partition(".")[0]
+        for field in SOURCE_FIELDS
+        for column in field.columns
+    }
+
+    def beneath(key: dg.AssetKey) -> set[str]:
+        name = ".".join(key.path)
+        if name in raw:
+            return {raw[name]}
+        read = {column.rpartition(".")[0] for column in USES.get("/".join(key.path), ())}
+        parents = found.get(key).parent_keys
+        return {raw[table] for table in read}.union(*map(beneath, parents))
+
+    computed = {
+        name: beneath(dg.AssetKey(name.split(".")))
+        for name in declared_facts()
+        if name.startswith(("collection.", "intelligence.", "aggregation."))
+    }
+
+    assert {name: set(declared_facts()[name].platforms) for name in computed} == computed
+    assert computed["aggregation.intel_regional_performance"] == {"youtube", "twitch"}
 
 
 def test_strict_collects_and_publishes_without_a_single_score(

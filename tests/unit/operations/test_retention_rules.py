@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aurastream.operations.lineage import platforms_of
 from aurastream.operations.policy import declared_facts, forbidden_tables
 from aurastream.operations.retention_rules import (
     Limits,
@@ -63,6 +64,9 @@ def test_the_tables_of_the_dbt_project_are_known() -> None:
         ("intelligence.clip_intel", "amended", 30, 1, "terms"),
         ("intelligence.hour_of_week_map", "amended", 30, 1, "terms"),
         ("intelligence.momentum", "amended", 30, 1, "terms"),
+        ("intelligence.opportunity", "amended", 30, 1, "terms"),
+        ("intelligence.video_ideas", "amended", 30, 1, "terms"),
+        ("aggregation.intel_regional_performance", "amended", 30, 1, "terms"),
         ("intelligence.viral_scores", "amended", 365, 365, "operator"),
         ("intelligence.video_velocity", "amended", 365, 30, "terms"),
         ("operations.quarantine", "amended", 30, 1, "terms"),
@@ -93,6 +97,24 @@ def test_aggregates_of_twitch_outlive_a_day_only_by_the_operator_s_word() -> Non
     assert _rule("intelligence.competition", "amended").max_age == timedelta(days=1)
     assert _rule("intelligence.competition", "amended", keeps=True).max_age == MONTH
     assert _rule("collection.twitch_streams", "amended", keeps=True).max_age == timedelta(days=1)
+
+
+def test_no_archive_keeps_what_is_made_of_twitch_unless_the_operator_may() -> None:
+    for name in ("aggregation.intel_regional_performance", "intelligence.opportunity"):
+        without = may_archive(FACTS[name], Limits("amended", MONTH))
+        with_leave = may_archive(
+            FACTS[name], Limits("amended", MONTH, keeps_twitch_aggregates=True)
+        )
+
+        assert not any(without.values())
+        assert all(with_leave.values())
+
+
+def test_a_table_that_nobody_wrote_down_has_the_stricter_limit() -> None:
+    assert platforms_of("intelligence.brand_new") == {"youtube", "twitch"}
+    assert platforms_of("aggregation.intel_brand_new") == {"youtube", "twitch"}
+    facts = TableFacts("intelligence.brand_new", {"score": "derived"}, "window_start")
+    assert rule_for(facts, Limits("amended", MONTH)).max_age == timedelta(days=1)
 
 
 @pytest.mark.parametrize("mode", ["strict", "amended"])
