@@ -41,7 +41,7 @@ class RejectionReason(StrEnum):
     MISSING = "missing"
     """The platform has none (any more): 404, 410, or an empty body."""
     UNREACHABLE = "unreachable"
-    """The server failed, or did not answer in time."""
+    """The server failed, gave no file, or did not answer in time; it may do so another time."""
     FOREIGN_HOST = "foreign_host"
     """The address lies where no thumbnails are fetched from."""
     TOO_MANY_BYTES = "too_many_bytes"

@@ -17,7 +17,7 @@ import tenacity
 
 from aurastream.core.thumbnails_decode import RejectionReason, ThumbnailRejectedError
 from aurastream.sources.breaker import CircuitBreakers
-from aurastream.sources.errors import SourceError, TransientError
+from aurastream.sources.errors import CircuitOpenError, SourceError, TransientError
 from aurastream.sources.ports import (
     Breaker,
     Clock,
@@ -71,13 +71,22 @@ class UnfetchedThumbnailError(ThumbnailRejectedError):
         See `ThumbnailRejectedError`.
     record : FetchRecord or None
         The call; None when nothing was asked.
+    is_postponed : bool
+        The host is left alone for a while and this file was not asked for, so that nothing is known
+        of it: it is to be asked for another time.
     """
 
     def __init__(
-        self, reason: RejectionReason, message: str, record: FetchRecord | None = None
+        self,
+        reason: RejectionReason,
+        message: str,
+        record: FetchRecord | None = None,
+        *,
+        is_postponed: bool = False,
     ) -> None:
         super().__init__(reason, message)
         self.record = record
+        self.is_postponed = is_postponed
 
 
 class ThumbnailClient:
@@ -166,6 +175,7 @@ class ThumbnailClient:
             ),
             stop=tenacity.stop_after_attempt(self._retry.max_attempts),
             sleep=self.clock.sleep,
+            before_sleep=tries.failed,
             reraise=True,
         )
         try:
@@ -174,9 +184,15 @@ class ThumbnailClient:
             record = tries.record("rejected", self._run_id)
             raise UnfetchedThumbnailError(error.reason, error.message, record) from None
         except SourceError as error:
-            record = tries.record(error.outcome, self._run_id)
-            reason = RejectionReason.UNREACHABLE
-            raise UnfetchedThumbnailError(reason, error.message, record) from None
+            # A fuse that blew between two tries is not why the first one failed.
+            is_open = isinstance(error, CircuitOpenError)
+            cause = (tries.failure or error) if is_open else error
+            raise UnfetchedThumbnailError(
+                RejectionReason.UNREACHABLE,
+                cause.message,
+                tries.record(cause.outcome, self._run_id),
+                is_postponed=is_open and tries.failure is None,
+            ) from None
         outcome = "not_modified" if data is None else "ok"
         return ThumbnailFile(data, found or etag, tries.record(outcome, self._run_id))
 
@@ -258,6 +274,7 @@ class _Tries:
         self.url = url
         self.etag = etag
         self.status: int | None = None
+        self.failure: SourceError | None = None
         self._attempts = 0
         self._at = started_at
         self._duration_s = 0.0
@@ -266,6 +283,10 @@ class _Tries:
     def began(self) -> None:
         self._attempts += 1
         self.status = None
+
+    def failed(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self.failure = error if isinstance(error, SourceError) else None
 
     def ended(self, at: datetime, duration_s: float) -> None:
         self._at, self._duration_s = at, duration_s

@@ -21,9 +21,10 @@ def wanted_thumbnails(
 
     Wanted are the videos of the newest scored window that were never looked at, whose address
     changed, that were looked at by other formulas, or not within ``recheck_after``. What was
-    rejected is not tried again within that time either. Of each category the first
-    ``per_category`` are taken in the order of a hash of their ids, which knows nothing of their
-    success: a choice of the most viral could not tell what makes viral.
+    rejected is not tried again within that time either, unless the server was to blame: that may
+    pass, so that such a file is asked for in the next run, after those that never failed. Of each
+    category the first ``per_category`` are taken in the order of a hash of their ids, which knows
+    nothing of their success: a choice of the most viral could not tell what makes viral.
 
     Returns
     -------
@@ -52,14 +53,17 @@ def wanted_thumbnails(
             where f.video_id in (select video_id from scored)
             order by f.video_id, f.checked_at desc, f.content_hash
         ), refused as (
-            select distinct item_id as video_id, raw as thumbnail_url
+            select item_id as video_id, raw as thumbnail_url,
+                   bool_and(starts_with(reason, 'unreachable:')) as may_pass
             from operations.quarantine
             where source = 'intelligence/thumbnail_features'
               and occurred_at >= %(as_of)s - %(recheck)s * interval '1 second'
+            group by item_id, raw
         ), wanted as (
             select s.category, a.video_id, a.thumbnail_url,
                    row_number() over (
-                       partition by s.category order by md5(a.video_id), a.video_id
+                       partition by s.category
+                       order by r.video_id is not null, md5(a.video_id), a.video_id
                    ) as place
             from scored s
             join addressed a using (video_id)
@@ -67,7 +71,7 @@ def wanted_thumbnails(
             left join refused r
               on r.video_id = a.video_id and r.thumbnail_url = a.thumbnail_url
             where a.thumbnail_url is not null
-              and r.video_id is null
+              and (r.video_id is null or r.may_pass)
               and (k.video_id is null
                    or k.thumbnail_url <> a.thumbnail_url
                    or k.features_version <> %(version)s

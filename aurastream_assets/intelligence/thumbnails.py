@@ -97,7 +97,7 @@ def thumbnail_features(
             **result.metadata,
             "videos_of_newest_window": int(coverage["videos"]),
             "known_before": int(coverage["known"]),
-            "left_for_later_runs": total - len(wanted),
+            "left_for_later_runs": total - len(wanted) + int(result.metadata["incomplete"]),
             "sample": (
                 f"at most {settings.thumbnails_per_category} new ones per category and run, by a "
                 "hash of the video's id"

@@ -119,6 +119,35 @@ def test_what_is_known_is_wanted_again_only_when_something_changed(
     }
 
 
+def test_what_the_server_is_to_blame_for_is_asked_for_again_after_the_others(
+    scored: FrameStore, rows: Rows
+) -> None:
+    fresh = NOW - dt.timedelta(hours=4)
+    reasons = {
+        "v0": "unreachable: x answered 503.",
+        "v1": "missing: There is no thumbnail: x answered 404.",
+        "v2": "not_an_image: The thumbnail is neither JPEG nor PNG, WebP or GIF.",
+        "v3": "unreadable: IndexError: index 3 is out of bounds",
+        "v4": "too_many_bytes: The thumbnail has 6,000,000 bytes; 5,000,000 are accepted.",
+        "v5": "unreachable: x did not send the thumbnail (ReadTimeout).",
+    }
+    refused = [
+        {
+            "source": "intelligence/thumbnail_features",
+            "item_id": video,
+            "reason": reason,
+            "raw": f"http://x/{video}/a.jpg",
+            "occurred_at": fresh,
+            "quarantine_id": f"0b9c2b3e-5df3-4a83-9c0a-6f6d6a1f000{n}",
+        }
+        for n, (video, reason) in enumerate(reasons.items())
+    ]
+    scored.commit([Append("operations.quarantine", rows("operations.quarantine", refused))])
+
+    assert wanted(scored)["video_id"].tolist() == ["v0", "v5", "v6"]
+    assert wanted(scored, limit=1)["video_id"].tolist() == ["v6"]
+
+
 def test_before_anything_was_scored_nothing_is_wanted(store: FrameStore) -> None:
     assert wanted(store).empty
     assert set(thumbnail_audit(store, NOW).values()) == {0}

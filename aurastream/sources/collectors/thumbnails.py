@@ -19,7 +19,7 @@ from aurastream.core.thumbnails import (
     ThumbnailFeatures,
     features_frame,
 )
-from aurastream.core.thumbnails_decode import ThumbnailRejectedError
+from aurastream.core.thumbnails_decode import RejectionReason, ThumbnailRejectedError
 from aurastream.sources.collectors import assembly
 from aurastream.sources.collectors.result import CrawlResult
 from aurastream.sources.errors import PermanentError, PermissionDeniedError, SourceError
@@ -42,6 +42,7 @@ THUMBNAILS: Final = (
 )
 """Columns of ``intelligence.thumbnail_features``."""
 _BATCH: Final = 10
+_LONGEST: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class _Seen:
     reason: str = ""
     words: str = ""
     record: FetchRecord | None = None
+    is_postponed: bool = False
 
 
 def collect_thumbnails(
@@ -94,7 +96,9 @@ def collect_thumbnails(
     -------
     CrawlResult
         With ``intelligence.thumbnail_features``, to be upserted. What cannot be looked at is in
-        ``operations.quarantine`` with its reason, once for each video, and nowhere else.
+        ``operations.quarantine`` with its reason, once for each video, and nowhere else. What was
+        not asked for, because the host failed too often and is left alone for a while, is in
+        neither: it stays wanted, and ``left_for_later`` in the metadata counts it.
     """
     eyes = _Eyes(vision or LocalVision())
     before = _Known(known)
@@ -110,8 +114,11 @@ def collect_thumbnails(
     crawl_at = started_at or client.clock.now()
     fetches = [one.record for one in seen.values() if one.record is not None]
     crawl_at = min((fetch.observed_at for fetch in fetches), default=crawl_at)
-    rows, refused = _sorted_out(wanted, seen, before, crawl_at)
-    reasons = Counter(one.reason for one in seen.values() if one.reason)
+    rows, refused, left = _sorted_out(wanted, seen, before, crawl_at)
+    reasons = Counter(
+        str(one.reason) for one in seen.values() if one.reason and not one.is_postponed
+    )
+    failed = sum(row["reason"].startswith(f"{RejectionReason.UNREACHABLE}:") for row in refused)
     features = _rows(rows, before)
     return CrawlResult(
         dataset=_DATASET,
@@ -127,13 +134,15 @@ def collect_thumbnails(
             "looked_at": eyes.looked_at,
             "unchanged": sum(one.is_unchanged for one in seen.values()),
             "rejected": len(refused),
+            "left_for_later": left,
+            "incomplete": left + failed,
             "vision_provider": eyes.name,
             "vision_failures": eyes.failures,
             **{f"rejected_{reason}": count for reason, count in sorted(reasons.items())},
         },
         membership_hash=content_hash(features, {"video_id": "text", "content_hash": "text"}),
         stats_hash=content_hash(features, {"content_hash": "text", "features_version": "text"}),
-        is_complete=not reasons.get("unreachable"),
+        is_complete=not left and not failed,
         crawl_at=crawl_at,
     )
 
@@ -216,31 +225,52 @@ def _batches(urls: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _look(client: ThumbnailClient, eyes: _Eyes, url: str, etag: str | None) -> _Seen:
+    record: FetchRecord | None = None
     try:
         file = client.fetch(url, etag)
+        record = file.record
+        if file.data is None:
+            return _Seen(url, is_unchanged=True, etag=file.etag, record=record)
+        return _Seen(url, eyes.look_at(file.data), etag=file.etag, record=record)
     except UnfetchedThumbnailError as error:
-        return _Seen(url, reason=error.reason, words=error.message, record=error.record)
-    if file.data is None:
-        return _Seen(url, is_unchanged=True, etag=file.etag, record=file.record)
-    try:
-        features = eyes.look_at(file.data)
+        return _Seen(
+            url,
+            reason=error.reason,
+            words=error.message,
+            record=error.record,
+            is_postponed=error.is_postponed,
+        )
     except ThumbnailRejectedError as error:
-        record = replace(file.record, items=0, rejected=1)
-        return _Seen(url, reason=error.reason, words=error.message, record=record)
-    return _Seen(url, features, etag=file.etag, record=file.record)
+        reason, words = error.reason, error.message
+    except ImportError:
+        raise  # concerns every picture: the installation is broken
+    except Exception as error:  # noqa: BLE001 # one picture must not cost the others theirs
+        reason, words = RejectionReason.UNREADABLE, _words_of(error)
+    record = record and replace(record, items=0, rejected=1)
+    return _Seen(url, reason=reason, words=words, record=record)
+
+
+def _words_of(error: Exception) -> str:
+    """Return what an error says, as a text that any database takes."""
+    said = f"{type(error).__name__}: {error}"[:_LONGEST].replace("\x00", "")
+    return said.encode("utf-8", "replace").decode("utf-8")
 
 
 def _sorted_out(
     wanted: pd.DataFrame, seen: Mapping[str, _Seen], before: _Known, crawl_at: dt.datetime
-) -> tuple[list[tuple[str, _Seen]], list[dict[str, Any]]]:
-    """Return the videos with something to store, and the rows of the quarantine."""
+) -> tuple[list[tuple[str, _Seen]], list[dict[str, Any]], int]:
+    """Return the videos with something to store, the rows of the quarantine, and who is left."""
     rows: list[tuple[str, _Seen]] = []
     refused: list[dict[str, Any]] = []
+    left = 0
     pairs = wanted[["video_id", "thumbnail_url"]].drop_duplicates("video_id")
     for video_id, url in pairs.itertuples(index=False):
         one = seen[url]
         if not one.reason and (one.features is not None or before.latest(video_id) is not None):
             rows.append((video_id, one))
+            continue
+        if one.is_postponed:
+            left += 1
             continue
         at = one.record.observed_at if one.record else crawl_at
         item = Rejected(
@@ -252,7 +282,7 @@ def _sorted_out(
         refused.append(
             assembly.quarantine_row(_DATASET, item, occurred_at=at, identity=(at.isoformat(),))
         )
-    return rows, refused
+    return rows, refused, left
 
 
 def _rows(found: list[tuple[str, _Seen]], before: _Known) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from aurastream.core.thumbnails import ThumbnailFeatures
 from aurastream.core.thumbnails_decode import RejectionReason
 from aurastream.sources.collectors.thumbnails import THUMBNAILS, collect_thumbnails
 from aurastream.sources.errors import KeyInvalidError, PermissionDeniedError, TransientError
@@ -199,13 +200,14 @@ def test_siblings_of_what_is_refused_are_the_same_to_the_bit(
         "wide": (Reply(file_of(Image.new("RGB", (8000, 40)))), "too_long_a_side"),
         "heavy": (Reply(bytes(5_000_001)), "too_many_bytes"),
         "dot": (Reply(file_of(Image.new("RGB", (1, 1)))), "too_small"),
+        "strip": (Reply(file_of(Image.new("RGB", (1500, 16), "red"))), "too_narrow"),
     }
     good = {"one": PICTURE, "two": OTHER, "moving": animation()}
     for name, body in good.items():
         upstream.script(f"/{name}.jpg", Reply(body))
     for name, (reply, _) in bad.items():
         upstream.script(f"/{name}.jpg", reply)
-    mixed = [n for pair in zip(bad, [*good, *good], strict=True) for n in pair]
+    mixed = [n for pair in zip(bad, [*good, *good, *good], strict=False) for n in pair]
 
     alone = collect_thumbnails(client, wanted=wanted(upstream, *good))
     together = collect_thumbnails(client, wanted=wanted(upstream, *dict.fromkeys(mixed)))
@@ -221,6 +223,84 @@ def test_siblings_of_what_is_refused_are_the_same_to_the_bit(
     assert together.metadata["rejected"] == len(bad)
     assert together.metadata["rejected_too_many_bytes"] == 1
     assert set(refused["fetch_id"]) <= set(together.frames["operations.fetch_log"]["fetch_id"])
+
+
+def test_what_fails_as_nobody_foresaw_costs_its_own_picture_alone(
+    client: ThumbnailClient, upstream: Upstream
+) -> None:
+    class Stumbling(LocalVision):
+        def look_at(self, data: bytes) -> ThumbnailFeatures:
+            if data == OTHER:
+                raise IndexError("index 3\x00 is out of bounds \ud800")
+            return super().look_at(data)
+
+    upstream.script("/a.jpg", Reply(PICTURE))
+    upstream.script("/b.jpg", Reply(OTHER))
+    table = "intelligence.thumbnail_features"
+    alone = collect_thumbnails(client, wanted=wanted(upstream, "a"))
+
+    found = collect_thumbnails(client, wanted=wanted(upstream, "b", "a"), vision=Stumbling())
+
+    own = [c for c in THUMBNAILS if c not in {"first_seen_at", "checked_at"}]
+    pd.testing.assert_frame_equal(found.frames[table][own], alone.frames[table][own])
+    refused = found.frames["operations.quarantine"]
+    assert refused["item_id"].tolist() == ["b"]
+    assert refused["reason"].tolist() == ["unreadable: IndexError: index 3 is out of bounds ?"]
+    assert found.metadata["rejected_unreadable"] == 1
+    assert found.is_complete
+
+
+def test_a_broken_installation_is_no_fault_of_a_picture(
+    client: ThumbnailClient, upstream: Upstream
+) -> None:
+    upstream.script("/a.jpg", Reply(PICTURE))
+
+    with pytest.raises(ImportError):
+        collect_thumbnails(
+            client,
+            wanted=wanted(upstream, "a"),
+            vision=Failing(lambda: ImportError("No module named 'cv2'")),  # type: ignore[arg-type] # it never answers
+        )
+
+
+def test_what_a_host_that_is_left_alone_was_not_asked_for_is_not_refused(
+    client: ThumbnailClient, upstream: Upstream
+) -> None:
+    names = [f"{n:02}" for n in range(30)]
+    for name in names:
+        upstream.script(f"/{name}.jpg", Reply(b"", 503))
+
+    found = collect_thumbnails(client, wanted=wanted(upstream, *names), max_parallel=2)
+
+    asked = {r.path.removeprefix("/").removesuffix(".jpg") for r in upstream.requests}
+    refused = found.frames["operations.quarantine"]
+    # Five failures in a row blow the fuse; two files may be under way.
+    assert 0 < len(asked) <= 6
+    assert set(refused["item_id"]) == asked
+    assert refused["reason"].str.fullmatch(r"unreachable: \S+ answered 503\.").all()
+    assert found.metadata["left_for_later"] == len(names) - len(asked)
+    assert found.metadata["incomplete"] == len(names)
+    assert found.metadata["rejected"] == found.metadata["rejected_unreachable"] == len(asked)
+    assert not found.is_complete
+
+
+def test_what_was_left_for_later_is_looked_at_in_the_next_run(
+    client: ThumbnailClient, upstream: Upstream, clock: FakeClock
+) -> None:
+    names = [f"{n:02}" for n in range(12)]
+    failures = {"00": 3, "01": 2}  # the fifth in a row blows the fuse
+    for name in names:
+        down = [Reply(b"", 503)] * failures.get(name, 0)
+        upstream.script(f"/{name}.jpg", *down, Reply(PICTURE))
+    asked = wanted(upstream, *names)
+    first = collect_thumbnails(client, wanted=asked, max_parallel=1)
+    clock.advance(61)
+
+    second = collect_thumbnails(client, wanted=asked, max_parallel=1)
+
+    assert first.metadata["left_for_later"] == 10
+    assert second.frames["intelligence.thumbnail_features"]["video_id"].tolist() == names
+    assert second.is_complete
 
 
 def test_one_address_is_asked_once_and_one_file_looked_at_once(
