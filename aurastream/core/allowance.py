@@ -54,6 +54,15 @@ def allowance(
     Allowance
         Nothing once the platform has refused.
 
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    AuraStream paper, usage plan (#44), and Creator Intel V2, adaptive intervals (#49); how the rest
+    is divided is ours.
+
     Examples
     --------
     >>> import datetime as dt
@@ -68,6 +77,15 @@ def allowance(
     ...     fixed_every=dt.timedelta(minutes=30),
     ... )
     Allowance(units=808, stretch=2.0)
+
+    Nothing left is nothing to take, at the widest intervals:
+
+    >>> from dataclasses import replace
+    >>> allowance(
+    ...     replace(status, remaining=0), reset - dt.timedelta(hours=4), fixed_units=24,
+    ...     fixed_every=dt.timedelta(minutes=30),
+    ... ).units
+    0
     """
     crawls = max(0, math.ceil((status.resets_at - at) / fixed_every))
     units = max(0, status.remaining - crawls * fixed_units)

@@ -100,6 +100,15 @@ def category_stats(
     InvalidInputError
         When a column is missing, or a value is negative or infinite.
 
+    Notes
+    -----
+    O(n log n) in the rows, all windows at once.
+
+    References
+    ----------
+    AuraStream paper 5.2.3 and 5.1.2 (#68, #62, #63, #69), with every percentile defined and
+    outliers left out of mean and deviation alone (C25, C26, C29).
+
     Examples
     --------
     >>> import pandas as pd
@@ -115,6 +124,18 @@ def category_stats(
     (np.float64(300.0), np.float64(250.0), 1, np.float64(32.5))
     >>> one.baseline_velocity_per_hour, one.baseline_source
     (np.float64(4000.0), 'default')
+
+    Ties are all there is to a flat category, values that are not known do not count, and a category
+    without any is described by nulls; no rows give no rows:
+
+    >>> flat = rows.assign(lifetime_velocity_per_hour=[5.0, 5.0, 5.0, 5.0, None], views=None)
+    >>> one = category_stats(flat, default_baselines={}).iloc[0]
+    >>> one.velocity_p25.item(), one.velocity_p90.item(), one.velocity_std.item()
+    (5.0, 5.0, 0.0)
+    >>> one.sample_count.item(), one.outlier_count.item(), one.views_p50.item()
+    (5, 0, nan)
+    >>> category_stats(pd.DataFrame(), default_baselines={}).empty
+    True
     """
     velocity = require_columns(
         velocity, ("window_start", "category", *METRICS.values()), "video_velocity"

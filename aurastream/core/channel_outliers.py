@@ -111,6 +111,10 @@ def leave_one_out_medians(group: Integers, values: Floats) -> tuple[Floats, Inte
     tuple of numpy.ndarray
         Medians and counts. O(n log n).
 
+    References
+    ----------
+    Ours: the sources compare a video with its category alone (#64).
+
     Examples
     --------
     >>> group = np.array([0, 0, 0, 0, 1, 2, 2])
@@ -147,10 +151,28 @@ def leave_one_out_medians(group: Integers, values: Floats) -> tuple[Floats, Inte
 def usable_rows(velocity: pd.DataFrame) -> pd.DataFrame:
     """Return rows that `channel_outliers` can work on as they are.
 
+    Parameters
+    ----------
+    velocity : pandas.DataFrame
+        Shaped like ``intelligence.video_velocity``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows, or an empty frame with the columns.
+
     Raises
     ------
     InvalidInputError
         When it could not: a column is missing, a value is negative or infinite, a time has no zone.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Ours, beside #64.
 
     Examples
     --------
@@ -201,6 +223,11 @@ def channel_outliers(
     InvalidInputError
         When a column is missing, a value is negative or infinite, or a time has no zone.
 
+    References
+    ----------
+    Ours: the sources compare a video with its category alone (#64). Views against the median of the
+    channel's recent videos is how creators' tools define an outlier.
+
     Examples
     --------
     >>> at = pd.Timestamp("2026-01-10", tz="UTC")
@@ -218,6 +245,17 @@ def channel_outliers(
 
     >>> channel_outliers(rows.head(3))["outlier_score"].isna().all()
     np.True_
+
+    Equal videos stand out by nothing, unknown views by nothing known, and no rows give no rows:
+
+    >>> same = rows.assign(views=100, lifetime_velocity_per_hour=10.0)
+    >>> channel_outliers(same)["outlier_score"].tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    >>> unknown = rows.assign(views=None, lifetime_velocity_per_hour=None)
+    >>> channel_outliers(unknown)["outlier_score"].isna().all()
+    np.True_
+    >>> channel_outliers(rows.iloc[:0]).empty
+    True
     """
     name = "video_velocity"
     velocity = require_columns(velocity, _COLUMNS, name)

@@ -195,6 +195,11 @@ def clip_velocity(
     InvalidInputError
         When a column is missing, a view count is missing or negative, or a time has no zone.
 
+    References
+    ----------
+    Worker audit (#90), without its counter in Redis; the viral set by the percentiles of #64 (C24,
+    C26).
+
     Examples
     --------
     Three crawls of a clip made at 09:20; its views fall and grow again:
@@ -418,6 +423,10 @@ def clip_activity(clips: pd.DataFrame, *, params: ClipParams = DEFAULT) -> pd.Da
         rows). ``views_gained_per_hour`` is the sum of the known velocities, ``viral_share`` what
         the viral clips have of it (0–1).
 
+    References
+    ----------
+    Worker audit (#90); aggregates alone outlive a clip's day (C41).
+
     Examples
     --------
     >>> rows = pd.DataFrame({
@@ -514,6 +523,14 @@ def clip_hours(
     pandas.DataFrame
         Shaped like ``intelligence.clip_hours``, ordered by window, category and hour. Each window
         tells of the eight hours before its end, so that an hour is told of until it is settled.
+
+    Notes
+    -----
+    O((clips + crawls) log + windows · hours).
+
+    References
+    ----------
+    Worker audit (#90), for the lead of clips over videos, which is ours.
 
     Examples
     --------

@@ -134,6 +134,26 @@ DEFAULT: Final = CompetitionParams()
 def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
     """Score how crowded a game is against its usual: 0–100, higher is less crowded.
 
+    Parameters
+    ----------
+    live : array_like
+        Streams that are live, 0 or more.
+    baseline : array_like
+        Streams that are usual, of the same shape or one for all; NaN or 0 is not known.
+
+    Returns
+    -------
+    numpy.ndarray
+        0–100: 0 at twice the usual or more, 50 as usual, 100 when nobody streams.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.3.1 (#70); what is usual is settled in C30.
+
     Examples
     --------
     >>> saturation_scores([0, 50, 100, 200, 300], 100).tolist()
@@ -143,6 +163,11 @@ def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
 
     >>> saturation_scores([80, 80], [float("nan"), 0]).tolist()
     [50.0, 50.0]
+
+    Nothing in, nothing out:
+
+    >>> saturation_scores([], []).tolist()
+    []
     """
     usual = np.asarray(baseline, dtype=np.float64)
     known = usual > 0
@@ -154,10 +179,31 @@ def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
 def concentration_scores(hhi: npt.ArrayLike) -> Floats:
     """Score how evenly viewers are spread: 0–100, higher is more evenly.
 
+    Parameters
+    ----------
+    hhi : array_like
+        Herfindahl–Hirschman indexes, 0–1; NaN where nobody watches.
+
+    Returns
+    -------
+    numpy.ndarray
+        0–100; 50 where the index is not known.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.3.2 (#71), by its formula, not its text (C31).
+
     Examples
     --------
     >>> concentration_scores([0.01, 0.25, 0.3, 0.5, 1.0, float("nan")]).round(6).tolist()
     [98.0, 50.0, 40.0, 0.0, 0.0, 50.0]
+
+    >>> concentration_scores([]).tolist()
+    []
     """
     index = np.asarray(hhi, dtype=np.float64)
     return np.where(np.isnan(index), 50.0, np.maximum(0.0, 100.0 * (1.0 - 2.0 * index)))
@@ -190,12 +236,33 @@ def concentration(
     params : CompetitionParams
         Length of a full page and of the longest tail.
 
+    Returns
+    -------
+    Concentration
+        Arrays of ``n_groups`` each. The index is 1/n to 1, higher is more concentrated.
+
+    Notes
+    -----
+    O(n): viewers are whole numbers, so that the sums are exact in any order of the streams.
+
+    References
+    ----------
+    AuraStream paper 5.3.2 (#71) with bounds for the unobserved tail (C31). Rhoades, S. A. (1993).
+    The Herfindahl-Hirschman index. Federal Reserve Bulletin 79.
+
     Examples
     --------
     >>> import numpy as np
     >>> c = concentration(np.array([0, 0, 1]), np.array([30.0, 10.0, 0.0]), 3)
     >>> c.hhi.tolist(), c.lower.tolist(), c.live.tolist()
     ([0.625, nan, nan], [0.625, nan, nan], [2, 1, 0])
+
+    Equal streams are 1/n each, and no streams have no index:
+
+    >>> concentration(np.zeros(4, dtype=np.int64), np.full(4, 7.0), 1).hhi.tolist()
+    [0.25]
+    >>> concentration(np.empty(0, dtype=np.int64), np.empty(0), 1).hhi.tolist()
+    [nan]
     """
     live = np.bincount(codes, minlength=n_groups)
     # Viewer counts are whole numbers: both sums are exact, in whatever order they are added.
@@ -218,10 +285,32 @@ def peak_hours(
 ) -> Bools:
     """Say which moments lie in the fixed peak hours of a clock, daylight saving included.
 
+    Parameters
+    ----------
+    starts : pandas.DatetimeIndex
+        Moments with time zone.
+    timezone : str
+        IANA name of the audience's zone.
+    params : CompetitionParams
+        Whose ``week`` names the fixed peak hours.
+
+    Returns
+    -------
+    numpy.ndarray
+        One boolean per moment.
+
     Raises
     ------
     InvalidInputError
         When the zone is not an IANA name.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.3.3 (#72), by the audience's clock (C32).
 
     Examples
     --------
@@ -231,6 +320,9 @@ def peak_hours(
     >>> moments = pd.to_datetime(["2026-01-15T00:00Z", "2026-07-15T00:00Z", "2026-07-14T22:00Z"])
     >>> peak_hours(moments, "America/New_York").tolist()
     [True, True, False]
+
+    >>> peak_hours(moments[:0], "America/New_York").tolist()
+    []
     """
     hours = local_times(starts, timezone).hour.to_numpy()
     return np.isin(hours, list(params.week.fixed_peak_hours))
@@ -271,6 +363,48 @@ def competition(
     ------
     InvalidInputError
         When a column is missing, a count is negative or a zone is unknown.
+
+    Notes
+    -----
+    O(s log s + h log h + windows · games · 168) for s streams and h crawls of the past.
+
+    References
+    ----------
+    AuraStream paper 5.3 (#70–#73), with the baseline, the composite and its confidence settled in
+    C30, the index in C31 and the peak hours in C32.
+
+    Examples
+    --------
+    Three streams share the viewers evenly; nobody knows yet what is usual:
+
+    >>> import pandas as pd
+    >>> at = pd.Timestamp("2026-01-10T10:25Z")
+    >>> streams = pd.DataFrame({
+    ...     "crawl_at": at, "observed_at": at, "game_id": "27471", "stream_id": ["a", "b", "c"],
+    ...     "viewer_count": [10, 10, 10],
+    ... })
+    >>> games = pd.DataFrame({
+    ...     "category": ["gta", "minecraft"], "twitch_game_id": [None, "27471"],
+    ...     "audience_timezone": "Europe/Berlin",
+    ... })
+    >>> ends = pd.DatetimeIndex(["2026-01-10T10:30Z"])
+    >>> found = competition(streams, pd.DataFrame(), as_of=ends, games=games)
+    >>> shown = ["category", "live_count", "saturation_score", "concentration_score", "ease_score"]
+    >>> found[shown].round(2).values.tolist()
+    [['gta', 0, 50.0, 50.0, 50.0], ['minecraft', 3, 50.0, 33.33, 41.67]]
+
+    A game that was not looked at is neutral, with no index and nothing to be sure of:
+
+    >>> found["hhi"].round(2).tolist(), found["confidence_pct"].tolist()
+    ([nan, 0.33], [0.0, 50.0])
+
+    Nobody watching has no index either; no game gives no row:
+
+    >>> quiet = competition(streams.assign(viewer_count=0), pd.DataFrame(), as_of=ends, games=games)
+    >>> bool(quiet["hhi"].isna().all())
+    True
+    >>> competition(streams, pd.DataFrame(), as_of=ends, games=games.iloc[:0]).empty
+    True
     """
     ends = window_ends(as_of)
     streams = require_columns(streams, _STREAMS, "twitch_streams")

@@ -74,6 +74,33 @@ def latest_crawls(
         Ends of the windows, microseconds, ascending.
     max_age : int
         Oldest start that still counts, in microseconds before the window's end.
+
+    Returns
+    -------
+    CrawlStates
+        The newest crawl of each slot that began before each window's end and is not too old.
+
+    Notes
+    -----
+    O(n log n + slots · (crawls + windows)).
+
+    References
+    ----------
+    Creator Intel V2 and the AuraStream paper serve what they have until it expires (#96, C3); that
+    a window shows what was known at its end is ours.
+
+    Examples
+    --------
+    Two slots; the second missed the second crawl, and a crawl that begins at the end is the next
+    window's:
+
+    >>> import numpy as np
+    >>> slot, crawl_at = np.array([0, 1, 0, 0]), np.array([10, 10, 20, 30])
+    >>> states = latest_crawls(slot, crawl_at, 2, np.array([15, 30, 60]), 20)
+    >>> states.chosen.tolist()
+    [[0, 1, -1], [0, 0, -1]]
+    >>> latest_crawls(slot[:0], crawl_at[:0], 1, np.array([15]), 20).chosen.tolist()
+    [[-1]]
     """
     crawl_times, crawl = np.unique(crawl_at, return_inverse=True)
     n_crawls = crawl_times.size
@@ -108,6 +135,14 @@ def moments(crawl_at: Integers, observed: Integers) -> Integers:
     -------
     numpy.ndarray
         Microseconds; not before the crawl, not after the answer, less than a minute before it.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Ours: equal counters of one crawl are to give equal velocities (#61).
 
     Examples
     --------

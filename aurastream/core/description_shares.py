@@ -120,6 +120,11 @@ def description_intel(
     O(rows log rows + terms log terms); one column at a time, so that memory stays a few columns
     of the members.
 
+    References
+    ----------
+    Creator Intel V2, the description analyzer (#84), which names it and leaves it undefined; the
+    shares are ours.
+
     Examples
     --------
     >>> import pandas as pd

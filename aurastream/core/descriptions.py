@@ -260,6 +260,24 @@ def clean_description(text: str) -> str:
 
     Line breaks become ``\n``; joiners stay, because emoji and Indian scripts need them.
 
+    Parameters
+    ----------
+    text : str
+        A description as the API gives it.
+
+    Returns
+    -------
+    str
+        At most 10,000 characters.
+
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    Ours, for the description analyzer (#84).
+
     Examples
     --------
     >>> clean_description("Tom &amp; Jerry&#39;s\x00\r\nhttps://a.io/?b=1&copy=2")
@@ -276,11 +294,32 @@ def clean_description(text: str) -> str:
 def link_class(domain: str) -> LinkClass:
     """Return the class of a domain; a subdomain has the class of the longest domain that fits.
 
+    Parameters
+    ----------
+    domain : str
+        Host name in lower case.
+
+    Returns
+    -------
+    LinkClass
+        ``other`` for a domain that nothing is known of.
+
+    Notes
+    -----
+    O(labels of the domain).
+
+    References
+    ----------
+    Ours, for the description analyzer (#84).
+
     Examples
     --------
     >>> link_class("instagram.com"), link_class("m.youtube.com"), link_class("example.org")
     ('social', 'youtube', 'other')
     >>> link_class("notinstagram.com")
+    'other'
+
+    >>> link_class("")
     'other'
     """
     parts = domain.lower().removeprefix("www.").split(".")
@@ -313,6 +352,15 @@ def mine_description(text: str | None, *, duration_s: float | None = None) -> De
     ------
     InvalidInputError
         When the length is negative or infinite.
+
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    Creator Intel V2, the description analyzer (#84); the rules of chapters are those of YouTube's
+    help page on video chapters.
 
     Examples
     --------
@@ -377,6 +425,14 @@ def mine_descriptions(videos: pd.DataFrame) -> pd.DataFrame:
     ------
     InvalidInputError
         When a column is missing, or a length is negative or infinite.
+
+    Notes
+    -----
+    O(characters of the distinct descriptions).
+
+    References
+    ----------
+    Creator Intel V2, the description analyzer (#84).
 
     Examples
     --------

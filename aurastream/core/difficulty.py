@@ -62,10 +62,29 @@ def difficulty_scores(
 ) -> Floats:
     """Return the weighted mean of three parts of 0–100 each; higher is harder.
 
+    Parameters
+    ----------
+    crowding, concentration, competition : array_like
+        The parts, 0–100; higher is harder.
+
+    Returns
+    -------
+    numpy.ndarray
+        0–100; higher is harder.
+
     Raises
     ------
     InvalidInputError
         When a part is no number or outside 0–100.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.4.1 names a difficulty (#74) and leaves it undefined (C33); the weights are
+    ours.
 
     Examples
     --------
@@ -86,10 +105,31 @@ def difficulty_scores(
 def difficulty_bands(scores: npt.ArrayLike) -> npt.NDArray[np.object_]:
     """Return EASY below 34, HARD from 67 on, MODERATE between.
 
+    Parameters
+    ----------
+    scores : array_like
+        Difficulty, 0–100.
+
+    Returns
+    -------
+    numpy.ndarray
+        Bands as text.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.4.1 (#74); the thirds are ours (C33).
+
     Examples
     --------
     >>> difficulty_bands([0, 33.9, 34, 67]).tolist()
     ['EASY', 'EASY', 'MODERATE', 'HARD']
+
+    >>> difficulty_bands([]).tolist()
+    []
     """
     at = np.searchsorted(_BANDS, np.asarray(scores, dtype=np.float64), side="right")
     return np.array(_BAND_NAMES, dtype=object)[at]
@@ -120,6 +160,10 @@ def difficulty(
     ------
     InvalidInputError
         When a column is missing or a value out of range.
+
+    References
+    ----------
+    AuraStream paper 5.4.1 (#74), settled in C33; the concentration is that of #71.
 
     Examples
     --------

@@ -196,6 +196,14 @@ def short_likelihood(duration_s: npt.ArrayLike, published_at: Any = None) -> Flo
     --------
     regimes : which dates compare with which.
 
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#85); the API has no such field, and the limit moved on 2024-10-15 (C37).
+
     Examples
     --------
     >>> days = pd.DatetimeIndex(["2024-10-14T23:59Z", "2024-10-15T00:00Z"])
@@ -233,10 +241,23 @@ def duration_buckets(duration_s: npt.ArrayLike) -> npt.NDArray[Any]:
     duration_s : array_like
         Length in seconds, 0 or more.
 
+    Returns
+    -------
+    numpy.ndarray
+        Names of buckets, None where the length is not known.
+
     Raises
     ------
     InvalidInputError
         When a length is negative or infinite.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#85, #95); the limits are settled in C56.
 
     Examples
     --------
@@ -268,6 +289,19 @@ def regimes(
     breaks : tuple of RegimeBreak
         Ascending.
 
+    Returns
+    -------
+    numpy.ndarray
+        Names of regimes.
+
+    Notes
+    -----
+    O(n log b) for b breaks.
+
+    References
+    ----------
+    Creator Intel V2 has none (#85); the breaks are those of the platform (C37).
+
     Examples
     --------
     >>> days = pd.DatetimeIndex(["2020-01-01", "2025-03-30T23:59", "2025-03-31"], tz="UTC")
@@ -275,6 +309,9 @@ def regimes(
     ['original', 'shorts-180s', 'shorts-starts']
     >>> regimes(pd.DatetimeIndex([pd.NaT], tz="UTC")).tolist()
     [None]
+
+    >>> regimes(pd.DatetimeIndex([], tz="UTC")).tolist()
+    []
     """
     moment = times(pd.DataFrame({"moment": moments}), "moment", "", null=True)
     names = np.array([FIRST_REGIME, *(found.name for found in breaks), None], dtype=object)
@@ -288,10 +325,28 @@ def performance_index(bucket_mean: npt.ArrayLike, category_mean: npt.ArrayLike) 
 
     NaN where either is unknown, or where the whole category has no views.
 
+    Parameters
+    ----------
+    bucket_mean, category_mean : array_like
+        Mean views, 0 or more; NaN is not known.
+
+    Returns
+    -------
+    numpy.ndarray
+        Ratios, 0 or more.
+
     Raises
     ------
     InvalidInputError
         When a mean is negative.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#95), defined in C56.
 
     Examples
     --------
@@ -334,6 +389,10 @@ def format_buckets(velocity: pd.DataFrame, *, params: FormatParams = DEFAULT) ->
     ------
     InvalidInputError
         When a column is missing, or a value is negative or infinite.
+
+    References
+    ----------
+    Creator Intel V2 (#85, #95), defined in C56.
 
     Examples
     --------
@@ -411,6 +470,10 @@ def format_comparison(velocity: pd.DataFrame, *, params: FormatParams = DEFAULT)
     ------
     InvalidInputError
         When a column is missing, a value is negative or infinite, or a time has no zone.
+
+    References
+    ----------
+    Creator Intel V2 (#85), within one regime (C37).
 
     Examples
     --------

@@ -77,6 +77,26 @@ def freshness_levels(
 
     An age below 0 (clocks differ) is FRESH, an unknown age (NaN) is EXPIRED.
 
+    Parameters
+    ----------
+    age_h : array_like
+        Ages in hours.
+    params : FreshnessParams
+        Thresholds.
+
+    Returns
+    -------
+    numpy.ndarray
+        Levels as text, of the shape of the ages.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.5 (#77); the level is a step and is not tied to the confidence (C35).
+
     Examples
     --------
     >>> freshness_levels([-0.1, 0.0, 1.0, 4.0, 12.0, 24.0, float("nan")]).tolist()
@@ -93,10 +113,31 @@ def freshness_levels(
 def should_refresh(levels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Say for each level whether the data should be fetched again: from STALE on.
 
+    Parameters
+    ----------
+    levels : array_like
+        Levels as text.
+
+    Returns
+    -------
+    numpy.ndarray
+        Booleans of the same shape.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.5 (#77).
+
     Examples
     --------
     >>> should_refresh(["FRESH", "RECENT", "STALE", "EXPIRED"]).tolist()
     [False, False, True, True]
+
+    >>> should_refresh([]).tolist()
+    []
     """
     return ~np.isin(np.asarray(levels, dtype=object), ["FRESH", "RECENT"])
 
@@ -106,12 +147,35 @@ def confidence(age_h: npt.ArrayLike, *, params: FreshnessParams = DEFAULT) -> Fl
 
     Range 0–100; falls with age. An age below 0 counts as 0; an unknown age is worth 0.
 
+    Parameters
+    ----------
+    age_h : array_like
+        Ages in hours.
+    params : FreshnessParams
+        Thresholds, and the confidence at each.
+
+    Returns
+    -------
+    numpy.ndarray
+        Per cent, of the shape of the ages.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.5.4 (#78), interpolated to 48 hours (C35).
+
     Examples
     --------
     >>> confidence([-1.0, 0.0, 1.0, 2.5, 4.0, 12.0, 24.0, 36.0, 48.0, 1e9]).tolist()
     [100.0, 100.0, 100.0, 90.0, 80.0, 50.0, 30.0, 20.0, 10.0, 10.0]
     >>> confidence([float("nan")]).tolist()
     [0.0]
+
+    >>> confidence([]).tolist()
+    []
     """
     age = np.asarray(age_h, dtype=np.float64)
     first = params.confidences_pct[0]
@@ -126,12 +190,37 @@ def decayed(
 ) -> Floats:
     """Return score × confidence / 100, not below ``min_score``; a NaN score stays NaN.
 
+    Parameters
+    ----------
+    score : array_like
+        Scores, 0 or more.
+    confidence_pct : array_like
+        Confidence, 0–100; NaN leaves the score unknown.
+    min_score : float
+        What no score falls below.
+
+    Returns
+    -------
+    numpy.ndarray
+        Scores of the same range and direction.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.5.5 (#78, C35).
+
     Examples
     --------
     >>> decayed([85.0, 85.0, float("nan")], [50.0, 100.0, 50.0]).tolist()
     [42.5, 85.0, nan]
     >>> decayed([85.0], [10.0], min_score=20.0).tolist()
     [20.0]
+
+    >>> decayed([85.0], [float("nan")]).tolist(), decayed([], []).tolist()
+    ([nan], [])
     """
     raw = np.asarray(score, dtype=np.float64)
     sure = np.asarray(confidence_pct, dtype=np.float64)

@@ -94,6 +94,14 @@ def metadata_hashes(videos: pd.DataFrame) -> "pd.Series[str]":
     InvalidInputError
         When a column is missing.
 
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    Creator Intel V2 (#53), without the counters, which made every hash new (C21).
+
     Examples
     --------
     >>> import pandas as pd
@@ -118,6 +126,19 @@ def content_hash(frame: pd.DataFrame, columns: Kinds) -> str:
     columns : mapping of str to kind
         Columns that count, with their kinds.
 
+    Returns
+    -------
+    str
+        Hexadecimal.
+
+    Notes
+    -----
+    O(n log n) in the rows.
+
+    References
+    ----------
+    Creator Intel V2 (#53, C21).
+
     Examples
     --------
     >>> import pandas as pd
@@ -136,12 +157,37 @@ def group_hashes(
 ) -> "pd.Series[str]":
     """Return the `content_hash` of each group of rows, indexed by the group's keys.
 
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The rows.
+    by : sequence of str
+        Columns of the groups' keys.
+    columns : mapping of str to kind
+        Columns that count, with their kinds.
+
+    Returns
+    -------
+    pandas.Series
+        One hash per group, by its keys in ascending order.
+
+    Notes
+    -----
+    O(n log n) in the rows.
+
+    References
+    ----------
+    Creator Intel V2 (#53, C21).
+
     Examples
     --------
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"chart": ["a", "b", "b"], "id": ["x", "y", "z"]})
     >>> hashes = group_hashes(rows, ["chart"], {"id": "text"})
     >>> hashes["b"] == content_hash(rows[1:], {"id": "text"})
+    True
+
+    >>> group_hashes(rows.iloc[:0], ["chart"], {"id": "text"}).empty
     True
     """
     encoded = pd.Series(_encoded(frame, columns), index=frame.index, dtype=object)

@@ -80,6 +80,14 @@ def heat_map(
     InvalidInputError
         When there are no cells, a row has another length, or a ratio is not above 0.
 
+    Notes
+    -----
+    O(cells).
+
+    References
+    ----------
+    Ours: no source asks for pictures; the figures are those of #88.
+
     Examples
     --------
     >>> svg = heat_map([("Mon", [Cell(2.0, mark="★"), None])], ["0", "1"], title="Hours")

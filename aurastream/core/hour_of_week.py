@@ -141,10 +141,44 @@ class WeekEstimate:
 def local_times(moments: pd.DatetimeIndex, timezone: object) -> pd.DatetimeIndex:
     """Return moments by the clock of a time zone.
 
+    Parameters
+    ----------
+    moments : pandas.DatetimeIndex
+        With time zone.
+    timezone : str
+        IANA name; anything else is refused.
+
+    Returns
+    -------
+    pandas.DatetimeIndex
+        The same moments by the zone's clock, daylight saving included.
+
     Raises
     ------
     InvalidInputError
         When the zone is not an IANA name.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    The paper's peak hours "by timezone" (#72) have no zone; they are the audience's here (C32).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> moments = pd.DatetimeIndex(["2026-01-15T00:00Z", "2026-07-15T00:00Z"])
+    >>> local_times(moments, "America/New_York").hour.tolist()
+    [19, 20]
+
+    A missing moment stays missing, and none are none:
+
+    >>> local_times(pd.DatetimeIndex([pd.NaT], tz="UTC"), "Asia/Tokyo").isna().tolist()
+    [True]
+    >>> len(local_times(moments[:0], "Asia/Tokyo"))
+    0
     """
     # pandas takes a missing zone as a wish for naive times.
     if isinstance(timezone, str) and timezone:
@@ -164,6 +198,19 @@ def local_hours(moments: Integers, timezone: object) -> Integers:
         Microseconds since the epoch.
     timezone : str
         IANA name.
+
+    Returns
+    -------
+    numpy.ndarray
+        Hours since a Monday 00:00 of that clock.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.3.3 (#72), by the audience's clock (C32).
 
     Examples
     --------
@@ -198,11 +245,17 @@ def week_samples(
         What the crawl counted, 0 or more; NaN is unknown.
     at : numpy.ndarray
         Local hour of each moment; it and later ones are not looked at.
+    params : HourOfWeekParams
+        How many weeks.
 
     Returns
     -------
     numpy.ndarray
         (moments, weeks, 168), oldest week first. O(crawls · log crawls + moments · weeks).
+
+    References
+    ----------
+    Baseline of the same hour of the week over four weeks (#70, C30).
 
     Examples
     --------
@@ -211,6 +264,12 @@ def week_samples(
     ...                     np.array([336]))
     >>> np.expm1(rows[0, :, 0]).round(9).tolist()
     [nan, nan, 0.0, 7.0]
+
+    A count that is not known is no count, and no crawls know nothing:
+
+    >>> nothing = week_samples(np.array([0]), np.array([np.nan]), np.array([336]))
+    >>> bool(np.isnan(nothing).all())
+    True
     """
     span = params.weeks * WEEK_H
     known = ~np.isnan(counts)
@@ -238,12 +297,20 @@ def shrunken_week(samples: Floats, *, params: HourOfWeekParams = DEFAULT) -> Wee
     ----------
     samples : numpy.ndarray
         As `week_samples` returns them.
+    params : HourOfWeekParams
+        How many values an hour of the day needs.
 
     Returns
     -------
     WeekEstimate
         The estimate lies between the mean of the hour of the week and that of the hour of the
         day; O(size).
+
+    References
+    ----------
+    The median of the same hour over four weeks (#70, C30) rests on four values; these lean on the
+    other days. Efron, B. and Morris, C. (1975). Data analysis using Stein's estimator and its
+    generalizations. JASA 70.
 
     Examples
     --------
@@ -330,12 +397,27 @@ def learned_peaks(
 ) -> tuple[Bools, Bools]:
     """Say which hours of the week are peaks, and whether that is learned or the fixed hours.
 
+    Parameters
+    ----------
+    estimate : WeekEstimate
+        Of the viewers, as `shrunken_week` returns it.
+    params : HourOfWeekParams
+        Fixed hours, and what it takes to replace them.
+
     Returns
     -------
     peaks : numpy.ndarray
         (moments, 168).
     is_learned : numpy.ndarray
         (moments,): every hour has an estimate, and ``min_days`` days are known.
+
+    Notes
+    -----
+    O(moments · 168).
+
+    References
+    ----------
+    AuraStream paper 5.3.3 (#72), replaced by what is learned (C32).
 
     Examples
     --------
@@ -403,6 +485,15 @@ def hour_of_week_map(
     InvalidInputError
         When a column is missing, a count is negative or a zone is unknown.
 
+    Notes
+    -----
+    O(crawls log crawls + windows · games · 168).
+
+    References
+    ----------
+    AuraStream paper 5.3.3 (#72, C32) and Creator Intel V2, best and worst hours (#88); baseline of
+    C30.
+
     Examples
     --------
     >>> games = pd.DataFrame({"category": ["minecraft"], "twitch_game_id": ["27471"],
@@ -417,6 +508,19 @@ def hour_of_week_map(
     >>> evening = week[week["hour_of_week"] == 20].iloc[0]
     >>> round(float(evening["viewers_expected"]), 6), evening["next_start_at"].isoformat()
     (2900.0, '2026-01-19T19:00:00+00:00')
+
+    Totals that are not known say nothing of the viewers: the fixed hours stay. Equal hours have no
+    peak; no crawls give no week:
+
+    >>> unknown = crawls.assign(viewer_total=None)
+    >>> ends = pd.DatetimeIndex(["2026-01-19T00:00Z"])
+    >>> hour_of_week_map(unknown, as_of=ends, games=games)["peak_source"].unique().tolist()
+    ['fixed']
+    >>> flat = crawls.assign(viewer_total=1000)
+    >>> bool(hour_of_week_map(flat, as_of=ends, games=games)["is_peak"].any())
+    False
+    >>> hour_of_week_map(crawls.iloc[:0], as_of=ends, games=games).empty
+    True
     """
     ends = window_ends(as_of)
     totals = require_columns(totals, _TOTALS, "totals")

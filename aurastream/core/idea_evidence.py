@@ -52,6 +52,10 @@ def idea_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     InvalidInputError
         When a column is missing or a row has no window or category.
 
+    References
+    ----------
+    AuraStream paper 5.4.1 (#74); every idea rests on named videos (C33).
+
     Examples
     --------
     >>> at = pd.Timestamp("2026-03-01", tz="UTC")

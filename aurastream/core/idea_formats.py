@@ -111,6 +111,10 @@ def format_cues(titles: Iterable[Any]) -> npt.NDArray[np.bool_]:
     ndarray of bool, shape (n, 4)
         One column per row of ``IDEA_FORMATS``. O(words).
 
+    References
+    ----------
+    AuraStream paper 5.4.3 (#75); the phrases are ours.
+
     Examples
     --------
     >>> format_cues(["How to build", "NEW update!", None, "versus"]).astype(int).tolist()

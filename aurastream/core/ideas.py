@@ -126,6 +126,10 @@ def video_ideas(
     InvalidInputError
         When a column is missing or a value out of range.
 
+    References
+    ----------
+    AuraStream paper 5.4 (#74–#76), five ideas per game (#20), in a total order (C33).
+
     Examples
     --------
     >>> at = pd.Timestamp("2026-03-01", tz="UTC")

@@ -15,10 +15,29 @@ Floats = npt.NDArray[np.float64]
 def two_sided_z(confidence: float) -> float:
     """Return how many standard errors either way hold a normal value with this confidence.
 
+    Parameters
+    ----------
+    confidence : float
+        Above 0, below 1.
+
+    Returns
+    -------
+    float
+        Standard errors, above 0.
+
     Raises
     ------
     InvalidInputError
         When the confidence does not lie between 0 and 1.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    The quantile of the normal distribution; intervals are ours. Wichura, M. J. (1988). Algorithm AS
+    241: the percentage points of the normal distribution. Applied Statistics 37(3).
 
     Examples
     --------
@@ -35,10 +54,26 @@ def wilson_interval(
 ) -> tuple[Floats, Floats]:
     """Return the Wilson score interval of a share; 0–1, NaN without trials.
 
+    Parameters
+    ----------
+    hits, trials : array_like
+        Counts, 0 or more; hits are at most the trials.
+    confidence : float
+        Above 0, below 1.
+
+    Returns
+    -------
+    low, high : numpy.ndarray
+        Ends of the interval, 0–1.
+
     Raises
     ------
     InvalidInputError
         When hits are negative or more than the trials.
+
+    Notes
+    -----
+    O(n).
 
     References
     ----------
@@ -50,6 +85,9 @@ def wilson_interval(
     >>> low, high = wilson_interval([9, 0], [10, 0])
     >>> low.round(3).tolist(), high.round(3).tolist()
     ([0.596, nan], [0.982, nan])
+
+    >>> wilson_interval([], [])[0].tolist()
+    []
     """
     k, n = np.asarray(hits, dtype=np.float64), np.asarray(trials, dtype=np.float64)
     if (k < 0).any() or (k > n).any():

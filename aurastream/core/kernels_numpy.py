@@ -127,12 +127,37 @@ def sorted_segments(
 ) -> tuple[Integers, Floats, Integers, Integers]:
     """Sort values within their segments; NaN is dropped.
 
+    Parameters
+    ----------
+    segments : numpy.ndarray
+        Segment of each value, 0 … n_segments-1.
+    values : numpy.ndarray
+        The values.
+    n_segments : int
+        Number of segments; empty ones are allowed.
+
     Returns
     -------
     segments, values : numpy.ndarray
         Ordered by segment, then value.
     counts, starts : numpy.ndarray
         Number of values of each segment and the index of its first.
+
+    Notes
+    -----
+    O(n log n).
+
+    References
+    ----------
+    Ours: what is summed in this order is the same bits for any order of the rows (C29).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.array([3.0, np.nan, 1.0, 2.0])
+    >>> of, ordered, counts, starts = sorted_segments(np.array([0, 0, 0, 2]), values, 3)
+    >>> of.tolist(), ordered.tolist(), counts.tolist(), starts.tolist()
+    ([0, 0, 2], [1.0, 3.0, 2.0], [2, 0, 1], [0, 2, 2])
     """
     known = ~np.isnan(values)
     if not known.all():
@@ -192,6 +217,28 @@ def group_statistics(
         Width of the outlier fence in interquartile ranges.
     baseline_metric : int
         Metric whose p25–p75 slice gives the baseline.
+
+    Returns
+    -------
+    GroupStatistics
+        Arrays by metric and group; NaN for a group without a value.
+
+    Notes
+    -----
+    O(n log n) for all groups together.
+
+    References
+    ----------
+    AuraStream paper 5.1.2, 5.2.3 and 5.2.4 (#63, #68, #69), settled in C26 and C29.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.array([1.0, 2.0, 3.0, 4.0, 100.0, np.nan])
+    >>> group = np.array([0, 0, 0, 0, 0, 1])
+    >>> found = group_statistics(group, 2, (values,), fence_k=1.5, baseline_metric=0)
+    >>> found.mean.tolist(), found.outlier_count.tolist(), found.baseline.tolist()
+    ([[2.5, nan]], [[1, 0]], [3.0, nan])
     """
     n_metrics = len(metrics)
     n_segments = n_metrics * n_groups
@@ -288,6 +335,26 @@ def _slice_medians(
 def negative_exponential(x: Floats) -> Floats:
     """Return exp(-x) for x >= 0, the same bits on every processor.
 
+    Parameters
+    ----------
+    x : numpy.ndarray
+        0 or more.
+
+    Returns
+    -------
+    numpy.ndarray
+        0–1.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.2.2 (#67); the same bits everywhere are ours. Tang, P. T. P. (1989).
+    Table-driven implementation of the exponential function in IEEE floating-point arithmetic. ACM
+    TOMS 15(2).
+
     Examples
     --------
     >>> import numpy as np
@@ -315,6 +382,34 @@ def percentile_scores(values: Floats, anchors: Floats, floors: Floats) -> Floats
         (5, rows): 0, p25, p50, p75 and p90, ascending and not negative.
     floors : numpy.ndarray
         (rows,): smallest scale of the approach to 100 above p90.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows,), 0–100.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.2.2 (#67); ties and flat distributions as settled in C28.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> anchors = np.repeat([[0.0], [10.0], [20.0], [30.0], [40.0]], 4, axis=1)
+    >>> percentile_scores(np.array([5.0, 20.0, 40.0, np.nan]), anchors, np.ones(4)).tolist()
+    [12.5, 50.0, 90.0, nan]
+
+    A flat distribution scores 50, no rows nothing:
+
+    >>> flat = np.array([[0.0], [7.0], [7.0], [7.0], [7.0]])
+    >>> percentile_scores(np.array([7.0]), flat, np.ones(1)).tolist()
+    [50.0]
+    >>> percentile_scores(np.zeros(0), np.zeros((5, 0)), np.zeros(0)).tolist()
+    []
     """
     less = np.zeros(values.size, dtype=np.int64)
     upto = np.zeros(values.size, dtype=np.int64)
@@ -347,7 +442,38 @@ def percentile_scores(values: Floats, anchors: Floats, floors: Floats) -> Floats
 def trend_codes(
     velocity: Floats, p25: Floats, p75: Floats, p90: Floats, known: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int8]:
-    """Class of each row: VIRAL from p90, RISING from p75, STABLE from p25, else FALLING."""
+    """Class of each row: VIRAL from p90, RISING from p75, STABLE from p25, else FALLING.
+
+    Parameters
+    ----------
+    velocity : numpy.ndarray
+        (rows,); NaN is UNKNOWN.
+    p25, p75, p90 : numpy.ndarray
+        (rows,): percentiles of each row's group.
+    known : numpy.ndarray
+        (rows,): enough samples to name a class.
+
+    Returns
+    -------
+    numpy.ndarray
+        Class numbers; in a flat group all are STABLE.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.1.3 (#64), with the sample and the ties of C26.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> speed, enough = np.array([9.0, 10.0, 30.0, 40.0, np.nan]), np.ones(5, dtype=bool)
+    >>> found = trend_codes(speed, np.full(5, 10.0), np.full(5, 30.0), np.full(5, 40.0), enough)
+    >>> found.tolist() == [FALLING, STABLE, RISING, VIRAL, UNKNOWN]
+    True
+    """
     codes = np.full(velocity.size, FALLING, dtype=np.int8)
     codes[velocity >= p25] = STABLE
     codes[velocity >= p75] = RISING
@@ -359,7 +485,36 @@ def trend_codes(
 
 
 def class_counts(codes: Integers, trend: npt.NDArray[np.int8], n_groups: int) -> Integers:
-    """Count the rows of every class in every group: (groups, classes), by class number."""
+    """Count the rows of every class in every group: (groups, classes), by class number.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        Group of each row, 0 … n_groups-1.
+    trend : numpy.ndarray
+        Class of each row.
+    n_groups : int
+        Number of groups.
+
+    Returns
+    -------
+    numpy.ndarray
+        (groups, classes).
+
+    Notes
+    -----
+    O(n + groups).
+
+    References
+    ----------
+    AuraStream paper 5.1.3 and 5.1.4 (#64, #65).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class_counts(np.array([0, 0, 1]), np.array([4, 4, 0], dtype=np.int8), 2).tolist()
+    [[0, 0, 0, 0, 2], [1, 0, 0, 0, 0]]
+    """
     cells = np.bincount(codes * N_CLASSES + trend, minlength=n_groups * N_CLASSES)
     return cells.reshape(n_groups, N_CLASSES)
 
@@ -396,6 +551,33 @@ def score_rows(
         (groups,): confidence factor of the sample size, 0–1.
     freshness : numpy.ndarray
         (rows,): freshness confidence, 0–100.
+
+    Returns
+    -------
+    ScoredRows
+        One value per row of each score.
+
+    Notes
+    -----
+    O(n · metrics).
+
+    References
+    ----------
+    AuraStream paper 5.1.3, 5.2.1, 5.2.2 and 5.5.5 (#64, #66, #67, #78), settled in C26 and C28.
+
+    Examples
+    --------
+    Too few samples name no class, but score:
+
+    >>> import numpy as np
+    >>> found = score_rows(
+    ...     np.zeros(2, dtype=np.int64), (np.array([20.0, np.nan]),),
+    ...     anchors=np.array([[[0.0, 10.0, 20.0, 30.0, 40.0]]]), floors=np.array([1.0]),
+    ...     mean=np.array([20.0]), std=np.array([0.0]), known=np.array([False]),
+    ...     sureness=np.array([0.5]), freshness=np.array([100.0, 100.0]),
+    ... )
+    >>> found.scores[0].tolist(), found.z.tolist(), (found.trend == UNKNOWN).tolist()
+    ([50.0, nan], [0.0, nan], [True, True])
     """
     n_metrics, n = len(metrics), codes.size
     # (5, metrics, rows): one take along contiguous groups is faster than one per anchor.

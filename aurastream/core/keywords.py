@@ -172,6 +172,11 @@ def keyword_scores(videos: pd.DataFrame, *, params: KeywordParams = DEFAULT) -> 
     The same video is usually in both windows, so that the two samples are not independent and
     ``trend_z`` understates how sure a change is.
 
+    References
+    ----------
+    Worker gaps 1, title intelligence (#80). Grootendorst, M. (2022). BERTopic: neural topic
+    modeling with a class-based TF-IDF procedure. arXiv 2203.05794.
+
     Examples
     --------
     >>> import pandas as pd
@@ -221,6 +226,10 @@ def tag_scores(videos: pd.DataFrame, *, params: KeywordParams = DEFAULT) -> pd.D
     InvalidInputError
         As `keyword_scores`, and when the tags of a video are one text instead of a sequence.
 
+    References
+    ----------
+    Worker gaps 1, title intelligence (#80); scored as words of titles are.
+
     Examples
     --------
     >>> import pandas as pd
@@ -249,10 +258,34 @@ def trend_z(
     Unbounded; 0 where the shares cannot differ (no title or every title has the term), NaN where a
     sample is empty or missing.
 
+    Parameters
+    ----------
+    titles, prior : array_like
+        Titles that have the term, now and before.
+    sample, prior_sample : array_like
+        All titles, now and before.
+
+    Returns
+    -------
+    numpy.ndarray
+        Above 0 where the share rose.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Worker gaps 1 asks for keywords (#80), not for their trend. Fleiss, J. L., Levin, B. and Paik,
+    M. C. (2003). Statistical methods for rates and proportions. Wiley.
+
     Examples
     --------
     >>> trend_z([30, 10, 0, 5], [100, 100, 9, 0], [10, 30, 0, 1], [100, 100, 9, 9])
     array([ 3.53553391, -3.53553391,  0.        ,         nan])
+
+    >>> trend_z([], [], [], []).tolist()
+    []
     """
     x1, n1, x0, n0 = (np.asarray(v, np.float64) for v in (titles, sample, prior, prior_sample))
     n1, n0 = np.where(n1 > 0, n1, np.nan), np.where(n0 > 0, n0, np.nan)

@@ -193,6 +193,19 @@ def primary_languages(tags: Iterable[str | None]) -> npt.NDArray[Any]:
     tags : iterable of str or None
         BCP 47 tags; ``_`` is taken for ``-``.
 
+    Returns
+    -------
+    numpy.ndarray
+        Subtags as text.
+
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    Creator Intel V2 (#86) took a missing language for English; it is undetermined (C38).
+
     Examples
     --------
     >>> primary_languages(["en-US", "pt_BR", "ZH-Hant-TW", "", None]).tolist()
@@ -212,15 +225,36 @@ def video_languages(
 ) -> npt.NDArray[Any]:
     """Return the language of each video: its audio tag, else its default tag, else ``und``.
 
+    Parameters
+    ----------
+    audio_tags, default_tags : iterable of str or None
+        BCP 47 tags, one of each per video.
+
+    Returns
+    -------
+    numpy.ndarray
+        Subtags as text.
+
     Raises
     ------
     InvalidInputError
         When there are not as many of one as of the other.
 
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    Creator Intel V2 (#86, C38).
+
     Examples
     --------
     >>> video_languages(["de", "", None], ["en", "es-419", None]).tolist()
     ['de', 'es', 'und']
+
+    >>> video_languages([], []).tolist()
+    []
     """
     audio, default = _texts(audio_tags), _texts(default_tags)
     if len(audio) != len(default):
@@ -260,10 +294,13 @@ def title_languages(
     Measured on the archive where both tags of the creator agree; a test holds the figure. The
     classifier is py3langid's, a naive Bayes over byte sequences [1]_.
 
+    O(characters of the distinct titles).
+
     References
     ----------
     .. [1] M. Lui and T. Baldwin, "langid.py: An Off-the-shelf Language Identification Tool",
        ACL 2012.
+    Creator Intel V2 (#86); what tags say is kept apart (C38).
 
     Examples
     --------
@@ -304,10 +341,24 @@ def language_diversity(counts: npt.ArrayLike) -> float:
     counts : array_like
         Items of each determined language, 0 or more.
 
+    Returns
+    -------
+    float
+        0–1, or NaN.
+
     Raises
     ------
     InvalidInputError
         When a count is negative, infinite or NaN.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#86), defined in C56. Pielou, E. C. (1966). The measurement of diversity in
+    different types of biological collections. Journal of Theoretical Biology 13.
 
     Examples
     --------
@@ -330,10 +381,28 @@ def market_share(viewers: npt.ArrayLike) -> Floats:
 
     NaN viewers have no share and do not count; nobody at all gives NaN.
 
+    Parameters
+    ----------
+    viewers : array_like
+        Viewers of each part, 0 or more.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shares.
+
     Raises
     ------
     InvalidInputError
         When viewers are negative or infinite.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#86), defined in C56.
 
     Examples
     --------
@@ -365,6 +434,14 @@ def youtube_language_items(velocity: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         ``LANGUAGE_ITEMS_SCHEMA``, one row per row of ``velocity``.
 
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#86, C38).
+
     Examples
     --------
     >>> rows = pd.DataFrame({
@@ -373,6 +450,9 @@ def youtube_language_items(velocity: pd.DataFrame) -> pd.DataFrame:
     ... })
     >>> youtube_language_items(rows)[["platform", "language", "viewers"]].values.tolist()
     [['youtube', 'en', 5.0], ['youtube', 'und', nan]]
+
+    >>> youtube_language_items(rows.iloc[:0]).empty
+    True
     """
     name = "video_velocity"
     velocity = require_columns(
@@ -427,6 +507,14 @@ def twitch_language_items(
     InvalidInputError
         When a column is missing, a count is negative, or a time has no zone.
 
+    Notes
+    -----
+    O(n log n), all windows at once.
+
+    References
+    ----------
+    Creator Intel V2 (#86, C38).
+
     Examples
     --------
     >>> at = pd.Timestamp("2026-01-01T10:25", tz="UTC")
@@ -439,6 +527,9 @@ def twitch_language_items(
     >>> found = twitch_language_items(streams, as_of=as_of, games=games)
     >>> found[["category", "language", "viewers"]].values.tolist()
     [['minecraft', 'es', 9.0], ['minecraft', 'und', 1.0]]
+
+    >>> twitch_language_items(streams.iloc[:0], as_of=as_of, games=games).empty
+    True
     """
     name = "twitch_streams"
     streams = require_columns(streams, _STREAMS, name)
@@ -501,6 +592,14 @@ def title_language_items(items: pd.DataFrame, *, params: LanguageParams = DEFAUL
     InvalidInputError
         When a column is missing, viewers are negative, or a time has no zone.
 
+    Notes
+    -----
+    O(characters of the distinct titles).
+
+    References
+    ----------
+    Creator Intel V2 (#86); titles are a source of their own (C38).
+
     Examples
     --------
     >>> items = pd.DataFrame({
@@ -509,6 +608,9 @@ def title_language_items(items: pd.DataFrame, *, params: LanguageParams = DEFAUL
     ... })
     >>> title_language_items(items)[["language_source", "language"]].values.tolist()
     [['title', 'ja'], ['title', 'und']]
+
+    >>> title_language_items(items.iloc[:0]).empty
+    True
     """
     columns = ("window_start", "category", "platform", "title", "viewers")
     items = require_columns(items, columns, "items")
@@ -547,6 +649,10 @@ def language_mix(items: pd.DataFrame) -> pd.DataFrame:
     InvalidInputError
         When a column is missing or empty where it may not be, or viewers are negative.
 
+    References
+    ----------
+    Creator Intel V2 (#86), shares as defined in C56.
+
     Examples
     --------
     >>> items = pd.DataFrame({
@@ -556,6 +662,9 @@ def language_mix(items: pd.DataFrame) -> pd.DataFrame:
     ... })
     >>> language_mix(items)[["language", "share", "market_share"]].values.tolist()
     [['en', 0.5, 0.3], ['es', 0.25, 0.7], ['und', 0.25, nan]]
+
+    >>> language_mix(items.iloc[:0]).empty
+    True
     """
     items = require_columns(items, tuple(LANGUAGE_ITEMS_SCHEMA), "items")
     if items.empty:
@@ -614,6 +723,10 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         ``REGIONAL_SCHEMA``, by window, category, platform and source. O(n log n) in the rows.
 
+    References
+    ----------
+    Creator Intel V2 (#86), with ``und`` apart (C38) and diversity and market as defined in C56.
+
     Examples
     --------
     >>> items = pd.DataFrame({
@@ -624,6 +737,17 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
     >>> one = regional(language_mix(items)).iloc[0]
     >>> one.dominant_language, one.leading_market_language, one.language_diversity.item()
     ('en', 'es', 1.0)
+
+    A tie goes to the alphabet; an undetermined language is no market; no rows give no rows:
+
+    >>> tie = items.assign(viewers=[1.0, 1.0, 9.0])
+    >>> regional(language_mix(tie))["leading_market_language"].tolist()
+    ['en']
+    >>> unknown = regional(language_mix(items.assign(language="und"))).iloc[0]
+    >>> unknown.dominant_language, unknown.language_diversity.item()
+    ('und', nan)
+    >>> regional(pd.DataFrame()).empty
+    True
     """
     mix = require_columns(mix, tuple(LANGUAGE_MIX_SCHEMA), "language_mix")
     if mix.empty:

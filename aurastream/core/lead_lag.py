@@ -124,6 +124,19 @@ def deseasonalised(changes: npt.ArrayLike, hours: npt.ArrayLike) -> Floats:
     hours : array_like
         Number of each hour; equal modulo 24 is the same hour of the day.
 
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape of ``changes``.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Ours: the sources have clips and videos side by side (#90) and no lead between them.
+
     Examples
     --------
     >>> import numpy as np
@@ -132,6 +145,9 @@ def deseasonalised(changes: npt.ArrayLike, hours: npt.ArrayLike) -> Floats:
     True
     >>> deseasonalised([1.0, 3.0, float("nan")], [0, 24, 48]).tolist()
     [-1.0, 1.0, nan]
+
+    >>> deseasonalised([], []).tolist()
+    []
     """
     values = np.asarray(changes, dtype=np.float64)
     hour = np.asarray(hours, dtype=np.int64) % _DAY_H
@@ -147,12 +163,28 @@ def deseasonalised(changes: npt.ArrayLike, hours: npt.ArrayLike) -> Floats:
 def cross_correlation(x: npt.ArrayLike, y: npt.ArrayLike, max_lag: int) -> tuple[Floats, Integers]:
     """Correlate x at t with y at t + lag, for every lag from −max_lag to max_lag.
 
+    Parameters
+    ----------
+    x, y : array_like
+        (..., hours); NaN is not known.
+    max_lag : int
+        Hours either way.
+
     Returns
     -------
     correlations : numpy.ndarray
         −1 to 1; NaN where fewer than two pairs are known or one side never changes.
     pairs : numpy.ndarray
         Pairs of known values behind each.
+
+    Notes
+    -----
+    O(n · lags).
+
+    References
+    ----------
+    Ours, beside #90. Box, G. E. P. and Jenkins, G. M. (1976). Time series analysis: forecasting and
+    control. Holden-Day.
 
     Examples
     --------
@@ -212,6 +244,11 @@ def lead_lag(
     -------
     LeadLag
         O(hours · max_lag + hours²).
+
+    References
+    ----------
+    Ours, beside #90. Politis, D. N. and Romano, J. P. (1992). A circular block-resampling procedure
+    for stationary data. In Exploring the limits of bootstrap. Wiley.
 
     Examples
     --------
@@ -309,11 +346,32 @@ def _without_each_day(
 def clip_changes(counts: Floats) -> Floats:
     """Return the change of log(1 + clips made) from the hour before; NaN where either is unknown.
 
+    Parameters
+    ----------
+    counts : numpy.ndarray
+        Clips made in each hour, 0 or more; NaN is not known.
+
+    Returns
+    -------
+    numpy.ndarray
+        One change per hour; the first is NaN.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Ours, of the counts of #90.
+
     Examples
     --------
     >>> import numpy as np
     >>> np.expm1(clip_changes(np.array([0.0, 1.0, 3.0, np.nan, 3.0]))).round(9).tolist()
     [nan, 1.0, 1.0, nan, nan]
+
+    >>> clip_changes(np.zeros(0)).tolist()
+    []
     """
     level = np.log1p(counts)
     return np.concatenate([[np.nan], np.diff(level)]) if counts.size else level
@@ -352,6 +410,14 @@ def video_changes(
     resolution_h : float
         Median gap behind the known hours, the sharpness that any lag can have; NaN without one.
 
+    Notes
+    -----
+    O(n log n + videos · hours).
+
+    References
+    ----------
+    Ours, of the velocity between snapshots that C24 asks for.
+
     Examples
     --------
     Three videos at 10 views per hour, then at 20:
@@ -362,6 +428,10 @@ def video_changes(
     >>> changes, resolution = video_changes(video, hour, views, first_hour=0, n_hours=3)
     >>> np.exp(changes).round(6).tolist(), resolution
     ([nan, 1.909091, 1.0], 1.0)
+
+    >>> changes, resolution = video_changes(video, hour, views + np.nan, first_hour=0, n_hours=2)
+    >>> changes.tolist(), resolution
+    ([nan, nan], nan)
     """
     known = ~np.isnan(views)
     video, observed, views = video[known], observed[known], views[known]
@@ -434,6 +504,14 @@ def clip_video_lead_lag(
     ------
     InvalidInputError
         When a column is missing or a count is negative.
+
+    Notes
+    -----
+    O(windows · games · (hours · lags + snapshots)).
+
+    References
+    ----------
+    Ours, of clips (#90) and velocity now (C24).
 
     Examples
     --------

@@ -124,6 +124,15 @@ def momentum_scores(
         Score 0–100, the weighted mean of the known z, and the weight of the known signals (0–1);
         score and mean are NaN where none is known. The score never falls when a z grows.
 
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#94) had a second, unbounded opportunity score; as an index of momentum it is
+    settled in C27, its bounds are ours.
+
     Examples
     --------
     >>> score, mean, known = momentum_scores([[0.0, 2.0, 2.0], [0.0, 2.0, np.nan],
@@ -183,6 +192,10 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     ------
     InvalidInputError
         When a column is missing or a value is negative.
+
+    References
+    ----------
+    Creator Intel V2 (#94), as an index apart from the opportunity (C27).
 
     Examples
     --------

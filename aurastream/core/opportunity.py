@@ -121,6 +121,34 @@ def opportunity_scores(
 
     A null ratio or a null ease counts as neutral (50); a sample below the minimum gives no score.
 
+    Parameters
+    ----------
+    viral_count, rising_count : array_like
+        Videos of these classes, 0 or more.
+    velocity_ratio : array_like
+        Mean velocity over the baseline, 0 or more; NaN is neutral.
+    ease : array_like
+        Ease of competing, 0–100; NaN is neutral.
+    is_peak : array_like
+        Whether the window lies in the audience's peak hours.
+    sample_count : array_like
+        Velocities that are known.
+    params : OpportunityParams
+        Weights and scales.
+
+    Returns
+    -------
+    OpportunityParts
+        The parts, 0–100 each, and the score, 0–100; higher is better.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.1.4 and 5.3.3 (#65, #72), clamped (C27).
+
     Examples
     --------
     >>> quiet = {"velocity_ratio": 1.2, "ease": 70.0, "is_peak": False, "sample_count": 60}
@@ -130,6 +158,15 @@ def opportunity_scores(
     [67.15]
     >>> opportunity_scores([3], [4], **(quiet | {"sample_count": 19})).score.tolist()
     [nan]
+
+    What is not known is neutral, and five viral videos are as much as fifty: the part is full.
+
+    >>> unknown = {"velocity_ratio": float("nan"), "ease": float("nan")}
+    >>> [float(opportunity_scores(n, 0, **(quiet | unknown)).score) for n in (0, 5, 50)]
+    [30.0, 70.0, 70.0]
+    >>> nothing = {"velocity_ratio": [], "ease": [], "is_peak": [], "sample_count": []}
+    >>> opportunity_scores([], [], **nothing).score.tolist()
+    []
     """
     hot = np.asarray(viral_count, dtype=np.float64) + params.rising_share * np.asarray(
         rising_count, dtype=np.float64
@@ -176,6 +213,50 @@ def opportunity(
     ------
     InvalidInputError
         When a column is missing or a value is impossible.
+
+    Notes
+    -----
+    O(n log n) in the videos.
+
+    References
+    ----------
+    AuraStream paper 5.1.4 (#65), 5.3 (#72, #73), clamped and apart from momentum (C27), with the
+    ease of C30.
+
+    Examples
+    --------
+    Thirty videos of one category, of which three are VIRAL and five RISING by definition:
+
+    >>> import pandas as pd
+    >>> from aurastream.core.category_stats import category_stats
+    >>> from aurastream.core.viral import viral_scores
+    >>> rows = pd.DataFrame({
+    ...     "window_start": pd.Timestamp("2026-01-10T10:00Z"), "category": "gaming",
+    ...     "video_id": [f"v{i:02}" for i in range(30)],
+    ...     "lifetime_velocity_per_hour": [100.0 + i for i in range(30)],
+    ...     "views": 1000, "engagement_rate": 0.05, "confidence_pct": 100.0,
+    ... })
+    >>> stats = category_stats(rows, default_baselines={})
+    >>> chart = opportunity(viral_scores(rows, stats), stats, pd.DataFrame()).iloc[0]
+    >>> chart["viral_count"].item(), chart["rising_count"].item(), chart["trend_part"].item()
+    (3, 5, 100.0)
+
+    Without Twitch the ease is neutral and takes its share of the confidence:
+
+    >>> chart["ease_part"].item(), round(chart["confidence_pct"].item(), 6)
+    (50.0, 70.0)
+
+    Equal velocities have no VIRAL video among them, unknown ones no score; no statistics, no rows:
+
+    >>> def score(part):
+    ...     found = category_stats(part, default_baselines={})
+    ...     return opportunity(viral_scores(part, found), found, pd.DataFrame())
+    >>> float(score(rows.assign(lifetime_velocity_per_hour=7.0))["opportunity_score"].iloc[0])
+    30.0
+    >>> float(score(rows.assign(lifetime_velocity_per_hour=None))["opportunity_score"].iloc[0])
+    nan
+    >>> score(rows.iloc[:0]).empty
+    True
     """
     viral = require_columns(
         viral,

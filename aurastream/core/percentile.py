@@ -52,6 +52,14 @@ def percentile_score(
     InvalidInputError
         When percentiles are negative, infinite or not ascending.
 
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.2.2 (#67); ties, flat distributions and nulls as settled in C28.
+
     Examples
     --------
     >>> percentile_score([0, 5, 10, 15, 20, 30, 40, 80], 10, 20, 30, 40).round(2).tolist()

@@ -117,6 +117,24 @@ class Interval:
 def short_number(value: float) -> str:
     """Return a count as a person says it.
 
+    Parameters
+    ----------
+    value : float
+        0 or more.
+
+    Returns
+    -------
+    str
+        Three digits at most, and k, M or B.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Ours: no source asks for pictures.
+
     Examples
     --------
     >>> [short_number(n) for n in (0, 950, 12_000, 3_440_000, 2e9)]
@@ -154,6 +172,14 @@ def bars(
     str
         An SVG document.
 
+    Notes
+    -----
+    O(rows).
+
+    References
+    ----------
+    Ours: no source asks for pictures.
+
     Examples
     --------
     >>> svg = bars([Bar("a <b>", [Part(3, "red")], "3")], title="Things")
@@ -180,6 +206,27 @@ def bars(
 
 def boxes(rows: Sequence[Box], *, title: str) -> str:
     """Draw boxes with whiskers on a logarithmic axis, from the top down.
+
+    Parameters
+    ----------
+    rows : sequence of Box
+        At least one.
+    title : str
+        Above the picture.
+
+    Returns
+    -------
+    str
+        An SVG document.
+
+    Notes
+    -----
+    O(rows).
+
+    References
+    ----------
+    Ours: no source asks for pictures. Tukey, J. W. (1977). Exploratory data analysis.
+    Addison-Wesley.
 
     Examples
     --------
@@ -232,6 +279,19 @@ def intervals(
         Where nothing differs; a line marks it.
     legend : sequence of (str, str), optional
         Colour and meaning.
+
+    Returns
+    -------
+    str
+        An SVG document.
+
+    Notes
+    -----
+    O(rows).
+
+    References
+    ----------
+    Ours: no source asks for pictures.
 
     Examples
     --------

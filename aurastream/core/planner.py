@@ -140,6 +140,15 @@ def plan_games(
     InvalidInputError
         When a column is missing, a game is listed twice or a number is out of range.
 
+    Notes
+    -----
+    O(games log games).
+
+    References
+    ----------
+    Creator Intel V2 (#48–#50), with its order, estimate and slow-down as settled in C9, C20 and
+    C21.
+
     Examples
     --------
     >>> import datetime as dt

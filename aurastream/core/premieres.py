@@ -95,6 +95,26 @@ def on_time_share(delay_min: npt.ArrayLike, *, tolerance_min: float = 5.0) -> fl
     Range 0–1, higher is more punctual; a start exactly at the tolerance is on time; NaN delays do
     not count, and without any the share is NaN.
 
+    Parameters
+    ----------
+    delay_min : array_like
+        Minutes late, below 0 early.
+    tolerance_min : float
+        0 or more.
+
+    Returns
+    -------
+    float
+        0–1, or NaN.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#87); the five minutes are ours.
+
     Examples
     --------
     >>> on_time_share([0.0, 5.0, -5.0, 5.1])
@@ -132,6 +152,11 @@ def premiere_performance(
     InvalidInputError
         When a column is missing, or views or a velocity are negative.
 
+    References
+    ----------
+    Creator Intel V2 (#87). Wilson, E. B. (1927). Probable inference, the law of succession, and
+    statistical inference. JASA 22.
+
     Examples
     --------
     >>> rows = pd.DataFrame({
@@ -144,6 +169,12 @@ def premiere_performance(
     (6.0, 1.0)
     >>> premiere_performance(pd.DataFrame()).empty
     True
+
+    Delays that are not known are in no share, and a side of none has no ratio:
+
+    >>> alone = premiere_performance(rows.tail(1), params=PremiereParams(min_sample=1)).iloc[0]
+    >>> alone.performance_ratio.item(), alone.on_time_share.item(), alone.delay_known_count.item()
+    (nan, nan, 0)
     """
     name = "releases"
     releases = require_columns(releases, _RELEASES, name)

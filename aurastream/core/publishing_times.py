@@ -115,6 +115,14 @@ def early_releases(releases: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         Rows of `releases` with a velocity, by window, category and video.
 
+    Notes
+    -----
+    O(n log n).
+
+    References
+    ----------
+    Creator Intel V2, best and worst hours (#87, #88); that a video counts once is ours.
+
     Examples
     --------
     >>> at = pd.Timestamp("2026-01-03T08:00", tz="UTC")
@@ -125,6 +133,11 @@ def early_releases(releases: pd.DataFrame) -> pd.DataFrame:
     ... })
     >>> early_releases(rows)[["video_id", "velocity_per_hour"]].values.tolist()
     [['a', 7.0]]
+
+    >>> early_releases(rows.iloc[:0]).empty
+    True
+    >>> early_releases(rows.assign(velocity_per_hour=None)).empty
+    True
     """
     releases = require_columns(releases, _EARLY, "releases")
     keys = ["window_start", "category", "video_id"]
@@ -159,6 +172,14 @@ def trailing(
     pandas.DataFrame
         `rows` with ``window_start`` of the windows asked for.
 
+    Notes
+    -----
+    O(n log w + rows of the result) for w windows.
+
+    References
+    ----------
+    Ours: four weeks as for the baseline of C30.
+
     Examples
     --------
     >>> rows = pd.DataFrame({
@@ -169,6 +190,9 @@ def trailing(
     >>> found = trailing(rows, as_of=ends, span=timedelta(hours=8))
     >>> found.sort_values("window_start")["video_id"].tolist()
     ['a', 'a', 'b', 'b']
+
+    >>> trailing(rows.iloc[:0], as_of=ends).empty
+    True
     """
     rows = require_columns(rows, ("window_start",), "rows")
     starts = window_ends(as_of) - microseconds(window)
@@ -219,6 +243,11 @@ def publishing_times(
     InvalidInputError
         When a column is missing, a value is negative, a time has no zone or a zone is unknown.
 
+    References
+    ----------
+    Creator Intel V2, best and worst hours and days (#87, #88), by the audience's clock (C32). Dunn,
+    O. J. (1961). Multiple comparisons among means. JASA 56.
+
     Examples
     --------
     >>> rows = pd.DataFrame({
@@ -230,8 +259,19 @@ def publishing_times(
     >>> found = publishing_times(rows, params=PublishingParams(min_sample=2))
     >>> found[["grain", "slot", "sample_count", "is_best", "is_worst"]].values.tolist()
     [['hour', 3, 2, False, True], ['hour', 18, 2, True, False], \
-['hour_of_week', 18, 2, True, False], ['hour_of_week', 27, 2, False, True], \
-['weekday', 0, 2, True, False], ['weekday', 1, 2, False, True]]
+    ['hour_of_week', 18, 2, True, False], ['hour_of_week', 27, 2, False, True], \
+    ['weekday', 0, 2, True, False], ['weekday', 1, 2, False, True]]
+
+    Hours that are alike have no best, a row without a velocity does not count, no rows give none:
+
+    >>> alike = rows.assign(velocity_per_hour=[10.0, 30.0, 10.0, 30.0])
+    >>> found = publishing_times(alike, params=PublishingParams(min_sample=2))
+    >>> bool((found["is_best"] | found["is_worst"]).any()), found["index"].round(9).max().item()
+    (False, 1.0)
+    >>> publishing_times(rows.assign(velocity_per_hour=None)).empty
+    True
+    >>> publishing_times(pd.DataFrame()).empty
+    True
     """
     name = "releases"
     releases = require_columns(releases, _RELEASED, name)

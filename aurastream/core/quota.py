@@ -200,10 +200,23 @@ def cost_table(profile: str, at: dt.datetime) -> CostTable:
     at : datetime.datetime
         Aware instant.
 
+    Returns
+    -------
+    CostTable
+        Buckets and prices.
+
     Raises
     ------
     InvalidInputError
         When the profile is unknown or ``at`` has no time zone.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Creator Intel V2 (#43) and the platform's prices since 2026-06-01 (C17).
 
     Examples
     --------
@@ -225,6 +238,24 @@ def cost_table(profile: str, at: dt.datetime) -> CostTable:
 def quota_date(at: dt.datetime) -> dt.date:
     """Return the quota day of an instant: the date in Los Angeles.
 
+    Parameters
+    ----------
+    at : datetime.datetime
+        Aware instant.
+
+    Returns
+    -------
+    datetime.date
+        The date in Los Angeles.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Creator Intel V2 (#47); the paper's UTC day was wrong (C19).
+
     Examples
     --------
     >>> import datetime as dt
@@ -239,6 +270,24 @@ def quota_date(at: dt.datetime) -> dt.date:
 
 def quota_day(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
     """Return the instants (UTC) between which a quota day lies, the end excluded.
+
+    Parameters
+    ----------
+    day : datetime.date
+        A quota day.
+
+    Returns
+    -------
+    start, end : datetime.datetime
+        In UTC; 23 to 25 hours apart.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Creator Intel V2 (#47, C19).
 
     Examples
     --------
@@ -257,6 +306,24 @@ def quota_day(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
 def next_reset(at: dt.datetime) -> dt.datetime:
     """Return the next midnight in Los Angeles after ``at``, in UTC.
 
+    Parameters
+    ----------
+    at : datetime.datetime
+        Aware instant.
+
+    Returns
+    -------
+    datetime.datetime
+        In UTC, after ``at``.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Creator Intel V2 (#47, C19).
+
     Examples
     --------
     >>> import datetime as dt
@@ -273,6 +340,19 @@ def estimate_units(videos: int) -> int:
     ----------
     videos : int
         Number of videos, 0 or more.
+
+    Returns
+    -------
+    int
+        Units, 1 or more.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Creator Intel V2 (#43, #49), rounded as settled in C20.
 
     Examples
     --------
@@ -358,6 +438,14 @@ def forecast(
     -------
     Forecast
         Use at the reset, and when the bucket runs dry before it.
+
+    Notes
+    -----
+    O(n log n) in the entries.
+
+    References
+    ----------
+    Ours: the sources ask to stay under half the quota (#14, #44), the ledger is that of C18.
 
     Examples
     --------
@@ -455,6 +543,36 @@ def quota_statuses(
     -------
     tuple of QuotaStatus
         Sorted by bucket name; buckets without a daily limit are left out.
+
+    Notes
+    -----
+    O(buckets · n log n) for n entries.
+
+    References
+    ----------
+    Creator Intel V2 (#46), out of one ledger (C18).
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> import pandas as pd
+    >>> now = dt.datetime(2026, 11, 21, 20, tzinfo=dt.UTC)
+    >>> at = pd.DatetimeIndex([now - dt.timedelta(hours=1)])
+    >>> usage = pd.DataFrame({"bucket": "youtube.default", "at": at, "units": 9_000})
+    >>> found = {s.bucket: s for s in quota_statuses(cost_table("granular_2026", now), usage, now)}
+    >>> found["youtube.default"].used, found["youtube.default"].remaining
+    (9000, 1000)
+
+    Nothing used is all left, and a bucket that the platform refused has nothing left to give:
+
+    >>> none = quota_statuses(cost_table("granular_2026", now), usage.iloc[:0], now)
+    >>> {s.used for s in none}
+    {0}
+    >>> refused = quota_statuses(
+    ...     cost_table("granular_2026", now), usage, now, refused=["youtube.default"]
+    ... )
+    >>> [s.is_exhausted for s in refused if s.bucket == "youtube.default"]
+    [True]
     """
     refused = frozenset(refused)
     found = []
@@ -525,6 +643,19 @@ def rate_statuses(
         Columns ``bucket``, ``at`` (aware) and ``units``; other buckets are ignored.
     as_of : datetime.datetime
         The present; later entries are ignored, and so are those of other quota days.
+
+    Returns
+    -------
+    tuple of RateStatus
+        Sorted by bucket name.
+
+    Notes
+    -----
+    O(buckets · n log n) for n entries.
+
+    References
+    ----------
+    Creator Intel V2, 800 requests a minute of Twitch (#45).
 
     Examples
     --------

@@ -115,6 +115,19 @@ def release_kinds(videos: pd.DataFrame) -> npt.NDArray[Any]:
     videos : pandas.DataFrame
         With live_state, scheduled_start_at, actual_start_at of ``collection.youtube_videos``.
 
+    Returns
+    -------
+    numpy.ndarray
+        Kinds as text.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2 (#87); the API does not tell a premiere from an announced broadcast.
+
     Examples
     --------
     >>> at = pd.Timestamp("2026-01-01", tz="UTC")
@@ -135,10 +148,28 @@ def delay_minutes(scheduled_at: Any, actual_at: Any) -> Floats:  # noqa: ANN401 
 
     NaN where either is unknown.
 
+    Parameters
+    ----------
+    scheduled_at, actual_at : datetime array_like
+        With time zone, as many of one as of the other.
+
+    Returns
+    -------
+    numpy.ndarray
+        Minutes.
+
     Raises
     ------
     InvalidInputError
         When a time has no zone.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Creator Intel V2, schedule delay (#87).
 
     Examples
     --------
@@ -181,6 +212,10 @@ def releases(
     ------
     InvalidInputError
         When a column is missing, a value is negative, or a time has no zone.
+
+    References
+    ----------
+    Creator Intel V2 (#87); lifetime velocity as in #61, counted from the release.
 
     Examples
     --------

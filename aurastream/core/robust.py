@@ -24,6 +24,27 @@ _FEWEST = 4
 def linear_percentiles(values: npt.ArrayLike, quantiles: Sequence[float]) -> Floats:
     """Return linear percentiles of a sample; quantiles are 0–1, NaN values do not count.
 
+    Parameters
+    ----------
+    values : array_like
+        The sample.
+    quantiles : sequence of float
+        0–1.
+
+    Returns
+    -------
+    numpy.ndarray
+        One per quantile.
+
+    Notes
+    -----
+    O(n log n).
+
+    References
+    ----------
+    One definition for all percentiles (C29): type 7 of Hyndman, R. J. and Fan, Y. (1996). Sample
+    quantiles in statistical packages. The American Statistician 50(4).
+
     Examples
     --------
     >>> linear_percentiles([4.0, 1.0, 3.0, 2.0], [0.25, 0.5, 0.9]).tolist()
@@ -52,11 +73,27 @@ def iqr_fence(values: npt.ArrayLike, k: float = FENCE_K) -> tuple[float, float]:
     k : float
         1.5 is the usual fence, 3.0 keeps all but extremes.
 
+    Returns
+    -------
+    low, high : float
+        Ends of the fence.
+
+    Notes
+    -----
+    O(n log n).
+
+    References
+    ----------
+    AuraStream paper 5.2.4 (#69). Tukey, J. W. (1977). Exploratory data analysis. Addison-Wesley.
+
     Examples
     --------
     >>> iqr_fence([1.0, 2.0, 3.0, 4.0, 100.0])
     (-1.0, 7.0)
     >>> iqr_fence([1.0, 2.0, 100.0])
+    (-inf, inf)
+
+    >>> iqr_fence([])
     (-inf, inf)
     """
     sample = np.asarray(values, dtype=np.float64).ravel()
@@ -69,6 +106,26 @@ def iqr_fence(values: npt.ArrayLike, k: float = FENCE_K) -> tuple[float, float]:
 
 def remove_outliers(values: npt.ArrayLike, k: float = FENCE_K) -> Floats:
     """Return the values inside the fence, in their order; fewer than four pass through.
+
+    Parameters
+    ----------
+    values : array_like
+        The sample.
+    k : float
+        Width of the fence in interquartile ranges.
+
+    Returns
+    -------
+    numpy.ndarray
+        Those inside.
+
+    Notes
+    -----
+    O(n log n).
+
+    References
+    ----------
+    AuraStream paper 5.2.4 (#69), for mean and deviation alone (C29).
 
     Examples
     --------
@@ -89,12 +146,35 @@ def z_score(values: npt.ArrayLike, mean: npt.ArrayLike, std: npt.ArrayLike) -> F
 
     Unbounded; above 0 means above the mean.
 
+    Parameters
+    ----------
+    values : array_like
+        The values.
+    mean, std : array_like
+        Of the group; scalars or one per value.
+
+    Returns
+    -------
+    numpy.ndarray
+        Standard deviations from the mean.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.2.1 (#66).
+
     Examples
     --------
     >>> z_score([1.0, 3.0, float("nan")], 2.0, 0.5).tolist()
     [-2.0, 2.0, nan]
     >>> z_score([1.0, 3.0], 2.0, 0.0).tolist()
     [0.0, 0.0]
+
+    >>> z_score([], 2.0, 0.5).tolist()
+    []
     """
     value = np.asarray(values, dtype=np.float64)
     spread = np.asarray(std, dtype=np.float64)

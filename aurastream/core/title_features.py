@@ -197,6 +197,10 @@ def title_features(titles: Iterable[Any]) -> pd.DataFrame:
     O(characters); 100,000 titles are treated at a time, which bounds the memory. Emoticons and
     numbers written as words are not recognised; the trade mark sign is no emoji.
 
+    References
+    ----------
+    Worker gaps 1, title intelligence (#80): patterns and phrases; the definitions are ours.
+
     Examples
     --------
     >>> f = title_features(["I SURVIVED 100 Days... in Minecraft!!", "¿Por qué? \N{FIRE}"])
@@ -232,6 +236,24 @@ def title_patterns(features: pd.DataFrame) -> pd.DataFrame:
     Short is under 30 characters, long 70 or more (where YouTube's lists cut); all caps is 70 % of
     the letters and two words; many emojis are three.
 
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        As `title_features` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column per pattern, one row per title.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Worker gaps 1, title intelligence (#80); the limits are ours.
+
     Examples
     --------
     >>> shown = title_patterns(title_features(["WE WON!!! (finally)", "my garden in june"]))
@@ -239,6 +261,9 @@ def title_patterns(features: pd.DataFrame) -> pd.DataFrame:
     ['short', 'caps_word', 'exclamation', 'brackets']
     >>> shown.columns[shown.iloc[1]].tolist()
     ['short']
+
+    >>> title_patterns(title_features([])).empty
+    True
     """
     f = require_columns(features, tuple(TITLE_FEATURES_SCHEMA), "title_features")
     length = f["length_chars"]
@@ -265,11 +290,28 @@ def title_patterns(features: pd.DataFrame) -> pd.DataFrame:
 def hook_matches(titles: Iterable[Any]) -> dict[str, Bools]:
     """Return for each kind of `HOOK_PHRASES` which titles have one of its phrases; O(words).
 
+    Parameters
+    ----------
+    titles : iterable of str
+        Titles; a missing one has no phrase.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Booleans, one per title.
+
+    References
+    ----------
+    Worker gaps 1, title intelligence (#80): phrases; the list is ours.
+
     Examples
     --------
     >>> found = hook_matches(["HOW TO win", "You won’t believe it!", "show together"])
     >>> found["tutorial"].tolist(), found["curiosity"].tolist()
     ([True, False, False], [False, True, False])
+
+    >>> hook_matches([None])["tutorial"].tolist(), hook_matches([])["tutorial"].tolist()
+    ([False], [])
     """
     return _hooks([line.split() for line in words.canonical_lines(titles)])
 

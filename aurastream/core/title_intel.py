@@ -56,6 +56,10 @@ def title_intel(videos: pd.DataFrame, *, params: TitleLiftParams = DEFAULT) -> p
     O(characters of the distinct titles + patterns · rows): a title that several windows or
     categories show is looked at once.
 
+    References
+    ----------
+    Worker gaps 1, title intelligence (#80).
+
     Examples
     --------
     >>> import pandas as pd

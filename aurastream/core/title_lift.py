@@ -125,6 +125,13 @@ def title_lift(
     Hochberg.
     O(patterns · rows) after one sort.
 
+    References
+    ----------
+    Worker gaps 1 asks for patterns (#80); comparing like with like is ours. Cameron, A. C. and
+    Miller, D. L. (2015). A practitioner's guide to cluster-robust inference. Journal of Human
+    Resources 50(2). Wallace, D. L. (1959). Bounds on normal approximations to Student's and the
+    chi-square distributions. Annals of Mathematical Statistics 30(4).
+
     Examples
     --------
     Among videos of one age and rank, those with an emoji are twice as fast:
@@ -144,6 +151,15 @@ def title_lift(
     [[20, 2.0, 1.94, 2.06, 'FASTER'], [0, nan, nan, nan, 'UNKNOWN']]
     >>> title_lift(pd.DataFrame()).shape
     (0, 13)
+
+    Equal speeds have no lift, however sure; speeds that are not known do not count:
+
+    >>> same = videos.assign(lifetime_velocity_per_hour=100.0)
+    >>> title_lift(same, patterns=["emoji"])[["lift", "p_value", "verdict"]].values.tolist()
+    [[1.0, 1.0, 'UNCLEAR']]
+    >>> unknown = videos.assign(lifetime_velocity_per_hour=None)
+    >>> title_lift(unknown, patterns=["emoji"])["verdict"].tolist()
+    ['UNKNOWN']
     """
     base = ("window_start", "category", "channel_id", "age_h", _VELOCITY)
     videos = require_columns(videos, (*base, *patterns), "videos")
@@ -210,16 +226,26 @@ def adjusted_p_values(p_values: npt.ArrayLike) -> Floats:
     Calling everything up to q = 0.05 a find makes one in twenty of the finds a false one, on
     average. NaN stays NaN and is no test. O(n log n).
 
+    Parameters
+    ----------
+    p_values : array_like
+        0–1; NaN is no test.
+
+    Returns
+    -------
+    numpy.ndarray
+        q-values.
+
+    References
+    ----------
+    Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate. JRSS B 57(1).
+
     Examples
     --------
     >>> adjusted_p_values([0.01, 0.04, 0.03, float("nan")]).tolist()
     [0.03, 0.04, 0.04, nan]
     >>> adjusted_p_values([]).tolist()
     []
-
-    References
-    ----------
-    Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate. JRSS B 57(1).
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(-p, kind="stable")

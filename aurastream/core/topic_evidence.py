@@ -88,6 +88,10 @@ def topic_evidence(
     -----
     O(words + hits log hits).
 
+    References
+    ----------
+    AuraStream paper 5.4.1 (#74); evidence by name is ours (C33).
+
     Examples
     --------
     >>> import pandas as pd

@@ -82,6 +82,22 @@ def lemma_sets(texts: Iterable[Any], *, without: Iterable[str] = ()) -> list[fro
     O(characters). A text without a word gives an empty set; one that only has words in
     ``without`` does too.
 
+    Parameters
+    ----------
+    texts : iterable of str
+        Titles, tags or terms.
+    without : iterable of str
+        Names whose words do not count.
+
+    Returns
+    -------
+    list of frozenset of str
+        One per text.
+
+    References
+    ----------
+    AuraStream paper 5.4.4 compared substrings (#76); sets of normalised words are settled in C34.
+
     Examples
     --------
     >>> [sorted(s) for s in lemma_sets(["Best MODS &amp; maps!", None, "mod"])]
@@ -108,6 +124,25 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     """Return the share of all words of two sets that both have: 0–1, higher is more alike.
 
     NaN for two empty sets, which have nothing to compare.
+
+    Parameters
+    ----------
+    one, other : frozenset of str
+        Sets of lemmas.
+
+    Returns
+    -------
+    float
+        0–1, or NaN.
+
+    Notes
+    -----
+    O(words).
+
+    References
+    ----------
+    Settled in C34. Jaccard, P. (1912). The distribution of the flora in the alpine zone. New
+    Phytologist 11(2).
 
     Examples
     --------
@@ -149,6 +184,11 @@ def duplicate_of(
     O(n) look-ups for sets of bounded size, where the pairwise comparison is O(n²). A set of s
     words is entered under at most (s − ⌈t·s⌉ + 2)² / 2 pairs; one of more than 20 under each of
     its rarest words.
+
+    References
+    ----------
+    AuraStream paper 5.4.4 (#76) as settled in C34. Xiao, C. et al. (2011). Efficient similarity
+    joins for near-duplicate detection. ACM TODS 36(3).
 
     Examples
     --------
@@ -215,6 +255,15 @@ def topics(
     ------
     InvalidInputError
         When a column is missing, a score is not finite, or a row has no category.
+
+    Notes
+    -----
+    O(characters + n log n), and the index of `duplicate_of`.
+
+    References
+    ----------
+    AuraStream paper 5.4.1 and 5.4.4 (#74, #76), in a total order (C33), duplicates by sets of words
+    (C34).
 
     Examples
     --------

@@ -73,6 +73,21 @@ def trend_classes(
         Percentiles of the category; scalars or one per velocity.
     sample_count : array_like
         Velocities the percentiles rest on.
+    params : TrendParams
+        Smallest sample.
+
+    Returns
+    -------
+    numpy.ndarray
+        Classes as text.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.1.3 (#64), with the sample and the ties of C26.
 
     Examples
     --------
@@ -82,6 +97,9 @@ def trend_classes(
     ['UNKNOWN']
     >>> trend_classes([9.0, 10.0, 11.0], 10, 10, 10, 50).tolist()
     ['FALLING', 'STABLE', 'VIRAL']
+
+    >>> trend_classes([7.0, 7.0], 7, 7, 7, 50).tolist(), trend_classes([], 1, 2, 3, 50).tolist()
+    (['STABLE', 'STABLE'], [])
     """
     value = np.atleast_1d(np.asarray(velocity, dtype=np.float64))
     low, high, top = (

@@ -121,10 +121,32 @@ def lifetime_velocity(
 
     Range 0 and up; grows with views, falls with age.
 
+    Parameters
+    ----------
+    views : array_like
+        0 or more; NaN is hidden.
+    age_h : array_like
+        Hours since the publication; below 0 it has not come.
+    min_age_h : float
+        Hours that the age does not fall below.
+
+    Returns
+    -------
+    numpy.ndarray
+        Views per hour.
+
     Raises
     ------
     InvalidInputError
         When views are negative.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    AuraStream paper 5.1.1 (#61), under its right name (C24).
 
     Examples
     --------
@@ -135,6 +157,9 @@ def lifetime_velocity(
 
     >>> lifetime_velocity([1000.0, float("nan")], [-1.0, 2.0]).tolist()
     [nan, nan]
+
+    >>> lifetime_velocity([], []).tolist()
+    []
     """
     view = np.asarray(views, dtype=np.float64)
     age = np.asarray(age_h, dtype=np.float64)
@@ -227,6 +252,49 @@ def video_velocity(
     ------
     InvalidInputError
         When a column is missing, a counter is negative, or a time has no zone.
+
+    Notes
+    -----
+    O(n log n) in the snapshots, plus the rows of the result; all windows at once.
+
+    References
+    ----------
+    AuraStream paper 5.1.1 (#61), with the gain between snapshots beside it (C24), engagement as
+    defined in C56 and freshness as in #77 and #78.
+
+    Examples
+    --------
+    A video of ten hours, seen twice within three:
+
+    >>> import pandas as pd
+    >>> crawls = pd.to_datetime(["2026-01-10T08:00Z", "2026-01-10T10:00Z"])
+    >>> trending = pd.DataFrame({
+    ...     "chart": "gaming", "region": "US", "rank": [2, 1], "video_id": "v",
+    ...     "metadata_hash": "h", "observed_at": crawls, "crawl_at": crawls,
+    ...     "views": [700, 1000], "likes": [40, 50], "comments": [10, None],
+    ... })
+    >>> videos = pd.DataFrame({
+    ...     "video_id": ["v"], "metadata_hash": "h", "channel_id": "c", "duration_s": 60,
+    ...     "first_observed_at": crawls[0], "published_at": pd.Timestamp("2026-01-10T00:00Z"),
+    ...     "default_language": "en", "audio_language": None,
+    ... })
+    >>> ends = pd.DatetimeIndex(["2026-01-10T10:30Z"])
+    >>> one = video_velocity(trending, pd.DataFrame(), videos, as_of=ends).iloc[0]
+    >>> one.lifetime_velocity_per_hour.item(), one.velocity_now_per_hour.item(), one.velocity_now_n
+    (100.0, 150.0, np.int32(2))
+
+    Hidden comments give no engagement rate; a counter that fell gives no velocity now:
+
+    >>> one.engagement_rate.item(), one.audio_language
+    (nan, 'en')
+    >>> fallen = video_velocity(
+    ...     trending.assign(views=[1000, 900]), pd.DataFrame(), videos, as_of=ends
+    ... ).iloc[0]
+    >>> fallen.velocity_now_per_hour.item(), fallen.views_fell.item()
+    (nan, True)
+    >>> nothing = pd.DataFrame()
+    >>> video_velocity(nothing, nothing, nothing, as_of=ends).empty
+    True
     """
     ends = window_ends(as_of)
     if ends.size == 0:

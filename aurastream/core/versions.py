@@ -45,6 +45,10 @@ def known_versions(
     InvalidInputError
         When a column is missing, or a time is missing or has no zone.
 
+    References
+    ----------
+    Ours: a window shows what was known at its end.
+
     Examples
     --------
     >>> at = pd.Timestamp("2026-01-01", tz="UTC")

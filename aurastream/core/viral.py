@@ -96,6 +96,43 @@ def viral_scores(
     InvalidInputError
         When a column is missing, a value is negative or infinite, or a category has two rows of
         statistics in one window.
+
+    Notes
+    -----
+    O(n log g) for g categories in all windows.
+
+    References
+    ----------
+    AuraStream paper 5.1.3, 5.2.1, 5.2.2 and 5.5.5 (#64, #66, #67, #78), settled in C26 and C28.
+
+    Examples
+    --------
+    Thirty videos; the fastest tenth is VIRAL, and half the freshness is half the decayed score:
+
+    >>> import pandas as pd
+    >>> from aurastream.core.category_stats import category_stats
+    >>> rows = pd.DataFrame({
+    ...     "window_start": pd.Timestamp("2026-01-10T10:00Z"), "category": "gaming",
+    ...     "video_id": [f"v{i:02}" for i in range(30)],
+    ...     "lifetime_velocity_per_hour": [float(i) for i in range(30)],
+    ...     "views": 1000, "engagement_rate": None, "confidence_pct": 50.0,
+    ... })
+    >>> stats = category_stats(rows, default_baselines={})
+    >>> found = viral_scores(rows, stats)
+    >>> (found["trend_class"] == "VIRAL").sum().item(), found["viral_score"].max().round(2).item()
+    (3, 91.05)
+    >>> bool((found["decayed_score"] == found["viral_score"] / 2).all())
+    True
+
+    Ties (all have as many views) score 50, what is not known has no score and no class:
+
+    >>> found["views_score"].unique().tolist(), found["engagement_score"].unique().tolist()
+    ([50.0], [nan])
+    >>> unknown = viral_scores(rows.assign(lifetime_velocity_per_hour=None), stats).iloc[0]
+    >>> unknown.trend_class, unknown.viral_score.item(), unknown.decayed_score.item()
+    ('UNKNOWN', nan, nan)
+    >>> viral_scores(rows.iloc[:0], stats).empty
+    True
     """
     velocity = require_columns(
         velocity,

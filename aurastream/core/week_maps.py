@@ -60,6 +60,14 @@ def weeks_of_cells(weeks: Sequence[Week], *, title: str) -> str:
     str
         An SVG document.
 
+    Notes
+    -----
+    O(cells).
+
+    References
+    ----------
+    Ours: no source asks for pictures; the weeks are those of #88 and C32.
+
     Examples
     --------
     >>> week = Week("a <game>", [float(hour) for hour in range(168)], [False] * 167 + [True])

@@ -124,10 +124,27 @@ def _table() -> Flags:
 def flags_of(codes: CodePoints) -> Flags:
     """Return what each code point is, as a sum of this module's flags; O(characters).
 
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        Code points.
+
+    Returns
+    -------
+    numpy.ndarray
+        One number per code point.
+
+    References
+    ----------
+    Ours, by the categories of the Unicode Character Database.
+
     Examples
     --------
     >>> flags_of(to_code_points("A1 ")).tolist() == [WORD | UPPER, WORD | DIGIT, SPACE]
     True
+
+    >>> flags_of(to_code_points("")).tolist()
+    []
     """
     if codes.size and int(codes.max()) >= _PLANE_2:
         high = np.where((codes >= _TAGS[0]) & (codes < _TAGS[1]), _PLANE_2 + 1, _PLANE_2 + 2)
@@ -139,10 +156,31 @@ def flags_of(codes: CodePoints) -> Flags:
 def to_code_points(text: str) -> CodePoints:
     r"""Return the code points of a text, lone surrogates included.
 
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    numpy.ndarray of uint32
+        One number per code point.
+
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    Ours, for the keywords of #80.
+
     Examples
     --------
     >>> to_code_points("a\N{FIRE}").tolist()
     [97, 128293]
+
+    >>> to_code_points("").tolist()
+    []
     """
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
@@ -151,6 +189,24 @@ def joined(texts: Iterable[Any]) -> str:
     r"""Join texts into one, each ended by a line feed, with HTML references resolved once.
 
     A missing text is an empty one; a line feed inside a text becomes a space.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Texts; a missing one is None or NaN.
+
+    Returns
+    -------
+    str
+        As many line feeds as texts.
+
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    Ours, for the keywords of #80.
 
     Examples
     --------
@@ -178,6 +234,25 @@ def _fold(text: str) -> str:
 
 def folded(texts: Iterable[Any]) -> CodePoints:
     r"""Return the code points of all texts with case, width and style folded, one line per text.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Texts; a missing one is None or NaN.
+
+    Returns
+    -------
+    numpy.ndarray of uint32
+        As many line feeds as texts.
+
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    Unicode Standard Annex 15, normalisation forms (NFKC); for the keywords of #80 and the topics of
+    C34.
 
     Examples
     --------
@@ -241,6 +316,10 @@ def canonical(texts: Iterable[Any]) -> CodePoints:
     numpy.ndarray of uint32
         As many line feeds as texts. O(characters), in blocks of a hundred thousand texts.
 
+    References
+    ----------
+    What a word is, is ours, for the keywords of #80 and the topics of C34.
+
     Examples
     --------
     >>> bytes(canonical(["Don't  MISS it!!", "", None, "A & B"]).astype("u1"))
@@ -256,6 +335,20 @@ def canonical(texts: Iterable[Any]) -> CodePoints:
 def canonical_lines(texts: Iterable[Any]) -> list[str]:
     r"""Return each text as its words with single spaces between; O(characters).
 
+    Parameters
+    ----------
+    texts : iterable of str
+        Texts; a missing one is None or NaN.
+
+    Returns
+    -------
+    list of str
+        One line per text.
+
+    References
+    ----------
+    What a word is, is ours, for the keywords of #80 and the topics of C34.
+
     Examples
     --------
     >>> canonical_lines(["ＭＩＮＥ\u200bcraft &lt;3", "【マイクラ】実況プレイ", "\N{FIRE}"])
@@ -268,6 +361,24 @@ def canonical_lines(texts: Iterable[Any]) -> list[str]:
 
 def words(text: Any) -> list[str]:  # noqa: ANN401 # a missing text is None or NaN
     r"""Return the words of one text.
+
+    Parameters
+    ----------
+    text : str
+        A text; a missing one is None or NaN.
+
+    Returns
+    -------
+    list of str
+        Its words in order.
+
+    Notes
+    -----
+    O(characters).
+
+    References
+    ----------
+    What a word is, is ours, for the keywords of #80 and the topics of C34.
 
     Examples
     --------
@@ -289,14 +400,28 @@ def lemma(word: str) -> str:
     heavier stemmers, hardly ever two different words. It only touches ASCII words of four letters
     or more.
 
-    Examples
-    --------
-    >>> [lemma(w) for w in ["mods", "stories", "horses", "boss", "gas", "movies", "bus", "3ds"]]
-    ['mod', 'story', 'horse', 'boss', 'gas', 'movy', 'bus', '3ds']
+    Parameters
+    ----------
+    word : str
+        A word in lower case.
+
+    Returns
+    -------
+    str
+        Its singular, as far as three rules can tell.
+
+    Notes
+    -----
+    O(1).
 
     References
     ----------
     Harman, D. (1991). How effective is suffixing? JASIS 42(1).
+
+    Examples
+    --------
+    >>> [lemma(w) for w in ["mods", "stories", "horses", "boss", "gas", "movies", "bus", "3ds"]]
+    ['mod', 'story', 'horse', 'boss', 'gas', 'movy', 'bus', '3ds']
     """
     if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or not word.isascii():
         return word
