@@ -3,6 +3,9 @@
 A slot is whatever is crawled as one: a chart in a region, a game. The state of a slot at a window
 is its latest crawl that started before the window's end and not more than `max_age` earlier, so
 that a missed poll carries the one before forward; how old it is shows in the freshness.
+
+A crawl that got only a part of its slot is not the slot's whole state: what it did not answer is
+carried forward from the crawls before it, back to the last complete one.
 """
 
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CrawlStates", "Expansion", "latest_crawls", "moments"]
+__all__ = ["CrawlStates", "Expansion", "carry_forward", "latest_crawls", "moments"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -30,14 +33,15 @@ class Expansion:
 class CrawlStates:
     """The chosen crawl of each slot in each window.
 
-    ``crawl_times`` are the distinct starts, ascending; ``crawl`` numbers each row's start in
-    them; ``chosen`` (slots, windows) holds such a number or -1; ``known`` (windows,) counts the
-    starts before each window's end.
+    ``crawl_times`` are the distinct starts, ascending; ``crawl`` numbers each member's crawl in
+    them, ``slot`` and ``row`` are its slot and its row; ``chosen`` (slots, windows) holds such a
+    number or -1; ``known`` (windows,) counts the starts before each window's end.
     """
 
     crawl_times: Integers
     crawl: Integers
     slot: Integers
+    row: Integers
     chosen: Integers
     known: Integers
 
@@ -54,7 +58,7 @@ class CrawlStates:
         ends = np.cumsum(sizes)
         total = int(ends[-1]) if ends.size else 0
         position = np.repeat(starts[cells] - (ends - sizes), sizes) + np.arange(total)
-        return Expansion(row=order[position], window=np.repeat(windows, sizes))
+        return Expansion(row=self.row[order[position]], window=np.repeat(windows, sizes))
 
 
 def latest_crawls(
@@ -103,11 +107,12 @@ def latest_crawls(
     [[-1]]
     """
     crawl_times, crawl = np.unique(crawl_at, return_inverse=True)
+    row = np.arange(crawl.size)
     n_crawls = crawl_times.size
     known = np.searchsorted(crawl_times, window_end, side="left")
     if n_crawls == 0:
         chosen = np.full((n_slots, window_end.size), -1, dtype=np.int64)
-        return CrawlStates(crawl_times, crawl, slot, chosen, known)
+        return CrawlStates(crawl_times, crawl, slot, row, chosen, known)
     present = np.zeros(n_slots * n_crawls, dtype=np.bool_)
     present[slot * n_crawls + crawl] = True
     numbered = np.where(present.reshape(n_slots, n_crawls), np.arange(n_crawls), -1)
@@ -115,7 +120,86 @@ def latest_crawls(
     chosen = np.where(known > 0, latest[:, np.maximum(known - 1, 0)], -1)
     too_old = (chosen >= 0) & (crawl_times[chosen] < window_end - max_age)
     chosen[too_old] = -1
-    return CrawlStates(crawl_times, crawl, slot, chosen, known)
+    return CrawlStates(crawl_times, crawl, slot, row, chosen, known)
+
+
+def carry_forward(
+    states: CrawlStates, item: Integers, is_partial: npt.NDArray[np.bool_]
+) -> CrawlStates:
+    """Add to every partial crawl what it lacks of its slot's crawls before it.
+
+    A partial crawl then has each item of its slot that was seen since the last complete crawl (or
+    since the first known one), with the newest row of it. Complete crawls stay as they are.
+
+    Parameters
+    ----------
+    states : CrawlStates
+        From `latest_crawls`.
+    item : numpy.ndarray
+        What each row is about, as a code of 0 or more.
+    is_partial : numpy.ndarray
+        Whether each row's crawl got only a part of its slot; the same for all rows of a crawl.
+
+    Returns
+    -------
+    CrawlStates
+        The same choice, with more members. Carried rows may be older than a window allows.
+
+    Notes
+    -----
+    O(n log n) in the rows and those that are looked at again: each partial crawl looks at the rows
+    of its slot since the last complete crawl.
+
+    Examples
+    --------
+    Of two videos, the second crawl was answered about one:
+
+    >>> slot, crawl_at = np.zeros(3, dtype=np.int64), np.array([10, 10, 20])
+    >>> states = latest_crawls(slot, crawl_at, 1, np.array([30]), 100)
+    >>> sorted(states.expand().row.tolist())
+    [2]
+    >>> whole = carry_forward(states, np.array([0, 1, 0]), np.array([False, False, True]))
+    >>> sorted(whole.expand().row.tolist())
+    [1, 2]
+    """
+    if not is_partial.any():
+        return states
+    n_crawls = states.crawl_times.size
+    key = states.slot * n_crawls + states.crawl
+    order = np.argsort(key, kind="stable")
+    cells, begins = np.unique(key[order], return_index=True)
+    partial = is_partial[order[begins]]
+    slots = cells // n_crawls
+    # Where each cell's state begins: at the last complete crawl of its slot, or at its first.
+    number = np.arange(cells.size)
+    first = np.searchsorted(slots, slots, side="left")
+    base = np.maximum(np.maximum.accumulate(np.where(partial, -1, number)), first)
+    cell = np.flatnonzero(partial & (base < number))
+    if cell.size == 0:
+        return states
+    sizes = begins[cell] - begins[base[cell]]
+    ends = np.cumsum(sizes)
+    position = np.repeat(begins[base[cell]] - (ends - sizes), sizes) + np.arange(int(ends[-1]))
+    extra = order[position]
+    target = np.repeat(cells[cell], sizes)
+    # Newest first per target and item; what the target itself has wins, being newest of all.
+    own = np.flatnonzero(is_partial)
+    rows = np.concatenate([own, extra])
+    targets = np.concatenate([key[own], target])
+    ranking = np.lexsort((-states.crawl[rows], item[rows], targets))
+    rows, targets = rows[ranking], targets[ranking]
+    same = (targets[1:] == targets[:-1]) & (item[rows][1:] == item[rows][:-1])
+    newest = np.concatenate([[True], ~same])
+    carried = newest & (states.crawl[rows] != targets % n_crawls)
+    rows, targets = rows[carried], targets[carried]
+    return CrawlStates(
+        crawl_times=states.crawl_times,
+        crawl=np.concatenate([states.crawl, targets % n_crawls]),
+        slot=np.concatenate([states.slot, targets // n_crawls]),
+        row=np.concatenate([states.row, states.row[rows]]),
+        chosen=states.chosen,
+        known=states.known,
+    )
 
 
 def moments(crawl_at: Integers, observed: Integers) -> Integers:

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from aurastream.core.crawls import latest_crawls, moments
+from aurastream.core.crawls import Expansion, carry_forward, latest_crawls, moments
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     HOUR_US,
@@ -224,6 +224,7 @@ def video_velocity(
     videos: pd.DataFrame,
     *,
     as_of: pd.DatetimeIndex,
+    partial_crawls: pd.DataFrame | None = None,
     params: VelocityParams = DEFAULT,
 ) -> pd.DataFrame:
     """Compute the velocity of every video that charts or is tracked, in every window.
@@ -233,6 +234,9 @@ def video_velocity(
     Rank and region count of a game's video are those over all charts; 0 regions, null rank when
     it charts nowhere.
 
+    A crawl that got only a part of its chart or game is not taken for the whole: the videos it was
+    not answered about are carried forward, back to the last complete crawl, at most a day.
+
     Parameters
     ----------
     trending, games, videos : pandas.DataFrame
@@ -240,6 +244,9 @@ def video_velocity(
         window are enough of the first two.
     as_of : pandas.DatetimeIndex
         Ends of the windows, with time zone.
+    partial_crawls : pandas.DataFrame, optional
+        ``category``, ``region`` ('' for games) and ``crawl_at`` of the incomplete crawls; without
+        it every crawl is taken for complete.
     params : VelocityParams
         What counts as now.
 
@@ -312,7 +319,9 @@ def video_velocity(
         microseconds(params.max_age),
     )
     n_crawls = states.crawl_times.size
-    chosen = states.expand()
+    chosen = carry_forward(states, rows.video, _is_partial(encoded, partial_crawls)).expand()
+    is_young = rows.crawl_at[chosen.row] >= ends[chosen.window] - microseconds(params.max_age)
+    chosen = Expansion(row=chosen.row[is_young], window=chosen.window[is_young])
     if chosen.row.size == 0:
         return empty_frame(VELOCITY_SCHEMA)
     members = _members(rows, chosen.row, chosen.window, len(category_names), len(video_names))
@@ -365,6 +374,7 @@ class _Encoded:
 
     rows: _Rows
     categories: Strings
+    regions: Strings
     video_names: Strings
     videos: pd.DataFrame
     described: Integers  # video of each metadata version
@@ -388,7 +398,7 @@ def _encode(
         wanted = pd.concat([trending["video_id"], games["video_id"]]).unique()
         videos = videos[videos["video_id"].isin(wanted)]
     (chart, game), categories = codes_of(trending["chart"], games["game"])
-    (region,), _ = codes_of(trending["region"])
+    (region,), regions = codes_of(trending["region"])
     (charting, playing, described), video_names = codes_of(
         trending["video_id"], games["video_id"], videos["video_id"]
     )
@@ -413,7 +423,7 @@ def _encode(
         observed=np.concatenate([times(frame, "observed_at", name) for frame, name in frames]),
         counters=(values[0], values[1], values[2]),
     )
-    return _Encoded(rows, categories, video_names, videos, described, of_version)
+    return _Encoded(rows, categories, regions, video_names, videos, described, of_version)
 
 
 def _usable(
@@ -424,6 +434,30 @@ def _usable(
     crawl_at = times(frame, "crawl_at", name)
     inside = (crawl_at >= oldest) & (crawl_at < end)
     return frame if inside.all() else frame.loc[inside, list(columns)]
+
+
+def _is_partial(encoded: _Encoded, crawls: pd.DataFrame | None) -> npt.NDArray[np.bool_]:
+    """Return which rows are of a crawl that is listed as partial."""
+    rows = encoded.rows
+    if crawls is None or crawls.empty:
+        return np.zeros(rows.video.size, dtype=np.bool_)
+    crawls = require_columns(crawls, ("category", "region", "crawl_at"), "partial_crawls")
+    starts = times(crawls, "crawl_at", "partial_crawls")
+    result = np.isin(rows.crawl_at, starts)
+    # Few rows are left, as a rule none; only they are compared by name.
+    left = np.flatnonzero(result)
+    slots = pd.MultiIndex.from_arrays(
+        [
+            encoded.categories.take(rows.category[left]),
+            encoded.regions.take(rows.region[left], allow_fill=True, fill_value=""),
+            rows.crawl_at[left],
+        ]
+    )
+    listed = pd.MultiIndex.from_arrays(
+        [crawls["category"].astype("str"), crawls["region"].astype("str"), starts]
+    )
+    result[left] = slots.isin(listed)
+    return result
 
 
 def _reject_nulls(*codes: Integers) -> None:

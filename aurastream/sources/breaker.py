@@ -1,8 +1,9 @@
 """The fuse between us and a host that keeps failing: pybreaker, with its state in Redis.
 
 Five failures in a row open the circuit for 60 seconds; then three successes close it again, and
-one failure opens it for another 60 seconds. All processes share the state. While Redis is gone
-each process goes on with what it knows itself.
+one failure opens it for another 60 seconds. A failure is a call that failed with all its tries: the
+five tries of one call are one failure, so that a hiccup costs a pause and not a crawl. All
+processes share the state. While Redis is gone each process goes on with what it knows itself.
 
 Only a `TransientError` counts as a failure: an answer such as 400, 404 or 429 shows that the host
 is alive, and a failure that belongs to the data (``is_data_dependent``) says nothing of the host.

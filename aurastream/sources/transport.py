@@ -1,8 +1,10 @@
 """One call to a platform: quota gate, pace, circuit breaker, retries, typed error, record.
 
+The breaker refuses a call while its circuit is open, and is told how the call ended, after all its
+tries: a host that answers the second try is well, and one call's tries alone cannot open a circuit.
 Every try passes the same doors in this order: the gate takes the units (a repeated call costs
-again), the limiter waits, the breaker refuses while its circuit is open. What was never sent is
-refunded. Credentials travel in headers only: an address is logged by half the world.
+again), the limiter waits. What was never sent is refunded. Credentials travel in headers only: an
+address is logged by half the world.
 """
 
 import logging
@@ -61,7 +63,6 @@ _FIVE_MINUTES_MS: Final = 5 * 60 * 1_000
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
-_SERVER_ERROR: Final = 500
 
 Params = Sequence[tuple[str, str]]
 Fault = Callable[..., SourceError]
@@ -300,7 +301,11 @@ class Transport:
             if self.auth is not None:
                 # Fetching a token has its own retries; they need not be multiplied by ours.
                 self.auth.headers()
-            return retrying(attempt)
+            with self.breaker.guard(self.host):
+                return attempt.of_this_host(retrying)
+        except _OthersFaultError as raised:
+            raised.error.fetches = (attempt.record(0, 0, outcome=raised.error.outcome),)
+            raise raised.error from None
         except SourceError as error:
             error.fetches = (attempt.record(0, 0, outcome=error.outcome),)
             raise
@@ -315,6 +320,14 @@ class Transport:
             )
 
         return stop
+
+
+class _OthersFaultError(Exception):
+    """Carries an error of another host past the breaker of this one."""
+
+    def __init__(self, error: SourceError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class _Attempts(Generic[_T]):
@@ -342,6 +355,16 @@ class _Attempts(Generic[_T]):
         self._status: int | None = None
         self._observed_at = transport.clock.now()
         self._duration_ms = 0.0
+        self._auth_error: SourceError | None = None
+
+    def of_this_host(self, retrying: tenacity.Retrying) -> Answer[_T]:
+        """Try until it is enough; a failure to get credentials is told apart for the breaker."""
+        try:
+            return retrying(self)
+        except SourceError as error:
+            if error is self._auth_error:
+                raise _OthersFaultError(error) from None
+            raise
 
     def __call__(self) -> Answer[_T]:
         """Try once."""
@@ -362,24 +385,25 @@ class _Attempts(Generic[_T]):
 
     def _exchange(self) -> tuple[httpx.Response, bytes | None]:
         """Send, renew rejected credentials once, and raise what is no answer."""
-        response, cached, sent = self._send_guarded()
+        response, cached, sent = self._send_authorized()
         auth = self._t.auth
         if response.status_code == _UNAUTHORIZED and auth is not None and auth.renew(sent):
-            response, cached, sent = self._send_guarded()
+            response, cached, sent = self._send_authorized()
         if response.status_code == _OK or (
             response.status_code == _NOT_MODIFIED and cached is not None
         ):
             return response, cached
         raise self._fault(response)
 
-    def _send_guarded(self) -> tuple[httpx.Response, bytes | None, Mapping[str, str]]:
-        """Send under the breaker, which shall see what the host is to blame for."""
-        # Before the breaker: a token that cannot be fetched is not this host's fault.
-        auth = self._t.auth.headers() if self._t.auth is not None else {}
-        with self._t.breaker.guard(self._t.host):
-            response, cached = self._send(auth)
-            if response.status_code >= _SERVER_ERROR:
-                raise self._fault(response)
+    def _send_authorized(self) -> tuple[httpx.Response, bytes | None, Mapping[str, str]]:
+        auth: Mapping[str, str] = {}
+        if self._t.auth is not None:
+            try:
+                auth = self._t.auth.headers()
+            except SourceError as error:
+                self._auth_error = error
+                raise
+        response, cached = self._send(auth)
         return response, cached, auth
 
     def _fault(self, response: httpx.Response) -> SourceError:

@@ -25,6 +25,22 @@ WITH latest AS (
     ORDER BY category, region, crawl_at DESC
 )
 """
+# The same, with where the state of each begins: at its last complete crawl (or the first of the
+# day). What a partial crawl was not answered about is carried forward from there.
+_STATES = """
+WITH crawls AS (
+    SELECT category, region, crawl_at, is_complete
+    FROM operations.crawls
+    WHERE dataset = %(dataset)s AND got > 0
+      AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
+),
+states AS (
+    SELECT category, region,
+           coalesce(max(crawl_at) FILTER (WHERE is_complete), min(crawl_at)) AS since,
+           max(crawl_at) AS until
+    FROM crawls GROUP BY category, region
+)
+"""
 # A crawl's rows are observed after its start; the bounds let the planner skip other days.
 _SPAN = (
     "{t}.observed_at >= %(as_of)s - interval '25 hours' "
@@ -35,14 +51,17 @@ _VIDEO = """
 """
 
 TRENDING = f"""
-{_LATEST},
+{_STATES},
 rows AS (
-    SELECT t.chart, t.region, t.video_id, t.rank, t.views, t.likes, t.comments,
+    SELECT DISTINCT ON (t.chart, t.region, t.video_id)
+           t.chart, t.region, t.video_id, t.rank, t.views, t.likes, t.comments,
            t.concurrent_viewers, t.metadata_hash, t.observed_at
-    FROM latest l
+    FROM states l
     JOIN collection.youtube_trending t
-      ON t.chart = l.category AND t.region = l.region AND t.crawl_at = l.crawl_at
+      ON t.chart = l.category AND t.region = l.region
+     AND t.crawl_at BETWEEN l.since AND l.until
      AND {_SPAN.format(t="t")}
+    ORDER BY t.chart, t.region, t.video_id, t.crawl_at DESC, t.rank
 ),
 videos AS (
     SELECT chart, video_id, min(rank)::int AS best_rank,
@@ -66,13 +85,19 @@ ORDER BY r.chart, r.place
 """  # noqa: S608 # fragments of this module
 
 GAMES = f"""
-{_LATEST},
-ranked AS (
-    SELECT g.*, row_number() OVER (
-        PARTITION BY g.game ORDER BY g.views DESC NULLS LAST, g.video_id) AS place
-    FROM latest l
+{_STATES},
+known AS (
+    SELECT DISTINCT ON (g.game, g.video_id) g.*
+    FROM states l
     JOIN collection.youtube_games g
-      ON g.game = l.category AND g.crawl_at = l.crawl_at AND {_SPAN.format(t="g")}
+      ON g.game = l.category AND g.crawl_at BETWEEN l.since AND l.until
+     AND {_SPAN.format(t="g")}
+    ORDER BY g.game, g.video_id, g.crawl_at DESC
+),
+ranked AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY game ORDER BY views DESC NULLS LAST, video_id) AS place
+    FROM known
 )
 SELECT r.game AS name, r.observed_at, r.video_id, r.confidence, r.views, r.likes, r.comments,
        r.concurrent_viewers, {_VIDEO}

@@ -15,6 +15,7 @@ from aurastream.store.writes import find_table
 __all__ = [
     "existing_marts",
     "game_candidates",
+    "incomplete_crawls",
     "newest",
     "stream_totals",
     "titles",
@@ -47,6 +48,28 @@ def tracked_categories(
     if kind is not None:
         where["kind"] = kind
     return store.read("operations.categories", where=where, order_by=["kind", "category"])
+
+
+def incomplete_crawls(
+    store: FrameStore, datasets: Sequence[str], start: dt.datetime, end: dt.datetime
+) -> pd.DataFrame:
+    """Return the crawls within [start, end) that got only a part of their category.
+
+    Returns
+    -------
+    DataFrame
+        ``category``, ``region`` ('' where there is none) and ``crawl_at``, in the order of time.
+    """
+    return store.query(
+        """
+        select category, region, crawl_at
+        from operations.crawls
+        where dataset = any(%(datasets)s) and not is_complete
+          and crawl_at >= %(start)s and crawl_at < %(end)s
+        order by crawl_at, dataset, category, region
+        """,
+        {"datasets": list(datasets), "start": start, "end": end},
+    )
 
 
 def titles(store: FrameStore, video_ids: Sequence[str]) -> dict[str, str]:

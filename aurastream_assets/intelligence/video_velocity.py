@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.core import velocity
+from aurastream.store import readings
 from aurastream_assets.intelligence import plots
 from aurastream_assets.intelligence.windows import (
     describe_windows,
@@ -14,6 +15,7 @@ from aurastream_assets.intelligence.windows import (
     windowed_asset,
 )
 from aurastream_assets.keys import asset_key
+from resources.store import Store
 
 __all__ = ["video_velocity"]
 
@@ -25,7 +27,7 @@ _COUNTERS: Final = ["views", "likes", "comments", "metadata_hash", "observed_at"
 
 @windowed_asset(
     key=asset_key("intelligence", "video_velocity"),
-    code_version="2",
+    code_version="3",
     ins={
         "trending": dg.AssetIn(
             key=asset_key("collection", "youtube_trending"),
@@ -57,6 +59,7 @@ _COUNTERS: Final = ["views", "likes", "comments", "metadata_hash", "observed_at"
 )
 def video_velocity(
     context: dg.AssetExecutionContext,
+    store: Store,
     trending: pd.DataFrame,
     games: pd.DataFrame,
     videos: pd.DataFrame,
@@ -65,9 +68,17 @@ def video_velocity(
 
     `lifetime_velocity_per_hour` is views over age (at least half an hour).
     `velocity_now_per_hour` is the gain between two snapshots within the trailing three hours; it is
-    null, never negative, when the counter fell. A video appears once per category it is in.
+    null, never negative, when the counter fell. A video appears once per category it is in. What an
+    incomplete crawl was not answered about is carried forward from the last complete one.
     """
-    result = velocity.video_velocity(trending, games, videos, as_of=window_ends(context))
+    as_of = window_ends(context)
+    partial = readings.incomplete_crawls(
+        store.frames,
+        ("collection/youtube_trending", "collection/youtube_games"),
+        (as_of[0] - pd.Timedelta(_STATE_AND_TRAIL)).to_pydatetime(),
+        as_of[-1].to_pydatetime(),
+    )
+    result = velocity.video_velocity(trending, games, videos, as_of=as_of, partial_crawls=partial)
     describe_windows(
         context, result, velocity=plots.velocity_distribution(last_window(context, result))
     )

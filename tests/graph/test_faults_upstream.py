@@ -11,7 +11,9 @@ import httpx
 import pytest
 import redis
 
+from aurastream.store.document_schemas import GameVideosDocument
 from aurastream.store.frames import FrameStore
+from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
 from resources.store import Redis
 from tests.graph.evidence import (
@@ -30,6 +32,7 @@ from tests.graph.evidence import (
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 Fault = Callable[..., None]
+GAMES = asset_key("collection", "youtube_games")
 SKEW = timedelta(hours=3)
 # A failing host is left alone for one, to the second.
 MINUTE = timedelta(seconds=61)
@@ -128,6 +131,64 @@ def test_after_a_long_outage_the_next_run_is_complete_and_the_gap_can_be_filled(
     filled = scores(store, gap)["video_velocity"]
     assert len(filled) > 0
     assert 0 < filled["confidence_pct"].max() < 100
+    assert_nothing_is_counted_twice(store)
+
+
+def _samples(store: FrameStore, window: datetime) -> dict[str, int]:
+    rows = scores(store, window)["category_stats"]
+    return dict(zip(rows["category"], rows["sample_count"], strict=True))
+
+
+def _last_crawls(store: FrameStore) -> dict[str, datetime]:
+    where = {"dataset": "collection/youtube_games"}
+    rows = store.read("operations.collection_state", where=where)
+    return dict(zip(rows["category"], rows["last_crawl_at"], strict=True))
+
+
+def _games_documents(url: str) -> dict[str, int]:
+    found = documents(url).items()
+    return {key: len(d.videos) for key, d in found if isinstance(d, GameVideosDocument)}
+
+
+def test_a_game_of_which_a_part_was_answered_keeps_its_other_videos_and_stays_due(
+    run: Run,
+    fault: Fault,
+    store: FrameStore,
+    clock: Clock,
+    installation: dict[str, Redis],
+) -> None:
+    newest = newest_window()
+    run("signal", first=move(clock, newest - 2 * WINDOW))
+    run("games_reconcile")
+    run("signal", first=newest - 2 * WINDOW)
+    whole = _samples(store, newest - 2 * WINDOW)
+    due = _last_crawls(store)
+    known = _games_documents(installation["redis"].url)
+    move(clock, newest)
+    fault("html_body", platform="youtube", endpoint="videos.list", skip=1)
+
+    result = run("games_reconcile")
+
+    assert not metadata_of(result, GAMES)["is_complete"]
+    crawls = store.query(
+        "select category, got, expected, is_complete from operations.crawls "
+        "where dataset = 'collection/youtube_games' "
+        "and crawl_at = (select max(crawl_at) from operations.crawls "
+        "where dataset = 'collection/youtube_games')"
+    )
+    partial = crawls.loc[~crawls["is_complete"].astype(bool)]
+    assert partial["got"].sum() < partial["expected"].sum()
+    after = _last_crawls(store)
+    assert all(after[game] == due[game] for game in partial["category"])
+
+    run("rescore", first=newest)
+    run("publish")
+
+    scored = _samples(store, newest)
+    assert known
+    assert all(scored[game] >= whole[game] for game in partial["category"])
+    still = _games_documents(installation["redis"].url)
+    assert all(still[key] >= count for key, count in known.items())
     assert_nothing_is_counted_twice(store)
 
 

@@ -203,11 +203,14 @@ def state_frame(
     crawls: pd.DataFrame,
     hashes: Mapping[str, str],
     previous: Previous,
+    *,
+    partial_counts: bool = True,
 ) -> pd.DataFrame:
     """Return the new rows of ``operations.collection_state``, one per category of the crawl.
 
     A complete crawl moves the hash and the count of unchanged crawls; a partial one says nothing
-    about membership and moves only the time; a failed one only the count of failures.
+    about membership and moves only the time; a failed one only the count of failures. Where a
+    partial crawl does not count, it is as good as failed: its category stays due.
     """
     known: dict[str, dict[Any, Any]] = {}
     if previous.state is not None:
@@ -224,7 +227,7 @@ def state_frame(
             new_hash = hashes.get(name, EMPTY_HASH)
             unchanged = unchanged + 1 if new_hash == old_hash else 0
             row: tuple[Any, Any, int, int] = (crawl_at, new_hash, unchanged, 0)
-        elif (part["is_complete"] | (part["got"] > 0)).any():
+        elif partial_counts and (part["is_complete"] | (part["got"] > 0)).any():
             row = (crawl_at, old_hash, unchanged, 0)
         else:
             row = (last, old_hash, unchanged, failures + 1)

@@ -171,7 +171,7 @@ def collect_games(
         "operations.fetch_log": assembly.fetch_log(fetches, run_id),
         "operations.quarantine": assembly.quarantine_frame(quarantined),
         "operations.collection_state": assembly.state_frame(
-            _DATASET, crawl_at, crawls, membership, previous
+            _DATASET, crawl_at, crawls, membership, previous, partial_counts=False
         ),
     }
     if reconcile:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aurastream.core.crawls import carry_forward, latest_crawls
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.velocity import VELOCITY_SCHEMA, lifetime_velocity, video_velocity
 
@@ -251,6 +252,112 @@ def test_each_chart_and_region_carries_its_own_latest_crawl(trending: Build, vid
     )
     found = video_velocity(rows, NOTHING, videos({}), as_of=AS_OF)
     assert found["video_id"].tolist() == ["v2", "v3"]
+
+
+def _partial(*crawls: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "category": [category for category, _, _ in crawls],
+            "region": [region for _, region, _ in crawls],
+            "crawl_at": pd.DatetimeIndex(
+                [pd.Timestamp(at, tz="UTC") for _, _, at in crawls], dtype="datetime64[us, UTC]"
+            ),
+        }
+    )
+
+
+def test_what_a_partial_crawl_was_not_answered_about_is_carried_forward(
+    games: Build, videos: Build
+) -> None:
+    rows = games(
+        {"at": "2026-01-10T05:00", "video": "gone"},
+        {"at": "2026-01-10T06:00", "video": "v1", "views": 100},
+        {"at": "2026-01-10T06:00", "video": "v2", "views": 200},
+        {"at": "2026-01-10T06:00", "video": "v3", "views": 300},
+        {"at": "2026-01-10T08:00", "video": "v2", "views": 250},
+        {"at": "2026-01-10T10:00", "video": "v1", "views": 500},
+        {"at": "2026-01-10T10:00", "video": "v4", "views": 400},
+        {"at": "2026-01-10T10:00", "video": "w1", "game": "apex"},
+    )
+    partial = _partial(("minecraft", "", "2026-01-10T08:00"), ("minecraft", "", "2026-01-10T10:00"))
+    found = video_velocity(NOTHING, rows, videos({}), as_of=AS_OF, partial_crawls=partial)
+    found = found[found["category"] == "minecraft"]
+    assert dict(zip(found["video_id"], found["views"], strict=True)) == {
+        "v1": 500,
+        "v2": 250,
+        "v3": 300,
+        "v4": 400,
+    }
+    assert found["observed_at"].dt.hour.tolist() == [10, 8, 6, 10]
+    assert found["confidence_pct"].iloc[2] < found["confidence_pct"].iloc[0]
+
+
+def test_a_complete_crawl_ends_what_is_carried_forward_and_so_does_a_day(
+    games: Build, videos: Build
+) -> None:
+    rows = games(
+        {"at": "2026-01-09T10:15", "video": "old"},
+        {"at": "2026-01-09T11:00", "video": "v1"},
+        {"at": "2026-01-10T10:00", "video": "v2"},
+        {"at": "2026-01-10T10:40", "video": "v3"},
+    )
+    partial = _partial(
+        ("minecraft", "", "2026-01-09T11:00"),
+        ("minecraft", "", "2026-01-10T10:00"),
+        ("apex", "", "2026-01-10T10:40"),
+    )
+    as_of = pd.DatetimeIndex(["2026-01-10T10:30Z", "2026-01-10T11:00Z"])
+    found = video_velocity(NOTHING, rows, videos({}), as_of=as_of, partial_crawls=partial)
+    by_window = found.groupby("window_start")["video_id"].agg(list).tolist()
+    assert by_window == [["v1", "v2"], ["v3"]]
+
+
+def test_a_partial_chart_is_filled_up_for_its_region_alone(trending: Build, videos: Build) -> None:
+    rows = trending(
+        {"at": "2026-01-10T09:55", "region": "US", "video": "v1", "rank": 3},
+        {"at": "2026-01-10T09:55", "region": "DE", "video": "v2"},
+        {"at": "2026-01-10T10:25", "region": "US", "video": "v3", "rank": 1},
+        {"at": "2026-01-10T10:25", "region": "DE", "video": "v4"},
+    )
+    partial = _partial(("gaming", "US", "2026-01-10T10:25"))
+    found = video_velocity(rows, NOTHING, videos({}), as_of=AS_OF, partial_crawls=partial)
+    assert found["video_id"].tolist() == ["v1", "v3", "v4"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 2), st.integers(0, 3)), min_size=1, unique=True
+    ),
+    st.sets(st.tuples(st.integers(0, 5), st.integers(0, 2))),
+    st.randoms(use_true_random=False),
+)
+def test_the_state_of_partial_crawls_is_what_a_walk_through_time_finds(
+    seen: list[tuple[int, int, int]], partial: set[tuple[int, int]], random: Any
+) -> None:
+    slot = np.array([game for _, game, _ in seen])
+    crawl_at = np.array([10 * at for at, _, _ in seen])
+    item = np.array([video for _, _, video in seen])
+    flags = np.array([(at, game) in partial for at, game, _ in seen])
+    order = list(range(len(seen)))
+    random.shuffle(order)
+    states = latest_crawls(slot[order], crawl_at[order], 3, np.array([35, 100]), 1_000)
+    expanded = carry_forward(states, item[order], flags[order]).expand()
+
+    expected = set()
+    for window, end in enumerate((35, 100)):
+        for game in range(3):
+            state: dict[int, int] = {}
+            for at in sorted({a for a, g, _ in seen if g == game and 10 * a < end}):
+                if (at, game) not in partial:
+                    state = {}
+                state |= {v: at for a, g, v in seen if (a, g) == (at, game)}
+            expected |= {(window, game, video, at) for video, at in state.items()}
+    found = [
+        (int(window), *(seen[order[row]][i] for i in (1, 2, 0)))
+        for row, window in zip(expanded.row, expanded.window, strict=True)
+    ]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
 
 
 def test_a_crawl_that_starts_at_the_windows_end_belongs_to_the_next_window(

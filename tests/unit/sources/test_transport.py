@@ -336,6 +336,19 @@ def test_extra_headers_are_asked_for_before_every_try(
     ]
 
 
+def test_the_tries_of_one_call_are_one_failure_to_the_breaker(
+    upstream: Upstream, http: httpx.Client, clock: FakeClock
+) -> None:
+    breaker = CircuitBreakers(clock=clock)
+    client = YouTubeClient(upstream.url, "k", http=http, clock=clock, breaker=breaker)
+    upstream.script(VIDEOS, *[DOWN] * 6, GOOD)
+    with pytest.raises(TransientError):
+        client.videos_chart("US")
+    assert len(upstream.requests) == 5
+    assert breaker.state(client._transport.host) == "closed"
+    assert len(client.videos_chart("US")) == 1
+
+
 def test_an_open_circuit_costs_nothing(
     upstream: Upstream, http: httpx.Client, clock: FakeClock, gate: Gate
 ) -> None:
@@ -350,12 +363,14 @@ def test_an_open_circuit_costs_nothing(
         retry=RetryPolicy(max_attempts=5),
     )
     upstream.script(VIDEOS, DOWN)
-    with pytest.raises(TransientError):
-        client.videos_chart("US")
+    for _ in range(5):
+        with pytest.raises(TransientError):
+            client.videos_chart("US")
+    left = gate.left
     with pytest.raises(CircuitOpenError) as caught:
         client.videos_chart("US")
-    assert len(upstream.requests) == 5
-    assert gate.refunded == 1
+    assert len(upstream.requests) == 25
+    assert gate.left == left
     assert caught.value.fetches[0].attempts == 0
     clock.advance(61)
     upstream.script(VIDEOS, GOOD)
