@@ -151,6 +151,17 @@ def test_categories_and_windows_do_not_mix_and_order_does_not_matter(
     pd.testing.assert_frame_equal(shuffled, together, check_exact=True)
 
 
+@pytest.mark.parametrize(
+    ("videos", "part"),
+    [(20, 70.0), (21, 90.0), (24, 90.0), (25, 100.0), (26, 100.0), (27, 100.0), (400, 100.0)],
+)
+def test_from_25_distinct_velocities_on_the_trend_is_the_same_for_every_category(
+    velocity_rows: Build, videos: int, part: float
+) -> None:
+    speeds = np.random.default_rng(videos).lognormal(5, 2, videos)
+    assert chain(velocity_rows(list(speeds))).iloc[0]["trend_part"] == part
+
+
 def test_wrong_frames_and_weights_are_refused(velocity_rows: Build) -> None:
     rows = velocity_rows([1.0, 2.0])
     stats = category_stats(rows, default_baselines={})
