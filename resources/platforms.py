@@ -5,7 +5,7 @@ server is. There is no mixture, because replayed counters beside live ones would
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -18,6 +18,7 @@ from aurastream.core.quota import QuotaStatus
 from aurastream.settings import Settings
 from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.errors import QuotaExhaustedError
+from aurastream.sources.etags import SharedEtags
 from aurastream.sources.ports import SystemClock
 from aurastream.sources.twitch import TwitchClient
 from aurastream.sources.youtube import YouTubeClient
@@ -109,13 +110,16 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
                 "YouTube cannot be asked: live collection is configured without its key.",
                 fix="Set YOUTUBE_API_KEY.",
             )
+        shared = redis.resolved_url()
         with (
             session.ledger.open(purpose=purpose, clock=SystemClock(), planned=planned) as gate,
+            closing(SharedEtags(shared, access.youtube_url)) as etags,
             YouTubeClient(
                 access.youtube_url,
                 access.youtube_key,
                 gate=gate,
-                breaker=CircuitBreakers(redis.resolved_url()),
+                breaker=CircuitBreakers(shared),
+                etags=etags,
                 quota_profile=settings.quota_profile,
                 run_id=run_id,
                 timeout_s=settings.request_timeout_s,

@@ -150,6 +150,10 @@ def carry_forward(
     O(n log n) in the rows and those that are looked at again: each partial crawl looks at the rows
     of its slot since the last complete crawl.
 
+    References
+    ----------
+    Ours: #13 and C5 ask that nothing is lost in an outage; a part is not taken for the whole.
+
     Examples
     --------
     Of two videos, the second crawl was answered about one:

@@ -50,6 +50,7 @@ __all__ = [
     "Answer",
     "Auth",
     "EtagCache",
+    "Etags",
     "RetryPolicy",
     "Transport",
     "clean_credential",
@@ -76,6 +77,16 @@ class Auth(Protocol):
 
     def renew(self, sent: Mapping[str, str]) -> bool:
         """Replace credentials that were not accepted; return whether there are others now."""
+
+
+class Etags(Protocol):
+    """Bodies by request."""
+
+    def get(self, key: object) -> tuple[str, bytes] | None:
+        """Return etag and body of a request, or None."""
+
+    def put(self, key: object, etag: str, body: bytes) -> None:
+        """Keep the body of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +225,8 @@ class Transport:
         Credentials.
     http : httpx.Client
         Connection pool; shared, and closed by its owner.
+    etags : Etags or None
+        Memory of bodies by request; by default one of this transport alone.
     gate, limiter, breaker, clock
         The ports; by default no quota, no pace, a breaker of this process, the machine's clock.
     retry : RetryPolicy
@@ -240,6 +253,7 @@ class Transport:
         clock: Clock | None = None,
         retry: RetryPolicy | None = None,
         extra_headers: Callable[[], Mapping[str, str]] | None = None,
+        etags: Etags | None = None,
         quota_profile: str = "granular_2026",
         run_id: str | None = None,
     ) -> None:
@@ -257,7 +271,7 @@ class Transport:
         self.extra_headers = extra_headers or dict
         self.quota_profile = quota_profile
         self.run_id = run_id
-        self.etags = EtagCache()
+        self.etags = etags or EtagCache()
 
     def call(
         self,

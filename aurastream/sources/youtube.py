@@ -16,7 +16,13 @@ from aurastream.sources.ports import (
     QuotaGate,
     RateLimiter,
 )
-from aurastream.sources.transport import RetryPolicy, Transport, clean_credential, http_client
+from aurastream.sources.transport import (
+    Etags,
+    RetryPolicy,
+    Transport,
+    clean_credential,
+    http_client,
+)
 from aurastream.sources.wire.faults import youtube_fault
 from aurastream.sources.wire.pages import PageDecoder
 from aurastream.sources.wire.youtube import CATEGORIES, CHANNELS, SEARCH, VIDEOS
@@ -55,7 +61,7 @@ class YouTubeClient:
         The key; it travels in a header and is never logged.
     http : httpx.Client, optional
         Connection pool to share; by default one of its own, closed by `close`.
-    gate, limiter, breaker, clock, retry, extra_headers, quota_profile, run_id
+    gate, limiter, breaker, clock, retry, extra_headers, etags, quota_profile, run_id
         See `aurastream.sources.transport.Transport`.
     timeout_s : float
         Of its own connection pool.
@@ -83,6 +89,7 @@ class YouTubeClient:
         clock: Clock | None = None,
         retry: RetryPolicy | None = None,
         extra_headers: Callable[[], Mapping[str, str]] | None = None,
+        etags: Etags | None = None,
         quota_profile: str = "granular_2026",
         run_id: str | None = None,
         timeout_s: float = 20.0,
@@ -102,6 +109,7 @@ class YouTubeClient:
             clock=clock,
             retry=retry,
             extra_headers=extra_headers,
+            etags=etags,
             quota_profile=quota_profile,
             run_id=run_id,
         )
