@@ -75,7 +75,10 @@ def record(warehouse: Warehouse) -> Warehouse:
             "intelligence.opportunity",
             {"window_start": day + timedelta(hours=12), "category": "roblox"},
         )
-        warehouse.insert("intelligence.title_intel", {"window_start": day, "category": "roblox"})
+        for analysis in ("title_intel", "clip_video_lead_lag"):
+            warehouse.insert(
+                f"intelligence.{analysis}", {"window_start": day, "category": "roblox"}
+            )
         warehouse.insert(
             "intelligence.competition",
             {
@@ -94,7 +97,7 @@ def record(warehouse: Warehouse) -> Warehouse:
                 "platform": "youtube",
                 "bucket": "youtube.default",
                 "endpoint": "videos.list",
-                "purpose": "youtube_games",
+                "purpose": "collection/youtube_games",
                 "quota_date": day.date(),
                 "units_reserved": 2,
                 "reserved_at": day + timedelta(hours=12),

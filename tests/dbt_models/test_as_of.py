@@ -47,6 +47,14 @@ def _half_hour(marts: Warehouse, window: str, views: int) -> None:
         },
     )
     marts.insert(
+        "intelligence.clip_video_lead_lag",
+        {
+            "window_start": start - timedelta(hours=3, minutes=30),
+            "category": "gta",
+            "p_value": 1 / views,
+        },
+    )
+    marts.insert(
         "intelligence.opportunity",
         {"window_start": start, "category": "gta", "opportunity_score": 50.0, "viral_count": views},
     )
@@ -85,7 +93,7 @@ def _half_hour(marts: Warehouse, window: str, views: int) -> None:
             "platform": "youtube",
             "bucket": "youtube.default",
             "endpoint": "videos.list",
-            "purpose": "youtube_games",
+            "purpose": "collection/youtube_games",
             "quota_date": start.date(),
             "units_reserved": 9,
             "units_settled": 1,

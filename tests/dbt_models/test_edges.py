@@ -138,7 +138,7 @@ def test_the_quota_day_is_as_long_as_the_pacific_day(warehouse: Warehouse) -> No
                 "platform": "youtube",
                 "bucket": "youtube.default",
                 "endpoint": "videos.list",
-                "purpose": "youtube_games",
+                "purpose": "collection/youtube_games",
                 "quota_date": at(day).date(),
                 "units_reserved": 100,
                 "reserved_at": at(noon) - timedelta(minutes=1),

@@ -317,7 +317,7 @@ def test_quota_status_sums_the_pacific_day(marts: Warehouse) -> None:
         {
             **common,
             "reservation_id": "00000000-0000-0000-0000-000000000001",
-            "purpose": "youtube_trending",
+            "purpose": "collection/youtube_trending",
             "quota_date": today,
             "units_reserved": 10,
             "units_settled": 7,
@@ -326,14 +326,14 @@ def test_quota_status_sums_the_pacific_day(marts: Warehouse) -> None:
         {
             **common,
             "reservation_id": "00000000-0000-0000-0000-000000000002",
-            "purpose": "youtube_games",
+            "purpose": "collection/youtube_games",
             "quota_date": today,
             "units_reserved": 5,
         },
         {
             **common,
             "reservation_id": "00000000-0000-0000-0000-000000000003",
-            "purpose": "youtube_games",
+            "purpose": "collection/youtube_games",
             "quota_date": today - timedelta(days=1),
             "reserved_at": datetime.now(UTC) - timedelta(days=1),
             "units_reserved": 1000,
@@ -341,7 +341,10 @@ def test_quota_status_sums_the_pacific_day(marts: Warehouse) -> None:
     )
     [row] = marts.rows("select * from marts.quota_status")
     assert (row["used_units"], row["open_units"]) == (12, 5)
-    assert row["units_by_purpose"] == {"youtube_trending": 7, "youtube_games": 5}
+    assert row["units_by_purpose"] == {
+        "collection/youtube_trending": 7,
+        "collection/youtube_games": 5,
+    }
     assert row["forecast_units"] >= 12
     assert row["coverage_pct"] == 50
     assert row["is_exhausted"] is False
@@ -360,7 +363,7 @@ def test_the_forecast_is_that_of_the_command_line(marts: Warehouse, hours_ago: l
                 "bucket": "youtube.default",
                 "endpoint": "videos.list",
                 "reservation_id": f"00000000-0000-0000-0000-{number:012d}",
-                "purpose": "youtube_trending",
+                "purpose": "collection/youtube_trending",
                 "quota_date": quota_date(now - timedelta(hours=hours)),
                 "reserved_at": now - timedelta(hours=hours),
                 "units_reserved": 100 * number + 7,

@@ -122,13 +122,16 @@ def test_the_rollups_have_every_column_of_the_sources(models: list[dict[str, Any
     }
 
 
-def test_sources_have_freshness_and_exposures_name_what_is_read() -> None:
-    manifest = load_manifest()
-    assert manifest["sources"]["source.aurastream.intelligence.opportunity"]["freshness"]
-    exposed = {
-        name for found in manifest["exposures"].values() for name in found["depends_on"]["nodes"]
-    }
-    assert "model.aurastream.taking_off_now" in exposed
+def test_every_mart_and_rollup_has_a_reader_and_what_is_not_built_says_so(
+    models: list[dict[str, Any]],
+) -> None:
+    exposures = {found["name"]: found for found in load_manifest()["exposures"].values()}
+    read = {name for found in exposures.values() for name in found["depends_on"]["nodes"]}
+    tables = {node["unique_id"] for node in models if node["config"]["materialized"] != "ephemeral"}
+    assert tables - read == set()
+    for name in ("delivery_api", "dashboard", "reports"):
+        assert exposures[name]["maturity"] == "low"
+        assert "not built" in exposures[name]["description"]
 
 
 def test_a_changed_model_has_another_manifest(

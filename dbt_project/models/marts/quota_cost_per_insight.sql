@@ -65,14 +65,15 @@ spent as (
 
 ),
 
+-- A call's purpose is the dataset it was made for.
 stored as (
 
     select
         date,
-        split_part(dataset, '/', 2) as purpose,
+        dataset as purpose,
         sum(got_count) as row_count
     from crawls
-    group by date, split_part(dataset, '/', 2)
+    group by date, dataset
 
 ),
 
@@ -81,8 +82,10 @@ insights as (
 
     select
         channels.date,
-        case categories.kind when 'chart' then 'youtube_trending' else 'youtube_games' end
-            as purpose,
+        case categories.kind
+            when 'chart' then 'collection/youtube_trending'
+            else 'collection/youtube_games'
+        end as purpose,
         'videos that went viral or rose' as insight,
         sum(channels.breakout_count) as insight_count
     from channels
@@ -93,7 +96,7 @@ insights as (
 
     select
         date,
-        'twitch_streams' as purpose,
+        'collection/twitch_streams' as purpose,
         'half hours of a game''s competition' as insight,
         sum(received_samples) as insight_count
     from competition

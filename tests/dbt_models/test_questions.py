@@ -1,0 +1,131 @@
+"""Marts of analysts' questions, on rows as the collectors and the ledger write them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from aurastream.store.ledger import PostgresLedger
+from aurastream_assets.collection.clip_radar import clip_radar
+from aurastream_assets.collection.twitch_streams import twitch_streams
+from aurastream_assets.collection.youtube_games import youtube_games
+from aurastream_assets.collection.youtube_trending import youtube_trending
+from tests.dbt_models.warehouse import DAYS, Warehouse, at
+
+_COLLECTORS: dict[str, dg.AssetsDefinition] = {
+    "videos.list": youtube_trending,
+    "search.list": youtube_games,
+    "streams": twitch_streams,
+    "clips": clip_radar,
+}
+
+
+class _Then:
+    """A clock that stands."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    def now(self) -> datetime:
+        return self._moment
+
+
+def _datasets() -> dict[str, str]:
+    """Return what each collector calls its crawls and its calls: its own asset key."""
+    found = {}
+    for endpoint, asset in _COLLECTORS.items():
+        [key] = [key for key in asset.keys if key.path[-1] == asset.op.name.split("__")[-1]]
+        found[endpoint] = "/".join(key.path)
+    return found
+
+
+@pytest.fixture
+def spent(warehouse: Warehouse) -> Warehouse:
+    """A day on which each collector spent two units, stored 500 rows, and found something."""
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    warehouse.categories("music")
+    warehouse.categories("roblox", kind="game", twitch_game_id="1")
+    with PostgresLedger(warehouse.url) as ledger:
+        for endpoint, dataset in _datasets().items():
+            noon = day + timedelta(hours=12)
+            with ledger.open(purpose=dataset, planned={endpoint: 2}, clock=_Then(noon)) as gate:
+                gate.spend(endpoint)
+                gate.spend(endpoint)
+            warehouse.insert(
+                "operations.crawls",
+                {
+                    "crawl_at": noon,
+                    "observed_at": noon,
+                    "dataset": dataset,
+                    "category": "music" if endpoint == "videos.list" else "roblox",
+                    "got": 500,
+                },
+            )
+    for category, video_id in (("music", "m"), ("roblox", "r"), ("roblox", "s")):
+        warehouse.video(
+            f"{day:%Y-%m-%d} 12:00", video_id, category=category, trend_class="VIRAL", views=5
+        )
+    warehouse.insert(
+        "intelligence.competition",
+        {
+            "window_start": day,
+            "category": "roblox",
+            "observed_at": day + timedelta(minutes=20),
+            "live_count": 3,
+            "viewer_total": 9,
+        },
+    )
+    end = day + timedelta(days=1)
+    warehouse.runner.build(["intel_hourly_metrics"], start=day, end=end)
+    warehouse.runner.build(list(DAYS), start=day, end=end)
+    warehouse.publish("quota_cost_per_insight", "clip_lead")
+    return warehouse
+
+
+def test_calls_meet_the_rows_and_the_insights_they_were_made_for(spent: Warehouse) -> None:
+    rows = {row["dataset"]: row for row in spent.rows("select * from marts.quota_cost_per_insight")}
+    assert set(rows) == set(_datasets().values())
+    for row in rows.values():
+        assert row["row_count"] == 500
+        assert row["units_per_1000_rows"] == row["units"] * 2
+    found = {name: row["insight_count"] for name, row in rows.items()}
+    assert found == {
+        "collection/youtube_trending": 1,
+        "collection/youtube_games": 2,
+        "collection/twitch_streams": 1,
+        "collection/clip_radar": None,
+    }
+    charts = rows["collection/youtube_trending"]
+    assert (charts["units"], charts["units_per_insight"]) == (2, 2)
+
+
+def _analysis(warehouse: Warehouse, window: str, category: str, **values: Any) -> None:
+    warehouse.insert(
+        "intelligence.clip_video_lead_lag",
+        {"window_start": at(window), "category": category, **values},
+    )
+
+
+def test_a_lead_of_clips_stands_beside_those_of_its_week(spent: Warehouse) -> None:
+    unknown = dict.fromkeys(("lag_h", "lag_low_h", "lag_high_h", "correlation", "band", "p_value"))
+    spent.categories("minecraft", kind="game")
+    for day in (12, 18, 19):
+        _analysis(spent, f"2026-11-{day} 08:00", "roblox", relation="LEADS")
+    _analysis(spent, "2026-11-17 08:00", "roblox", relation="NONE")
+    _analysis(spent, "2026-11-16 08:00", "roblox", relation="UNKNOWN", **unknown)
+    _analysis(spent, "2026-11-19 08:00", "minecraft", relation="UNKNOWN", common_hours=3, **unknown)
+
+    asked = "select * from marts.clip_lead_as_of('2026-11-19 12:00+00') order by category_key"
+    minecraft, roblox = spent.rows(asked)
+    assert (roblox["relation"], roblox["lag_h"], roblox["lag_low_h"], roblox["lag_high_h"]) == (
+        "LEADS", 3, 2, 4,
+    )  # fmt: skip
+    # That of the 12th lies seven days back, that of the 16th could not tell.
+    assert (roblox["same_relation_count_7d"], roblox["known_count_7d"]) == (2, 3)
+    assert (roblox["received_samples"], roblox["coverage_pct"]) == (168, 50)
+    assert roblox["as_of"] == at("2026-11-19 12:00")
+    assert (minecraft["relation"], minecraft["lag_h"]) == ("UNKNOWN", None)
+    assert minecraft["same_relation_count_7d"] == 0
+    [before] = spent.rows("select * from marts.clip_lead_as_of('2026-11-19 11:59+00')")
+    assert before["as_of"] == at("2026-11-18 12:00")
