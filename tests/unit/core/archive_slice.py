@@ -80,12 +80,12 @@ def audience(rows: int = 257) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 
 def crawls_of_a_month(game: str = "g1", streams: float = 60.0) -> pd.DataFrame:
-    """Return hourly totals of 29 days: the real shape of the day and of the week."""
+    """Return hourly totals of 29 days: the real shapes of day and week, growing a tenth a week."""
     day = pd.read_parquet(DATA / "twitch_day.parquet")
     week = pd.read_parquet(DATA / "twitch_week.parquet")["level"].to_numpy()
     at = pd.date_range(FIRST_DAY, periods=29 * 24, freq="h", unit="us") + pd.Timedelta(minutes=5)
     slot = np.asarray(at.hour * 12 + 1)
-    level = week[np.asarray(at.day_of_week)]
+    level = week[np.asarray(at.day_of_week)] * 1.1 ** (np.arange(at.size) // (7 * 24))
     live = np.rint(streams * day["streams"].to_numpy()[slot] * level)
     viewers = np.rint(live * 40.0 * day["spectators"].to_numpy()[slot])
     return pd.DataFrame(

@@ -1,0 +1,234 @@
+"""Every family of the core over real rows of the archive slice, to be shuffled and held golden."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from aurastream.core.category_stats import category_stats
+from aurastream.core.channel_outliers import channel_outliers
+from aurastream.core.clip_velocity import ClipParams, clip_activity, clip_velocity
+from aurastream.core.competition import competition
+from aurastream.core.description_shares import description_intel
+from aurastream.core.descriptions import mine_descriptions
+from aurastream.core.formats import format_buckets, format_comparison
+from aurastream.core.freshness import confidence, decayed, freshness_levels, should_refresh
+from aurastream.core.hour_of_week import hour_of_week_map
+from aurastream.core.ideas import video_ideas
+from aurastream.core.keywords import keyword_scores, tag_scores
+from aurastream.core.languages import (
+    language_mix,
+    regional,
+    title_language_items,
+    youtube_language_items,
+)
+from aurastream.core.momentum import MomentumParams, momentum
+from aurastream.core.opportunity import opportunity
+from aurastream.core.premieres import premiere_performance
+from aurastream.core.publishing_times import early_releases, publishing_times
+from aurastream.core.releases import releases
+from aurastream.core.title_features import title_features, title_patterns
+from aurastream.core.title_intel import title_intel
+from aurastream.core.title_lift import title_lift
+from aurastream.core.topic_evidence import topic_evidence
+from aurastream.core.topics import topics
+from aurastream.core.velocity import VelocityParams, video_velocity
+from aurastream.core.viral import viral_scores
+from tests.unit.core.archive_slice import FIRST_DAY, archive, audience, crawls_of_a_month, ends
+
+Frames = dict[str, pd.DataFrame]
+NOTHING = pd.DataFrame()
+DAY = timedelta(days=1)
+GAMES = pd.DataFrame(
+    {
+        "category": ["a full page", "a short list"],
+        "twitch_game_id": ["g1", "g2"],
+        "audience_timezone": ["Europe/Rome", "America/New_York"],
+    }
+)
+CLIPPED = pd.DataFrame({"category": ["a", "b"], "twitch_game_id": ["gaming", "music"]})
+# The archive has a snapshot a day: now is then the day since the last one.
+DAILY = VelocityParams(
+    window=DAY, trailing=timedelta(hours=30), min_span=timedelta(hours=10), max_span=2 * DAY
+)
+DAILY_CLIPS = ClipParams(
+    window=DAY,
+    max_age=DAY,
+    omitted_for=timedelta(0),
+    trailing=timedelta(hours=30),
+    min_span=timedelta(hours=10),
+    max_span=2 * DAY,
+)
+DAILY_MOMENTUM = MomentumParams(
+    window=DAY, against=DAY, history=8 * DAY, min_changes=4, full_changes=8
+)
+
+
+def _streams(history: pd.DataFrame) -> pd.DataFrame:
+    """Return the last crawl of two games: the largest real channels, and every tenth of them."""
+    at = history["crawl_at"].max()
+    viewers = np.concatenate([audience(100), audience()[::10]])
+    return pd.DataFrame(
+        {
+            "crawl_at": at,
+            "observed_at": at + pd.Timedelta(minutes=1),
+            "game_id": np.repeat(["g1", "g2"], [100, viewers.size - 100]),
+            "stream_id": [f"s{i}" for i in range(viewers.size)],
+            "viewer_count": viewers,
+        }
+    )
+
+
+@cache
+def frames() -> Frames:
+    """Return the frames that the families read: charts of two days, counters of all days."""
+    tables = archive()
+    velocity = video_velocity(
+        tables["trending"], tables["games"], tables["videos"], as_of=ends()[3:5]
+    )
+    about = tables["videos"].drop(columns=["duration_s", "audio_language", "published_at"])
+    joined = velocity.merge(about, on=["video_id", "channel_id"])
+    stats = category_stats(velocity, default_baselines={})
+    viral = viral_scores(velocity, stats)
+    # The archive knows no schedules: every fifth video is told as one that was announced for its
+    # publication and began up to sixteen minutes late.
+    place = tables["videos"].index
+    plan = tables["videos"]["published_at"].where(place % 5 == 0)
+    versions = tables["videos"].assign(
+        live_state="none",
+        scheduled_start_at=plan,
+        actual_start_at=plan + pd.to_timedelta(place % 17, unit="min"),
+        description=tables["videos"]["title"],
+        definition="hd",
+        is_made_for_kids=False,
+        topic_categories=None,
+    )
+    # No archive of clips exists; the counters of charting videos stand for theirs.
+    charting = tables["trending"].drop_duplicates(["chart", "day", "video_id"])
+    history = pd.concat([crawls_of_a_month("g1", 60.0), crawls_of_a_month("g2", 12.0)])
+    return {
+        "velocity": velocity,
+        "joined": joined,
+        "scored": joined.merge(
+            viral[["window_start", "category", "video_id", "viral_score"]],
+            on=["window_start", "category", "video_id"],
+        ),
+        "stats": stats,
+        "viral": viral,
+        "versions": versions,
+        "releases": releases(velocity, versions),
+        "trending": tables["trending"],
+        "games": tables["games"],
+        "videos": tables["videos"],
+        "history": history,
+        "streams": _streams(history),
+        "clips": charting.assign(
+            game_id=charting["chart"],
+            clip_id=charting["video_id"],
+            view_count=charting["views"],
+            created_at=FIRST_DAY - pd.Timedelta(days=1),
+        ),
+        "features": mine_descriptions(versions).merge(versions, on=["video_id", "metadata_hash"]),
+        "members": joined[["window_start", "category", "video_id", "metadata_hash"]],
+        "topics": topics(keyword_scores(joined), names={}),
+        "mix": language_mix(youtube_language_items(velocity)),
+        "titled": joined.assign(platform="youtube", viewers=joined["views"]).head(300),
+        **_days(tables),
+    }
+
+
+def _days(tables: Frames) -> Frames:
+    """Return statistics and opportunity of every day, each named by its start."""
+    velocity = video_velocity(tables["trending"], NOTHING, tables["videos"], as_of=ends())
+    velocity["window_start"] = velocity["window_start"].dt.floor("1D") - DAY
+    stats = category_stats(velocity, default_baselines={})
+    viral = viral_scores(velocity, stats)
+    return {"daily_stats": stats, "daily_opportunity": opportunity(viral, stats, NOTHING)}
+
+
+def _patterns(titled: pd.DataFrame) -> pd.DataFrame:
+    shown = title_patterns(title_features(titled["title"])).set_axis(titled.index)
+    return pd.concat([titled, shown], axis=1)
+
+
+def _evidence(f: Frames) -> pd.DataFrame:
+    said = f["topics"].reset_index(drop=True)
+    return pd.concat([said, topic_evidence(said, f["joined"])], axis=1)
+
+
+def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sort what has a row per row given, in the order given."""
+    keys = ("window_start", "category", "rank" if "rank" in rows else "video_id")
+    return rows.sort_values([key for key in keys if key in rows], ignore_index=True)
+
+
+def _freshness(f: Frames) -> pd.DataFrame:
+    """Return what every score of a day is worth four hours after each hour of that day."""
+    rows = f["viral"].merge(f["velocity"], on=["window_start", "category", "video_id"])
+    rows = rows[rows["window_start"] == rows["window_start"].min()].sort_values("video_id")
+    rows = rows[rows["category"] == "music"].reset_index(drop=True)
+    asked = rows["window_start"] + pd.to_timedelta(rows.index, unit="h")
+    age = ((asked - rows["observed_at"]) / pd.Timedelta(hours=1)).to_numpy()
+    levels = freshness_levels(age)
+    return pd.DataFrame(
+        {
+            "video_id": rows["video_id"],
+            "age_h": age,
+            "level": levels,
+            "should_refresh": should_refresh(levels),
+            "confidence_pct": confidence(age),
+            "decayed_score": decayed(rows["viral_score"], confidence(age)),
+        }
+    )
+
+
+_TWITCH_END = pd.DatetimeIndex([crawls_of_a_month()["crawl_at"].max().ceil("30min")])
+FAMILIES: dict[str, Callable[[Frames], pd.DataFrame]] = {
+    "video_velocity": lambda f: video_velocity(
+        f["trending"], f["games"], f["videos"], as_of=ends()[3:5]
+    ),
+    "velocity_now": lambda f: video_velocity(
+        f["trending"], f["games"], f["videos"], as_of=ends()[3:6], params=DAILY
+    ),
+    "freshness": _freshness,
+    "category_stats": lambda f: category_stats(f["velocity"], default_baselines={}),
+    "viral_scores": lambda f: _sorted(viral_scores(f["velocity"], f["stats"])),
+    "opportunity": lambda f: opportunity(f["viral"], f["stats"], NOTHING),
+    "momentum": lambda f: momentum(
+        f["daily_stats"],
+        f["daily_opportunity"],
+        NOTHING,
+        as_of=ends().floor("1D"),
+        params=DAILY_MOMENTUM,
+    ),
+    "competition": lambda f: competition(
+        f["streams"], f["history"], as_of=_TWITCH_END, games=GAMES
+    ),
+    "hour_of_week_map": lambda f: hour_of_week_map(f["history"], as_of=_TWITCH_END, games=GAMES),
+    "channel_outliers": lambda f: _sorted(channel_outliers(f["velocity"], f["velocity"])),
+    "title_lift": lambda f: title_lift(_patterns(f["joined"])),
+    "title_intel": lambda f: title_intel(f["joined"]),
+    "keyword_scores": lambda f: keyword_scores(f["joined"]),
+    "tag_scores": lambda f: tag_scores(f["joined"]),
+    "topics": lambda f: topics(keyword_scores(f["joined"]), names={}),
+    "topic_evidence": lambda f: _sorted(_evidence(f)),
+    "video_ideas": lambda f: video_ideas(f["topics"], f["scored"]),
+    "format_buckets": lambda f: format_buckets(f["velocity"]),
+    "format_comparison": lambda f: format_comparison(f["velocity"]),
+    "language_mix": lambda f: language_mix(youtube_language_items(f["velocity"])),
+    "title_languages": lambda f: language_mix(title_language_items(f["titled"])),
+    "regional": lambda f: regional(f["mix"]),
+    "releases": lambda f: _sorted(releases(f["velocity"], f["versions"])),
+    "premiere_performance": lambda f: premiere_performance(f["releases"]),
+    "early_releases": lambda f: early_releases(f["releases"]),
+    "publishing_times": lambda f: publishing_times(f["releases"]),
+    "description_intel": lambda f: description_intel(f["members"], f["features"]),
+    "clip_velocity": lambda f: clip_velocity(
+        f["clips"], as_of=ends()[4:6], games=CLIPPED, params=DAILY_CLIPS
+    ),
+    "clip_activity": lambda f: clip_activity(
+        clip_velocity(f["clips"], as_of=ends()[4:6], games=CLIPPED, params=DAILY_CLIPS)
+    ),
+}
