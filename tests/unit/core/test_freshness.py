@@ -1,5 +1,9 @@
+from bisect import bisect_right
+from typing import Any
+
 import numpy as np
 import pytest
+import scipy.interpolate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,3 +63,42 @@ def test_thresholds_that_do_not_grow_are_refused() -> None:
         FreshnessParams(level_ends_h=(4.0, 1.0, 12.0, 24.0))
     with pytest.raises(InvalidInputError, match="0–100"):
         FreshnessParams(confidences_pct=(80.0, 100.0, 50.0, 30.0, 10.0))
+
+
+unknown = st.just(float("nan"))
+rising = st.lists(st.floats(0.01, 1000), min_size=5, max_size=5, unique=True).map(sorted)
+falling = st.lists(st.floats(0, 100), min_size=5, max_size=5).map(lambda v: sorted(v, reverse=True))
+
+
+@given(st.lists(ages | unknown), rising, falling)
+def test_confidence_is_what_scipy_interpolates(
+    given_ages: list[float], ends: list[float], sure: list[float]
+) -> None:
+    params = FreshnessParams(
+        level_ends_h=tuple(ends[:4]), expired_end_h=ends[4], confidences_pct=tuple(sure)
+    )
+    line = scipy.interpolate.make_interp_spline([0.0, *ends], [sure[0], *sure], k=1)
+    expected = [0.0 if np.isnan(a) else float(line(min(max(a, 0.0), ends[4]))) for a in given_ages]
+    found = confidence(given_ages, params=params)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@given(st.lists(ages | unknown))
+def test_levels_are_those_of_a_search_in_a_list(given_ages: list[float]) -> None:
+    names = ["FRESH", "RECENT", "STALE", "OLD", "EXPIRED"]
+    expected = [names[4 if np.isnan(a) else bisect_right([1, 4, 12, 24], a)] for a in given_ages]
+    found = freshness_levels(given_ages)
+    assert found.tolist() == expected
+    assert should_refresh(found).tolist() == [names.index(name) >= 2 for name in expected]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 100) | unknown, st.floats(0, 100) | unknown)), st.floats(0, 100)
+)
+def test_decay_is_a_product_with_a_floor(rows: list[tuple[Any, Any]], floor: float) -> None:
+    found = decayed([s for s, _ in rows], [c for _, c in rows], min_score=floor)
+    for (score, sure), value in zip(rows, found.tolist(), strict=True):
+        if np.isnan(score) or np.isnan(sure):
+            assert np.isnan(value)
+        else:
+            assert value == pytest.approx(max(floor, score * sure / 100.0), rel=1e-12)

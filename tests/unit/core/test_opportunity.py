@@ -4,13 +4,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.category_stats import category_stats
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.opportunity import OpportunityParams, opportunity, opportunity_scores
 from aurastream.core.viral import viral_scores
+from tests.unit.core.families import FAMILIES, frames
 
 Build = Callable[..., pd.DataFrame]
 NOTHING = pd.DataFrame()
@@ -172,3 +173,127 @@ def test_wrong_frames_and_weights_are_refused(velocity_rows: Build) -> None:
         opportunity(viral, pd.concat([stats, stats]), NOTHING)
     with pytest.raises(InvalidInputError, match="sum to 1"):
         OpportunityParams(trend_weight=0.9)
+
+
+known = st.floats(0, 1e6)
+rows_of = st.integers(0, 3).flatmap(
+    lambda window: st.fixed_dictionaries(
+        {
+            "window_start": st.just(pd.Timestamp("2026-01-10T10:00Z") + pd.Timedelta(hours=window)),
+            "category": st.sampled_from(["gaming", "music", "roblox"]),
+        }
+    )
+)
+
+
+def framed(rows: list[dict[str, Any]], columns: dict[str, list[Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["window_start", "category"]).assign(**columns)
+    frame["window_start"] = pd.DatetimeIndex(frame["window_start"], tz="UTC")
+    return frame
+
+
+def by_the_book(
+    viral: pd.DataFrame, stats: pd.DataFrame, rivals: pd.DataFrame
+) -> list[dict[str, Any]]:
+    """The formulas of docs/metrics.md, row by row."""
+    found = []
+    for row in sorted(stats.to_dict("records"), key=lambda r: (r["window_start"], r["category"])):
+
+        def same(frame: pd.DataFrame, of: dict[str, Any] = row) -> list[dict[str, Any]]:
+            return [
+                r
+                for r in frame.to_dict("records")
+                if (r["window_start"], r["category"]) == (of["window_start"], of["category"])
+            ]
+
+        videos, rival = same(viral), (same(rivals) or [None])[0]
+        hot = sum(v["trend_class"] == "VIRAL" for v in videos)
+        rising = sum(v["trend_class"] == "RISING" for v in videos)
+        ratio = row["velocity_mean"] / max(1.0, row["baseline_velocity_per_hour"])
+        trend = min(100.0, (hot + 0.5 * rising) * 20.0)
+        speed = 50.0 if np.isnan(ratio) else min(100.0, ratio * 50.0)
+        ease = rival["ease_score"] if rival else float("nan")
+        ease = 50.0 if np.isnan(ease) else ease
+        peak = 0.85 if rival and rival["is_peak"] else 1.0
+        enough = max((v["sample_count"] for v in videos), default=0) >= 20
+        sure = [v["confidence_pct"] for v in videos if not np.isnan(v["confidence_pct"])]
+        twitch = rival["confidence_pct"] if rival else 0.0
+        found.append(
+            {
+                "viral_count": hot,
+                "rising_count": rising,
+                "sample_count": row["sample_count"],
+                "velocity_ratio": ratio,
+                "trend_part": trend,
+                "velocity_part": speed,
+                "ease_part": ease,
+                "peak_factor": peak,
+                "opportunity_score": (0.4 * trend + 0.3 * speed + 0.3 * ease) * peak
+                if enough
+                else float("nan"),
+                "confidence_pct": (sum(sure) / len(sure) if sure else 0.0)
+                * (0.7 + 0.3 * twitch / 100),
+            }
+        )
+    return found
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_every_column_is_the_formula_that_the_metrics_page_gives(data: st.DataObject) -> None:
+    def drawn(what: st.SearchStrategy[Any], n: int) -> list[Any]:
+        return data.draw(st.lists(what, min_size=n, max_size=n))
+
+    def keyed(most: int, *, once: bool) -> list[dict[str, Any]]:
+        by = (lambda r: (r["window_start"], r["category"])) if once else None
+        return data.draw(st.lists(rows_of, max_size=most, unique_by=by))
+
+    keys = keyed(8, once=True)
+    nan = st.just(float("nan"))
+    stats = framed(
+        keys,
+        {
+            "sample_count": drawn(st.integers(0, 500), len(keys)),
+            "velocity_mean": drawn(known | nan, len(keys)),
+            "baseline_velocity_per_hour": drawn(known, len(keys)),
+        },
+    )
+    keys = keyed(30, once=False)
+    viral = framed(
+        keys,
+        {
+            "trend_class": drawn(
+                st.sampled_from(["VIRAL", "RISING", "STABLE", "FALLING", "UNKNOWN"]), len(keys)
+            ),
+            "confidence_pct": drawn(st.floats(0, 100) | nan, len(keys)),
+            "sample_count": drawn(st.integers(0, 60), len(keys)),
+        },
+    )
+    keys = keyed(8, once=True)
+    rivals = framed(
+        keys,
+        {
+            "ease_score": drawn(st.floats(0, 100) | nan, len(keys)),
+            "is_peak": drawn(st.booleans(), len(keys)),
+            "confidence_pct": drawn(st.floats(0, 100), len(keys)),
+        },
+    )
+    found = opportunity(viral, stats, rivals)
+    expected = pd.DataFrame(by_the_book(viral, stats, rivals), columns=found.columns[2:])
+    for column in expected:
+        np.testing.assert_allclose(
+            found[column].astype("float64"),
+            expected[column].astype("float64"),
+            rtol=1e-12,
+            atol=1e-12,
+            err_msg=str(column),
+        )
+
+
+def test_real_charts_score_what_the_formula_of_the_metrics_page_gives() -> None:
+    f = frames()
+    found = FAMILIES["opportunity"](f)
+    rivals = framed([], {"ease_score": [], "is_peak": [], "confidence_pct": []})
+    expected = by_the_book(f["viral"], f["stats"], rivals)
+    for column in ("opportunity_score", "confidence_pct", "velocity_ratio", "trend_part"):
+        np.testing.assert_allclose(found[column], [row[column] for row in expected], rtol=1e-12)

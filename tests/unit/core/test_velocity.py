@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from aurastream.core.crawls import carry_forward, latest_crawls
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.velocity import VELOCITY_SCHEMA, lifetime_velocity, video_velocity
+from tests.unit.core.families import DAILY, FAMILIES, frames
 
 Build = Callable[..., pd.DataFrame]
 NOTHING = pd.DataFrame()
@@ -510,3 +511,69 @@ def test_no_window_gives_no_rows(trending: Build, videos: Build) -> None:
     )
     assert found.empty
     assert list(found.columns) == list(VELOCITY_SCHEMA)
+
+
+counts = st.none() | st.integers(0, 2_000)
+
+
+@given(counts, counts, counts)
+def test_an_engagement_rate_is_null_or_the_share_of_views_that_reacted(
+    trending: Build, videos: Build, views: int | None, likes: int | None, comments: int | None
+) -> None:
+    def rate(likes: int | None) -> float:
+        row = {"at": "2026-01-10T10:25", "views": views, "likes": likes, "comments": comments}
+        found = one(video_velocity(trending(row), NOTHING, videos({}), as_of=AS_OF))
+        return float(found["engagement_rate"])
+
+    found = rate(likes)
+    if None in {views, likes, comments} or not views or likes + comments > views:  # type: ignore[operator]
+        assert np.isnan(found)
+        return
+    assert found == (likes + comments) / views  # type: ignore[operator]
+    assert 0 <= found <= 1
+    if likes:
+        assert rate(likes - 1) < found
+
+
+def test_engagement_of_real_videos_is_what_pandas_divides() -> None:
+    found = FAMILIES["video_velocity"](frames())
+    views = found["views"].astype("float64")
+    reactions = (found["likes"] + found["comments"]).astype("Float64").to_numpy("float64", np.nan)
+    expected = (reactions / views).where((views > 0) & (reactions <= views))
+    assert found["engagement_rate"].notna().sum() > 1000
+    np.testing.assert_array_equal(found["engagement_rate"], expected)
+
+
+def test_velocity_now_of_real_videos_is_that_of_a_video_by_video_reckoning() -> None:
+    f = frames()
+    hour = pd.Timedelta(hours=1)
+    seen = pd.concat([f["trending"], f["games"]]).drop_duplicates(["video_id", "crawl_at"])
+    minutes = (seen["observed_at"] - seen["crawl_at"]) // pd.Timedelta(minutes=1)
+    seen = seen.assign(moment=seen["crawl_at"] + pd.to_timedelta(minutes, unit="min"))
+    seen = seen.sort_values("crawl_at")
+    shots = {
+        video: list(zip(rows["crawl_at"], rows["moment"], rows["views"], strict=True))
+        for video, rows in seen.groupby("video_id")
+    }
+    found = FAMILIES["velocity_now"](f)
+    for row in found.itertuples():
+        end = row.window_start + DAILY.window
+        known = [shot for shot in shots[row.video_id] if shot[0] < end]
+        recent = [shot for shot in known if shot[1] >= end - DAILY.trailing]
+        (_, last, views), (_, first, before) = known[-1], recent[0]
+        if last - first < DAILY.min_span and len(known) > len(recent):
+            reach = known[-len(recent) - 1]
+            if last - reach[1] <= DAILY.max_span:
+                (_, first, before) = reach
+        assert row.velocity_now_n == len(recent)
+        if last - first < DAILY.min_span:
+            assert np.isnan(row.velocity_now_per_hour)
+            continue
+        assert row.velocity_now_span_h == pytest.approx((last - first) / hour, rel=1e-12)
+        if views < before:
+            assert row.views_fell
+            assert np.isnan(row.velocity_now_per_hour)
+        else:
+            gained = (views - before) / ((last - first) / hour)
+            assert row.velocity_now_per_hour == pytest.approx(gained, rel=1e-12)
+    assert found["velocity_now_per_hour"].notna().sum() > 400
