@@ -12,25 +12,118 @@ depends on the order of the rows.
 
 {#
 Columns performance_index, index_low and index_high from the columns of `log_sums`; the bounds
-are null below `min_sample` values, and where no cell has two values to tell a spread from.
+are null below `min_sample` values, and where no cell has two values to tell a spread from, and all
+are null for a cell without values. `of` is a prefix of the columns of `log_sums` and of the three.
 #}
-{% macro index_with_interval(keys, min_sample=5) -%}
+{% macro index_with_interval(keys, min_sample=5, of="") -%}
+    {%- set n, log_sum, log_square_sum = of ~ "sample_count", of ~ "log_sum", of ~ "log_square_sum" -%}
     {%- set whole = "over (partition by " ~ keys | join(", ") ~ ")" -%}
-    {%- set gain = "(log_sum / sample_count - sum(log_sum) " ~ whole
-        ~ " / sum(sample_count) " ~ whole ~ ")::double precision / 1e9" -%}
-    {%- set rest = "greatest(sum(log_square_sum - log_sum / 1e9 * log_sum / sample_count) "
+    {%- set mean = log_sum ~ " / nullif(" ~ n ~ ", 0)" -%}
+    {%- set gain = "(" ~ mean ~ " - sum(" ~ log_sum ~ ") " ~ whole
+        ~ " / sum(" ~ n ~ ") " ~ whole ~ ")::double precision / 1e9" -%}
+    {%- set rest = "greatest(sum(" ~ log_square_sum ~ " - " ~ log_sum ~ " / 1e9 * " ~ mean ~ ") "
         ~ whole ~ ", 0)::double precision / 1e9" -%}
-    {%- set freedom = "nullif(sum(sample_count - 1) " ~ whole ~ ", 0)::double precision" -%}
-    {%- set apart = "greatest(1.0 / sample_count - 1.0 / sum(sample_count) " ~ whole
+    {%- set freedom = "nullif(sum(greatest(" ~ n ~ " - 1, 0)) " ~ whole ~ ", 0)::double precision" -%}
+    {%- set apart = "greatest(1.0 / nullif(" ~ n ~ ", 0) - 1.0 / sum(" ~ n ~ ") " ~ whole
         ~ ", 0)::double precision" -%}
     {%- set reach = z95() ~ " * sqrt(" ~ rest ~ " / " ~ freedom ~ " * " ~ apart ~ ")" -%}
-    exp({{ gain }}) as performance_index,
+    exp({{ gain }}) as {{ of }}performance_index,
         case
-            when sample_count >= {{ min_sample }} then exp({{ gain }} - {{ reach }})
-        end as index_low,
+            when {{ n }} >= {{ min_sample }} then exp({{ gain }} - {{ reach }})
+        end as {{ of }}index_low,
         case
-            when sample_count >= {{ min_sample }} then exp({{ gain }} + {{ reach }})
-        end as index_high
+            when {{ n }} >= {{ min_sample }} then exp({{ gain }} + {{ reach }})
+        end as {{ of }}index_high
+{%- endmacro %}
+
+{#
+CTEs from `cells` (hours of the week with the sums of `log_sums`) to `rated`: all 168 hours of each
+key, and beside an hour's own index the best estimate of it. Few weeks say little about an hour of
+the week, so until it has an interval of its own the estimate is that of its hour of the day, over
+all days together; `basis` says which. `also` are columns of the cells to keep.
+
+Each CTE is read once, so that who asks about one game does not wait for all of them.
+#}
+{% macro hours_of_the_week(keys, min_sample=5, also=[]) -%}
+    {%- set named = keys | join(", ") -%}
+    {%- set kept = ["sample_count", "log_sum", "log_square_sum"] + also -%}
+    series as (
+
+        select
+            {{ named }},
+            {% for column in kept -%}
+                array_agg({{ column }}) as {{ column }}s,
+            {% endfor -%}
+            array_agg(day_of_week * 24 + hour) as slots
+        from cells
+        group by {{ named }}
+
+    ),
+
+    whole_week as (
+
+        select
+            {% for key in keys -%}
+                series.{{ key }},
+            {% endfor -%}
+            slot.number / 24 as day_of_week,
+            slot.number % 24 as hour,
+            {% for column in also -%}
+                known.{{ column }},
+            {% endfor -%}
+            coalesce(known.sample_count, 0) as sample_count,
+            coalesce(known.log_sum, 0) as log_sum,
+            coalesce(known.log_square_sum, 0) as log_square_sum
+        from series
+        cross join generate_series(0, 167) as slot (number)
+        left join lateral unnest(
+            series.slots
+            {%- for column in kept %}, series.{{ column }}s{% endfor %}
+        ) as known (slot {%- for column in kept %}, {{ column }}{% endfor %})
+            on slot.number = known.slot
+
+    ),
+
+    with_days as (
+
+        select
+            *,
+            sum(sample_count) over (partition by {{ named }}, hour) as day_sample_count,
+            sum(log_sum) over (partition by {{ named }}, hour) as day_log_sum,
+            sum(log_square_sum) over (partition by {{ named }}, hour) as day_log_square_sum
+        from whole_week
+
+    ),
+
+    indexed as (
+
+        select
+            *,
+            {{ index_with_interval(keys, min_sample) }},
+            -- Each day of the week holds each hour of the day once.
+            {{ index_with_interval(keys + ["day_of_week"], min_sample, of="day_") }}
+        from with_days
+
+    ),
+
+    rated as (
+
+        select
+            *,
+            case
+                when index_low is not null then 'HOUR_OF_WEEK'
+                when day_index_low is not null then 'HOUR_OF_DAY'
+                else 'NONE'
+            end as basis,
+            case
+                when index_low is not null then performance_index
+                when day_index_low is not null then day_performance_index
+            end as estimate,
+            coalesce(index_low, day_index_low) as estimate_low,
+            coalesce(index_high, day_index_high) as estimate_high
+        from indexed
+
+    )
 {%- endmacro %}
 
 {# An hour as the sources have it, with its interval and what it rests on. #}

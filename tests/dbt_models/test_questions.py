@@ -129,3 +129,69 @@ def test_a_lead_of_clips_stands_beside_those_of_its_week(spent: Warehouse) -> No
     assert minecraft["same_relation_count_7d"] == 0
     [before] = spent.rows("select * from marts.clip_lead_as_of('2026-11-19 11:59+00')")
     assert before["as_of"] == at("2026-11-18 12:00")
+
+
+def _evenings(warehouse: Warehouse, weeks: int) -> None:
+    """Stream for some weeks up to yesterday, three streams an hour; at 20:00 they are watched."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = midnight - timedelta(weeks=weeks)
+    warehouse.categories("roblox", kind="game", twitch_game_id="1", audience_timezone="UTC")
+    rows = []
+    for n in range(weeks * 7 * 24):
+        crawl = first + timedelta(hours=n)
+        if crawl.hour == 4:  # nobody streams then
+            continue
+        watched = 10 if crawl.hour == 20 else 1
+        rows += [
+            {
+                "observed_at": crawl + timedelta(seconds=5),
+                "crawl_at": crawl,
+                "game_id": "1",
+                "stream_id": f"s{stream}",
+                "viewer_count": watched * (100 + (crawl.day * 7 + crawl.hour) % 11),
+            }
+            for stream in range(3)
+        ]
+    warehouse.insert("collection.twitch_streams", *rows)
+    warehouse.runner.build(["intel_stream_hours"], start=first, end=midnight)
+    warehouse.runner.build(["streaming_times"])
+
+
+def test_all_168_hours_are_there_and_empty_ones_say_so(warehouse: Warehouse) -> None:
+    _evenings(warehouse, weeks=2)
+    rows = warehouse.rows(
+        "select * from marts.streaming_times where language = 'all' order by day_of_week, hour"
+    )
+    assert [(row["day_of_week"], row["hour"]) for row in rows] == [
+        (day, hour) for day in range(7) for hour in range(24)
+    ]
+    empty = [row for row in rows if row["hour"] == 4]
+    assert {(row["sample_count"], row["performance_index"], row["basis"]) for row in empty} == {
+        (0, None, "NONE")
+    }
+    assert {row["avg_live_count"] for row in empty} == {None}
+
+
+@pytest.mark.parametrize(("weeks", "basis"), [(2, "HOUR_OF_DAY"), (4, "HOUR_OF_WEEK")])
+def test_until_an_hour_of_the_week_is_known_its_hour_of_the_day_speaks_for_it(
+    warehouse: Warehouse, weeks: int, basis: str
+) -> None:
+    _evenings(warehouse, weeks)
+    rows = warehouse.rows(
+        "select * from marts.streaming_times where language = 'all' and basis <> 'NONE' "
+        "order by estimate_low desc, performance_index desc"
+    )
+    assert {row["hour"] for row in rows[:7]} == {20}
+    assert {row["basis"] for row in rows} == {basis}
+    best = rows[0]
+    assert best["estimate_low"] > 5
+    assert best["estimate_low"] <= best["estimate"] <= best["estimate_high"]
+    assert (best["sample_count"], best["day_sample_count"]) == (weeks, weeks * 7)
+    # An oracle for the pooled hour: the geometric mean of its values over that of all.
+    if basis == "HOUR_OF_DAY":
+        [oracle] = warehouse.rows(
+            "select exp(avg(ln(viewers)) filter (where hour = 20) - avg(ln(viewers))) as index "
+            "from (select extract(hour from crawl_at at time zone 'UTC') as hour, "
+            "avg(viewer_count) as viewers from collection.twitch_streams group by crawl_at) as t"
+        )
+        assert best["estimate"] == pytest.approx(float(oracle["index"]), rel=1e-3)

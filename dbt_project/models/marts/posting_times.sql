@@ -80,19 +80,7 @@ cells as (
 
 ),
 
-rated as (
-
-    select
-        category_key,
-        timezone,
-        language,
-        day_of_week,
-        hour,
-        sample_count,
-        {{ index_with_interval(['category_key', 'language']) }}
-    from cells
-
-),
+{{ hours_of_the_week(['category_key', 'timezone', 'language'], 5) }},
 
 final as (
 
@@ -107,7 +95,12 @@ final as (
         rated.index_high,
         rated.index_low > 1 as is_better,
         rated.index_high < 1 as is_worse,
+        rated.estimate,
+        rated.estimate_low,
+        rated.estimate_high,
+        rated.basis,
         rated.sample_count::integer as sample_count,
+        rated.day_sample_count::integer as day_sample_count,
         coverage.expected_samples,
         coverage.received_samples,
         (coverage.received_samples * 100.0 / coverage.expected_samples)::double precision

@@ -95,21 +95,9 @@ cells as (
 
 ),
 
-rated as (
-
-    select
-        category_key,
-        timezone,
-        language,
-        day_of_week,
-        hour,
-        avg_live_count,
-        avg_viewer_total,
-        sample_count,
-        {{ index_with_interval(['category_key', 'language'], 3) }}
-    from cells
-
-),
+{{ hours_of_the_week(
+    ['category_key', 'timezone', 'language'], 3, also=['avg_live_count', 'avg_viewer_total']
+) }},
 
 final as (
 
@@ -124,9 +112,14 @@ final as (
         rated.index_high,
         rated.index_low > 1 as is_better,
         rated.index_high < 1 as is_worse,
+        rated.estimate,
+        rated.estimate_low,
+        rated.estimate_high,
+        rated.basis,
         rated.avg_live_count,
         rated.avg_viewer_total,
         rated.sample_count::integer as sample_count,
+        rated.day_sample_count::integer as day_sample_count,
         coverage.expected_samples,
         coverage.received_samples,
         least(
