@@ -353,6 +353,7 @@ def documents() -> None:
 
     from aurastream.operations.policy import limits_of
     from aurastream.operations.retention import withheld_documents
+    from aurastream.store.audit import hot_documents
     from aurastream.store.documents import rebuild_documents
     from aurastream.store.frames import FrameStore
 
@@ -362,8 +363,14 @@ def documents() -> None:
         keys = rebuild_documents(
             store, settings.require_redis(), datetime.now(UTC), without=withheld
         )
+        there = hot_documents(settings.require_redis(), datetime.now(UTC))["documents"]
+    if not keys and there:
+        _out().print("Nothing was replaced: what is in Redis describes a later moment.")
+        return
     if not keys:
-        _out().print("Nothing is stored that a document could be built from. Collect first.")
+        _out().print(
+            "Nothing of the last day is stored that a document could be built from. Collect first."
+        )
         return
     _out().print(f"Rebuilt {len(keys)} document{'' if len(keys) == 1 else 's'}.")
 

@@ -114,16 +114,17 @@ games_reconcile: Final = dg.define_asset_job(
 
 streams: Final = dg.define_asset_job(
     "streams",
-    selection=_assets("collection", "twitch_streams", "twitch_top_games"),
+    selection=_assets("collection", "twitch_streams", "twitch_top_games")
+    | _assets("reporting", "stream_documents"),
     tags=_tags("twitch_streams_worker"),
-    description="Collect the top live streams of every tracked game, and the top games.",
+    description="Collect and publish the top streams of every tracked game, and the top games.",
 )
 
 clips: Final = dg.define_asset_job(
     "clips",
-    selection=_assets("collection", "clip_radar"),
+    selection=_assets("collection", "clip_radar") | _assets("reporting", "clip_documents"),
     tags=_tags("clip_radar_worker"),
-    description="Collect the newest clips of every tracked game with their views.",
+    description="Collect and publish the newest clips of every tracked game with their views.",
 )
 
 hourly_rollup: Final = dg.define_asset_job(

@@ -4,12 +4,13 @@ Answers are counts, taken from the record after the crawl was stored.
 """
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import redis
 
-from aurastream.store.document_schemas import kind_of
+from aurastream.store.document_schemas import KINDS, kind_of
 from aurastream.store.documents import Miss, read
 from aurastream.store.frames import FrameStore
 from aurastream.store.writes import find_table
@@ -225,7 +226,9 @@ def _counts(store: FrameStore, statement: str, params: dict[str, object]) -> dic
     return {str(name): int(value) for name, value in row.items()}
 
 
-def hot_documents(redis_url: str, at: dt.datetime) -> dict[str, int]:
+def hot_documents(
+    redis_url: str, at: dt.datetime, *, only: Collection[str] | None = None
+) -> dict[str, int]:
     """Return how many hot documents there are and how many of them cannot be trusted.
 
     Parameters
@@ -234,6 +237,8 @@ def hot_documents(redis_url: str, at: dt.datetime) -> dict[str, int]:
         Where they are published.
     at : datetime
         Aware; documents that were fresh until before it are counted as stale.
+    only : collection of str, optional
+        The kinds to look at; by default all.
 
     Returns
     -------
@@ -241,11 +246,12 @@ def hot_documents(redis_url: str, at: dt.datetime) -> dict[str, int]:
         ``documents``, ``unreadable`` (not what their schema says), ``stale`` and ``immortal``
         (without a TTL: they would outlive what they describe).
     """
+    wanted = [KINDS[name] for name in KINDS if only is None or name in only]
     counts = {"documents": 0, "unreadable": 0, "stale": 0, "immortal": 0}
     with redis.Redis.from_url(redis_url, socket_timeout=10, decode_responses=False) as client:
         for raw in client.scan_iter(count=1000):
             key = raw.decode()
-            if kind_of(key) is None:
+            if kind_of(key) not in wanted:
                 continue
             document = read(client, key)
             if isinstance(document, Miss):

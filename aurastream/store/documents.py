@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, Literal, cast
 
@@ -108,6 +108,8 @@ def rebuild_documents(
     *,
     label: Label | None = None,
     without: Collection[str] = (),
+    only: Collection[str] | None = None,
+    written_at: dt.datetime | None = None,
 ) -> list[str]:
     """Build every hot document from the record and publish it.
 
@@ -123,6 +125,11 @@ def rebuild_documents(
         By default from the settings: live when platform keys are configured.
     without : collection of str
         Kinds that are not to be published.
+    only : collection of str, optional
+        The kinds to publish; by default all. What is not wanted is not asked for either.
+    written_at : datetime, optional
+        The present, where ``as_of`` may lie ahead of it: no document says that it describes a
+        moment after the one at which it was written.
 
     Returns
     -------
@@ -136,8 +143,10 @@ def rebuild_documents(
     """
     if label is None:
         label = "live" if Settings.from_env().live else "replay"
-    withheld = [KINDS[name] for name in without]
-    built = [d for d in build_documents(store, as_of, label=label) if d.kind not in withheld]
+    wanted = [name for name in KINDS if name not in without and (only is None or name in only)]
+    built = list(
+        build_documents(store, as_of, label=label, only=wanted, written_at=written_at or as_of)
+    )
     try:
         with redis.Redis.from_url(redis_url, socket_timeout=10) as client:
             return publish(client, built)
@@ -223,7 +232,12 @@ def read(client: "redis.Redis", key: str) -> Document | Miss:
 
 
 def build_documents(
-    store: FrameStore, as_of: dt.datetime, *, label: Label
+    store: FrameStore,
+    as_of: dt.datetime,
+    *,
+    label: Label,
+    only: Collection[str] | None = None,
+    written_at: dt.datetime | None = None,
 ) -> Iterator[BuiltDocument]:
     """Yield every document that the record has data for.
 
@@ -235,116 +249,138 @@ def build_documents(
         Aware; the moment to describe.
     label : {"live", "replay"}
         Where the data come from.
+    only : collection of str, optional
+        The kinds to build; by default all.
+    written_at : datetime, optional
+        The present; see `rebuild_documents`.
     """
-    make = _Maker(as_of.astimezone(dt.UTC), label)
+    told = as_of if written_at is None else min(as_of, written_at)
+    make = _Maker(told.astimezone(dt.UTC), label)
 
     def ask(query: str, dataset: str = "") -> pd.DataFrame:
         return store.query(query, {"as_of": as_of, "most": _MOST, "dataset": dataset})
 
-    yield from make.grouped(
-        KINDS["trending"],
-        ask(queries.TRENDING, "collection/youtube_trending"),
-        lambda name, rows: {"category": name, "videos": _records(rows)},
-    )
-    yield from make.grouped(
-        KINDS["games"],
-        ask(queries.GAMES, "collection/youtube_games"),
-        lambda name, rows: {"game": name, "videos": _records(rows)},
-    )
-    yield from make.grouped(
-        KINDS["streams"],
-        ask(queries.STREAMS, "collection/twitch_streams"),
-        lambda name, rows: {
-            "game": rows["game"].iloc[0],
-            "game_id": name,
-            "viewer_total": int(rows["viewer_count"].sum()),
-            "streams": _records(rows.drop(columns="game")),
-        },
-    )
-    yield from make.grouped(
-        KINDS["top_games"],
-        ask(queries.TOP_GAMES).assign(name=""),
-        lambda _, rows: {"games": _records(rows)},
-    )
-    yield from make.each(
-        KINDS["last_fetch"],
-        ask(queries.LAST_FETCH).assign(name=""),
-        lambda row: {
-            "crawl_at": row["crawl_at"],
-            "games": row["games"],
-            "is_complete": row["is_complete"],
-        },
-    )
-    yield from make.grouped(
-        KINDS["clips"],
-        ask(queries.CLIPS, "collection/clip_radar"),
-        lambda name, rows: {
-            "game": rows["game"].iloc[0],
-            "game_id": name,
-            "clips": _records(rows.drop(columns="game")),
-        },
-    )
-    yield from make.grouped(
+    @cache
+    def stats() -> pd.DataFrame:
+        rows = _dated(ask(queries.STATS))
+        return rows.assign(name=rows["category"])
+
+    builders: dict[str, Callable[[], Iterator[BuiltDocument]]] = {
+        **_collected(make, ask),
+        "viral_clips": lambda: _viral_clips(make, ask(queries.VIRAL_CLIPS)),
+        "viral": lambda: _viral(make, _dated(ask(queries.VIRAL))),
+        "title": lambda: make.ready("title", title_bodies(ask)),
+        "format": lambda: make.ready("format", format_bodies(ask)),
+        "video_ideas": lambda: make.grouped(
+            KINDS["video_ideas"],
+            ask(queries.IDEAS),
+            lambda name, rows: {
+                "category": name,
+                "window_start": rows["window_start"].iloc[0].to_pydatetime(),
+                "ideas": _records(rows.drop(columns="window_start")),
+            },
+        ),
+        "competition": lambda: _competition(make, _dated(ask(queries.COMPETITION))),
+        "category_stats": lambda: make.each(KINDS["category_stats"], stats(), _stats_body),
+        "baseline": lambda: make.each(
+            KINDS["baseline"],
+            stats(),
+            lambda row: {
+                "category": row["category"],
+                "baseline_velocity_per_hour": row["baseline_velocity_per_hour"],
+                "source": row["baseline_source"],
+                "sample_count": row["sample_count"],
+            },
+        ),
+    }
+    for name, build in builders.items():
+        if only is None or name in only:
+            yield from build()
+
+
+def _collected(
+    make: "_Maker", ask: Callable[..., pd.DataFrame]
+) -> dict[str, Callable[[], Iterator[BuiltDocument]]]:
+    """Return the builders of what was collected, as it was collected."""
+    return {
+        "trending": lambda: make.grouped(
+            KINDS["trending"],
+            ask(queries.TRENDING, "collection/youtube_trending"),
+            lambda name, rows: {"category": name, "videos": _records(rows)},
+        ),
+        "games": lambda: make.grouped(
+            KINDS["games"],
+            ask(queries.GAMES, "collection/youtube_games"),
+            lambda name, rows: {"game": name, "videos": _records(rows)},
+        ),
+        "streams": lambda: make.grouped(
+            KINDS["streams"],
+            ask(queries.STREAMS, "collection/twitch_streams"),
+            lambda name, rows: {
+                "game": rows["game"].iloc[0],
+                "game_id": name,
+                "viewer_total": int(rows["viewer_count"].sum()),
+                "streams": _records(rows.drop(columns="game")),
+            },
+        ),
+        "top_games": lambda: make.grouped(
+            KINDS["top_games"],
+            ask(queries.TOP_GAMES).assign(name=""),
+            lambda _, rows: {"games": _records(rows)},
+        ),
+        "last_fetch": lambda: make.each(
+            KINDS["last_fetch"],
+            ask(queries.LAST_FETCH).assign(name=""),
+            lambda row: {
+                "crawl_at": row["crawl_at"],
+                "games": row["games"],
+                "is_complete": row["is_complete"],
+            },
+        ),
+        "clips": lambda: make.grouped(
+            KINDS["clips"],
+            ask(queries.CLIPS, "collection/clip_radar"),
+            lambda name, rows: {
+                "game": rows["game"].iloc[0],
+                "game_id": name,
+                "clips": _records(rows.drop(columns="game")),
+            },
+        ),
+    }
+
+
+def _viral_clips(make: "_Maker", found: pd.DataFrame) -> Iterator[BuiltDocument]:
+    counts = ["game", "window_start", "sample_count"]
+    return make.grouped(
         KINDS["viral_clips"],
-        ask(queries.VIRAL_CLIPS),
+        found,
         lambda name, rows: {
             "game": rows["game"].iloc[0],
             "game_id": name,
             "window_start": rows["window_start"].iloc[0].to_pydatetime(),
             "sample_count": int(rows["sample_count"].iloc[0]),
-            "clips": _records(
-                rows.dropna(subset="clip_id").drop(columns=["game", "window_start", "sample_count"])
-            ),
+            "clips": _records(rows.dropna(subset="clip_id").drop(columns=counts)),
         },
     )
-    yield from make.grouped(
+
+
+def _viral(make: "_Maker", found: pd.DataFrame) -> Iterator[BuiltDocument]:
+    counts = ["sample_count", "viral_count", "rising_count"]
+    return make.grouped(
         KINDS["viral"],
-        _dated(ask(queries.VIRAL)),
+        found,
         lambda name, rows: {
             "category": name,
             "window_start": rows["window_start"].iloc[0].to_pydatetime(),
-            **{
-                count: int(rows[count].iloc[0])
-                for count in ("sample_count", "viral_count", "rising_count")
-            },
-            "videos": _records(
-                rows.drop(columns=["window_start", "sample_count", "viral_count", "rising_count"])
-            ),
+            **{count: int(rows[count].iloc[0]) for count in counts},
+            "videos": _records(rows.drop(columns=["window_start", *counts])),
         },
     )
-    for name, observed_at, body in title_bodies(ask):
-        yield make.one(KINDS["title"], name, observed_at, body)
-    for name, observed_at, body in format_bodies(ask):
-        yield make.one(KINDS["format"], name, observed_at, body)
-    yield from make.grouped(
-        KINDS["video_ideas"],
-        ask(queries.IDEAS),
-        lambda name, rows: {
-            "category": name,
-            "window_start": rows["window_start"].iloc[0].to_pydatetime(),
-            "ideas": _records(rows.drop(columns="window_start")),
-        },
-    )
-    competition = _dated(ask(queries.COMPETITION))
-    yield from make.each(
-        KINDS["competition"],
-        competition.assign(
-            name=competition["category"], competition_score=competition["ease_score"]
-        ),
-    )
-    stats = _dated(ask(queries.STATS))
-    stats = stats.assign(name=stats["category"])
-    yield from make.each(KINDS["category_stats"], stats, _stats_body)
-    yield from make.each(
-        KINDS["baseline"],
-        stats,
-        lambda row: {
-            "category": row["category"],
-            "baseline_velocity_per_hour": row["baseline_velocity_per_hour"],
-            "source": row["baseline_source"],
-            "sample_count": row["sample_count"],
-        },
-    )
+
+
+def _competition(make: "_Maker", found: pd.DataFrame) -> Iterator[BuiltDocument]:
+    rows = found.assign(name=found["category"], competition_score=found["ease_score"])
+    return make.each(KINDS["competition"], rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +407,13 @@ class _Maker:
         for row in _records(rows):
             fields = row if body is None else body(row)
             yield self.one(kind, row["name"], row["observed_at"], fields)
+
+    def ready(
+        self, kind: str, bodies: Iterable[tuple[str, dt.datetime, dict[str, Any]]]
+    ) -> Iterator[BuiltDocument]:
+        """Make one document per body."""
+        for name, observed_at, body in bodies:
+            yield self.one(KINDS[kind], name, observed_at, body)
 
     def one(
         self, kind: Kind, name: str, observed_at: dt.datetime, body: dict[str, Any]

@@ -64,6 +64,25 @@ def test_a_signal_run_measures_the_clips_and_publishes_the_viral_ones(
         assert document.as_of == window + WINDOW
 
 
+@pytest.mark.parametrize(
+    ("job", "prefixes"),
+    [("clips", ("clip_radar:",)), ("streams", ("twitch:streams:", "twitch:top_games"))],
+)
+def test_what_is_good_for_minutes_is_published_by_the_run_that_collected_it(
+    run: Run, installation: dict[str, Redis], *, job: str, prefixes: tuple[str, ...]
+) -> None:
+    began = datetime.now(UTC)
+    assert run(job).success
+    published = documents(installation["redis"].url)
+    assert published
+    assert all(key.startswith(prefixes) for key in published)
+    ended = datetime.now(UTC)
+    for document in published.values():
+        assert began - timedelta(seconds=1) <= document.observed_at
+        assert document.fresh_until > ended
+        assert document.as_of <= ended
+
+
 def test_crawls_add_their_viewers_up_for_the_time_after_the_streams(
     store: FrameStore, window: datetime
 ) -> None:

@@ -174,8 +174,9 @@ def test_documents_of_a_redis_flushed_in_mid_run_are_there_after_it(
 ) -> None:
     url = installation["redis"].url
     newest = newest_window()
+    window = move(clock, newest - WINDOW)
     run("streams")
-    run("signal", first=move(clock, newest - WINDOW))
+    run("signal", first=window)
     before = documents(url)
 
     with (

@@ -8,7 +8,9 @@ import msgspec
 import pandas as pd
 import pytest
 import redis
+from typer.testing import CliRunner
 
+from aurastream.cli import app
 from aurastream.store.document_schemas import (
     KINDS,
     BaselineDocument,
@@ -330,6 +332,63 @@ def test_an_older_rebuild_does_not_replace_newer_documents(
     found = read(client, "youtube:trending:music")
     assert isinstance(found, TrendingDocument)
     assert found.as_of == later
+
+
+def test_no_document_says_that_it_describes_a_moment_after_the_one_it_was_written_at(
+    store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
+) -> None:
+    fill(store, rows)
+    written_at = AS_OF - dt.timedelta(minutes=4)  # the window is not over yet
+    keys = rebuild_documents(store, redis_url, AS_OF, written_at=written_at)
+    found = [read(client, key) for key in keys]
+    assert {d.as_of for d in found if not isinstance(d, Miss)} == {written_at}
+    assert {d.freshness for d in found if not isinstance(d, Miss)} >= {"FRESH"}
+    later = AS_OF - dt.timedelta(minutes=3)
+    again = rebuild_documents(store, redis_url, later, written_at=later)
+    assert "clip_radar:33214:clips" in again
+    assert set(again) <= set(keys)
+
+
+def test_kinds_can_be_published_by_themselves(
+    store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
+) -> None:
+    fill(store, rows)
+    assert rebuild_documents(store, redis_url, AS_OF, only={"clips"}) == ["clip_radar:33214:clips"]
+    assert client.keys() == [b"clip_radar:33214:clips"]
+    every = rebuild_documents(store, redis_url, AS_OF)
+    parts = [rebuild_documents(store, redis_url, AS_OF, only={kind}) for kind in KINDS]
+    assert sorted(key for part in parts for key in part) == sorted(every)
+    assert rebuild_documents(store, redis_url, AS_OF, only={"clips"}, without={"clips"}) == []
+
+
+def test_the_command_replaces_what_is_there_and_says_truly_when_it_does_not(
+    store: FrameStore, redis_url: str, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    monkeypatch.setenv("AURASTREAM_REDIS_URL", redis_url)
+
+    def said() -> str:
+        answer = CliRunner().invoke(app, ["documents"])
+        assert answer.exit_code == 0
+        return " ".join(answer.output.split())
+
+    assert "Collect first" in said()
+    now = dt.datetime.now(dt.UTC)
+    crawl = {"dataset": "collection/youtube_games", "category": "fortnite", "region": "", "got": 1}
+    at = now - dt.timedelta(minutes=10)
+    store.commit(
+        [
+            Append("operations.crawls", rows("operations.crawls", [crawl], at=at)),
+            Append(
+                "collection.youtube_games",
+                rows("collection.youtube_games", [{"game": "fortnite", "video_id": "a"}], at=at),
+            ),
+        ]
+    )
+    rebuild_documents(store, redis_url, now)
+    assert "Rebuilt 1 document." in said()
+    rebuild_documents(store, redis_url, now + dt.timedelta(hours=1))
+    assert "Nothing was replaced: what is in Redis describes a later moment." in said()
 
 
 def test_writers_of_different_moments_leave_the_newest_whoever_comes_last(
