@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.competition import (
@@ -17,6 +17,8 @@ from aurastream.core.competition import (
     saturation_scores,
 )
 from aurastream.core.errors import InvalidInputError
+from tests.unit.core.archive_slice import audience
+from tests.unit.core.families import FAMILIES, GAMES, frames
 
 Build = Callable[..., pd.DataFrame]
 NOTHING = pd.DataFrame()
@@ -343,3 +345,112 @@ def test_wrong_frames_are_refused_with_the_mend(streams: Build) -> None:
 def test_parameters_are_values() -> None:
     assert CompetitionParams() == CompetitionParams()
     assert hash(CompetitionParams()) == hash(CompetitionParams())
+
+
+def by_the_book(
+    streams: pd.DataFrame, row: Any, game: str, *, end: pd.Timestamp
+) -> dict[str, Any] | None:
+    """The formulas of docs/metrics.md for one game, given what is usual; None without a crawl."""
+    mine = streams[(streams["game_id"] == game) & (streams["crawl_at"] < end)]
+    mine = mine[mine["crawl_at"] >= end - pd.Timedelta(hours=24)]
+    if mine.empty:
+        return None
+    last = mine[mine["crawl_at"] == mine["crawl_at"].max()]
+    counts = last.groupby("stream_id")["viewer_count"].max().astype(int).tolist()
+    total, live = sum(counts), len(counts)
+    usual = row.baseline_live_count
+    hhi = Fraction(sum(v * v for v in counts), total * total) if total else None
+    least = hhi
+    if total and live >= 100:
+        smallest = min(counts)
+        least = min(
+            Fraction(sum(v * v for v in counts) + n * smallest**2, (total + n * smallest) ** 2)
+            for n in (0, 1, 10, 100, 1000, 10_000, 20_000)
+        )
+    saturation = 100 * (1 - min(live / usual, 2) / 2) if usual > 0 else 50.0
+    concentration = max(0.0, 100 * (1 - 2 * float(hhi))) if total else 50.0
+    learned = min(1.0, row.baseline_n / 12) * (live < 100 or not usual >= 100)
+    age = (end - last["observed_at"].max()) / pd.Timedelta(hours=1)
+    fresh = float(np.interp(age, [1, 4, 12, 24, 48], [100, 80, 50, 30, 10]))
+    return {
+        "live_count": live,
+        "viewer_total": total,
+        "hhi": float(hhi) if total else np.nan,
+        "hhi_lower": float(least) if total else np.nan,
+        "hhi_upper": float(hhi) if total else np.nan,
+        "saturation_score": saturation,
+        "concentration_score": concentration,
+        "ease_score": 0.5 * saturation + 0.5 * concentration,
+        "confidence_pct": fresh * (0.5 * bool(total) + 0.5 * learned),
+    }
+
+
+def agrees(streams: pd.DataFrame, found: pd.DataFrame, of: dict[str, str], end: Any) -> None:
+    for row in found.itertuples():
+        expected = by_the_book(streams, row, of[row.category], end=end)
+        if expected is None:
+            assert (row.live_count, row.ease_score, row.confidence_pct) == (0, 50.0, 0.0)
+            continue
+        shown = {name: float(getattr(row, name)) for name in expected}
+        assert shown == pytest.approx(expected, rel=1e-9, nan_ok=True)
+        band = "LOW" if row.hhi < 0.15 else "MODERATE" if row.hhi <= 0.25 else "HIGH"
+        assert pd.isna(row.concentration_band) or row.concentration_band == band
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["g1", "g2"]),
+            st.integers(0, 1600),  # minutes before the window's end
+            st.integers(0, 120),  # streams
+            st.sampled_from([0, 1, 7, 300]),  # viewers of the smallest
+        ),
+        max_size=6,
+        unique_by=lambda crawl: crawl[:2],
+    ),
+    st.lists(st.integers(0, 160), max_size=60),
+)
+def test_every_score_is_the_formula_that_the_metrics_page_gives(
+    answers: list[tuple[str, int, int, int]], past: list[int]
+) -> None:
+    end = AS_OF[0]
+    streams = pd.DataFrame(
+        [
+            {
+                "crawl_at": end - pd.Timedelta(minutes=before),
+                "observed_at": end - pd.Timedelta(minutes=before) + pd.Timedelta(seconds=number),
+                "game_id": game,
+                "stream_id": f"s{number % 110}",  # pages overlap
+                "viewer_count": smallest * (1 + number % 13),
+            }
+            for game, before, size, smallest in answers
+            for number in range(size)
+        ],
+        columns=["crawl_at", "observed_at", "game_id", "stream_id", "viewer_count"],
+    )
+    for column in ("crawl_at", "observed_at"):
+        streams[column] = pd.DatetimeIndex(streams[column], tz="UTC")
+    hours = pd.date_range(end - pd.Timedelta(days=20), periods=len(past), freq="8h")
+    found = competition(
+        streams,
+        crawls(hours, np.maximum(past, 1)),
+        as_of=AS_OF,
+        games=games(("apex", "g2", "UTC"), ("minecraft", "g1", "UTC")),
+    )
+    agrees(streams, found, {"apex": "g2", "minecraft": "g1"}, end)
+
+
+def test_the_scores_of_a_real_audience_are_those_of_the_formulas() -> None:
+    f = frames()
+    found = FAMILIES["competition"](f)
+    end = found["window_start"].iloc[0] + pd.Timedelta(minutes=30)
+    agrees(f["streams"], found, dict(GAMES[["category", "twitch_game_id"]].to_numpy()), end)
+    counts = [int(v) for v in audience(100)]
+    index = Fraction(sum(v * v for v in counts), sum(counts) ** 2)
+    assert found["hhi"].iloc[0] == float(index)
+    # What is usual at that hour lies between what the four weeks before had then.
+    at = f["history"]["crawl_at"]
+    same = (at.dt.hour == 23) & (at.dt.day_of_week == 6) & (at < f["history"]["crawl_at"].max())
+    weeks = f["history"][same & (f["history"]["game_id"] == "g1")]["live_count"]
+    assert weeks.min() < found["baseline_live_count"].iloc[0] < weeks.max()

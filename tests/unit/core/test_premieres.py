@@ -1,6 +1,10 @@
+import statistics
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +16,7 @@ from aurastream.core.premieres import (
     premiere_performance,
 )
 from aurastream.core.releases import releases
+from tests.unit.core.families import FAMILIES, frames
 
 WINDOW = pd.Timestamp("2026-01-15T08:00Z")
 MONDAY = pd.Timestamp("2026-01-05T00:00Z")
@@ -131,8 +136,7 @@ def test_shares_lie_in_their_intervals_whatever_the_order(random, rows) -> None:
     order = list(range(len(rows)))
     random.shuffle(order)
     again = premiere_performance(frame.iloc[order])
-    exact = [c for c in found.columns if not c.endswith("avg_views")]  # sums depend on their order
-    pd.testing.assert_frame_equal(again[exact], found[exact], check_exact=True)
+    pd.testing.assert_frame_equal(again, found, check_exact=True)
 
 
 def test_nothing_in_gives_nothing_out_in_the_right_shape() -> None:
@@ -156,3 +160,87 @@ def test_bad_input_is_refused_with_its_reason() -> None:
         PremiereParams(min_sample=0)
     with pytest.raises(InvalidInputError, match="confidence"):
         PremiereParams(confidence=95)
+
+
+def by_the_book(rows: pd.DataFrame) -> dict[str, Any]:
+    """One window and category, with the statistics module and scipy."""
+    sides = {}
+    for kind in ("announced", "instant"):
+        side = rows[rows["release_kind"] == kind]
+        speed = side["velocity_per_hour"].dropna().tolist()
+        views = side["views"].dropna().tolist()
+        sides[kind] = statistics.median(speed) if speed else np.nan, len(speed)
+        sides[f"{kind} views"] = statistics.fmean(views) if views else np.nan, len(views)
+    (fast, n_fast), (slow, n_slow) = sides["announced"], sides["instant"]
+    late = rows["delay_min"].dropna().tolist()
+    hits = sum(abs(minutes) <= 5 for minutes in late)
+    known = {"share": np.nan, "low": np.nan, "high": np.nan}
+    if late:
+        test = scipy.stats.binomtest(hits, len(late)).proportion_ci(0.95, "wilson")
+        known = {"share": hits / len(late), "low": test.low, "high": test.high}
+    return {
+        "announced_count": (rows["release_kind"] == "announced").sum(),
+        "instant_count": (rows["release_kind"] == "instant").sum(),
+        "announced_known_count": n_fast,
+        "instant_known_count": n_slow,
+        "announced_median_velocity": fast,
+        "instant_median_velocity": slow,
+        "announced_avg_views": sides["announced views"][0],
+        "instant_avg_views": sides["instant views"][0],
+        "performance_ratio": fast / slow if min(n_fast, n_slow) >= 5 and slow > 0 else np.nan,
+        "delay_known_count": len(late),
+        "delay_median_min": statistics.median(late) if late else np.nan,
+        "delay_worst_min": max(late, default=np.nan),
+        "on_time_share": known["share"],
+        "on_time_low": known["low"],
+        "on_time_high": known["high"],
+    }
+
+
+def agrees(rows: pd.DataFrame) -> None:
+    found = premiere_performance(rows).set_index(["window_start", "category"])
+    groups = rows.groupby(["window_start", "category"])
+    assert len(found) == groups.ngroups
+    for key, group in groups:
+        expected = by_the_book(group)
+        shown = {name: float(found.loc[key, name]) for name in expected}
+        assert shown == pytest.approx(expected, rel=1e-9, abs=1e-12, nan_ok=True)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["announced", "instant", "live", None]),
+            st.none() | st.integers(0, 10**9),
+            st.none() | st.floats(0, 1e6),
+            st.none() | st.integers(-60, 600),
+            st.sampled_from(["gta", "music"]),
+        ),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_performance_and_punctuality_are_those_of_statistics_and_scipy(
+    rows: list[tuple[Any, ...]],
+) -> None:
+    agrees(
+        pd.DataFrame(
+            {
+                "window_start": WINDOW,
+                "category": [category for *_, category in rows],
+                "release_kind": pd.array([kind for kind, *_ in rows], dtype="str"),
+                "views": pd.array([views for _, views, *_ in rows], dtype="Int64"),
+                "velocity_per_hour": pd.array([v for _, _, v, *_ in rows], dtype="Float64"),
+                "delay_min": [
+                    late if kind == "announced" and late is not None else np.nan
+                    for kind, _, _, late, _ in rows
+                ],
+            }
+        )
+    )
+
+
+def test_real_velocities_are_compared_as_statistics_and_scipy_do() -> None:
+    f = frames()
+    agrees(f["releases"])
+    assert FAMILIES["premiere_performance"](f)["performance_ratio"].notna().sum() >= 8

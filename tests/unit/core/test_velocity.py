@@ -513,7 +513,7 @@ def test_no_window_gives_no_rows(trending: Build, videos: Build) -> None:
     assert list(found.columns) == list(VELOCITY_SCHEMA)
 
 
-counts = st.none() | st.integers(0, 2_000)
+counts = st.none() | st.integers(0, 8) | st.integers(0, 2_000)
 
 
 @given(counts, counts, counts)
