@@ -54,21 +54,30 @@ def _two_days(
     videos: _Paces,
     *,
     age_h: float = 1000.0,
-    spans: tuple[float, float] = (3.0, 3.0),
+    spans: tuple[float, float] = (6.0, 6.0),
     **scores: Any,
 ) -> None:
     """Score a window and that of the day before; each video has its pace of then and of now."""
     for n, (window, score) in enumerate((("2026-11-19 10:00", 40.0), ("2026-11-20 10:00", 55.0))):
         _opportunity(marts, window, category, opportunity_score=score, **scores)
+        seen = at(window) + timedelta(minutes=25)
         for video_id, paces in videos.items():
-            if paces[n] is not None:
+            pace = paces[n]
+            if pace is None:
+                continue
+            for hours_ago, moment, gained in (
+                (6, seen - timedelta(hours=spans[n]), 0.0),
+                (0, seen, pace * spans[n]),
+            ):
+                start = at(window) - timedelta(hours=hours_ago)
                 marts.video(
-                    window,
+                    f"{start:%Y-%m-%d %H:%M}",
                     video_id,
                     category=category,
-                    velocity_now_per_hour=paces[n],
-                    velocity_now_span_h=spans[n],
-                    age_h=age_h + 24 * n,
+                    observed_at=moment,
+                    views=100_000 + round(gained),
+                    velocity_now_per_hour=pace,
+                    age_h=age_h + 24 * n - hours_ago,
                 )
 
 
@@ -134,7 +143,7 @@ def test_a_video_that_only_grows_older_neither_falls_nor_takes_off(marts: Wareho
     """Their pace halves as their age doubles, as it does in the archive of real charts."""
     marts.categories("roblox", kind="game")
     aging = {f"v{n}": (1000.0 * n, 500.0 * n) for n in range(1, 11)}
-    _two_days(marts, "roblox", aging, age_h=25.5)  # 24 hours at the middle of its span
+    _two_days(marts, "roblox", aging, age_h=27.0)  # 24 hours at the middle of its span
     row = _takes_off(marts)["roblox"]
     assert row["matched_velocity_change_pct"] == pytest.approx(-50)
     assert row["velocity_change_24h_pct"] == pytest.approx(0, abs=0.1)
@@ -164,12 +173,13 @@ def test_a_rise_within_the_interval_is_no_take_off(marts: Warehouse) -> None:
 @pytest.mark.parametrize(
     ("videos", "spans", "matched"),
     [
-        ({}, (3.0, 3.0), 0),
-        ({f"v{n}": (None, 5.0) for n in range(40)}, (3.0, 3.0), 0),
-        ({f"v{n}": (5.0, None) for n in range(40)}, (3.0, 3.0), 0),
-        ({f"v{n}": (1.0, 9.0) for n in range(5)}, (3.0, 3.0), 5),
-        # Six hours of which four are night are not the last hour and three quarters.
-        ({f"v{n}": (1.0, 9.0) for n in range(40)}, (6.0, 1.75), 0),
+        ({}, (6.0, 6.0), 0),
+        ({f"v{n}": (None, 5.0) for n in range(40)}, (6.0, 6.0), 0),
+        ({f"v{n}": (5.0, None) for n in range(40)}, (6.0, 6.0), 0),
+        ({f"v{n}": (1.0, 9.0) for n in range(5)}, (6.0, 6.0), 5),
+        # Half a day is not three hours of the evening.
+        ({f"v{n}": (1.0, 9.0) for n in range(40)}, (11.0, 4.0), 0),
+        ({f"v{n}": (1.0, 9.0) for n in range(40)}, (14.0, 14.0), 0),
     ],
 )
 def test_without_videos_to_compare_nothing_is_said(

@@ -54,43 +54,76 @@ scores as (
 
 ),
 
+-- Two pairs of windows, so that each pace is that of six hours however often a game is polled: the
+-- newest with the one six hours before it, and the same two of the day before.
 speeds as (
 
     select
         velocity.category_key,
         velocity.video_id,
         velocity.velocity_now_per_hour,
-        velocity.velocity_now_span_h,
-        -- The pace is that of the middle of its span.
-        greatest(velocity.age_h - velocity.velocity_now_span_h / 2, 0.5) as age_h,
+        velocity.views,
+        velocity.age_h,
         velocity.observed_at,
-        velocity.window_start = latest.window_start as is_now
+        (extract(epoch from latest.window_start - velocity.window_start) / 3600)::integer
+            as hours_ago
     from velocity
     cross join latest
     where
         velocity.window_start = (select window_start from latest)
+        or velocity.window_start = (select window_start - interval '6 hours' from latest)
         or velocity.window_start = (select window_start - interval '24 hours' from latest)
+        or velocity.window_start = (select window_start - interval '30 hours' from latest)
 
 ),
 
 -- Each video beside itself a day before: a mean over whatever was known in each window compares two
 -- different sets of videos.
-videos_of_both as (
+counters as (
 
     select
         category_key,
         video_id,
-        max(observed_at) filter (where is_now) as observed_at,
-        bool_or(is_now) as is_known_now,
-        bool_or(not is_now) as was_known_before,
-        max(velocity_now_per_hour) filter (where is_now) as now_per_hour,
-        max(velocity_now_per_hour) filter (where not is_now) as before_per_hour,
-        max(velocity_now_span_h) filter (where is_now) as now_span_h,
-        max(velocity_now_span_h) filter (where not is_now) as before_span_h,
-        max(age_h) filter (where is_now) as now_age_h,
-        max(age_h) filter (where not is_now) as before_age_h
+        bool_or(hours_ago = 0) as is_known_now,
+        bool_or(hours_ago = 24) as was_known_before,
+        max(velocity_now_per_hour) filter (where hours_ago = 0) as velocity_now_per_hour,
+        max(observed_at) filter (where hours_ago = 0) as observed_at,
+        max(age_h) filter (where hours_ago = 0) as now_age_h,
+        max(age_h) filter (where hours_ago = 24) as before_age_h,
+        max(views) filter (where hours_ago = 0)
+        - max(views) filter (where hours_ago = 6) as now_gain,
+        max(views) filter (where hours_ago = 24)
+        - max(views) filter (where hours_ago = 30) as before_gain,
+        extract(
+            epoch from
+            max(observed_at) filter (where hours_ago = 0)
+            - max(observed_at) filter (where hours_ago = 6)
+        )::double precision / 3600 as now_span_h,
+        extract(
+            epoch from
+            max(observed_at) filter (where hours_ago = 24)
+            - max(observed_at) filter (where hours_ago = 30)
+        )::double precision / 3600 as before_span_h
     from speeds
     group by category_key, video_id
+
+),
+
+-- A counter that fell, or two snapshots that are not about six hours apart, give no pace. The pace
+-- is that of the middle of its span.
+paces as (
+
+    select
+        *,
+        case when now_gain >= 0 and now_span_h between 3 and 12 then now_gain / now_span_h end
+            as now_per_hour,
+        case
+            when before_gain >= 0 and before_span_h between 3 and 12
+                then before_gain / before_span_h
+        end as before_per_hour,
+        greatest(now_age_h - now_span_h / 2, 0.5) as now_middle_h,
+        greatest(before_age_h - before_span_h / 2, 0.5) as before_middle_h
+    from counters
 
 ),
 
@@ -100,12 +133,12 @@ changes as (
     select
         *,
         case
-            -- An hour's pace and a quarter day's are not of the same hours of the day.
             when greatest(now_span_h, before_span_h) <= 2 * least(now_span_h, before_span_h)
                 then
-                    ln((1 + now_per_hour) / (1 + before_per_hour)) + ln(now_age_h / before_age_h)
+                    ln((1 + now_per_hour) / (1 + before_per_hour))
+                    + ln(now_middle_h / before_middle_h)
         end as log_change
-    from videos_of_both
+    from paces
 
 ),
 
@@ -113,11 +146,14 @@ cohorts as (
 
     select
         category_key,
-        avg(now_per_hour) as velocity_now,
+        avg(velocity_now_per_hour) as velocity_now,
         max(observed_at) as newest_observed_at,
-        max(now_per_hour) as fastest_velocity,
-        {{ first_by('video_id', 'now_per_hour desc, video_id', 'now_per_hour is not null') }}
-            as fastest_video_id,
+        max(velocity_now_per_hour) as fastest_velocity,
+        {{ first_by(
+            'video_id',
+            'velocity_now_per_hour desc, video_id',
+            'velocity_now_per_hour is not null'
+        ) }} as fastest_video_id,
         count(log_change) as matched_count,
         count(*) filter (where is_known_now) as now_count,
         count(*) filter (where was_known_before) as before_count,

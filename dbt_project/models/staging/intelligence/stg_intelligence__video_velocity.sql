@@ -22,7 +22,6 @@ renamed as (
         duration_s,
         lifetime_velocity_per_hour,
         velocity_now_per_hour,
-        velocity_now_span_h,
         confidence_pct,
         best_rank,
         region_count,
