@@ -14,6 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from aurastream.core.errors import SettingsError
+from aurastream.operations.late_rows import replaced_by, with_late_rows
 from aurastream.operations.policy import database_facts, label_of, limits_of
 from aurastream.operations.retention_rules import TableFacts, may_archive
 from aurastream.settings import Settings
@@ -21,6 +22,7 @@ from aurastream.store.archive import SCHEMA_VERSION, Archive, ArchivedFile, chec
 from aurastream.store.archive_rows import days_with_rows, read_day, replace_day
 from aurastream.store.errors import ArchiveError
 from aurastream.store.purge import Relation, relations
+from aurastream.store.purge_proofs import Purges, purges_of
 
 __all__ = [
     "ArchivedDataset",
@@ -155,7 +157,9 @@ def archive_month(
     done: list[ArchivedDataset] = []
     for dataset in archived_datasets(settings):
         archive.sweep(dataset.name, month)
-        _write_days(url, archive, dataset, _days(url, dataset, month))
+        past = _past(url, dataset)
+        for day in _days(url, dataset, month):
+            _write_day(url, archive, dataset, day, past=past)
         # Files of days that the record no longer has were written when they went.
         paths = archive.files(dataset.name, month)
         if not paths:
@@ -170,21 +174,30 @@ def archive_month(
 
 def archive_days(
     settings: Settings, archive: Archive, days: Mapping[str, Sequence[dt.date]]
-) -> int:
-    """Write those of the given days of each table that have no file yet; returns how many.
+) -> dict[str, dict[dt.date, int]]:
+    """Make the archive have what the record has of the given days of each table.
 
-    Called by retention, before it drops them.
+    Called by retention, before it drops them. A day that was archived before is compared, value by
+    value, and written again where rows came later or changed.
+
+    Returns
+    -------
+    dict of str to dict of date to int
+        How many rows the record had of each day, by table; tables that are not archived are
+        missing.
     """
     url = settings.require_postgres()
-    written = 0
+    found: dict[str, dict[dt.date, int]] = {}
     for dataset in archived_datasets(settings):
-        absent = [
-            day
-            for day in days.get(dataset.name, ())
-            if not archive.has(archive.path_of(dataset.name, day))
-        ]
-        written += _write_days(url, archive, dataset, absent)
-    return written
+        if dataset.name not in days:
+            continue
+        past = _past(url, dataset)
+        found[dataset.name] = {
+            day: _write_day(url, archive, dataset, day, past=past, only_changed=True)
+            for day in days[dataset.name]
+        }
+        _restate(url, archive, dataset, days[dataset.name])
+    return found
 
 
 def compare_month(
@@ -314,14 +327,64 @@ def _days(url: str, dataset: Dataset, month: dt.date) -> list[dt.date]:
     return days_with_rows(url, dataset.relation, dataset.time_column, month, end)
 
 
-def _write_days(url: str, archive: Archive, dataset: Dataset, days: Sequence[dt.date]) -> int:
-    written = 0
-    for day in days:
-        rows = read_day(url, dataset.relation, dataset.time_column, day, dataset.columns)
-        if rows.num_rows:
-            archive.write(archive.path_of(dataset.name, day), rows, dataset.notes)
-            written += 1
-    return written
+def _past(url: str, dataset: Dataset) -> Purges:
+    with psycopg.connect(url, connect_timeout=10) as connection:
+        return purges_of(connection, dataset.name)
+
+
+def _write_day(
+    url: str,
+    archive: Archive,
+    dataset: Dataset,
+    day: dt.date,
+    *,
+    past: Purges,
+    only_changed: bool = False,
+) -> int:
+    """Write what the record has of a day, beside what retention took of it; return its rows."""
+    rows = read_day(url, dataset.relation, dataset.time_column, day, dataset.columns)
+    path = archive.path_of(dataset.name, day)
+    if not rows.num_rows:
+        return 0
+    found = rows
+    is_known = archive.has(path)
+    if is_known and past.touched(dataset.name, day):
+        key = [name for name in dataset.relation.key if name in dataset.columns]
+        by = replaced_by(dataset.name, key, dataset.time_column)
+        found = with_late_rows(archive.read(path), rows, by=by, order=key)
+    if not (
+        only_changed and is_known and archive.describe(path).content_sha256 == checksum_of(found)
+    ):
+        archive.write(path, found, dataset.notes)
+    return int(rows.num_rows)
+
+
+def _restate(url: str, archive: Archive, dataset: Dataset, days: Sequence[dt.date]) -> None:
+    """Let the manifests of months that were archived say what these days' files say now."""
+    for month in sorted({day.replace(day=1) for day in days}):
+        manifest = archive.manifest(month)
+        if manifest is None:
+            continue
+        known = manifest["datasets"].get(dataset.name, {"files": []})
+        said = {file["path"]: ArchivedFile(**file) for file in known["files"]}
+        paths = [archive.path_of(dataset.name, d) for d in days if d.replace(day=1) == month]
+        now = {path: archive.describe(path) for path in paths if archive.has(path)}
+        if all(said.get(path) == file for path, file in now.items()):
+            continue
+        files = [file for _, file in sorted((said | now).items())]
+        entries = {
+            name: _described(
+                name,
+                entry["path"],
+                entry["columns"],
+                entry["left_out"],
+                [ArchivedFile(**file) for file in entry["files"]],
+            )
+            for name, entry in manifest["datasets"].items()
+        }
+        entries[dataset.name] = _entry(dataset, month, files)
+        archive.write_manifest(month, {name: _as_json(entry) for name, entry in entries.items()})
+        _record(url, month, list(entries.values()))
 
 
 def _entry(dataset: Dataset, month: dt.date, files: Sequence[ArchivedFile]) -> ArchivedDataset:

@@ -9,7 +9,7 @@ through Dagster's API.
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -21,7 +21,7 @@ from aurastream.operations.archive import (
     open_archive,
     refresh_manifests,
 )
-from aurastream.operations.policy import database_facts, label_of, limits_of
+from aurastream.operations.policy import database_facts, declared_facts, label_of, limits_of
 from aurastream.operations.retention_rules import (
     BLANKED,
     LONGEST_HISTORY_DAYS,
@@ -37,7 +37,8 @@ from aurastream.store import purge as store
 from aurastream.store.archive import Archive
 from aurastream.store.document_schemas import KINDS
 from aurastream.store.errors import StoreError
-from aurastream.store.purge_documents import documents, drop_documents
+from aurastream.store.purge_documents import documents, drop_documents, present_documents
+from aurastream.store.purge_proofs import Headline, Proof, unfinished
 
 __all__ = [
     "Findings",
@@ -59,6 +60,12 @@ _RAW_DOCUMENTS: Final = frozenset({"trending", "games"})
 _TWITCH_DOCUMENTS: Final = frozenset(
     {"streams", "top_games", "last_fetch", "clips", "viral_clips", "competition"}
 )
+_MADE_OF_BOTH: Final = frozenset({"video_ideas"})
+_TWITCH_AGGREGATES: Final = frozenset({"competition"}) | _MADE_OF_BOTH
+_HISTORY: Final = "maintenance.score_history"
+_SCORED_SCHEMAS: Final = frozenset({"intelligence", "aggregation"})
+_UNTIL_NEXT: Final = dt.timedelta(hours=1)
+_NEVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 Store = Literal["table", "archive", "redis", "dagster"]
 
@@ -169,9 +176,10 @@ def purge(
     hourly_only: bool = False,
     on_purge: Callable[[Purged], None] = lambda _: None,
 ) -> list[Purged]:
-    """Do what the plan says, and write the proof of each target as soon as it is done.
+    """Do what the plan says, and prove it.
 
-    Safe to repeat and to kill: what was not reached goes at the next call.
+    Safe to repeat and to kill: what was not reached goes at the next call, and nothing goes without
+    its proof (`aurastream.store.purge_proofs`).
 
     Raises
     ------
@@ -184,57 +192,80 @@ def purge(
     done: list[Purged] = []
     with store.connect(url) as connection:
         _write_rules(connection, settings, now)
-        for planned, act in _steps(connection, settings, now, hourly_only=hourly_only):
-            if isinstance(act, StoreError):
-                held = act
+        _finish_interrupted(connection, settings, now)
+        for step in _steps(connection, settings, now, hourly_only=hourly_only):
+            if step.held is not None:
+                held = step.held
                 continue
-            result = act()
-            if result.what.items or result.what.parts:
-                record_purges(connection, settings, now, [result], run_id=run_id)
-                done.append(result)
-                on_purge(result)
-            del planned
+            before = step.count()
+            proof = Proof(connection, _headline(settings, now, step.planned, run_id), before)
+            step.act(proof)
+            if not (proof.gone.rows or proof.gone.parts):
+                continue
+            after = step.count()
+            proof.close(after)
+            result = Purged(_with(step.planned, proof.gone), before, after)
+            done.append(result)
+            on_purge(result)
     if held is not None:
         raise held
     return done
 
 
-_Act = Callable[[], Purged]
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One target: how to count it, and how to let it go, or why it has to stay."""
+
+    planned: Planned
+    count: Callable[[], int]
+    act: Callable[[Proof], None]
+    held: StoreError | None = None
 
 
 def _steps(
     connection: psycopg.Connection, settings: Settings, now: dt.datetime, *, hourly_only: bool
-) -> Iterator[tuple[Planned, _Act | StoreError]]:
+) -> Iterator[_Step]:
     for rule in _due(settings, hourly_only=hourly_only):
         planned = _plan_table(connection, rule, now)
         if planned is None or not (planned.items or planned.parts):
             continue
-        failure = None
-        if planned.action == "drop_partitions":
-            failure = _archived_first(settings, rule, planned)
-        if failure is not None and rule.decided_by == "operator":
-            _log.warning("%s stays: %s", rule.table, failure)
-            yield planned, failure
-        else:
-            yield planned, _table_act(connection, rule, planned, now)
+        step = _table_step(
+            connection, rule, planned, _archived_first(connection, settings, rule, planned)
+        )
+        if step.held is not None:
+            _log.warning("%s stays: %s", rule.table, step.held)
+        yield step
     for planned in _planned_blanks(connection, settings, now):
-        yield planned, _blank_act(connection, planned)
+        yield _blank_step(connection, planned)
+    for planned in _planned_history(connection, settings, now):
+        yield _history_step(connection, planned)
     for planned in _planned_documents(settings, now):
-        yield planned, _document_act(settings, planned)
+        yield _document_step(settings, planned)
     if not hourly_only:
         archive = open_archive(settings)
         for planned in _planned_archive(settings, archive, now):
-            yield planned, _archive_act(settings, archive, planned)
+            yield _archive_step(settings, archive, planned)
 
 
-def _archived_first(settings: Settings, rule: Rule, planned: Planned) -> StoreError | None:
-    """Archive the days that are about to go, those that have no file yet."""
-    days = [_day_of(part) for part in planned.parts]
+def _archived_first(
+    connection: psycopg.Connection, settings: Settings, rule: Rule, planned: Planned
+) -> Mapping[dt.date, int] | StoreError | None:
+    """Let the archive have what is about to go; how many rows of each day that was.
+
+    None where the table is not archived, the error where the archive could not be written.
+    """
+    days: Sequence[dt.date] = ()
+    if planned.action == "drop_partitions":
+        days = [_day_of(part) for part in planned.parts]
+    elif planned.action == "delete_rows" and rule.time_column and planned.cutoff:
+        days = store.days_before(connection, rule.table, rule.time_column, planned.cutoff)
+    if not days:
+        return None
     try:
-        archive_days(settings, open_archive(settings), {rule.table: days})
+        found = archive_days(settings, open_archive(settings), {rule.table: days})
     except StoreError as error:
         return error
-    return None
+    return found.get(rule.table)
 
 
 # -- tables ----------------------------------------------------------------------------------------
@@ -254,6 +285,7 @@ def _planned_tables(
             if planned is not None:
                 yield planned
         yield from _planned_blanks(connection, settings, now)
+        yield from _planned_history(connection, settings, now)
 
 
 def _planned_blanks(
@@ -269,23 +301,65 @@ def _planned_blanks(
         yield Planned("table", f"{table}.{column}", "blank_values", why, cutoff, items, 0)
 
 
-def _blank_act(connection: psycopg.Connection, planned: Planned) -> _Act:
+def _blank_step(connection: psycopg.Connection, planned: Planned) -> _Step:
     table, _, column = planned.target.rpartition(".")
     at = BLANKED[table, column]
-    cutoff = planned.cutoff
+    cutoff = planned.cutoff or _NEVER
 
-    def act() -> Purged:
-        if cutoff is None:
-            return Purged(planned, 0, 0)
-        gone = store.blank_before(connection, table, column, at, cutoff)
-        after = store.count_filled(connection, table, column, at, cutoff)
-        return Purged(_with(planned, store.Doomed(gone)), planned.items, after)
+    def act(proof: Proof) -> None:
+        store.blank_before(connection, table, column, at, cutoff, witness=proof.note)
 
-    return act
+    return _Step(planned, lambda: store.count_filled(connection, table, column, at, cutoff), act)
+
+
+def _planned_history(
+    connection: psycopg.Connection, settings: Settings, now: dt.datetime
+) -> Iterator[Planned]:
+    """Plan away earlier versions of scores that are made of Twitch; the others are YouTube's."""
+    cutoff = blanked_before(limits_of(settings), now)
+    if cutoff is None:
+        return
+    items = store.count_of(
+        connection, _HISTORY, "asset", _twitch_assets(), at="window_start", cutoff=cutoff
+    )
+    why = "Twitch: content and what is made of it is a cache of 24 hours"
+    yield Planned("table", f"{_HISTORY} of Twitch", "delete_rows", why, cutoff, items, 0)
+
+
+def _history_step(connection: psycopg.Connection, planned: Planned) -> _Step:
+    assets, cutoff = _twitch_assets(), planned.cutoff or _NEVER
+
+    def count() -> int:
+        return store.count_of(
+            connection, _HISTORY, "asset", assets, at="window_start", cutoff=cutoff
+        )
+
+    def act(proof: Proof) -> None:
+        store.delete_of(
+            connection,
+            _HISTORY,
+            "asset",
+            assets,
+            at="window_start",
+            cutoff=cutoff,
+            witness=proof.note,
+        )
+
+    return _Step(planned, count, act)
+
+
+def _twitch_assets() -> list[str]:
+    return sorted(
+        name.replace(".", "/")
+        for name, facts in declared_facts().items()
+        if "twitch" in facts.platforms and facts.schema in _SCORED_SCHEMAS
+    )
 
 
 def _plan_table(connection: psycopg.Connection, rule: Rule, now: dt.datetime) -> Planned | None:
     cutoff = rule.cutoff(now)
+    if cutoff is not None and rule.action == "delete_rows" and rule.decided_by == "operator":
+        cutoff = _midnight(cutoff.date())  # whole days, as they are archived
     if rule.action == "empty":
         gone = store.doomed(connection, rule.table, None, None)
     elif cutoff is None or rule.time_column is None:
@@ -313,34 +387,52 @@ def _days_before(connection: psycopg.Connection, rule: Rule, cutoff: dt.datetime
     return [day for day in days if _midnight(day) + dt.timedelta(days=1) <= cutoff]
 
 
-def _table_act(
-    connection: psycopg.Connection, rule: Rule, planned: Planned, now: dt.datetime
-) -> _Act:
-    def act() -> Purged:
-        before = store.count_before(connection, rule.table, None, None)
-        gone = _purge_table(connection, rule, planned)
-        after = store.count_before(connection, rule.table, None, None)
-        return Purged(_with(planned, gone), before, after)
+def _table_step(
+    connection: psycopg.Connection,
+    rule: Rule,
+    planned: Planned,
+    archived: Mapping[dt.date, int] | StoreError | None,
+) -> _Step:
+    by_operator = rule.decided_by == "operator"
+    failure = archived if isinstance(archived, StoreError) and by_operator else None
+    rows = archived if isinstance(archived, Mapping) and by_operator else None
 
-    del now
-    return act
+    def act(proof: Proof) -> None:
+        _purge_table(connection, rule, planned, proof, rows)
+
+    return _Step(
+        planned, lambda: store.count_before(connection, rule.table, None, None), act, failure
+    )
 
 
-def _purge_table(connection: psycopg.Connection, rule: Rule, planned: Planned) -> store.Doomed:
+def _purge_table(
+    connection: psycopg.Connection,
+    rule: Rule,
+    planned: Planned,
+    proof: Proof,
+    archived: Mapping[dt.date, int] | None,
+) -> None:
+    mean = planned.bytes / max(planned.items, 1)
+
+    def note(piece: store.Doomed) -> None:
+        # Single rows take what the table's rows take in the mean.
+        proof.note(piece if piece.parts else store.Doomed(piece.rows, int(mean * piece.rows)))
+
     if rule.action == "empty":
-        return store.Doomed(store.empty(connection, rule.table), planned.bytes)
-    if planned.cutoff is None or rule.time_column is None:
-        return store.Doomed()
-    if rule.table == _VIDEOS:
-        return store.Doomed(store.delete_unconfirmed(connection, planned.cutoff), planned.bytes)
-    if rule.action == "delete_rows":
-        rows = store.delete_before(connection, rule.table, rule.time_column, planned.cutoff)
-        return store.Doomed(rows, planned.bytes)
-    gone = store.drop_days(connection, rule.table, [_day_of(part) for part in planned.parts])
-    if not rule.is_hourly:
-        return gone
-    rows = store.delete_before(connection, rule.table, rule.time_column, planned.cutoff)
-    return store.Doomed(gone.rows + rows, max(gone.bytes, planned.bytes), gone.parts)
+        store.empty(connection, rule.table, witness=note)
+    elif planned.cutoff is None or rule.time_column is None:
+        return
+    elif rule.table == _VIDEOS:
+        store.delete_unconfirmed(connection, planned.cutoff, witness=note)
+    elif rule.action == "delete_rows":
+        store.delete_before(connection, rule.table, rule.time_column, planned.cutoff, witness=note)
+    else:
+        days = [_day_of(part) for part in planned.parts]
+        store.drop_days(connection, rule.table, days, witness=note, archived=archived)
+        if rule.is_hourly:
+            store.delete_before(
+                connection, rule.table, rule.time_column, planned.cutoff, witness=note
+            )
 
 
 # -- hot documents -----------------------------------------------------------------------------
@@ -370,8 +462,8 @@ def _planned_documents(settings: Settings, now: dt.datetime) -> Iterator[Planned
     for kind in KINDS:
         if kind in withheld:
             cutoff, why = None, "YouTube, strict: metrics of its counters are not permitted"
-        elif kind in _TWITCH_DOCUMENTS:
-            if kind == "competition" and limits.keeps_twitch_aggregates:
+        elif kind in _TWITCH_DOCUMENTS | _MADE_OF_BOTH:
+            if kind in _TWITCH_AGGREGATES and limits.keeps_twitch_aggregates:
                 continue
             cutoff = now - day + dt.timedelta(hours=1, minutes=15)
             why = "Twitch: content and what is made of it is a cache of 24 hours"
@@ -390,13 +482,18 @@ def _planned_documents(settings: Settings, now: dt.datetime) -> Iterator[Planned
         )
 
 
-def _document_act(settings: Settings, planned: Planned) -> _Act:
-    def act() -> Purged:
-        gone = drop_documents(settings.require_redis(), planned.parts)
-        what = _with(planned, store.Doomed(gone, planned.bytes, planned.parts))
-        return Purged(what, len(planned.parts), len(planned.parts) - gone)
+def _document_step(settings: Settings, planned: Planned) -> _Step:
+    def count() -> int:
+        kind = planned.target.removesuffix(" documents")
+        return len(documents(settings.require_redis(), kind, before=planned.cutoff))
 
-    return act
+    def act(proof: Proof) -> None:
+        if planned.parts:
+            proof.announce(planned.parts, planned.bytes)
+            drop_documents(settings.require_redis(), planned.parts)
+            proof.fulfil(planned.parts, planned.bytes)
+
+    return _Step(planned, count, act)
 
 
 # -- archive -----------------------------------------------------------------------------------
@@ -429,18 +526,57 @@ def _planned_archive(settings: Settings, archive: Archive, now: dt.datetime) -> 
             )
 
 
-def _archive_act(settings: Settings, archive: Archive, planned: Planned) -> _Act:
-    def act() -> Purged:
-        before = len(archive.files(planned.target))
+def _archive_step(settings: Settings, archive: Archive, planned: Planned) -> _Step:
+    def act(proof: Proof) -> None:
+        proof.announce(planned.parts, planned.bytes)
         for path in planned.parts:
             archive.remove(path)
         refresh_manifests(settings, archive)
-        return Purged(planned, before, len(archive.files(planned.target)))
+        proof.fulfil(planned.parts, planned.bytes)
 
-    return act
+    return _Step(planned, lambda: len(archive.files(planned.target)), act)
 
 
 # -- proof and checks ----------------------------------------------------------------------------
+
+
+def _headline(
+    settings: Settings, now: dt.datetime, planned: Planned, run_id: str | None
+) -> Headline:
+    return Headline(
+        purged_at=now,
+        store=planned.store,
+        target=planned.target,
+        action=planned.action,
+        reason=planned.reason,
+        mode=limits_of(settings).mode,
+        cutoff=planned.cutoff,
+        run_id=run_id,
+    )
+
+
+def _finish_interrupted(
+    connection: psycopg.Connection, settings: Settings, now: dt.datetime
+) -> None:
+    """Finish what a kill interrupted among files and documents, and its proof."""
+    pending = unfinished(connection)
+    if not pending:
+        return
+    archive = open_archive(settings)
+    planned = [*_planned_archive(settings, archive, now), *_planned_documents(settings, now)]
+    due = {part for plan in planned for part in plan.parts}
+    for proof in pending:
+        wanted = [part for part in proof.parts if part in due]
+        if proof.store == "archive":
+            for path in wanted:
+                archive.remove(path)
+            gone = {part for part in proof.parts if not archive.has(part)}
+        else:
+            drop_documents(settings.require_redis(), wanted)
+            gone = set(proof.parts) - present_documents(settings.require_redis(), proof.parts)
+        # What is there and no longer due has come since, or may stay now.
+        proof.settle(connection, gone)
+    refresh_manifests(settings, archive)
 
 
 def record_purges(
@@ -451,7 +587,7 @@ def record_purges(
     *,
     run_id: str | None,
 ) -> None:
-    """Write the proof of purges that were done."""
+    """Write the proof of purges that were done elsewhere: of Dagster's own log."""
     for done in purges:
         connection.execute(
             "INSERT INTO maintenance.purges (purge_id, purged_at, store, target, action, reason, "
@@ -489,7 +625,8 @@ def examine(settings: Settings, now: dt.datetime) -> Findings:
                 over_age.append(f"{name}: {problem}")
         over_age += [
             f"{planned.target}: {planned.items} values ({planned.reason})"
-            for planned in _planned_blanks(connection, settings, now - dt.timedelta(hours=1))
+            for plan in (_planned_blanks, _planned_history)
+            for planned in plan(connection, settings, now - _UNTIL_NEXT)
             if planned.items
         ]
         sizes = store.database_bytes(connection)

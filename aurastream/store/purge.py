@@ -5,7 +5,7 @@ deleted or not, and what is left is found again by the next call.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -16,13 +16,17 @@ from aurastream.store.tables import SCHEMAS
 __all__ = [
     "Doomed",
     "Relation",
+    "Witness",
     "blank_before",
     "connect",
     "count_before",
     "count_filled",
+    "count_of",
     "database_bytes",
+    "days_before",
     "days_of",
     "delete_before",
+    "delete_of",
     "delete_unconfirmed",
     "doomed",
     "doomed_days",
@@ -98,6 +102,10 @@ class Doomed:
     rows: int = 0
     bytes: int = 0
     parts: tuple[str, ...] = field(default=())
+
+
+# Told of each piece inside the transaction that takes it away.
+Witness = Callable[[Doomed], None]
 
 
 def connect(url: str) -> psycopg.Connection:
@@ -183,14 +191,47 @@ def oldest(connection: psycopg.Connection, table: str, column: str) -> dt.dateti
     return row[0] if row else None
 
 
-def drop_days(connection: psycopg.Connection, table: str, days: Sequence[dt.date]) -> Doomed:
+def days_before(
+    connection: psycopg.Connection, table: str, column: str, cutoff: dt.datetime
+) -> list[dt.date]:
+    """Return the days that rows before a moment are of, oldest first."""
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT DISTINCT ({0}::timestamptz AT TIME ZONE 'UTC')::date FROM {1} WHERE {0} < {2} "
+            "ORDER BY 1"
+        ).format(sql.Identifier(column), _table(table), sql.Literal(cutoff))
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def drop_days(
+    connection: psycopg.Connection,
+    table: str,
+    days: Sequence[dt.date],
+    *,
+    witness: Witness = lambda _: None,
+    archived: Mapping[dt.date, int] | None = None,
+) -> Doomed:
     """Drop the partitions of some days; returns what really went.
 
     A day that somebody reads for longer than five seconds stays for the next call: retention must
-    never stop collection.
+    never stop collection. So does one that has other rows than were archived: somebody wrote to it
+    in between.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+        In autocommit mode.
+    table : str
+        ``schema.table``.
+    days : sequence of date
+        UTC.
+    witness : callable
+        Told of each day in the transaction that drops it.
+    archived : mapping of date to int, optional
+        How many rows of each day are archived; without it, nobody has to have archived them.
     """
-    rows = size = 0
-    gone: list[str] = []
+    gone = Doomed()
     for day in sorted(days):
         name = f"{table}_p{day:%Y%m%d}"
         try:
@@ -198,21 +239,29 @@ def drop_days(connection: psycopg.Connection, table: str, days: Sequence[dt.date
                 connection.execute(
                     sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(_table(name))
                 )
-                part = _totals(connection, name)[0], _size(connection, name)
+                piece = Doomed(*_totals(connection, name), (name,))
+                if archived is not None and piece.rows != archived.get(day, 0):
+                    continue
                 connection.execute(sql.SQL("DROP TABLE {}").format(_table(name)))
+                witness(piece)
         except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
             continue
-        rows, size = rows + part[0], size + part[1]
-        gone.append(name)
-    return Doomed(rows, size, tuple(gone))
+        gone = Doomed(gone.rows + piece.rows, gone.bytes + piece.bytes, (*gone.parts, name))
+    return gone
 
 
 def delete_before(
-    connection: psycopg.Connection, table: str, column: str, cutoff: dt.datetime
+    connection: psycopg.Connection,
+    table: str,
+    column: str,
+    cutoff: dt.datetime,
+    *,
+    witness: Witness = lambda _: None,
 ) -> int:
     """Delete the rows before a moment in batches; returns how many went."""
     return _delete(
         connection,
+        witness,
         sql.SQL(
             "DELETE FROM {table} t USING (SELECT tableoid, ctid FROM {table} WHERE {column} < "
             "{cutoff} LIMIT {batch}) d WHERE t.tableoid = d.tableoid AND t.ctid = d.ctid"
@@ -220,6 +269,57 @@ def delete_before(
             table=_table(table),
             column=sql.Identifier(column),
             cutoff=sql.Literal(cutoff),
+            batch=sql.Literal(_BATCH),
+        ),
+    )
+
+
+def count_of(
+    connection: psycopg.Connection,
+    table: str,
+    column: str,
+    values: Sequence[str],
+    *,
+    at: str,
+    cutoff: dt.datetime,
+) -> int:
+    """Count the rows before a moment that have one of some values in a column."""
+    return _one(
+        connection,
+        sql.SQL("SELECT count(*) FROM {} WHERE {} < {} AND {} = ANY({})").format(
+            _table(table),
+            sql.Identifier(at),
+            sql.Literal(cutoff),
+            sql.Identifier(column),
+            sql.Literal(list(values)),
+        ),
+    )
+
+
+def delete_of(
+    connection: psycopg.Connection,
+    table: str,
+    column: str,
+    values: Sequence[str],
+    *,
+    at: str,
+    cutoff: dt.datetime,
+    witness: Witness = lambda _: None,
+) -> int:
+    """Delete the rows before a moment that have one of some values in a column."""
+    return _delete(
+        connection,
+        witness,
+        sql.SQL(
+            "DELETE FROM {table} t USING (SELECT tableoid, ctid FROM {table} WHERE {at} < {cutoff} "
+            "AND {column} = ANY({values}) LIMIT {batch}) d "
+            "WHERE t.tableoid = d.tableoid AND t.ctid = d.ctid"
+        ).format(
+            table=_table(table),
+            at=sql.Identifier(at),
+            cutoff=sql.Literal(cutoff),
+            column=sql.Identifier(column),
+            values=sql.Literal(list(values)),
             batch=sql.Literal(_BATCH),
         ),
     )
@@ -238,24 +338,33 @@ def count_filled(
 
 
 def blank_before(
-    connection: psycopg.Connection, table: str, column: str, at: str, cutoff: dt.datetime
+    connection: psycopg.Connection,
+    table: str,
+    column: str,
+    at: str,
+    cutoff: dt.datetime,
+    *,
+    witness: Witness = lambda _: None,
 ) -> int:
     """Set a column to null in the rows before a moment; returns how many had a value."""
-    return connection.execute(
+    return _once(
+        connection,
+        witness,
         sql.SQL("UPDATE {} SET {} = NULL WHERE {} < {} AND {} IS NOT NULL").format(
             _table(table),
             sql.Identifier(column),
             sql.Identifier(at),
             sql.Literal(cutoff),
             sql.Identifier(column),
-        )
-    ).rowcount
+        ),
+    )
 
 
-def empty(connection: psycopg.Connection, table: str) -> int:
+def empty(connection: psycopg.Connection, table: str, *, witness: Witness = lambda _: None) -> int:
     """Delete every row of a table; returns how many went."""
     return _delete(
         connection,
+        witness,
         sql.SQL(
             "DELETE FROM {table} t USING (SELECT tableoid, ctid FROM {table} LIMIT {batch}) d "
             "WHERE t.tableoid = d.tableoid AND t.ctid = d.ctid"
@@ -272,12 +381,18 @@ def doomed_unconfirmed(connection: psycopg.Connection, cutoff: dt.datetime) -> D
     return Doomed(rows, int(size * rows / max(total, 1)))
 
 
-def delete_unconfirmed(connection: psycopg.Connection, cutoff: dt.datetime) -> int:
+def delete_unconfirmed(
+    connection: psycopg.Connection, cutoff: dt.datetime, *, witness: Witness = lambda _: None
+) -> int:
     """Delete the versions of metadata that no snapshot has confirmed since a moment."""
     query = sql.SQL("DELETE FROM collection.youtube_videos x USING (SELECT v.ctid") + sql.SQL(
         _UNCONFIRMED + ") d WHERE x.ctid = d.ctid"
     )
-    return connection.execute(query, {"cutoff": cutoff}).rowcount
+    with connection.transaction():
+        rows = connection.execute(query, {"cutoff": cutoff}).rowcount
+        if rows:
+            witness(Doomed(rows))
+    return rows
 
 
 def database_bytes(connection: psycopg.Connection) -> dict[str, int]:
@@ -291,13 +406,21 @@ def database_bytes(connection: psycopg.Connection) -> dict[str, int]:
     return {"database": whole, **{str(name): int(size) for name, size in rows}}
 
 
-def _delete(connection: psycopg.Connection, batch: sql.Composed) -> int:
+def _delete(connection: psycopg.Connection, witness: Witness, batch: sql.Composed) -> int:
     total = 0
     while True:
-        deleted = connection.execute(batch).rowcount
+        deleted = _once(connection, witness, batch)
         total += deleted
         if deleted < _BATCH:
             return total
+
+
+def _once(connection: psycopg.Connection, witness: Witness, statement: sql.Composed) -> int:
+    with connection.transaction():
+        rows = connection.execute(statement).rowcount
+        if rows:
+            witness(Doomed(rows))
+    return rows
 
 
 def _totals(connection: psycopg.Connection, table: str) -> tuple[int, int]:

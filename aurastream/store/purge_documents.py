@@ -11,7 +11,7 @@ import redis
 from aurastream.store.document_schemas import KINDS, kind_of
 from aurastream.store.errors import StoreUnavailableError
 
-__all__ = ["documents", "drop_documents", "redis_client"]
+__all__ = ["documents", "drop_documents", "present_documents", "redis_client"]
 
 _HEAD: Final = 512
 
@@ -65,6 +65,12 @@ def drop_documents(url: str, keys: Sequence[str]) -> int:
         return 0
     with redis_client(url) as client:
         return int(client.delete(*keys))
+
+
+def present_documents(url: str, keys: Sequence[str]) -> set[str]:
+    """Return the keys that are there."""
+    with redis_client(url) as client:
+        return {key for key in keys if client.exists(key)}
 
 
 def _is_before(body: bytes, moment: dt.datetime) -> bool:

@@ -248,7 +248,7 @@ def test_an_unclassified_column_and_an_over_age_row_fail_their_checks(
         connection.execute("alter table collection.youtube_videos add column secret text")
     monkeypatch.setenv("AURASTREAM_MAX_DATABASE_GB", "0.000001")
     # What the purge cannot reach: a day that somebody reads all the time.
-    monkeypatch.setattr("aurastream.store.purge.drop_days", lambda *_: _nothing())
+    monkeypatch.setattr("aurastream.store.purge.drop_days", lambda *_, **__: _nothing())
     old = datetime.now(UTC) - timedelta(days=40)
     store.commit([Append("operations.crawls", _crawl_row(old))])
 

@@ -36,7 +36,7 @@ purges = sa.Table(
     column("cutoff", Timestamp, "ops", "everything older went; null when all did", null=True),
     column("items", sa.BigInteger, "ops", "rows, documents, runs or files that went"),
     column("bytes", sa.BigInteger, "ops", "bytes they took, as far as the store can say"),
-    column("parts", ARRAY(sa.Text), "ops", "partitions, files or keys by name; at most 100"),
+    column("parts", ARRAY(sa.Text), "ops", "partitions, files, keys or runs by name"),
     column("before_count", sa.BigInteger, "ops", "items before"),
     column("after_count", sa.BigInteger, "ops", "items left afterwards, counted again"),
     column("run_id", sa.Text, "ops", "Dagster run, or the command", null=True),

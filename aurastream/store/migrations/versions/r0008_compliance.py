@@ -125,7 +125,7 @@ def _create_purges() -> None:
             "parts",
             ARRAY(sa.Text()),
             nullable=False,
-            comment="partitions, files or keys by name; at most 100",
+            comment="partitions, files, keys or runs by name",
         ),
         sa.Column("before_count", sa.BigInteger(), nullable=False, comment="items before"),
         sa.Column(
