@@ -1,10 +1,10 @@
 """Computing a stretch of time again: planned once, done piece by piece, resumed after a kill.
 
 A backfill is rows in the record: what was asked, its steps, and the checksum of each window before
-and after. A step is one run of a job over at most a week of windows, so that memory is bounded by
-the step and not by the stretch. Its runs are queued behind everything live (`aura/class: batch`,
-low priority) and go one at a time. Whoever asks for the same again continues the unfinished one; a
-step whose run succeeded meanwhile is not repeated.
+and after. A step is one run of a job over at most seven days of windows, whatever their length, so
+that memory is bounded by the step and not by the stretch. Its runs are queued behind everything
+live (`aura/class: batch`, low priority) and go one at a time. Whoever asks for the same again
+continues the unfinished one; a step whose run succeeded meanwhile is not repeated.
 """
 
 import datetime as dt
@@ -29,8 +29,8 @@ __all__ = ["Backfill", "BackfillError", "Changed", "backfill", "in_pieces"]
 # "back" as a number: one backfill at a time, in the whole installation.
 _LOCK: Final = 0x6261636B
 _TIMEOUT_S: Final = 3600.0
-# About a week of half-hours; in all a few hundred thousand rows.
-_PIECE: Final = 336
+# A run holds its windows in memory and its pool's slot to its end, whatever their length.
+_STEP: Final = dt.timedelta(days=7)
 _TAGS: Final = {"aura/class": "batch", "dagster/priority": "-10"}
 
 
@@ -85,18 +85,26 @@ class _Step:
     is_done: bool
 
 
-def in_pieces(keys: KeyRange, known: Sequence[str], most: int = _PIECE) -> Iterator[KeyRange]:
-    """Divide a range of partition keys into pieces of at most ``most``.
+def in_pieces(
+    keys: KeyRange, known: Sequence[str], span: dt.timedelta = _STEP
+) -> Iterator[KeyRange]:
+    """Divide a range of partition keys into pieces that begin within ``span`` of their first.
 
     Examples
     --------
-    >>> keys = ["a", "b", "c", "d", "e"]
-    >>> [(p.start, p.end) for p in in_pieces(KeyRange("b", "e", 4), keys, most=3)]
-    [('b', 'd'), ('e', 'e')]
+    >>> keys = [f"2026-11-{day:02}" for day in range(1, 31)]
+    >>> [(p.start, p.end, p.count) for p in in_pieces(KeyRange(keys[1], keys[9], 9), keys)]
+    [('2026-11-02', '2026-11-08', 7), ('2026-11-09', '2026-11-10', 2)]
     """
-    wanted = [key for key in known if keys.start <= key <= keys.end]
-    for at in range(0, len(wanted), most):
-        piece = wanted[at : at + most]
+    piece: list[str] = []
+    for key in known:
+        if not keys.start <= key <= keys.end:
+            continue
+        if piece and moment_of(key) - moment_of(piece[0]) >= span:
+            yield KeyRange(piece[0], piece[-1], len(piece))
+            piece = []
+        piece.append(key)
+    if piece:
         yield KeyRange(piece[0], piece[-1], len(piece))
 
 
