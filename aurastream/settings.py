@@ -74,8 +74,12 @@ class Settings(BaseSettings):
     gemini_base_url: str = "https://generativelanguage.googleapis.com"
     gemini_model: str = "gemini-2.5-flash"
     thumbnails_per_category: int = Field(default=40, ge=0, le=10_000)
-    read_thumbnails: bool = Field(
-        default=False, description="read the words in thumbnails, where rapidocr is installed"
+    read_thumbnails: bool = Field(default=True, description="read the words in thumbnails")
+    thumbnails_read_per_run: int = Field(
+        default=3,
+        ge=0,
+        le=10_000,
+        description="thumbnails of each category whose words are read in a run, most viral first",
     )
 
     policy_mode: PolicyMode | None = Field(

@@ -58,6 +58,8 @@ class RejectionReason(StrEnum):
     """A strip, of which nothing is left at the size that is looked at."""
     UNREADABLE = "unreadable"
     """Something failed that should not have; the words say what."""
+    UNREAD = "unread"
+    """The words in it could not be read; everything else of it is known."""
 
 
 class ThumbnailRejectedError(InvalidInputError):

@@ -6,13 +6,27 @@ be told by a vision model instead (`aurastream.sources.gemini`), if the operator
 
 import threading
 from dataclasses import replace
+from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, Protocol
 
+from aurastream.core.errors import AuraStreamError
 from aurastream.core.thumbnails import ThumbnailFeatures, describe_pixels
 from aurastream.core.thumbnails_decode import DecodedThumbnail, DecodeLimits, decode_thumbnail
+from aurastream.core.thumbnails_faces import one_thread
 
-__all__ = ["LocalVision", "TextReader", "VisionProvider", "installed_reader"]
+__all__ = [
+    "LocalVision",
+    "ReaderUnavailableError",
+    "TextReader",
+    "VisionProvider",
+    "installed_reader",
+]
+
+
+class ReaderUnavailableError(AuraStreamError):
+    """The reader of words is installed, but cannot be loaded; no picture is to blame."""
 
 
 class VisionProvider(Protocol):
@@ -42,7 +56,13 @@ class TextReader(Protocol):
         """Return who reads."""
 
     def read(self, picture: DecodedThumbnail) -> str:
-        """Return the words line by line, '' when there are none."""
+        """Return the words line by line, '' when there are none.
+
+        Raises
+        ------
+        ReaderUnavailableError
+            When no picture can be read.
+        """
 
 
 class LocalVision:
@@ -51,7 +71,8 @@ class LocalVision:
     Parameters
     ----------
     reader : TextReader, optional
-        Asked for the words of those pictures that have any; without one ``text`` stays null.
+        Asked for the words; without one ``text`` stays null. Whether there are any it sees for
+        itself: the lettering that is counted otherwise misses some that it can read.
     limits : DecodeLimits, optional
         What is accepted.
     """
@@ -73,43 +94,71 @@ class LocalVision:
         found = describe_pixels(data, picture)
         if self._reader is None:
             return found
-        words = self._reader.read(picture) if found.text_line_count else ""
-        return replace(found, text=words, vision_provider=self.name)
+        return replace(found, text=self._reader.read(picture), vision_provider=self.name)
 
 
-_RAPID_OCR: Final = "rapidocr_onnxruntime"
+_PACKAGES: Final = ("rapidocr", "onnxruntime")
+_DETECTOR: Final = "PP-OCRv6_det_small.onnx"
+_RECOGNIZER: Final = "PP-OCRv6_rec_small.onnx"
 _SURE: Final = 0.6
 
 
 def installed_reader() -> TextReader | None:
-    """Return the optional reader of words if its package is there, else None.
+    """Return the reader of words if its packages are there, else None.
 
-    It is no requirement of ours: with its runtime it weighs 40 MB, wants another build of OpenCV
-    and Python before 3.13, and takes about half a second for a picture, twenty times as long as
-    everything else.
+    They are requirements of ours, but without them everything else works: words stay null. Nothing
+    is loaded before the first picture is read.
     """
-    if find_spec(_RAPID_OCR) is None:
+    if any(find_spec(name) is None for name in _PACKAGES):
         return None
     return _RapidReader()
 
 
 class _RapidReader:
-    """RapidOCR on one thread; its models come inside its package."""
+    """RapidOCR on one thread; its networks come inside its package, and nothing is downloaded.
+
+    What is less than 60 % sure is left out. The same pixels give the same words.
+    """
 
     name = "rapidocr"
 
     def __init__(self) -> None:
-        from importlib import import_module  # noqa: PLC0415 # optional, and slow to load
-
-        self._engine: Any = import_module(_RAPID_OCR).RapidOCR(
-            intra_op_num_threads=1, inter_op_num_threads=1
-        )
-        # It keeps the scale of the picture at hand in itself.
+        self._engine: Any = None
+        # Several pictures at once would take the memory of several.
         self._lock = threading.Lock()
 
     def read(self, picture: DecodedThumbnail) -> str:
         """Return the words line by line, from the top down."""
         with self._lock:
-            found, _ = self._engine(picture.pixels[:, :, ::-1], use_cls=False)
-        lines = [(box[0][1], box[0][0], words) for box, words, sure in found or [] if sure >= _SURE]
-        return "\n".join(words for _, _, words in sorted(lines)).replace("\x00", "")
+            if self._engine is None:
+                self._engine = _engine()
+            found = self._engine(picture.pixels[:, :, ::-1])
+        return "\n".join(found.txts or ()).replace("\x00", "")
+
+
+def _engine() -> Any:  # noqa: ANN401 # it has no types
+    one_thread()
+    try:
+        rapidocr = import_module(_PACKAGES[0])
+        networks = Path(str(rapidocr.__file__)).parent / "models"
+        return rapidocr.RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Global.text_score": _SURE,
+                # Words upside down are none in a thumbnail.
+                "Global.use_cls": False,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                # By their paths: what is named otherwise would be downloaded where it is missing.
+                "Det.model_path": str(networks / _DETECTOR),
+                "Rec.model_path": str(networks / _RECOGNIZER),
+                # By default pictures are enlarged, at seven times the cost.
+                "Det.limit_type": "max",
+                "Det.limit_side_len": DecodeLimits().working_side,
+            }
+        )
+    except Exception as error:
+        raise ReaderUnavailableError(
+            f"The reader of words cannot be loaded ({type(error).__name__}: {error}).",
+            fix="Run script/setup again, or set AURASTREAM_READ_THUMBNAILS=false.",
+        ) from error

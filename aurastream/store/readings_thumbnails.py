@@ -16,6 +16,7 @@ def wanted_thumbnails(
     features_version: str,
     per_category: int,
     recheck_after: dt.timedelta,
+    read_per_category: int = 0,
 ) -> pd.DataFrame:
     """Return the videos whose thumbnails are to be fetched, and how many are wanted in all.
 
@@ -26,11 +27,16 @@ def wanted_thumbnails(
     category the first ``per_category`` are taken in the order of a hash of their ids, which knows
     nothing of their success: a choice of the most viral could not tell what makes viral.
 
+    Words are to be read in ``read_per_category`` pictures of each category: of those that are taken
+    now, and those that were looked at before but not read, the most viral first. Which pictures are
+    known does not depend on it, only which of them have words.
+
     Returns
     -------
     DataFrame
-        ``video_id`` and ``thumbnail_url``, each video once, and ``wanted_total``, the same in each
-        row: how many there would be without a limit per category.
+        ``video_id`` and ``thumbnail_url``, each video once; ``is_due``, false where everything is
+        known but the words; ``is_to_read``; and, the same in each row, ``wanted_total`` and
+        ``unread_total``: how many would be due and to be read without a limit per category.
     """
     return store.query(
         """
@@ -38,7 +44,7 @@ def wanted_thumbnails(
             select max(window_start) as window_start from intelligence.viral_scores
             where window_start < %(as_of)s and window_start >= %(as_of)s - interval '1 day'
         ), scored as (
-            select s.category, s.video_id
+            select s.category, s.video_id, s.viral_score
             from intelligence.viral_scores s join newest using (window_start)
             where s.window_start >= %(as_of)s - interval '1 day'
         ), addressed as (
@@ -48,7 +54,8 @@ def wanted_thumbnails(
             order by v.video_id, v.first_observed_at desc, v.metadata_hash
         ), known as (
             select distinct on (f.video_id)
-                   f.video_id, f.thumbnail_url, f.checked_at, f.features_version
+                   f.video_id, f.thumbnail_url, f.checked_at, f.features_version,
+                   f.text is null as is_unread
             from intelligence.thumbnail_features f
             where f.video_id in (select video_id from scored)
             order by f.video_id, f.checked_at desc, f.content_hash
@@ -59,12 +66,14 @@ def wanted_thumbnails(
             where source = 'intelligence/thumbnail_features'
               and occurred_at >= %(as_of)s - %(recheck)s * interval '1 second'
             group by item_id, raw
-        ), wanted as (
-            select s.category, a.video_id, a.thumbnail_url,
-                   row_number() over (
-                       partition by s.category
-                       order by r.video_id is not null, md5(a.video_id), a.video_id
-                   ) as place
+        ), askable as (
+            select s.category, s.viral_score, a.video_id, a.thumbnail_url,
+                   r.video_id is not null as has_failed,
+                   (k.video_id is null
+                    or k.thumbnail_url <> a.thumbnail_url
+                    or k.features_version <> %(version)s) as is_new,
+                   k.checked_at < %(as_of)s - %(recheck)s * interval '1 second' as is_stale,
+                   k.is_unread
             from scored s
             join addressed a using (video_id)
             left join known k using (video_id)
@@ -72,22 +81,42 @@ def wanted_thumbnails(
               on r.video_id = a.video_id and r.thumbnail_url = a.thumbnail_url
             where a.thumbnail_url is not null
               and (r.video_id is null or r.may_pass)
-              and (k.video_id is null
-                   or k.thumbnail_url <> a.thumbnail_url
-                   or k.features_version <> %(version)s
-                   or k.checked_at < %(as_of)s - %(recheck)s * interval '1 second')
+        ), wanted as (
+            select category, video_id,
+                   row_number() over (
+                       partition by category order by has_failed, md5(video_id), video_id
+                   ) as place
+            from askable
+            where is_new or is_stale
+        ), due as (
+            select distinct video_id from wanted where place <= %(limit)s
+        ), unread as (
+            select category, video_id,
+                   row_number() over (
+                       partition by category
+                       order by has_failed, viral_score desc nulls last, md5(video_id), video_id
+                   ) as place
+            from askable
+            where case when is_new then video_id in (select video_id from due) else is_unread end
+        ), to_read as (
+            select distinct video_id from unread where place <= %(read)s
         )
-        select video_id, min(thumbnail_url) as thumbnail_url,
-               (select count(distinct video_id) from wanted) as wanted_total
-        from wanted where place <= %(limit)s
-        group by video_id
-        order by video_id
+        select a.video_id, min(a.thumbnail_url) as thumbnail_url,
+               a.video_id in (select video_id from due) as is_due,
+               a.video_id in (select video_id from to_read) as is_to_read,
+               (select count(distinct video_id) from wanted) as wanted_total,
+               (select count(distinct video_id) from unread) as unread_total
+        from askable a
+        where a.video_id in (select video_id from due union select video_id from to_read)
+        group by a.video_id
+        order by a.video_id
         """,
         {
             "as_of": as_of,
             "version": features_version,
             "limit": per_category,
             "recheck": recheck_after.total_seconds(),
+            "read": read_per_category,
         },
     )
 

@@ -21,7 +21,7 @@ from aurastream.sources.collectors.result import CrawlResult
 from aurastream.sources.collectors.thumbnails import collect_thumbnails
 from aurastream.sources.gemini import gemini_vision
 from aurastream.sources.thumbnails import PLATFORM_HOSTS, ThumbnailClient
-from aurastream.sources.vision import LocalVision, VisionProvider, installed_reader
+from aurastream.sources.vision import LocalVision, TextReader, VisionProvider, installed_reader
 from aurastream.store import readings_thumbnails as readings
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
 from aurastream_assets.intelligence.plots import as_markdown, nothing_to_draw
@@ -61,17 +61,22 @@ def thumbnail_features(
     """Fetch the thumbnails that are new, look at each once, and keep the figures alone.
 
     Known ones are asked after once a day and only sent again when they changed. Of each category a
-    limited number is fetched per run, chosen without regard to success; the others follow.
+    limited number is fetched per run, chosen without regard to success; the others follow. Words
+    are read in a few of each category per run, the most viral first; where nobody has read them
+    yet they are null.
     """
     now = datetime.now(UTC)
     settings = platforms.settings()
     with failing_fast():
+        vision = _vision(settings)
+        reader = _reader(context, settings) if isinstance(vision, LocalVision) else None
         wanted = readings.wanted_thumbnails(
             store.frames,
             as_of=now,
             features_version=FEATURES_VERSION,
             per_category=settings.thumbnails_per_category,
             recheck_after=_RECHECK_AFTER,
+            read_per_category=settings.thumbnails_read_per_run if reader else 0,
         )
         known = readings.known_thumbnails(store.frames, wanted["video_id"].tolist())
         coverage = readings.thumbnail_coverage(store.frames, now).iloc[0].to_dict()
@@ -84,12 +89,18 @@ def thumbnail_features(
                 client,
                 wanted=wanted,
                 known=known,
-                vision=_vision(settings),
+                vision=vision,
+                reader=reader,
                 run_id=context.run.run_id,
                 max_parallel=settings.max_parallel_requests,
                 started_at=now,
             )
-    total = int(wanted["wanted_total"].iloc[0]) if len(wanted) else 0
+    total, unread = (
+        int(wanted[name].iloc[0]) if len(wanted) else 0 for name in ("wanted_total", "unread_total")
+    )
+    words = int(result.metadata["words_read"])
+    if reader is not None and result.metadata["reader"] != reader.name:
+        context.log.warning("Words are not read in this run: %s", result.metadata["reader"])
     return dg.MaterializeResult(
         value=result,
         data_version=dg.DataVersion(result.data_version),
@@ -97,7 +108,10 @@ def thumbnail_features(
             **result.metadata,
             "videos_of_newest_window": int(coverage["videos"]),
             "known_before": int(coverage["known"]),
-            "left_for_later_runs": total - len(wanted) + int(result.metadata["incomplete"]),
+            "left_for_later_runs": (
+                total - int(wanted["is_due"].sum()) + int(result.metadata["incomplete"])
+            ),
+            "to_read_in_later_runs": max(0, unread - words) if reader else 0,
             "sample": (
                 f"at most {settings.thumbnails_per_category} new ones per category and run, by a "
                 "hash of the video's id"
@@ -121,7 +135,19 @@ def _vision(settings: Settings) -> VisionProvider:
         model=settings.gemini_model,
         base_url=settings.gemini_base_url,
     )
-    return asked or LocalVision(installed_reader() if settings.read_thumbnails else None)
+    return asked or LocalVision()
+
+
+def _reader(context: dg.AssetExecutionContext, settings: Settings) -> TextReader | None:
+    if not settings.read_thumbnails:
+        return None
+    reader = installed_reader()
+    if reader is None:
+        context.log.warning(
+            "Words in thumbnails are not read: rapidocr or onnxruntime is not installed. Run "
+            "script/setup again, or set AURASTREAM_READ_THUMBNAILS=false."
+        )
+    return reader
 
 
 _VELOCITY: Final = at_window_end(

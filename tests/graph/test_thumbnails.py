@@ -56,8 +56,10 @@ def materialized(result: dg.ExecuteInProcessResult) -> dict[str, object]:
 
 @pytest.mark.usefixtures("scored")
 def test_new_thumbnails_are_looked_at_once_and_kept_as_figures(
-    look: Run, store: FrameStore
+    look: Run, store: FrameStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # To be read, a known picture would be sent again.
+    monkeypatch.setenv("AURASTREAM_READ_THUMBNAILS", "false")
     first, second = (materialized(look()) for _ in range(2))
 
     rows = store.read("intelligence.thumbnail_features")
@@ -118,3 +120,36 @@ def test_a_thumbnail_that_was_refused_is_not_tried_again_within_a_day(
     assert everything["rejected"] == everything["wanted"]
     assert again["rejected"] == 0
     assert not refused & seen
+
+
+@pytest.mark.usefixtures("scored")
+def test_words_are_read_a_few_in_each_run_until_all_are(
+    look: Run, store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AURASTREAM_THUMBNAILS_READ_PER_RUN", "2")
+    first = materialized(look())
+    after_first = store.read("intelligence.thumbnail_features")["text"]
+    monkeypatch.setenv("AURASTREAM_THUMBNAILS_READ_PER_RUN", "100")
+    monkeypatch.setenv("AURASTREAM_THUMBNAILS_PER_CATEGORY", "0")
+    second = materialized(look())
+
+    after_second = store.read("intelligence.thumbnail_features")
+    assert first["reader"] == "rapidocr"
+    assert 2 <= first["words_read"] == after_first.notna().sum() < len(after_first)
+    assert first["to_read_in_later_runs"] == after_first.isna().sum() == second["words_read"]
+    assert len(after_second) == len(after_first)
+    assert after_second["text"].notna().all()
+    assert (after_second["vision_provider"] == "local+rapidocr").all()
+    assert second["to_read_in_later_runs"] == 0
+
+
+@pytest.mark.usefixtures("scored")
+def test_words_are_not_read_where_that_is_not_wanted(
+    look: Run, store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AURASTREAM_READ_THUMBNAILS", "false")
+
+    found = materialized(look())
+
+    assert found["words_read"] == found["to_read_in_later_runs"] == 0
+    assert store.read("intelligence.thumbnail_features")["text"].isna().all()

@@ -48,13 +48,14 @@ def scored(store: FrameStore, rows: Rows) -> FrameStore:
     return store
 
 
-def wanted(store: FrameStore, limit: int = 100) -> pd.DataFrame:
+def wanted(store: FrameStore, limit: int = 100, read: int = 0) -> pd.DataFrame:
     return wanted_thumbnails(
         store,
         as_of=NOW,
         features_version="1",
         per_category=limit,
         recheck_after=dt.timedelta(hours=24),
+        read_per_category=read,
     )
 
 
@@ -146,6 +147,79 @@ def test_what_the_server_is_to_blame_for_is_asked_for_again_after_the_others(
 
     assert wanted(scored)["video_id"].tolist() == ["v0", "v5", "v6"]
     assert wanted(scored, limit=1)["video_id"].tolist() == ["v6"]
+
+
+def test_words_are_read_in_the_most_viral_of_the_pictures_that_are_known_or_taken(
+    store: FrameStore, rows: Rows
+) -> None:
+    scores = [
+        {"window_start": WINDOW, "category": "music", "video_id": video, "viral_score": score}
+        for score, video in enumerate(["new", "read", "unread", "old address", "unreadable", "top"])
+    ]
+    versions = [
+        {
+            "video_id": row["video_id"],
+            "metadata_hash": "a",
+            "first_observed_at": NOW - dt.timedelta(days=1),
+            "thumbnail_url": f"http://x/{row['video_id']}.jpg",
+        }
+        for row in scores
+    ]
+    known = [
+        {
+            "video_id": video,
+            "thumbnail_url": "http://y/z.jpg"
+            if video == "old address"
+            else f"http://x/{video}.jpg",
+            "features_version": "1",
+            "checked_at": NOW - dt.timedelta(hours=4),
+            "text": text,
+        }
+        for video, text in (
+            ("read", ""),
+            ("unread", None),
+            ("old address", "words"),
+            ("unreadable", None),
+        )
+    ]
+    refused = {
+        "source": "intelligence/thumbnail_features",
+        "item_id": "unreadable",
+        "reason": "unread: RuntimeError: no such shape",
+        "raw": "http://x/unreadable.jpg",
+        "occurred_at": NOW - dt.timedelta(hours=4),
+        "quarantine_id": "0b9c2b3e-5df3-4a83-9c0a-6f6d6a1f0001",
+    }
+    store.commit(
+        [
+            Append(name, rows(name, given))
+            for name, given in (
+                ("intelligence.viral_scores", scores),
+                ("collection.youtube_videos", versions),
+                ("intelligence.thumbnail_features", known),
+                ("operations.quarantine", [refused]),
+            )
+        ]
+    )
+
+    def to_read(limit: int, read: int) -> list[str]:
+        found = wanted(store, limit, read)
+        return sorted(found.loc[found["is_to_read"], "video_id"])
+
+    everything = wanted(store, 100, 100)
+    assert everything["video_id"].tolist() == ["new", "old address", "top", "unread"]
+    assert everything["is_due"].tolist() == [True, True, True, False]
+    assert (everything["unread_total"] == 4).all()
+    assert (everything["wanted_total"] == 3).all()
+    assert to_read(100, 1) == ["top"]
+    assert to_read(100, 2) == ["old address", "top"]
+    assert to_read(100, 3) == ["old address", "top", "unread"]
+    assert to_read(100, 0) == []
+    # What is not taken is not read either, however viral: words do not choose the sample.
+    assert to_read(0, 9) == ["unread"]
+    assert wanted(store, 1, 9)["video_id"].tolist() == sorted(
+        {"unread", *wanted(store, 1)["video_id"]}
+    )
 
 
 def test_before_anything_was_scored_nothing_is_wanted(store: FrameStore) -> None:

@@ -25,7 +25,12 @@ from aurastream.sources.collectors.result import CrawlResult
 from aurastream.sources.errors import PermanentError, PermissionDeniedError, SourceError
 from aurastream.sources.ports import FetchRecord, Rejected
 from aurastream.sources.thumbnails import ThumbnailClient, UnfetchedThumbnailError
-from aurastream.sources.vision import LocalVision, VisionProvider
+from aurastream.sources.vision import (
+    LocalVision,
+    ReaderUnavailableError,
+    TextReader,
+    VisionProvider,
+)
 
 __all__ = ["THUMBNAILS", "collect_thumbnails"]
 
@@ -43,6 +48,7 @@ THUMBNAILS: Final = (
 """Columns of ``intelligence.thumbnail_features``."""
 _BATCH: Final = 10
 _LONGEST: Final = 500
+_OURS: Final = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class _Seen:
     words: str = ""
     record: FetchRecord | None = None
     is_postponed: bool = False
+    unread: str = ""
 
 
 def collect_thumbnails(
@@ -65,6 +72,7 @@ def collect_thumbnails(
     wanted: pd.DataFrame,
     known: pd.DataFrame | None = None,
     vision: VisionProvider | None = None,
+    reader: TextReader | None = None,
     run_id: str | None = None,
     max_parallel: int = 4,
     started_at: dt.datetime | None = None,
@@ -79,12 +87,16 @@ def collect_thumbnails(
     client : ThumbnailClient
         Fetches files.
     wanted : pandas.DataFrame
-        ``video_id`` and ``thumbnail_url``; the same address is asked once, whoever shares it.
+        ``video_id`` and ``thumbnail_url``; the same address is asked once, whoever shares it. With
+        ``is_to_read``, the words in those pictures are read, and they are sent even if known.
     known : pandas.DataFrame, optional
         Rows of ``intelligence.thumbnail_features`` of those videos: a file that is still the same
         is neither sent nor looked at again, its ``checked_at`` alone moves on.
     vision : VisionProvider, optional
         Who looks; this machine by default, and wherever somebody else could not be asked.
+    reader : TextReader, optional
+        Who reads the words, on this machine, where that is wanted; words that were read before in
+        the same file stay.
     run_id : str, optional
         Written into the fetch log.
     max_parallel : int, optional
@@ -98,17 +110,26 @@ def collect_thumbnails(
         With ``intelligence.thumbnail_features``, to be upserted. What cannot be looked at is in
         ``operations.quarantine`` with its reason, once for each video, and nowhere else. What was
         not asked for, because the host failed too often and is left alone for a while, is in
-        neither: it stays wanted, and ``left_for_later`` in the metadata counts it.
+        neither: it stays wanted, and ``left_for_later`` in the metadata counts it. A picture whose
+        words could not be read is in both: ``text`` is null, everything else is known.
     """
-    eyes = _Eyes(vision or LocalVision())
+    eyes = _Eyes(vision or LocalVision(), reader)
     before = _Known(known)
     videos = {str(url): own for url, own in wanted.groupby("thumbnail_url", sort=False)["video_id"]}
     urls = list(videos)
+    to_read: set[str] = set()
+    if "is_to_read" in wanted and reader is not None:
+        to_read = set(wanted.loc[wanted["is_to_read"].astype(bool), "thumbnail_url"])
     seen: dict[str, _Seen] = {}
     with ThreadPoolExecutor(max_parallel) as pool:
         for batch in _batches(iter(urls)):
             found = pool.map(
-                lambda url: _look(client, eyes, url, before.etag(videos[url], url)), batch
+                lambda url: (
+                    _look(client, eyes, url, is_to_read=True)
+                    if url in to_read
+                    else _look(client, eyes, url, before.etag(videos[url], url))
+                ),
+                batch,
             )
             seen |= {one.url: one for one in found}
     crawl_at = started_at or client.clock.now()
@@ -138,6 +159,9 @@ def collect_thumbnails(
             "incomplete": left + failed,
             "vision_provider": eyes.name,
             "vision_failures": eyes.failures,
+            "reader": eyes.reader,
+            "words_read": eyes.read,
+            "unread": sum(bool(one.unread) for one in seen.values()),
             **{f"rejected_{reason}": count for reason, count in sorted(reasons.items())},
         },
         membership_hash=content_hash(features, {"video_id": "text", "content_hash": "text"}),
@@ -148,30 +172,54 @@ def collect_thumbnails(
 
 
 class _Eyes:
-    """The provider, and this machine where it fails; each file of a run is looked at once."""
+    """The provider, and this machine where it fails; each file of a run is looked at once.
 
-    def __init__(self, vision: VisionProvider) -> None:
+    One that is to be read for one video and not for another is looked at twice: what a row says
+    must not depend on which came first.
+    """
+
+    def __init__(self, vision: VisionProvider, reader: TextReader | None) -> None:
         self._vision = vision
         self._local = LocalVision()
+        self._reading = LocalVision(reader) if reader else None
         self._lock = threading.Lock()
-        self._found: dict[str, ThumbnailFeatures] = {}
+        self._found: dict[tuple[str, bool], tuple[ThumbnailFeatures, str]] = {}
         self._is_over = False
         self.looked_at = 0
         self.failures = 0
+        self.read = 0
+        self.reader = reader.name if reader else "none"
 
     @property
     def name(self) -> str:
         return self._vision.name
 
-    def look_at(self, data: bytes) -> ThumbnailFeatures:
-        digest = hashlib.sha256(data).hexdigest()
+    def look_at(self, data: bytes, *, is_to_read: bool) -> tuple[ThumbnailFeatures, str]:
+        """Return what a file looks like, and why its words were not read though they should be."""
+        key = hashlib.sha256(data).hexdigest(), is_to_read
         with self._lock:
-            if digest in self._found:
-                return self._found[digest]
-        found = self._asked(data)
+            if key in self._found:
+                return self._found[key]
+        found = self._read(data) if is_to_read else (self._asked(data), "")
         with self._lock:
-            self.looked_at += digest not in self._found
-            return self._found.setdefault(digest, found)
+            self.looked_at += key not in self._found
+            self.read += key not in self._found and is_to_read and found[0].text is not None
+            return self._found.setdefault(key, found)
+
+    def _read(self, data: bytes) -> tuple[ThumbnailFeatures, str]:
+        reading = self._reading
+        if reading is None:
+            return self._asked(data), ""
+        try:
+            return reading.look_at(data), ""
+        except ThumbnailRejectedError:
+            raise
+        except ReaderUnavailableError as error:
+            with self._lock:
+                self._reading, self.reader = None, error.message
+            return self._asked(data), ""
+        except Exception as error:  # noqa: BLE001 # the words are not worth the rest of the picture
+            return self._asked(data), _words_of(error)
 
     def _asked(self, data: bytes) -> ThumbnailFeatures:
         if self._is_over:
@@ -214,6 +262,14 @@ class _Known:
     def latest(self, video_id: str) -> Mapping[str, Any] | None:
         return self._latest.get(video_id)
 
+    def with_words(self, video_id: str, features: ThumbnailFeatures) -> ThumbnailFeatures:
+        """Return features with the words that this machine read before in the same file."""
+        row = self._rows.get((video_id, features.content_hash), {})
+        text, who = row.get("text"), str(row.get("vision_provider", ""))
+        if features.text is not None or not isinstance(text, str) or not who.startswith(_OURS):
+            return features
+        return replace(features, text=text, vision_provider=who)
+
     def first_seen(self, video_id: str, content: str) -> Any:  # noqa: ANN401 # a time or None
         row = self._rows.get((video_id, content))
         return None if row is None else row["first_seen_at"]
@@ -224,14 +280,22 @@ def _batches(urls: Iterator[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _look(client: ThumbnailClient, eyes: _Eyes, url: str, etag: str | None) -> _Seen:
+def _look(
+    client: ThumbnailClient,
+    eyes: _Eyes,
+    url: str,
+    etag: str | None = None,
+    *,
+    is_to_read: bool = False,
+) -> _Seen:
     record: FetchRecord | None = None
     try:
         file = client.fetch(url, etag)
         record = file.record
         if file.data is None:
             return _Seen(url, is_unchanged=True, etag=file.etag, record=record)
-        return _Seen(url, eyes.look_at(file.data), etag=file.etag, record=record)
+        features, unread = eyes.look_at(file.data, is_to_read=is_to_read)
+        return _Seen(url, features, etag=file.etag, record=record, unread=unread)
     except UnfetchedThumbnailError as error:
         return _Seen(
             url,
@@ -268,27 +332,34 @@ def _sorted_out(
         one = seen[url]
         if not one.reason and (one.features is not None or before.latest(video_id) is not None):
             rows.append((video_id, one))
+            if one.unread:
+                refused.append(_refusal(video_id, one, RejectionReason.UNREAD, crawl_at))
             continue
         if one.is_postponed:
             left += 1
             continue
-        at = one.record.observed_at if one.record else crawl_at
-        item = Rejected(
-            item_id=video_id,
-            reason=f"{one.reason}: {one.words}",
-            raw=str(url),
-            fetch_id=one.record.fetch_id if one.record else None,
-        )
-        refused.append(
-            assembly.quarantine_row(_DATASET, item, occurred_at=at, identity=(at.isoformat(),))
-        )
+        refused.append(_refusal(video_id, one, one.reason, crawl_at))
     return rows, refused, left
+
+
+def _refusal(video_id: str, one: _Seen, reason: str, crawl_at: dt.datetime) -> dict[str, Any]:
+    """Return a row of the quarantine."""
+    at = one.record.observed_at if one.record else crawl_at
+    item = Rejected(
+        item_id=video_id,
+        reason=f"{reason}: {one.words or one.unread}",
+        raw=str(one.url),
+        fetch_id=one.record.fetch_id if one.record else None,
+    )
+    return assembly.quarantine_row(_DATASET, item, occurred_at=at, identity=(at.isoformat(),))
 
 
 def _rows(found: list[tuple[str, _Seen]], before: _Known) -> pd.DataFrame:
     """Return the rows of the table: new files in full, unchanged ones with another check."""
     new = {video: one for video, one in found if one.features is not None}
-    frame = features_frame({video: one.features for video, one in new.items() if one.features})
+    frame = features_frame(
+        {v: before.with_words(v, one.features) for v, one in new.items() if one.features}
+    )
     at = {video: one.record.observed_at for video, one in new.items() if one.record}
     frame = frame.assign(
         thumbnail_url=[one.url for one in new.values()],

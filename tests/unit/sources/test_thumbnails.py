@@ -11,16 +11,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aurastream.core.thumbnails import ThumbnailFeatures
+from aurastream.core.thumbnails import THUMBNAIL_SCHEMA, ThumbnailFeatures
 from aurastream.core.thumbnails_decode import RejectionReason
 from aurastream.sources.collectors.thumbnails import THUMBNAILS, collect_thumbnails
 from aurastream.sources.errors import KeyInvalidError, PermissionDeniedError, TransientError
 from aurastream.sources.thumbnails import ThumbnailClient, UnfetchedThumbnailError
-from aurastream.sources.vision import LocalVision
+from aurastream.sources.vision import LocalVision, ReaderUnavailableError
 from aurastream.store.tables import metadata
 from tests.unit.sources.support import FakeClock, Reply, Request, Upstream
 from tests.unit.thumbnails.pictures import animation, file_of, waves, words
 
+TABLE = "intelligence.thumbnail_features"
 PICTURE = file_of(waves(1, (320, 180)))
 OTHER = file_of(waves(2, (320, 180)))
 
@@ -465,6 +466,96 @@ def test_the_eyes_of_this_machine_read_words_only_with_a_reader() -> None:
 
     assert LocalVision().look_at(with_words).text is None
     assert LocalVision(reader).look_at(with_words).text == "SEEN"
-    assert LocalVision(reader).look_at(without).text == ""
+    # Whether there are words, the reader tells: the count of lines misses some.
+    assert LocalVision(reader).look_at(without).text == "SEEN"
     assert LocalVision(reader).look_at(without).vision_provider == "local+reader"
+    assert reader.asked == 3
+
+
+class Reader:
+    """Reads the same in every picture, or fails as told."""
+
+    name = "reader"
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked = 0
+        self._error = error
+
+    def read(self, picture: object) -> str:
+        del picture
+        self.asked += 1
+        if self._error is not None:
+            raise self._error
+        return "SEEN"
+
+
+def test_only_chosen_pictures_are_read_and_the_others_stay_unread(
+    client: ThumbnailClient, upstream: Upstream
+) -> None:
+    for name in ("a", "b", "c"):
+        upstream.script(f"/{name}.jpg", Reply(PICTURE if name == "b" else OTHER))
+    asked = wanted(upstream, "a", "b", "c").assign(is_to_read=[True, True, False])
+
+    found = collect_thumbnails(client, wanted=asked, reader=Reader())
+
+    rows = found.frames[TABLE].set_index("video_id")
+    assert rows["text"].fillna("unread").tolist() == ["SEEN", "SEEN", "unread"]
+    assert rows["vision_provider"].tolist() == ["local+reader", "local+reader", "local"]
+    assert (found.metadata["words_read"], found.metadata["unread"]) == (2, 0)
+    assert found.metadata["reader"] == "reader"
+    beside = collect_thumbnails(client, wanted=asked)
+    own = [c for c in THUMBNAIL_SCHEMA if c not in {"text", "vision_provider"}]
+    pd.testing.assert_frame_equal(found.frames[TABLE][own], beside.frames[TABLE][own])
+    assert beside.frames[TABLE]["text"].isna().all()
+    assert beside.metadata["reader"] == "none"
+
+
+def test_a_known_picture_is_sent_again_to_be_read_and_its_words_stay(
+    client: ThumbnailClient, upstream: Upstream, clock: FakeClock
+) -> None:
+    upstream.script("/a.jpg", Reply(PICTURE, headers={"ETag": '"1"'}))
+    asked = wanted(upstream, "a")
+    unread = collect_thumbnails(client, wanted=asked).frames[TABLE]
+    clock.advance(14_400)
+    read = collect_thumbnails(
+        client, wanted=asked.assign(is_to_read=True), known=unread, reader=Reader()
+    ).frames[TABLE]
+    clock.advance(90_000)
+    later = collect_thumbnails(client, wanted=asked, known=read.assign(etag=None)).frames[TABLE]
+
+    assert unread["text"].isna().all()
+    assert read["text"].tolist() == later["text"].tolist() == ["SEEN"]
+    assert later["vision_provider"].tolist() == ["local+reader"]
+    assert read["first_seen_at"].tolist() == unread["first_seen_at"].tolist()
+    assert len(upstream.asked("/a.jpg")) == 3
+    assert "if-none-match" not in upstream.asked("/a.jpg")[1].headers
+
+
+def test_words_that_cannot_be_read_cost_the_words_alone(
+    client: ThumbnailClient, upstream: Upstream
+) -> None:
+    upstream.script("/a.jpg", Reply(PICTURE))
+    asked = wanted(upstream, "a").assign(is_to_read=True)
+
+    found = collect_thumbnails(client, wanted=asked, reader=Reader(RuntimeError("no such shape")))
+
+    refused = found.frames["operations.quarantine"]
+    assert refused["reason"].tolist() == ["unread: RuntimeError: no such shape"]
+    assert found.frames[TABLE]["text"].isna().tolist() == [True]
+    assert (found.metadata["words_read"], found.metadata["unread"]) == (0, 1)
+
+
+def test_a_reader_that_cannot_be_loaded_is_asked_no_more_and_no_picture_is_to_blame(
+    client: ThumbnailClient, upstream: Upstream
+) -> None:
+    for n in range(3):
+        upstream.script(f"/{n}.jpg", Reply(file_of(waves(n))))
+    asked = wanted(upstream, "0", "1", "2").assign(is_to_read=True)
+    reader = Reader(ReaderUnavailableError("The reader of words cannot be loaded."))
+
+    found = collect_thumbnails(client, wanted=asked, reader=reader, max_parallel=1)
+
+    assert len(found.frames[TABLE]) == 3
+    assert found.frames["operations.quarantine"].empty
+    assert found.metadata["reader"] == "The reader of words cannot be loaded."
     assert reader.asked == 1
