@@ -48,14 +48,15 @@ class Analysis:
     ----------
     rows : DataFrame
         What it found.
-    inputs : DataFrame
-        Fingerprints of what it read (operations.analysis_inputs).
-    refused : DataFrame
+    inputs : DataFrame, optional
+        Fingerprints of what it read (operations.analysis_inputs); none where nothing can be
+        taken over from another window.
+    refused : DataFrame, optional
         What it could not work on, and why (operations.quarantine).
     """
 
     rows: pd.DataFrame
-    inputs: pd.DataFrame
+    inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
     refused: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
@@ -88,7 +89,8 @@ class FrameIO(dg.IOManager):
             writes = [Replace(table, rows, window.start, window.end)]
             writes += _version_marks(context, table, rows)
         if isinstance(obj, Analysis):
-            writes.append(Upsert("operations.analysis_inputs", obj.inputs))
+            if len(obj.inputs):
+                writes.append(Upsert("operations.analysis_inputs", obj.inputs))
             if len(obj.refused):
                 writes.append(Upsert("operations.quarantine", obj.refused))
         _frames(context).commit(writes)

@@ -5,8 +5,10 @@ import pandas as pd
 
 from aurastream.core import category_stats as core
 from aurastream.store import readings
+from aurastream_assets.intelligence.anew import compute_anew
 from aurastream_assets.intelligence.windows import describe_windows, windowed_asset
 from aurastream_assets.keys import asset_key
+from resources.frame_io import Analysis
 from resources.store import Store
 
 __all__ = ["category_stats"]
@@ -33,18 +35,20 @@ __all__ = ["category_stats"]
 )
 def category_stats(
     context: dg.AssetExecutionContext, store: Store, velocity: pd.DataFrame
-) -> pd.DataFrame:
+) -> Analysis:
     """Describe views, velocity and engagement per category: mean, spread and percentiles.
 
     Means and deviations leave outliers out, percentiles keep them. The baseline is the median
-    velocity of the middle half; below 30 videos it is the category's default.
+    velocity of the middle half; below 30 videos it is the category's default. Computed
+    anew in every window: the velocities are those at `as_of`.
     """
     tracked = readings.tracked_categories(store.frames)
-    result = core.category_stats(
-        velocity,
-        default_baselines=dict(
-            zip(tracked["category"], tracked["baseline_velocity_per_hour"], strict=True)
-        ),
+    baselines = dict(zip(tracked["category"], tracked["baseline_velocity_per_hour"], strict=True))
+    found = compute_anew(
+        context,
+        lambda _, seen: core.category_stats(seen["velocity"], default_baselines=baselines),
+        {"velocity": velocity},
+        because="the velocities are those at as_of",
     )
-    describe_windows(context, result)
-    return result
+    describe_windows(context, found.rows)
+    return found

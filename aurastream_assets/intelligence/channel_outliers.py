@@ -63,6 +63,7 @@ def channel_outliers(
     top = most_outstanding(last)
     describe_last(
         context,
+        why_computed="every window adds to what is known of a channel",
         known_now=int(last["outlier_score"].notna().sum()),
         outstanding=outstanding(top, readings.titles(store.frames, top["video_id"].tolist())),
     )

@@ -4,7 +4,13 @@ from typing import Final
 
 import dagster as dg
 
-from aurastream_assets.intelligence.query_checks import QueryCheck, all_zero, window_checks
+from aurastream_assets.intelligence.query_checks import (
+    QueryCheck,
+    accepted,
+    all_zero,
+    unrefused,
+    window_checks,
+)
 
 __all__ = ["intelligence_checks"]
 
@@ -86,9 +92,11 @@ _CHECKS: Final = (
     QueryCheck(
         "category_stats",
         "coverage",
-        "Every category with videos in a window has exactly one row of statistics.",
-        """
-        select count(*) filter (where s.category is null) as missing,
+        "Every category with videos in a window has exactly one row of statistics, or was refused.",
+        f"""
+        select count(*) filter (
+                   where s.category is null and {unrefused("category_stats", "v")}
+               ) as missing,
                count(*) filter (where v.category is null) as unfounded,
                count(*) filter (where s.sample_count <> v.videos) as miscounted
         from (
@@ -99,7 +107,7 @@ _CHECKS: Final = (
             select window_start, category, sample_count from intelligence.category_stats
             where window_start >= %(start)s and window_start < %(end)s
         ) s using (window_start, category)
-        """,
+        """,  # noqa: S608 # a fragment of ours
         all_zero("missing", "unfounded", "miscounted"),
     ),
     QueryCheck(
@@ -170,9 +178,11 @@ _CHECKS: Final = (
     QueryCheck(
         "opportunity",
         "coverage",
-        "Every category with statistics in a window has an opportunity, and only those.",
-        """
-        select count(*) filter (where o.category is null) as missing,
+        "Every category with statistics in a window has an opportunity, or was refused.",
+        f"""
+        select count(*) filter (
+                   where o.category is null and {unrefused("opportunity", "s")}
+               ) as missing,
                count(*) filter (where s.category is null) as unfounded
         from (
             select window_start, category from intelligence.category_stats
@@ -182,8 +192,18 @@ _CHECKS: Final = (
             select window_start, category from intelligence.opportunity
             where window_start >= %(start)s and window_start < %(end)s
         ) o using (window_start, category)
-        """,
+        """,  # noqa: S608 # a fragment of ours
         all_zero("missing"),
+    ),
+    *(
+        accepted(table)
+        for table in (
+            "video_velocity",
+            "category_stats",
+            "viral_scores",
+            "competition",
+            "opportunity",
+        )
     ),
 )
 

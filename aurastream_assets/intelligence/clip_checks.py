@@ -4,7 +4,13 @@ from typing import Final
 
 import dagster as dg
 
-from aurastream_assets.intelligence.query_checks import QueryCheck, all_zero, window_checks
+from aurastream_assets.intelligence.query_checks import (
+    QueryCheck,
+    accepted,
+    all_zero,
+    unrefused,
+    window_checks,
+)
 from aurastream_assets.partitions import four_hours
 
 __all__ = ["clip_checks", "rhythm_checks"]
@@ -79,9 +85,11 @@ _HALF_HOURLY: Final = (
     QueryCheck(
         "clip_activity",
         "adds_up",
-        "Every game with clips has one row that counts them all.",
-        """
-        select count(*) filter (where a.category is null) as missing,
+        "Every game with clips has one row that counts them all, or was refused.",
+        f"""
+        select count(*) filter (
+                   where a.category is null and {unrefused("clip_activity", "c")}
+               ) as missing,
                count(*) filter (where c.category is null) as unfounded,
                count(*) filter (
                    where a.clip_count <> c.clips
@@ -98,7 +106,7 @@ _HALF_HOURLY: Final = (
             select * from intelligence.clip_activity
             where window_start >= %(start)s and window_start < %(end)s
         ) a using (window_start, category)
-        """,
+        """,  # noqa: S608 # a fragment of ours
         all_zero("missing", "unfounded", "miscounted"),
     ),
     QueryCheck(
@@ -145,6 +153,7 @@ _HALF_HOURLY: Final = (
         lambda counts: counts["unknown"] <= _UNKNOWN_SHARE_WARNS * counts["expected"],
         dg.AssetCheckSeverity.WARN,
     ),
+    *(accepted(table) for table in ("clip_intel", "clip_activity", "momentum")),
 )
 
 _FOUR_HOURLY: Final = (
@@ -219,6 +228,7 @@ _FOUR_HOURLY: Final = (
         """,
         all_zero("other_source", "other_peak"),
     ),
+    *(accepted(table, every="4 hours") for table in ("hour_of_week_map", "clip_video_lead_lag")),
 )
 
 clip_checks = window_checks(

@@ -8,20 +8,21 @@ import pandas as pd
 from aurastream.core import clip_velocity
 from aurastream.store import readings
 from aurastream_assets.intelligence import clip_plots
+from aurastream_assets.intelligence.anew import compute_anew
 from aurastream_assets.intelligence.windows import (
     HALF_HOURLY,
     describe_windows,
     last_window,
-    window_ends,
     windowed_asset,
 )
 from aurastream_assets.keys import asset_key
+from resources.frame_io import Analysis
 from resources.store import Store
 
 __all__ = ["clip_activity", "clip_intel"]
 
 # The newest crawl may be an hour old, a clip half an hour older, its reference six hours more.
-_STATE_AND_REFERENCE: Final = "7h30min"
+_STATE_AND_REFERENCE: Final = pd.Timedelta(hours=7, minutes=30)
 
 
 @windowed_asset(
@@ -41,30 +42,36 @@ _STATE_AND_REFERENCE: Final = "7h30min"
                     "view_count",
                     "created_at",
                 ],
-                "lookback": _STATE_AND_REFERENCE,
+                "lookback": str(_STATE_AND_REFERENCE),
             },
         )
     },
 )
-def clip_intel(
-    context: dg.AssetExecutionContext, store: Store, clips: pd.DataFrame
-) -> pd.DataFrame:
+def clip_intel(context: dg.AssetExecutionContext, store: Store, clips: pd.DataFrame) -> Analysis:
     """Measure the velocity of each recent clip and score it among the clips of its game.
 
     The gain is that between two stored snapshots, so that no run can count a view twice. The clips
     of class VIRAL are the viral clips of the game. A window has clips only if they were asked for
-    within the hour before its end.
+    within the hour before its end. Computed anew in every window: clips are measured at `as_of`.
     """
     games = readings.tracked_categories(store.frames, "game")
-    result = clip_velocity.clip_velocity(clips, as_of=window_ends(context), games=games)
-    last = last_window(context, result)
+    found = compute_anew(
+        context,
+        lambda ends, seen: clip_velocity.clip_velocity(
+            seen["clips"], as_of=ends, games=seen["games"]
+        ),
+        {"clips": clips, "games": games},
+        because="clips are measured at as_of",
+        reach=_STATE_AND_REFERENCE,
+    )
+    last = last_window(context, found.rows)
     describe_windows(
         context,
-        result,
+        found.rows,
         viral_clips=int((last["trend_class"] == "VIRAL").sum()),
         velocity=clip_plots.clip_velocities(last),
     )
-    return result
+    return found
 
 
 @windowed_asset(
@@ -74,11 +81,18 @@ def clip_intel(
     freshness_policy=HALF_HOURLY,
     ins={"clips": dg.AssetIn(key=asset_key("intelligence", "clip_intel"))},
 )
-def clip_activity(context: dg.AssetExecutionContext, clips: pd.DataFrame) -> pd.DataFrame:
+def clip_activity(context: dg.AssetExecutionContext, clips: pd.DataFrame) -> Analysis:
     """Sum the clips of each game up: how many, how fast, and how much of it the viral ones have.
 
     What is said here is of games alone, so that it may be kept when the clips have to be deleted.
+    Computed anew in every window: the clips are measured at `as_of`.
     """
-    result = clip_velocity.clip_activity(clips)
-    describe_windows(context, result, gained=clip_plots.clip_activity(last_window(context, result)))
-    return result
+    found = compute_anew(
+        context,
+        lambda _, seen: clip_velocity.clip_activity(seen["clips"]),
+        {"clips": clips},
+        because="the clips are measured at as_of",
+    )
+    rows = found.rows
+    describe_windows(context, rows, gained=clip_plots.clip_activity(last_window(context, rows)))
+    return found

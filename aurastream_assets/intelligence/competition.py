@@ -1,5 +1,6 @@
 """How hard it is to be seen on Twitch."""
 
+from datetime import timedelta
 from typing import Final
 
 import dagster as dg
@@ -7,6 +8,7 @@ import pandas as pd
 
 from aurastream.core import competition as core
 from aurastream.store import readings
+from aurastream_assets.intelligence.anew import compute_anew
 from aurastream_assets.intelligence.windows import (
     describe_windows,
     last_window,
@@ -15,12 +17,14 @@ from aurastream_assets.intelligence.windows import (
 )
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
+from resources.frame_io import Analysis
 from resources.store import Store
 
 __all__ = ["competition"]
 
 # The clocks may have been put back in between, which makes four weeks an hour longer.
 _FOUR_WEEKS: Final = pd.Timedelta(days=28, hours=2)
+_DAY: Final = pd.Timedelta(days=1)
 
 
 @windowed_asset(
@@ -38,29 +42,33 @@ _FOUR_WEEKS: Final = pd.Timedelta(days=28, hours=2)
                     "user_id",
                     "viewer_count",
                 ],
-                "lookback": "24h",
+                "lookback": str(_DAY),
             },
         )
     },
 )
-def competition(
-    context: dg.AssetExecutionContext, store: Store, streams: pd.DataFrame
-) -> pd.DataFrame:
+def competition(context: dg.AssetExecutionContext, store: Store, streams: pd.DataFrame) -> Analysis:
     """Score saturation and concentration of live streams per game; higher is easier.
 
     Saturation compares live streams with what four weeks say is usual at this hour of the week;
     concentration is one minus twice the Herfindahl-Hirschman index of viewers. Peak hours are
     learned from the same weeks, and fixed while fewer than 14 days are known (`peak_source`).
+    Computed anew in every window: what is usual depends on the hour of `as_of`.
     """
     ends = window_ends(context)
-    result = core.competition(
-        streams,
-        readings.stream_totals(store.frames, ends[0] - WINDOW - _FOUR_WEEKS, ends[-1]),
-        as_of=ends,
-        games=readings.tracked_categories(store.frames, "game"),
+    history = readings.stream_totals(store.frames, ends[0] - WINDOW - _FOUR_WEEKS, ends[-1])
+    games = readings.tracked_categories(store.frames, "game")
+    found = compute_anew(
+        context,
+        lambda at, seen: core.competition(
+            seen["streams"], seen["history"], as_of=at, games=seen["games"]
+        ),
+        {"streams": streams, "history": history, "games": games},
+        because="what is usual depends on the hour of as_of",
+        reach={"streams": _DAY, "history": _FOUR_WEEKS, "games": timedelta()},
     )
-    last = last_window(context, result)
+    last = last_window(context, found.rows)
     describe_windows(
-        context, result, peak_hours_learned=int((last["peak_source"] == "learned").sum())
+        context, found.rows, peak_hours_learned=int((last["peak_source"] == "learned").sum())
     )
-    return result
+    return found

@@ -2,7 +2,12 @@
 
 from typing import Final
 
-from aurastream_assets.intelligence.query_checks import QueryCheck, all_zero, window_checks
+from aurastream_assets.intelligence.query_checks import (
+    QueryCheck,
+    accepted,
+    all_zero,
+    window_checks,
+)
 from aurastream_assets.partitions import four_hours
 
 __all__ = ["idea_checks"]
@@ -62,6 +67,7 @@ _CHECKS: Final = (
         """,
         all_zero("unknown"),
     ),
+    accepted("video_ideas", every="4 hours"),
 )
 
 idea_checks = window_checks(

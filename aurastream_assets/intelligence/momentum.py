@@ -1,11 +1,14 @@
 """Which categories are speeding up."""
 
+from typing import Final
+
 import dagster as dg
 import pandas as pd
 
 from aurastream.core import momentum as core
 from aurastream.store import readings_clips
 from aurastream_assets.intelligence import clip_plots
+from aurastream_assets.intelligence.anew import compute_anew
 from aurastream_assets.intelligence.windows import (
     HALF_HOURLY,
     describe_windows,
@@ -15,16 +18,20 @@ from aurastream_assets.intelligence.windows import (
 )
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
+from resources.frame_io import Analysis
 from resources.store import Store
 
 __all__ = ["momentum"]
+
+# The 14 days of usual changes, and the day before the first of them.
+_PAST: Final = pd.Timedelta(days=15)
 
 
 def _past(name: str, *columns: str) -> dg.AssetIn:
     """Declare a dataset of the windows, of the 14 days before, and of the day before those."""
     return dg.AssetIn(
         key=asset_key("intelligence", name),
-        metadata={"columns": ["window_start", "category", *columns], "lookback": "15D"},
+        metadata={"columns": ["window_start", "category", *columns], "lookback": str(_PAST)},
     )
 
 
@@ -45,28 +52,36 @@ def momentum(
     stats: pd.DataFrame,
     opportunity: pd.DataFrame,
     competition: pd.DataFrame,
-) -> pd.DataFrame:
+) -> Analysis:
     """Compare velocity, viral videos and viewers with those of a day ago, against usual changes.
 
     0 to 100, 50 is as usual, higher is gaining. Apart from opportunity: it says what changed, not
-    how good it is.
+    how good it is. Computed anew in every window: the day and the two weeks before move on.
     """
     ends = window_ends(context)
-    result = core.momentum(
-        stats,
-        opportunity,
-        competition,
-        readings_clips.game_continuity(
-            store.frames, (ends[0] - WINDOW).to_pydatetime(), ends[-1].to_pydatetime()
-        ),
-        as_of=ends,
+    continuity = readings_clips.game_continuity(
+        store.frames, (ends[0] - WINDOW).to_pydatetime(), ends[-1].to_pydatetime()
     )
-    last = last_window(context, result)
+    found = compute_anew(
+        context,
+        lambda at, seen: core.momentum(
+            seen["stats"], seen["opportunity"], seen["competition"], seen["continuity"], as_of=at
+        ),
+        {
+            "stats": stats,
+            "opportunity": opportunity,
+            "competition": competition,
+            "continuity": continuity,
+        },
+        because="the day and the two weeks before as_of move on",
+        reach=_PAST,
+    )
+    last = last_window(context, found.rows)
     gaining = last.loc[last["direction"] == "GAINING", "category"].sort_values().tolist()
     describe_windows(
         context,
-        result,
+        found.rows,
         gaining=", ".join(gaining) or "none",
         momentum=clip_plots.momentum_by_category(last),
     )
-    return result
+    return found

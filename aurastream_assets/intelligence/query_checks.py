@@ -16,7 +16,7 @@ from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW, four_hours, half_hours
 from resources.store import Store
 
-__all__ = ["Counts", "QueryCheck", "all_zero", "window_checks"]
+__all__ = ["Counts", "QueryCheck", "accepted", "all_zero", "unrefused", "window_checks"]
 
 Counts = dict[str, Any]
 
@@ -43,6 +43,46 @@ class QueryCheck:
 def all_zero(*names: str) -> Callable[[Counts], bool]:
     """Return a condition that holds when the named counts are all zero."""
     return lambda counts: all(not counts[name] for name in names)
+
+
+def accepted(table: str, *, every: str = "30 minutes") -> QueryCheck:
+    """Check that no category was refused: what was left out is in quarantine, with the reason."""
+    return QueryCheck(
+        table,
+        "accepted",
+        "No category was refused for impossible input; operations.quarantine says which, and why.",
+        f"""
+        select count(*) as refused from operations.quarantine q
+        where q.source = 'intelligence/{table}'
+          and q.occurred_at > %(start)s and q.occurred_at <= %(end)s
+          and not exists (
+              select 1 from intelligence.{table} t
+              where t.window_start = q.occurred_at - interval '{every}'
+                and t.category = q.item_id
+          )
+        """,  # noqa: S608 # the name of a table of ours
+        all_zero("refused"),
+        dg.AssetCheckSeverity.WARN,
+    )
+
+
+def unrefused(table: str, of: str, *, every: str = "30 minutes") -> str:
+    """Return the condition that the category of a row was not refused: `accepted` warns of those.
+
+    Parameters
+    ----------
+    table : str
+        The dataset that would have refused it.
+    of : str
+        Name of the row in the query, with ``window_start`` and ``category``.
+    every : str, optional
+        Length of its windows.
+    """
+    return f"""not exists (
+        select 1 from operations.quarantine q
+        where q.source = 'intelligence/{table}' and q.item_id = {of}.category
+          and q.occurred_at = {of}.window_start + interval '{every}'
+    )"""  # noqa: S608 # names of ours
 
 
 def window_checks(

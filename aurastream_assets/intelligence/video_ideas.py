@@ -4,11 +4,13 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.core import ideas as core
+from aurastream.core.unchanged import fingerprints
 from aurastream.store.readings_texts import text_versions, video_texts
-from aurastream_assets.intelligence.analyses import analysis_asset, at_window_end
-from aurastream_assets.intelligence.windows import describe_windows, last_window, window_ends
+from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
+from aurastream_assets.intelligence.windows import describe_last, last_window, window_ends
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS
+from resources.frame_io import Analysis
 from resources.store import Store
 
 __all__ = ["video_ideas"]
@@ -50,12 +52,12 @@ def video_ideas(  # noqa: PLR0917 # one parameter per dataset it rests on
     viral: pd.DataFrame,
     competition: pd.DataFrame,
     opportunity: pd.DataFrame,
-) -> pd.DataFrame:
+) -> Analysis:
     """Turn the topics that take off into ideas: a concept, a hook, and the evidence of each.
 
     Five to ten ideas per category, best first; none where no video shows a topic. The score is
     0–100, higher is better; confidence says how many videos it rests on and how fresh they are.
-    Every window is computed anew, because the freshness of the evidence is part of the result.
+    A category is carried over where all of that, its freshness included, is as it was.
     """
     versions = text_versions(store.frames, list(window_ends(context)), length=FOUR_HOURS)
     texts = versions.merge(
@@ -64,13 +66,32 @@ def video_ideas(  # noqa: PLR0917 # one parameter per dataset it rests on
     videos = velocity.merge(viral, on=[*_KEYS, "video_id"], how="left").merge(
         texts, on=["window_start", "video_id"], how="left"
     )
-    result = core.video_ideas(
-        topics, videos, competition=competition, opportunity=opportunity, formats=formats
-    )
-    describe_windows(
-        context, result, best=dg.MetadataValue.md(_table(last_window(context, result)))
-    )
-    return result
+    beside = {
+        "topics": topics,
+        "competition": competition,
+        "opportunity": opportunity,
+        "formats": formats,
+    }
+    read = videos.drop(columns="metadata_hash")
+    for name, rows in beside.items():
+        proof = fingerprints(rows).rename(columns={"input_hash": name})
+        read = read.merge(proof[[*_KEYS, name]], on=_KEYS, how="left")
+
+    def find(new: pd.DataFrame) -> pd.DataFrame:
+        wanted = new[_KEYS].drop_duplicates()
+        theirs = {name: rows.merge(wanted, on=_KEYS, how="inner") for name, rows in beside.items()}
+        return core.video_ideas(
+            theirs["topics"],
+            videos.merge(wanted, on=_KEYS, how="inner"),
+            competition=theirs["competition"],
+            opportunity=theirs["opportunity"],
+            formats=theirs["formats"],
+        )
+
+    found = analyse(context, store, read, find)
+    best = _table(last_window(context, found.rows))
+    describe_last(context, best=dg.MetadataValue.md(best))
+    return found
 
 
 def _table(ideas: pd.DataFrame) -> str:

@@ -6,8 +6,10 @@ import pandas as pd
 from aurastream.core import viral
 from aurastream.store import readings
 from aurastream_assets.intelligence import plots
+from aurastream_assets.intelligence.anew import compute_anew
 from aurastream_assets.intelligence.windows import describe_windows, last_window, windowed_asset
 from aurastream_assets.keys import asset_key
+from resources.frame_io import Analysis
 from resources.store import Store
 
 __all__ = ["viral_scores"]
@@ -40,21 +42,27 @@ def viral_scores(
     store: Store,
     velocity: pd.DataFrame,
     stats: pd.DataFrame,
-) -> pd.DataFrame:
+) -> Analysis:
     """Score from 0 to 100 how viral each video is against its category, and class it.
 
     VIRAL at or above the category's 90th percentile of velocity, RISING at the 75th, STABLE at the
     25th, FALLING below, UNKNOWN under 20 videos. Higher scores are more viral; a flat category
-    scores 50, a missing counter scores null.
+    scores 50, a missing counter scores null. Computed anew in every window: velocities and
+    confidence are those at `as_of`.
     """
-    result = viral.viral_scores(velocity, stats)
-    last = last_window(context, result)
+    found = compute_anew(
+        context,
+        lambda _, seen: viral.viral_scores(seen["velocity"], seen["stats"]),
+        {"velocity": velocity, "stats": stats},
+        because="velocities and confidence are those at as_of",
+    )
+    last = last_window(context, found.rows)
     top = plots.most_viral(last, last_window(context, velocity))
     describe_windows(
         context,
-        result,
+        found.rows,
         viral_now=int((last["trend_class"] == "VIRAL").sum()),
         rising_now=int((last["trend_class"] == "RISING").sum()),
         top_viral=plots.top_viral(top, readings.titles(store.frames, top["video_id"].tolist())),
     )
-    return result
+    return found
