@@ -217,6 +217,12 @@ def clip_velocity(
     [[100.0, 0.5, 'creation', False], [80.0, 0.25, 'crawls', True]]
     >>> clip_velocity(rows.iloc[:0], as_of=ends, games=games).empty
     True
+
+    Seen once and made long ago, there is nothing to compare with:
+
+    >>> old = rows.tail(1).assign(created_at=pd.Timestamp("2026-01-09T00:00Z"))
+    >>> clip_velocity(old, as_of=ends[1:], games=games)["velocity_per_hour"].tolist()
+    [nan]
     """
     ends = window_ends(as_of)
     clips = require_columns(clips, _CLIPS, "clip_radar")
@@ -439,6 +445,9 @@ def clip_activity(clips: pd.DataFrame, *, params: ClipParams = DEFAULT) -> pd.Da
     3 2 <NA> 1
     >>> print(*found[["views_gained_per_hour", "velocity_p50", "confidence_pct"]])
     40.0 20.0 10.0
+
+    >>> clip_activity(rows.iloc[:0]).empty
+    True
     """
     clips = require_columns(
         clips,
@@ -542,6 +551,14 @@ def clip_hours(
     >>> found = clip_hours(made, crawls, as_of=pd.DatetimeIndex(["2026-01-10T04:00Z"]))
     >>> found["hour_start"].dt.hour.tolist(), found["clip_count"].tolist()
     ([22, 23, 0, 1, 2], [0, 0, 0, 2, 0])
+
+    An hour that no complete crawl came after is not known, which is no 0; without any, none is:
+
+    >>> late = clip_hours(made, crawls, as_of=pd.DatetimeIndex(["2026-01-10T08:00Z"]))
+    >>> late["hour_start"].dt.hour.max()
+    np.int32(2)
+    >>> clip_hours(made, crawls.iloc[:0], as_of=pd.DatetimeIndex(["2026-01-10T04:00Z"])).empty
+    True
     """
     ends = window_ends(as_of)
     made = require_columns(made, ("category", "clip_id", "created_at", "first_crawl_at"), "made")

@@ -165,6 +165,12 @@ def carry_forward(
     >>> whole = carry_forward(states, np.array([0, 1, 0]), np.array([False, False, True]))
     >>> sorted(whole.expand().row.tolist())
     [1, 2]
+
+    Nothing was seen, nothing is carried:
+
+    >>> none = latest_crawls(slot[:0], crawl_at[:0], 1, np.array([30]), 100)
+    >>> carry_forward(none, slot[:0], np.zeros(0, dtype=bool)).expand().row.tolist()
+    []
     """
     if not is_partial.any():
         return states
@@ -237,6 +243,13 @@ def moments(crawl_at: Integers, observed: Integers) -> Integers:
     >>> began = np.array([0, 0, 0])
     >>> moments(began, np.array([0, 59_999_999, 60_000_000])).tolist()
     [0, 0, 60000000]
+
+    An answer from before its crawl is of its crawl, none of none:
+
+    >>> moments(np.array([60_000_000]), np.array([0])).tolist()
+    [60000000]
+    >>> moments(began[:0], began[:0]).tolist()
+    []
     """
     passed = np.maximum(observed - crawl_at, 0)
     result: Integers = crawl_at + passed // _MOMENT_US * _MOMENT_US

@@ -179,6 +179,11 @@ def difficulty(
     [[2, 2, 100.0, 50.0, 50.0, 67.5, 'HARD']]
     >>> difficulty(pd.DataFrame(), pd.DataFrame()).empty
     True
+
+    Views that are not known count alike, whoever has them:
+
+    >>> difficulty(evidence, videos.assign(views=None))["concentration_part"].tolist()
+    [50.0]
     """
     keys = ("window_start", "category")
     evidence = require_columns(evidence, (*keys, "topic_rank", "video_id"), "evidence")

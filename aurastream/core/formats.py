@@ -488,6 +488,15 @@ def format_comparison(velocity: pd.DataFrame, *, params: FormatParams = DEFAULT)
     >>> one = format_comparison(rows, params=FormatParams(min_sample=1)).iloc[0]
     >>> one.regime, one.shorts_performance_ratio.item(), one.crossing_count.item()
     ('shorts-starts', 0.25, 1)
+
+    Without a length a video is neither; equal means have a ratio of 1; no rows give no rows:
+
+    >>> both = rows.assign(duration_s=[30, 700, None], views=100)
+    >>> one = format_comparison(both, params=FormatParams(min_sample=1)).iloc[0]
+    >>> one.shorts_performance_ratio.item()
+    1.0
+    >>> format_comparison(rows.iloc[:0]).empty
+    True
     """
     name = "video_velocity"
     columns = ("window_start", "category", "observed_at", "published_at", "duration_s", "views")

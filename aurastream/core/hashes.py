@@ -111,6 +111,9 @@ def metadata_hashes(videos: pd.DataFrame) -> "pd.Series[str]":
     >>> a, b, c = metadata_hashes(pd.DataFrame([row, same, other]))
     >>> a == b, a == c, len(a)
     (True, False, 16)
+
+    >>> metadata_hashes(pd.DataFrame([row]).iloc[:0]).empty
+    True
     """
     rows = _encoded(videos, VIDEO_METADATA)
     return pd.Series([_digest(row) for row in rows], index=videos.index, dtype="str")

@@ -60,7 +60,7 @@ def heat_map(
     Parameters
     ----------
     rows : sequence of (str, sequence of Cell or None)
-        Labels with as many cells as there are columns, from the top down.
+        Labels with as many cells as there are columns, from the top down. At least one.
     columns : sequence of str
         Labels above; an empty one is left out.
     title : str

@@ -226,6 +226,9 @@ def local_hours(moments: Integers, timezone: object) -> Integers:
     >>> twice = pd.DatetimeIndex(["2026-11-01T05:30Z", "2026-11-01T06:30Z"]).as_unit("us").asi8
     >>> np.diff(local_hours(twice, "America/New_York")).tolist()
     [0]
+
+    >>> local_hours(moments[:0], "America/New_York").tolist()
+    []
     """
     local = local_times(pd.DatetimeIndex(timestamps(moments)), timezone)
     shown = local.tz_localize(None).as_unit("us").asi8
@@ -270,6 +273,9 @@ def week_samples(
     >>> nothing = week_samples(np.array([0]), np.array([np.nan]), np.array([336]))
     >>> bool(np.isnan(nothing).all())
     True
+
+    >>> week_samples(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0, dtype=int)).shape
+    (0, 4, 168)
     """
     span = params.weeks * WEEK_H
     known = ~np.isnan(counts)
@@ -335,6 +341,9 @@ def shrunken_week(samples: Floats, *, params: HourOfWeekParams = DEFAULT) -> Wee
     3.5
     >>> shrunken_week(np.full((1, 4, 168), np.nan)).effective_n.sum().item()
     0.0
+
+    >>> shrunken_week(np.empty((0, 4, 168))).mean.shape
+    (0, 168)
     """
     moments = samples.shape[0]
     known = ~np.isnan(samples)
@@ -436,6 +445,9 @@ def learned_peaks(
     ([14, 15, 16], [False])
     >>> learned_peaks(shrunken_week(np.ones((1, 4, 168))))[0].any().item()
     False
+
+    >>> learned_peaks(shrunken_week(np.empty((0, 4, 168))))[0].shape
+    (0, 168)
     """
     is_learned = (estimate.days >= params.min_days) & ~np.isnan(estimate.mean).any(axis=1)
     week = np.where(is_learned[:, None], estimate.mean, 0.0)

@@ -135,6 +135,15 @@ def score_rows(
     ... )
     >>> found.scores[0].round(2).tolist(), found.z.tolist(), found.decayed.round(2).tolist()
     ([96.32, 90.0, nan], [6.0, 2.0, nan], [96.32, 45.0, nan])
+
+    >>> none = score_rows(
+    ...     np.zeros(0, dtype=np.int64), (np.zeros(0),),
+    ...     anchors=np.array([[[0.0, 10.0, 20.0, 30.0, 40.0]]]), floors=np.array([1.0]),
+    ...     mean=np.array([20.0]), std=np.array([10.0]), known=np.array([True]),
+    ...     sureness=np.array([1.0]), freshness=np.zeros(0),
+    ... )
+    >>> none.z.tolist()
+    []
     """
     result: ScoredRows = _kernels(codes.size).score_rows(
         codes,

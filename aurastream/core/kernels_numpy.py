@@ -158,6 +158,9 @@ def sorted_segments(
     >>> of, ordered, counts, starts = sorted_segments(np.array([0, 0, 0, 2]), values, 3)
     >>> of.tolist(), ordered.tolist(), counts.tolist(), starts.tolist()
     ([0, 0, 2], [1.0, 3.0, 2.0], [2, 0, 1], [0, 2, 2])
+
+    >>> sorted_segments(np.zeros(0, dtype=np.int64), np.zeros(0), 1)[2].tolist()
+    [0]
     """
     known = ~np.isnan(values)
     if not known.all():
@@ -239,6 +242,10 @@ def group_statistics(
     >>> found = group_statistics(group, 2, (values,), fence_k=1.5, baseline_metric=0)
     >>> found.mean.tolist(), found.outlier_count.tolist(), found.baseline.tolist()
     ([[2.5, nan]], [[1, 0]], [3.0, nan])
+
+    >>> none = group_statistics(group[:0], 1, (values[:0],), fence_k=1.5, baseline_metric=0)
+    >>> none.mean.tolist(), none.count.tolist()
+    ([[nan]], [[0]])
     """
     n_metrics = len(metrics)
     n_segments = n_metrics * n_groups
@@ -360,6 +367,9 @@ def negative_exponential(x: Floats) -> Floats:
     >>> import numpy as np
     >>> negative_exponential(np.array([0.0, 1.0, np.inf])).round(6).tolist()
     [1.0, 0.367879, 0.0]
+
+    >>> negative_exponential(np.zeros(0)).tolist()
+    []
     """
     x = np.minimum(x, EXPONENT_LIMIT)
     k = np.floor(x * STEPS_PER_UNIT + 0.5)
@@ -473,6 +483,14 @@ def trend_codes(
     >>> found = trend_codes(speed, np.full(5, 10.0), np.full(5, 30.0), np.full(5, 40.0), enough)
     >>> found.tolist() == [FALLING, STABLE, RISING, VIRAL, UNKNOWN]
     True
+
+    A flat group is STABLE throughout, an empty one has nothing:
+
+    >>> seven = np.full(2, 7.0)
+    >>> (trend_codes(seven, seven, seven, seven, np.ones(2, dtype=bool)) == STABLE).tolist()
+    [True, True]
+    >>> trend_codes(seven[:0], seven[:0], seven[:0], seven[:0], np.ones(0, dtype=bool)).tolist()
+    []
     """
     codes = np.full(velocity.size, FALLING, dtype=np.int8)
     codes[velocity >= p25] = STABLE
@@ -514,6 +532,9 @@ def class_counts(codes: Integers, trend: npt.NDArray[np.int8], n_groups: int) ->
     >>> import numpy as np
     >>> class_counts(np.array([0, 0, 1]), np.array([4, 4, 0], dtype=np.int8), 2).tolist()
     [[0, 0, 0, 0, 2], [1, 0, 0, 0, 0]]
+
+    >>> class_counts(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int8), 1).tolist()
+    [[0, 0, 0, 0, 0]]
     """
     cells = np.bincount(codes * N_CLASSES + trend, minlength=n_groups * N_CLASSES)
     return cells.reshape(n_groups, N_CLASSES)
@@ -578,6 +599,15 @@ def score_rows(
     ... )
     >>> found.scores[0].tolist(), found.z.tolist(), (found.trend == UNKNOWN).tolist()
     ([50.0, nan], [0.0, nan], [True, True])
+
+    >>> none = score_rows(
+    ...     np.zeros(0, dtype=np.int64), (np.zeros(0),),
+    ...     anchors=np.array([[[0.0, 10.0, 20.0, 30.0, 40.0]]]), floors=np.array([1.0]),
+    ...     mean=np.array([20.0]), std=np.array([0.0]), known=np.array([False]),
+    ...     sureness=np.array([0.5]), freshness=np.zeros(0),
+    ... )
+    >>> none.decayed.tolist()
+    []
     """
     n_metrics, n = len(metrics), codes.size
     # (5, metrics, rows): one take along contiguous groups is faster than one per anchor.

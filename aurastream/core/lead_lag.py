@@ -195,6 +195,9 @@ def cross_correlation(x: npt.ArrayLike, y: npt.ArrayLike, max_lag: int) -> tuple
     (np.int64(2), np.float64(1.0), [95, 96, 97, 98, 97, 96, 95])
     >>> cross_correlation([1.0, 1.0], [1.0, 2.0], 0)[0].tolist()
     [nan]
+
+    >>> cross_correlation([], [], 1)[1].tolist()
+    [0, 0, 0]
     """
     first, second = (np.asarray(part, dtype=np.float64) for part in (x, y))
     if first.shape != second.shape or first.ndim != 1:
@@ -270,6 +273,9 @@ def lead_lag(
     >>> lead_lag(cause[:80], cause[:80], hours[:80]).relation
     'UNKNOWN'
     >>> lead_lag(np.zeros(336), cause, hours).relation
+    'UNKNOWN'
+
+    >>> lead_lag([], [], []).relation
     'UNKNOWN'
     """
     hour = np.asarray(hours, dtype=np.int64)
@@ -432,6 +438,9 @@ def video_changes(
     >>> changes, resolution = video_changes(video, hour, views + np.nan, first_hour=0, n_hours=2)
     >>> changes.tolist(), resolution
     ([nan, nan], nan)
+
+    >>> video_changes(video[:0], hour[:0], views[:0], first_hour=0, n_hours=2)[0].tolist()
+    [nan, nan]
     """
     known = ~np.isnan(views)
     video, observed, views = video[known], observed[known], views[known]

@@ -141,6 +141,9 @@ def momentum_scores(
     ([50.0, 88.08, 88.08], [0.0, 2.0, 2.0], [1.0, 1.0, 0.5])
     >>> momentum_scores([[np.nan], [np.nan], [np.nan]])[0].tolist()
     [nan]
+
+    >>> momentum_scores([[], [], []])[0].tolist()
+    []
     """
     parts = np.asarray(z, dtype=np.float64)
     weights = np.array(params.weights).reshape(-1, *[1] * (parts.ndim - 1))
@@ -209,6 +212,14 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     >>> found = momentum(rows, nothing, nothing, as_of=ends)
     >>> found["velocity_z"].tolist(), found["direction"].tolist(), found["changes_n"].tolist()
     ([0.0, 4.0], ['STEADY', 'GAINING'], [672, 672])
+
+    What is not known says nothing, and no statistics give no rows:
+
+    >>> unknown = momentum(rows.assign(velocity_p50=None), nothing, nothing, as_of=ends)
+    >>> unknown["direction"].tolist(), unknown["momentum_score"].tolist()
+    (['UNKNOWN', 'UNKNOWN'], [nan, nan])
+    >>> momentum(nothing, nothing, nothing, as_of=ends).empty
+    True
     """
     ends = window_ends(as_of)
     stats = require_columns(stats, ("window_start", "category", "velocity_p50"), "category_stats")

@@ -176,6 +176,11 @@ def plan_games(
     {'gta': 'not due for 60 min'}
     >>> plan_games(games, state, as_of=now, available_units=3).skipped["fortnite"]
     'quota: needs 2 units, 1 left'
+
+    No games, no plan:
+
+    >>> plan_games(games.iloc[:0], state, as_of=now, available_units=100).selected
+    ()
     """
     p = params or PlanParams()
     _check(games, state, available_units, stretch, as_of)

@@ -458,6 +458,12 @@ def forecast(
     (6000, 1091, 19091)
     >>> f.exhausts_at.isoformat()
     '2026-11-21T23:40:00+00:00'
+
+    Nothing used, nothing projected:
+
+    >>> idle = forecast(pd.Series([], index=hours[:0], dtype=int), now, limit=10_000)
+    >>> idle.used, idle.projected, idle.exhausts_at is None
+    (0, 0.0, True)
     """
     start, resets_at = quota_day(quota_date(as_of))
     if usage.empty:
@@ -667,6 +673,10 @@ def rate_statuses(
     >>> [found] = rate_statuses(cost_table("granular_2026", now), usage, now)
     >>> found.used, found.busiest_minute, found.minute_limit
     (27, 18, 800)
+
+    >>> [idle] = rate_statuses(cost_table("granular_2026", now), usage.iloc[:0], now)
+    >>> idle.used, idle.busiest_minute
+    (0, 0)
     """
     start, _ = quota_day(quota_date(as_of))
     at = pd.DatetimeIndex(usage["at"])

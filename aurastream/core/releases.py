@@ -137,6 +137,9 @@ def release_kinds(videos: pd.DataFrame) -> npt.NDArray[Any]:
     ...     "actual_start_at": [at, pd.NaT, at, at, pd.NaT, pd.NaT],
     ... })).tolist()
     ['announced', 'instant', 'live', 'live', 'upcoming', 'instant']
+
+    >>> release_kinds(pd.DataFrame()).tolist()
+    []
     """
     videos = require_columns(videos, ("live_state", *_SCHEDULE), "youtube_videos")
     kinds: npt.NDArray[Any] = _KINDS[_kind_codes(videos)]
@@ -234,6 +237,13 @@ def releases(
     ... })
     >>> releases(rows, videos)[["release_kind", "delay_min", "velocity_per_hour"]].values.tolist()
     [['announced', 0.0, 300.0], ['instant', nan, 50.0], ['overdue', nan, 5.0], [nan, nan, 7.0]]
+
+    Unknown views have no velocity of an announced video; no rows give no rows:
+
+    >>> float(releases(rows.assign(views=None), videos)["velocity_per_hour"].iloc[0])
+    nan
+    >>> releases(rows.iloc[:0], videos).empty
+    True
     """
     name = "video_velocity"
     velocity = require_columns(velocity, _VELOCITY, name)

@@ -95,6 +95,9 @@ def iqr_fence(values: npt.ArrayLike, k: float = FENCE_K) -> tuple[float, float]:
 
     >>> iqr_fence([])
     (-inf, inf)
+
+    >>> iqr_fence([1.0, 2.0, 3.0, 4.0, float("nan")])
+    (-0.5, 5.5)
     """
     sample = np.asarray(values, dtype=np.float64).ravel()
     if np.count_nonzero(~np.isnan(sample)) < _FEWEST:
@@ -135,6 +138,9 @@ def remove_outliers(values: npt.ArrayLike, k: float = FENCE_K) -> Floats:
     [5.0, 5.0, 5.0, 5.0]
     >>> remove_outliers([1.0, 2.0, 100.0]).tolist()
     [1.0, 2.0, 100.0]
+
+    >>> remove_outliers([]).tolist()
+    []
     """
     sample = np.asarray(values, dtype=np.float64).ravel()
     lower, upper = iqr_fence(sample, k)

@@ -280,6 +280,12 @@ def topics(
      [3, 'speedrun', 'speedrun', []]]
     >>> topics(pd.DataFrame()).shape
     (0, 8)
+
+    A term of nothing that can be read is dropped; equal scores go by the alphabet:
+
+    >>> ties = terms.assign(term=["b", "a", None, "🔥", ""], score=1.0)
+    >>> topics(ties)["topic"].tolist()
+    ['a', 'b']
     """
     candidates = require_columns(
         candidates, ("window_start", "category", "term", "score"), "topic candidates"

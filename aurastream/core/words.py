@@ -212,6 +212,9 @@ def joined(texts: Iterable[Any]) -> str:
     --------
     >>> joined(["Tom &amp; Jerry", None, "two\nlines", "&#10;"])
     'Tom & Jerry\n\ntwo lines\n \n'
+
+    >>> joined([])
+    ''
     """
     parts = [text if isinstance(text, str) else "" for text in texts]
     # The line feed cannot be part of a reference, so references never reach across texts.
@@ -258,6 +261,9 @@ def folded(texts: Iterable[Any]) -> CodePoints:
     --------
     >>> bytes(folded(["A &amp; B", None]).astype("u1"))
     b'a & b\n\n'
+
+    >>> folded([]).tolist()
+    []
     """
     lines = [_fold(text) if isinstance(text, str) else "" for text in texts]
     block = "\n".join([*lines, ""])
@@ -355,6 +361,9 @@ def canonical_lines(texts: Iterable[Any]) -> list[str]:
     ['minecraft 3', 'マイクラ 実況 プレイ', '']
     >>> canonical_lines([])
     []
+
+    >>> canonical_lines([None])
+    ['']
     """
     return canonical(texts).astype("<u4").tobytes().decode("utf-32-le").split("\n")[:-1]
 
@@ -422,6 +431,9 @@ def lemma(word: str) -> str:
     --------
     >>> [lemma(w) for w in ["mods", "stories", "horses", "boss", "gas", "movies", "bus", "3ds"]]
     ['mod', 'story', 'horse', 'boss', 'gas', 'movy', 'bus', '3ds']
+
+    >>> lemma("")
+    ''
     """
     if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or not word.isascii():
         return word

@@ -51,12 +51,18 @@ OWING: dict[str, set[str]] = {
     "thumbnails_layout.edges": {"Returns", "complexity", "parameter light", "source"},
     "thumbnails_layout.entropy_bits": {"Returns", "complexity", "parameter light", "source"},
     "thumbnails_layout.field_at": {"Returns", "complexity", "parameter x", "parameter y", "source"},
-    "thumbnails_layout.grid_shares": {"Returns", "complexity", "parameter values", "source"},
+    "thumbnails_layout.grid_shares": {
+        "Returns",
+        "complexity",
+        "empty input",
+        "parameter values",
+        "source",
+    },
     "thumbnails_layout.layout": {"Returns", "parameter pixels"},
-    "thumbnails_lift.looks": {"complexity", "source"},
+    "thumbnails_lift.looks": {"complexity", "empty input", "source"},
     "thumbnails_lift.thumbnail_designs": {"source"},
     "thumbnails_lift.thumbnail_lift": {"source"},
-    "thumbnails_lift.with_thumbnails": {"complexity", "source"},
+    "thumbnails_lift.with_thumbnails": {"complexity", "empty input", "source"},
     "thumbnails_similarity.hash_distance": {
         "Returns",
         "complexity",
@@ -68,10 +74,13 @@ OWING: dict[str, set[str]] = {
     "thumbnails_similarity.similar_groups": {"source"},
     "thumbnails_text.lettering": {"Returns"},
     "thumbnails_text.text_lines": {"source"},
-    "unchanged.carried": {"Examples", "complexity", "source"},
+    "unchanged.carried": {"Examples", "complexity", "empty input", "source"},
     "unchanged.fingerprints": {"source"},
-    "unchanged.with_sources": {"complexity", "source"},
+    "unchanged.with_sources": {"complexity", "empty input", "source"},
 }
+
+# A decoded picture has pixels: what has none is rejected when it is read.
+PIXELS = {"pixels", "light", "levels"}
 
 FUNCTIONS = {
     f"{found.name}.{name}": getattr(module, name)
@@ -86,6 +95,10 @@ COMPLEXITY = re.compile(r"\bO\(")
 DEMAND = re.compile(r"#\d+|\bC\d+")
 PAPER = re.compile(r"\b(1[89]|20)\d\d\b")
 OWN = re.compile(r"\bOurs\b")
+DATA = re.compile(r"DataFrame|Series|DatetimeIndex|ndarray|array_like|Iterable|Sequence|frozenset")
+EMPTY = re.compile(
+    r"""\[\]|""|\[:0\]|head\(0\)|DataFrame\(\)|frozenset\(\)|(zeros|empty)\(\(?0|DatetimeIndex\(\[\]"""
+)
 
 
 def sections(function: Callable[..., Any]) -> dict[str, str]:
@@ -108,6 +121,11 @@ def faults(function: Callable[..., Any]) -> set[str]:
         missing.add("Returns")
     if not doctest.DocTestParser().get_examples(found.get("Examples", "")):
         missing.add("Examples")
+    first = next(iter(signature.parameters.values()), None)
+    is_data = first is not None and bool(DATA.search(str(first.annotation)))
+    has_some = "At least one" in found.get("Parameters", "") or set(signature.parameters) & PIXELS
+    if is_data and not has_some and not EMPTY.search(found.get("Examples", "")):
+        missing.add("empty input")
     if not COMPLEXITY.search(inspect.getdoc(function) or ""):
         missing.add("complexity")
     source = found.get("References", "")
