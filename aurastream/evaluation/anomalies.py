@@ -336,7 +336,8 @@ def _steps(moments: pd.DatetimeIndex, name: str) -> tuple[timedelta, str]:
     """Return the usual step of a series, and what is to be said of the others."""
     steps = (moments[1:] - moments[:-1]).to_numpy()
     usual = np.sort(steps)[steps.size // 2]
-    if steps.min() < np.timedelta64(0) or usual == np.timedelta64(0):
+    still = np.timedelta64(0, "ns")
+    if steps.min() < still or usual == still:
         at = moments[int(steps.argmin())]
         raise InvalidInputError(
             f"{name} does not go forward in time after {at}.", fix="Sort the series by timestamp."

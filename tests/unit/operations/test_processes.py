@@ -281,8 +281,7 @@ def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert ended(pid)
 
 
-def _offspring(supervisor: Supervisor, name: str) -> int:
-    path = supervisor.log_path(name)
+def _offspring(path: Path) -> int:
     return wait_until(
         lambda: int(text.split()[1]) if (text := path.read_text()).endswith("\n") else None
     )
@@ -290,7 +289,7 @@ def _offspring(supervisor: Supervisor, name: str) -> int:
 
 def test_what_a_child_started_ends_with_it(supervisor: Supervisor) -> None:
     supervisor.start(python("parent", PARENT))
-    offspring = _offspring(supervisor, "parent")
+    offspring = _offspring(supervisor.log_path("parent"))
     supervisor.stop_one("parent")
     assert ended(offspring)
 
@@ -299,7 +298,7 @@ def test_offspring_that_is_spared_outlives_a_crash_and_ends_with_the_supervisor(
     supervisor: Supervisor,
 ) -> None:
     pid = supervisor.start(python("parent", PARENT, spare_offspring=True, restart=False))
-    offspring = _offspring(supervisor, "parent")
+    offspring = _offspring(supervisor.log_path("parent"))
     os.kill(pid, signal.SIGKILL)
     wait_until(supervisor.watch_once)
     assert not ended(offspring)
@@ -342,7 +341,7 @@ def test_nothing_outlives_a_supervisor_that_was_killed(
     other: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
     pid = _child_of(other)
-    offspring = int(wait_until((tmp_path / "parent.log").read_text).split()[1])
+    offspring = _offspring(tmp_path / "parent.log")
     other.kill()
     other.wait()
     wait_until(lambda: ended(pid) and ended(offspring))
@@ -360,7 +359,7 @@ def test_a_new_supervisor_ends_what_a_killed_one_and_its_guardian_left(
     other: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
     pid = _child_of(other)
-    offspring = int(wait_until((tmp_path / "parent.log").read_text).split()[1])
+    offspring = _offspring(tmp_path / "parent.log")
     # The guardian first, so that nobody is left to end the offspring.
     guardian = psutil.Process(pid).parent()
     assert guardian is not None

@@ -73,6 +73,7 @@ PUBLIC = {
     "wire.frames": ["to_frame"],
     "wire.pages": ["DecodedPage", "PageDecoder", "printable"],
     "wire.values": [
+        "MAX_COUNTER",
         "iso_duration_s",
         "may_hold_nul",
         "parse_instant",
