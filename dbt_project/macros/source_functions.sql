@@ -11,6 +11,7 @@ the tables. Made by the post-hook of a mart over the same tables.
         category_key text,
         avg_viral_count double precision,
         views_trend double precision,
+        opportunity_score double precision,
         momentum_index double precision,
         days_with_data integer,
         coverage_pct double precision,
@@ -23,6 +24,7 @@ the tables. Made by the post-hook of a mart over the same tables.
             {{ exact_mean('daily.avg_viral_count') }},
             {{ exact_mean('daily.views_trend') }},
             {{ exact_mean('daily.momentum_index') }},
+            {{ exact_mean('daily.momentum_index') }},
             (count(*) filter (where daily.received_samples > 0))::integer,
             (sum(daily.received_samples) * 100.0 / sum(daily.expected_samples))::double precision,
             max(daily.as_of)
@@ -34,7 +36,7 @@ the tables. Made by the post-hook of a mart over the same tables.
         order by 4 desc nulls last, daily.category_key
     $function$;
     comment on function aggregation.get_trending_categories(integer, timestamptz) is
-        'Categories of the last days by momentum_index, the mean of avg_viral_count × 10 + max(views_trend, 0); highest first, unknown last.';
+        'Categories of the last days by opportunity_score, the mean of avg_viral_count × 10 + max(views_trend, 0); highest first, unknown last. The sources'' name of the column; momentum_index is the same number under the name it has in the other tables, where opportunity_score is another score.';
     grant execute on function aggregation.get_trending_categories(integer, timestamptz)
         to aurastream_reader
 {%- endmacro %}

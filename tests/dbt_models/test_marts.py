@@ -397,6 +397,12 @@ def test_trending_categories_average_the_newest_seven_days(marts: Warehouse) -> 
     assert row["days_with_data"] == 7
     assert (row["avg_viral_count"], row["views_trend"], row["momentum_index"]) == (1, 0, 10)
     assert row["as_of"] == at("2026-11-21 00:00")
+    # The function of the sources, under the names that its callers know.
+    [kept] = marts.rows(
+        "select opportunity_score, momentum_index, days_with_data "
+        "from aggregation.get_trending_categories(7, '2026-11-21 00:00+00')"
+    )
+    assert kept == {"opportunity_score": 10, "momentum_index": 10, "days_with_data": 7}
     assert row["expected_samples"] == 7 * 48
 
 

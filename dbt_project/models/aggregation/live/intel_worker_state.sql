@@ -1,3 +1,5 @@
+{{ config(pre_hook='{{ create_worker_runs() }}') }}
+
 with crawls as (
 
     select * from {{ ref('stg_operations__crawls') }}
@@ -26,25 +28,41 @@ daily as (
 
 ),
 
--- Workers whose work leaves a trace in the record, with what is expected of them in a day.
+-- The fourteen workers, with what is expected of them in a day and the table in which their work
+-- leaves a trace. Those that have no job yet have a row that says so.
 workers as (
 
     select *
     from (
         values
-        ('youtube_worker_trending', 'collection/youtube_trending', 48),
-        ('youtube_worker_games', 'collection/youtube_games', null),
-        ('twitch_streams_worker', 'collection/twitch_streams', 96),
-        ('clip_radar_worker', 'collection/clip_radar', 288),
-        ('creator_intel_worker', 'intelligence/opportunity', 48),
-        ('intel_aggregation_hourly', 'aggregation/intel_hourly_metrics', 24),
-        ('intel_aggregation_daily', 'aggregation/intel_daily_metrics', 1)
-    ) as worker (task_name, dataset, runs_per_day)
+        ('youtube_worker_trending', 'collection/youtube_trending', 48, true),
+        ('youtube_worker_games', 'collection/youtube_games', null, true),
+        ('twitch_streams_worker', 'collection/twitch_streams', 96, true),
+        ('clip_radar_worker', 'collection/clip_radar', 288, true),
+        ('creator_intel_worker', 'intelligence/opportunity', 48, true),
+        ('thumbnail_intel_worker', null, 6, true),
+        ('intel_aggregation_hourly', 'aggregation/intel_hourly_metrics', 24, true),
+        ('intel_aggregation_daily', 'aggregation/intel_daily_metrics', 1, true),
+        ('playbook_worker', null, null, false),
+        ('analytics_flush_worker', null, null, false),
+        ('coach_cleanup_worker', null, null, false),
+        ('clip_radar_recap_worker', null, null, false),
+        ('generation_worker', null, null, false),
+        ('twitch_worker', null, null, false)
+    ) as worker (task_name, dataset, runs_per_day, is_built)
+
+),
+
+-- Runs that are over, from Dagster's own tables.
+dagster_runs as (
+
+    select * from aggregation.worker_runs(now() - interval '7 days')
 
 ),
 
 -- A crawl brings several categories; it succeeded when one of them came, and says why one did not.
-runs as (
+-- A window, an hour or a day is there because it was computed: what failed left no trace.
+traces as (
 
     select
         dataset,
@@ -88,32 +106,74 @@ runs as (
 
 ),
 
+-- Dagster knows of every run; the record says something where Dagster's tables are elsewhere.
+runs as (
+
+    select
+        task_name,
+        run_at,
+        ended_at,
+        is_success,
+        error,
+        'dagster' as judged_by
+    from dagster_runs
+
+    union all
+
+    select
+        workers.task_name,
+        traces.run_at,
+        traces.ended_at,
+        traces.is_success,
+        traces.error,
+        'record' as judged_by
+    from traces
+    inner join workers on traces.dataset = workers.dataset
+    where workers.task_name not in (select dagster_runs.task_name from dagster_runs)
+
+),
+
 successes as (
 
     select
-        dataset,
+        task_name,
         max(run_at) as run_at
     from runs
     where is_success
-    group by dataset
+    group by task_name
 
 ),
 
 states as (
 
     select
-        runs.dataset,
+        runs.task_name,
+        max(runs.judged_by) as judged_by,
         max(runs.run_at) as last_run,
         max(runs.run_at) filter (where runs.is_success) as last_success,
         {{ first_by('runs.error', 'runs.run_at desc', "runs.error <> ''") }} as last_error,
-        count(*) filter (where successes.run_at is null or runs.run_at > successes.run_at)
-            as consecutive_failures,
+        count(*) filter (
+            where
+            not runs.is_success
+            and (successes.run_at is null or runs.run_at > successes.run_at)
+        ) as consecutive_failures,
         count(*) filter (where runs.ended_at > now() - interval '24 hours' and runs.is_success)
             as runs_24h,
         max(runs.ended_at) as newest_observed_at
     from runs
-    left join successes on runs.dataset = successes.dataset
-    group by runs.dataset
+    left join successes on runs.task_name = successes.task_name
+    group by runs.task_name
+
+),
+
+received as (
+
+    select
+        dataset,
+        count(*) filter (where ended_at > now() - interval '24 hours' and is_success) as runs_24h,
+        max(ended_at) as newest_observed_at
+    from traces
+    group by dataset
 
 ),
 
@@ -129,19 +189,27 @@ final as (
         states.last_success,
         states.last_error,
         coalesce(states.consecutive_failures, 0)::integer as consecutive_failures,
-        jsonb_build_object('dataset', workers.dataset) as metadata,
+        jsonb_build_object(
+            'dataset', workers.dataset,
+            'is_built', workers.is_built,
+            'judged_by', states.judged_by
+        ) as metadata,
         coalesce(states.newest_observed_at, now()) as updated_at,
 
         -- coverage, lag, as of
         workers.runs_per_day as expected_samples,
-        coalesce(states.runs_24h, 0)::integer as received_samples,
-        least(100, coalesce(states.runs_24h, 0) * 100.0 / workers.runs_per_day)::double precision
-            as coverage_pct,
-        states.newest_observed_at,
-        extract(epoch from now() - states.newest_observed_at)::double precision as lag_s,
+        coalesce(received.runs_24h, states.runs_24h, 0)::integer as received_samples,
+        least(
+            100, coalesce(received.runs_24h, states.runs_24h, 0) * 100.0 / workers.runs_per_day
+        )::double precision as coverage_pct,
+        coalesce(received.newest_observed_at, states.newest_observed_at) as newest_observed_at,
+        extract(
+            epoch from now() - coalesce(received.newest_observed_at, states.newest_observed_at)
+        )::double precision as lag_s,
         now() as as_of
     from workers
-    left join states on workers.dataset = states.dataset
+    left join states on workers.task_name = states.task_name
+    left join received on workers.dataset = received.dataset
 
 )
 
