@@ -353,7 +353,7 @@ def language_diversity(counts: npt.ArrayLike) -> float:
 
     Notes
     -----
-    O(n).
+    O(n log n).
 
     References
     ----------
@@ -372,7 +372,8 @@ def language_diversity(counts: npt.ArrayLike) -> float:
     values = np.asarray(counts, dtype=np.float64)
     if not (np.isfinite(values).all() and (values >= 0).all()):
         raise InvalidInputError("A count is negative or unknown.", fix="Pass 0 for no items.")
-    values = values[values > 0]
+    # Summed in ascending order, so that the order given cannot show in the last bits.
+    values = np.sort(values[values > 0])
     return float(_entropies(np.zeros(values.size, dtype=np.int64), values, 1)[0])
 
 
@@ -398,7 +399,7 @@ def market_share(viewers: npt.ArrayLike) -> Floats:
 
     Notes
     -----
-    O(n).
+    O(n log n).
 
     References
     ----------
@@ -416,7 +417,8 @@ def market_share(viewers: npt.ArrayLike) -> Floats:
         raise InvalidInputError(
             "Viewers are negative or infinite.", fix="Null is the value for unknown."
         )
-    total = np.nansum(values)
+    # Summed in ascending order, so that the order given cannot show in the last bits.
+    total = np.nansum(np.sort(values, axis=None))
     return values / total if total > 0 else np.full(values.shape, np.nan)
 
 

@@ -13,9 +13,11 @@ from aurastream.core.clip_velocity import ClipParams, clip_activity, clip_veloci
 from aurastream.core.competition import competition
 from aurastream.core.description_shares import description_intel
 from aurastream.core.descriptions import mine_descriptions
+from aurastream.core.difficulty import difficulty
 from aurastream.core.formats import format_buckets, format_comparison
 from aurastream.core.freshness import confidence, decayed, freshness_levels, should_refresh
 from aurastream.core.hour_of_week import hour_of_week_map
+from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.ideas import video_ideas
 from aurastream.core.keywords import keyword_scores, tag_scores
 from aurastream.core.languages import (
@@ -214,6 +216,8 @@ FAMILIES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "tag_scores": lambda f: tag_scores(f["joined"]),
     "topics": lambda f: topics(keyword_scores(f["joined"]), names={}),
     "topic_evidence": lambda f: _sorted(_evidence(f)),
+    "idea_evidence": lambda f: idea_evidence(f["topics"], f["joined"]),
+    "difficulty": lambda f: difficulty(idea_evidence(f["topics"], f["joined"]), f["joined"]),
     "video_ideas": lambda f: video_ideas(f["topics"], f["scored"]),
     "format_buckets": lambda f: format_buckets(f["velocity"]),
     "format_comparison": lambda f: format_comparison(f["velocity"]),

@@ -1,4 +1,6 @@
+import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from aurastream.core.hour_of_week import (
     hour_of_week_map,
     learned_peaks,
     local_hours,
+    local_times,
     shrunken_week,
     week_samples,
 )
@@ -282,3 +285,16 @@ GOLDEN_WEEK = {
     94: [110962.813, 96043.531, 128199.614, 2.0, 1.0],
 }
 GOLDEN_PEAK_HOURS = [0, 1, 17, 18, 19, 20, 21, 22, 23]
+
+
+@given(
+    st.lists(st.integers(1_167_609_600, 2_145_916_800), max_size=20),  # 2007 to 2037
+    st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]),
+)
+def test_local_times_are_those_of_the_standard_library(moments: list[int], zone: str) -> None:
+    aware = [dt.datetime.fromtimestamp(moment, dt.UTC) for moment in moments]
+    found = local_times(pd.DatetimeIndex(aware, tz="UTC"), zone)
+    clocks = [moment.astimezone(ZoneInfo(zone)) for moment in aware]
+    assert [t.to_pydatetime() for t in found] == clocks
+    assert [t.utcoffset() for t in found] == [t.utcoffset() for t in clocks]
+    assert found.hour.tolist() == [t.hour for t in clocks]

@@ -123,8 +123,16 @@ def test_diversity_lies_in_0_to_1_and_ignores_order_and_scale(values: list[int])
         assert np.isnan(found)
         return
     assert 0 <= found <= 1
-    assert language_diversity(values[::-1]) == pytest.approx(found, abs=1e-12)
+    assert language_diversity(values[::-1]) == found
     assert language_diversity([7 * v for v in values]) == pytest.approx(found, abs=1e-12)
+
+
+@given(st.lists(st.floats(0, 1e9) | st.just(float("nan")), max_size=20), st.randoms())
+def test_the_order_of_the_parts_does_not_show_in_their_shares(values, random) -> None:
+    order = list(range(len(values)))
+    random.shuffle(order)
+    shuffled = market_share([values[i] for i in order])
+    np.testing.assert_array_equal(shuffled, market_share(values)[order])
 
 
 @given(st.integers(2, 50), st.integers(1, 1000))

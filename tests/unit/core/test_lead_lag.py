@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.lead_lag import (
     LeadLagParams,
+    clip_changes,
     clip_video_lead_lag,
     cross_correlation,
     deseasonalised,
@@ -261,3 +263,15 @@ def test_golden_streams_and_spectators_of_a_real_audience() -> None:
 
 
 GOLDEN = ("TOGETHER", 0, (0, 0), 0.400612, 0.279753, 0.005988, 210)
+
+
+@given(st.lists(st.none() | st.integers(0, 500), max_size=30))
+def test_changes_of_clips_are_ratios_hour_by_hour(counts: list[int | None]) -> None:
+    found = clip_changes(np.array([np.nan if n is None else n for n in counts], dtype=float))
+    assert len(found) == len(counts)
+    for hour, (before, now) in enumerate(pairwise(counts), start=1):
+        if before is None or now is None:
+            assert np.isnan(found[hour])
+        else:
+            assert np.exp(found[hour]) == pytest.approx((1 + now) / (1 + before), rel=1e-12)
+    assert np.isnan(found[:1]).all()
