@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from aurastream.core.thumbnails_lift import LOOKS
+from aurastream.sources.breaker import CircuitBreakers
 from aurastream.store.frames import FrameStore
 from aurastream_assets.partitions import four_hours
 from tests.graph.conftest import VirtualClock
@@ -120,6 +121,28 @@ def test_a_thumbnail_that_was_refused_is_not_tried_again_within_a_day(
     assert everything["rejected"] == everything["wanted"]
     assert again["rejected"] == 0
     assert not refused & seen
+
+
+@pytest.mark.usefixtures("scored")
+def test_a_host_that_was_down_for_a_while_locks_no_thumbnail_out(
+    look: Run, store: FrameStore, fault: Callable[..., None], replay_server: str, redis_url: str
+) -> None:
+    fault("server_error", platform="images")
+    down = materialized(look())
+    httpx.delete(f"{replay_server}/_replay/faults").raise_for_status()
+    # The minute for which the host is left alone is over.
+    CircuitBreakers(redis_url).close(httpx.URL(replay_server).netloc.decode())
+
+    up = materialized(look())
+
+    refused = store.read("operations.quarantine")
+    refused = refused[refused["source"] == "intelligence/thumbnail_features"]
+    assert down["rows"] == up["rejected"] == up["left_for_later"] == 0
+    assert len(refused) == down["rejected"]
+    assert refused["reason"].str.endswith("answered 503.").all()
+    assert down["left_for_later"] == down["wanted"] - down["rejected"] > 0
+    assert down["incomplete"] == down["wanted"]
+    assert up["rows"] == len(store.read("intelligence.thumbnail_features")) == up["wanted"] > 0
 
 
 @pytest.mark.usefixtures("scored")
