@@ -570,6 +570,10 @@ def forget(
         str, typer.Option("--channel", help="YouTube channel id, or Twitch user id.")
     ],
     *,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", help="A name or title to search by, where the record knows none."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Remove everything about a channel or user from every store, for good, with a proof."""
@@ -577,7 +581,7 @@ def forget(
 
     from aurastream.operations.forget import forget as run
 
-    done = run(Settings.from_env(), channel, datetime.now(UTC))
+    done = run(Settings.from_env(), channel, datetime.now(UTC), names=name or ())
     if as_json:
         print(json.dumps(done.as_dict()))  # noqa: T201 # the answer
     else:
@@ -585,8 +589,12 @@ def forget(
         for target, count in done.counts.items():
             table.add_row(target, f"{count:,}")
         _out().print(table if done.counts else "Nothing of theirs was there.")
+        for target, count in done.remaining.items():
+            _out().print(f"Left in {target}: {count:,}", highlight=False)
+        for target, reason in done.unsearched.items():
+            _out().print(f"Not searched, {target}: {reason}", highlight=False)
         _out().print(f"Proof {done.subject_hash} in maintenance.forgotten", highlight=False)
-    raise typer.Exit(int(bool(done.remaining)))
+    raise typer.Exit(int(not done.is_complete))
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ away meanwhile keeps the file that was written before it went. So the archive of
 although the record holds about as many days as a month has, and a re-run gives the same files.
 """
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import psycopg
+import pyarrow as pa
 
 from aurastream.core.errors import SettingsError
 from aurastream.operations.late_rows import replaced_by, with_late_rows
@@ -19,6 +21,7 @@ from aurastream.operations.policy import database_facts, label_of, limits_of
 from aurastream.operations.retention_rules import TableFacts, may_archive
 from aurastream.settings import Settings
 from aurastream.store.archive import SCHEMA_VERSION, Archive, ArchivedFile, checksum_of, combined
+from aurastream.store.archive_manifest import Manifests
 from aurastream.store.archive_rows import days_with_rows, read_day, replace_day
 from aurastream.store.errors import ArchiveError
 from aurastream.store.purge import Relation, relations
@@ -152,23 +155,51 @@ def archive_month(
     -------
     list of ArchivedDataset
         Tables without a row that month are missing.
+
+    Raises
+    ------
+    ArchiveError
+        When a file of a day that the record no longer has is not the one that the manifest knows.
+        It is left alone under its old checksum, and all others are archived.
     """
     url = settings.require_postgres()
     done: list[ArchivedDataset] = []
+    manifests = Manifests(archive)
+    faults: dict[str, str] = {}
+    lost = manifests.lost(month)
     for dataset in archived_datasets(settings):
         archive.sweep(dataset.name, month)
         past = _past(url, dataset)
         for day in _days(url, dataset, month):
-            _write_day(url, archive, dataset, day, past=past)
+            try:
+                _write_day(url, archive, manifests, dataset, day, past=past)
+            except ArchiveError as error:
+                faults[archive.path_of(dataset.name, day)] = str(error)
         # Files of days that the record no longer has were written when they went.
         paths = archive.files(dataset.name, month)
-        if not paths:
+        absent = [path for path in lost if path.startswith(f"{dataset.name}/")]
+        files = []
+        for path in sorted({*paths, *absent}):
+            try:
+                files.append(manifests.describe(path))
+            except ArchiveError as error:
+                faults[path] = str(error)
+                known = manifests.known(path)
+                if known is not None:
+                    files.append(known)
+        if not files:
             continue
-        entry = _entry(dataset, month, [archive.describe(path) for path in paths])
+        entry = _entry(dataset, month, files)
         on_dataset(entry)
         done.append(entry)
     archive.write_manifest(month, {entry.name: _as_json(entry) for entry in done})
     _record(url, month, done)
+    if faults:
+        raise ArchiveError(
+            f"{len(faults)} archived files of {month:%Y-%m} are damaged: "
+            f"{' '.join(faults.values())}",
+            fix="Everything else is archived. Take these files from a backup.",
+        )
     return done
 
 
@@ -192,11 +223,12 @@ def archive_days(
         if dataset.name not in days:
             continue
         past = _past(url, dataset)
+        manifests = Manifests(archive)
         found[dataset.name] = {
-            day: _write_day(url, archive, dataset, day, past=past, only_changed=True)
+            day: _write_day(url, archive, manifests, dataset, day, past=past, only_changed=True)
             for day in days[dataset.name]
         }
-        _restate(url, archive, dataset, days[dataset.name])
+        _restate(url, archive, manifests, dataset, days[dataset.name])
     return found
 
 
@@ -255,22 +287,17 @@ def restore_month(
     return proved
 
 
-def refresh_manifests(settings: Settings, archive: Archive) -> None:
-    """Describe the files that are there now, after some were rewritten or removed."""
+def refresh_manifests(settings: Settings, archive: Archive, manifests: Manifests) -> None:
+    """Write the manifests of months whose files were rewritten or removed.
+
+    Nothing else is described anew: what was damaged before keeps the checksum that says so.
+    """
     url = settings.require_postgres()
-    for month in archive.months():
-        manifest = archive.manifest(month)
-        if manifest is None:
-            continue
-        entries = []
-        for name, known in manifest["datasets"].items():
-            files = [archive.describe(path) for path in archive.files(name, month)]
-            if files:
-                entries.append(
-                    _described(name, known["path"], known["columns"], known["left_out"], files)
-                )
-        archive.write_manifest(month, {entry.name: _as_json(entry) for entry in entries})
-        _record(url, month, entries)
+    for month in manifests.changed():
+        manifests.lost(month)  # lets go of what was removed on purpose
+        entries = _known_entries(manifests, month)
+        archive.write_manifest(month, {name: _as_json(entry) for name, entry in entries.items()})
+        _record(url, month, list(entries.values()))
 
 
 def _archived(
@@ -335,6 +362,7 @@ def _past(url: str, dataset: Dataset) -> Purges:
 def _write_day(
     url: str,
     archive: Archive,
+    manifests: Manifests,
     dataset: Dataset,
     day: dt.date,
     *,
@@ -351,40 +379,50 @@ def _write_day(
     if is_known and past.touched(dataset.name, day):
         key = [name for name in dataset.relation.key if name in dataset.columns]
         by = replaced_by(dataset.name, key, dataset.time_column)
-        found = with_late_rows(archive.read(path), rows, by=by, order=key)
-    if not (
-        only_changed and is_known and archive.describe(path).content_sha256 == checksum_of(found)
-    ):
-        archive.write(path, found, dataset.notes)
+        found = with_late_rows(manifests.read(path), rows, by=by, order=key)
+    if not (only_changed and is_known and _is_equal(manifests, path, found)):
+        manifests.write(path, found, dataset.notes)
     return int(rows.num_rows)
 
 
-def _restate(url: str, archive: Archive, dataset: Dataset, days: Sequence[dt.date]) -> None:
+def _is_equal(manifests: Manifests, path: str, rows: pa.Table) -> bool:
+    try:
+        return manifests.describe(path).content_sha256 == checksum_of(rows)
+    except ArchiveError:
+        return False  # damaged, and the record has all of it
+
+
+def _restate(
+    url: str, archive: Archive, manifests: Manifests, dataset: Dataset, days: Sequence[dt.date]
+) -> None:
     """Let the manifests of months that were archived say what these days' files say now."""
     for month in sorted({day.replace(day=1) for day in days}):
-        manifest = archive.manifest(month)
-        if manifest is None:
+        if not manifests.has(month):
             continue
-        known = manifest["datasets"].get(dataset.name, {"files": []})
-        said = {file["path"]: ArchivedFile(**file) for file in known["files"]}
+        said = {file.path: file for file in manifests.files(dataset.name, month)}
         paths = [archive.path_of(dataset.name, d) for d in days if d.replace(day=1) == month]
-        now = {path: archive.describe(path) for path in paths if archive.has(path)}
-        if all(said.get(path) == file for path, file in now.items()):
+        now = {}
+        for path in paths:
+            if archive.has(path):
+                with contextlib.suppress(ArchiveError):  # damaged: what was said stays said
+                    now[path] = manifests.describe(path)
+        if month not in manifests.changed() and all(said.get(p) == f for p, f in now.items()):
             continue
-        files = [file for _, file in sorted((said | now).items())]
-        entries = {
-            name: _described(
-                name,
-                entry["path"],
-                entry["columns"],
-                entry["left_out"],
-                [ArchivedFile(**file) for file in entry["files"]],
-            )
-            for name, entry in manifest["datasets"].items()
-        }
-        entries[dataset.name] = _entry(dataset, month, files)
+        entries = _known_entries(manifests, month)
+        entries[dataset.name] = _entry(dataset, month, [f for _, f in sorted((said | now).items())])
         archive.write_manifest(month, {name: _as_json(entry) for name, entry in entries.items()})
         _record(url, month, list(entries.values()))
+
+
+def _known_entries(manifests: Manifests, month: dt.date) -> dict[str, ArchivedDataset]:
+    """Return what the manifest of a month says, without tables that have no file left."""
+    return {
+        name: _described(
+            name, known["path"], known["columns"], known["left_out"], manifests.files(name, month)
+        )
+        for name, known in manifests.entries(month).items()
+        if known["files"]
+    }
 
 
 def _entry(dataset: Dataset, month: dt.date, files: Sequence[ArchivedFile]) -> ArchivedDataset:

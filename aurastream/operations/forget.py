@@ -1,34 +1,44 @@
 """Forgetting a channel or a user, in every store, with a proof.
 
 The order makes it safe to kill at any point: first the list of the denied, so that nothing new
-arrives; then the copies (Dagster's metadata, logs, hot documents, archive); last the record, whose
-``collection.youtube_videos`` says whose a video was. A second call finds what a killed one left,
-and on a finished one nothing.
+arrives; then the copies (Dagster's metadata, files, hot documents, spool, archive); last the
+record, and of it last the tables that say who somebody is. A second call finds what a killed one
+left, and on a finished one nothing. What cannot be looked into is named; the rest is done.
 """
 
 import datetime as dt
 import re
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-import pyarrow.compute as pc
+import pyarrow as pa
 from psycopg.types.json import Jsonb
 
 from aurastream.core.errors import AuraStreamError
 from aurastream.operations.archive import open_archive, refresh_manifests
+from aurastream.operations.policy import declared_facts
 from aurastream.settings import Settings
-from aurastream.store import purge_subject as stores
+from aurastream.store import purge_subject_rows as kept_rows
+from aurastream.store import purge_subject_tables as tables
 from aurastream.store.archive import Archive
-from aurastream.store.purge import connect, relations
+from aurastream.store.archive_manifest import Manifests
+from aurastream.store.errors import StoreError
+from aurastream.store.purge import Relation, connect, relations
 from aurastream.store.purge_denied import LOCK, hash_of
-from aurastream.store.purge_subject import Subject
+from aurastream.store.purge_subject import Search, Subject
+from aurastream.store.purge_subject_dagster import in_dagster
+from aurastream.store.purge_subject_documents import documented_names, in_documents
+from aurastream.store.purge_subject_files import in_files
+from aurastream.store.spool import Spool
 
 __all__ = ["ForgetError", "Forgotten", "forget", "platform_of"]
 
 _CHANNEL: Final = re.compile(r"UC[\w-]{22}")
+_TEXTS: Final = frozenset({"text", "jsonb", "json", "text[]", "character varying", "bytea"})
 
 
 class ForgetError(AuraStreamError):
@@ -49,12 +59,20 @@ class Forgotten:
         Rows, mentions and documents removed or blanked by this call, by ``store/target``.
     remaining : dict of str to int
         What a second search still found; empty when all is gone.
+    unsearched : dict of str to str
+        What could not be looked into, and why; empty when everything was.
     """
 
     subject_hash: str
     platform: str
     counts: dict[str, int]
     remaining: dict[str, int]
+    unsearched: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything was looked into and nothing was left."""
+        return not self.remaining and not self.unsearched
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -63,6 +81,7 @@ class Forgotten:
             "platform": self.platform,
             "counts": self.counts,
             "remaining": self.remaining,
+            "unsearched": self.unsearched,
         }
 
 
@@ -90,7 +109,9 @@ def platform_of(identifier: str) -> str:
     )
 
 
-def forget(settings: Settings, identifier: str, now: dt.datetime) -> Forgotten:
+def forget(
+    settings: Settings, identifier: str, now: dt.datetime, *, names: Sequence[str] = ()
+) -> Forgotten:
     """Remove everything about a channel or user, and never let it come back.
 
     Parameters
@@ -101,54 +122,210 @@ def forget(settings: Settings, identifier: str, now: dt.datetime) -> Forgotten:
         YouTube channel id or Twitch user id.
     now : datetime
         Aware.
+    names : sequence of str
+        Names and titles to search by as well; the record may not know them any more.
 
     Raises
     ------
     ForgetError
         When the id is none.
     StoreError
-        When a store does not answer; what was reached is gone, and the call can be repeated.
+        When the record does not answer; the call can be repeated.
     """
     platform = platform_of(identifier)
     archive = open_archive(settings)
     with connect(settings.require_postgres()) as connection:
         connection.execute("SET lock_timeout = '60s'")
         salt = _deny(connection, platform, identifier, now)
-        subject = _subject(settings, connection, archive, identifier)
         hashed = hash_of(salt, platform, identifier)
-        _deny_videos(connection, salt, hashed, subject.videos)
+        found = relations(settings.require_postgres())
+        known = _Known(settings, connection, archive, found)
+        subject = known.subject(Subject(platform, identifier), salt, hashed, names)
+        _deny_items(connection, salt, hashed, subject)
         with connection.transaction():
             # Writers that have not seen the list end first.
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        counts = _everywhere(settings, connection, archive, subject, remove=True)
-        remaining = _everywhere(settings, connection, archive, subject, remove=False)
-        _prove(connection, hashed, counts, remaining, now)
-    return Forgotten(hashed, platform, counts, remaining)
+        done = _Round(settings, connection, archive, subject, remove=True).run()
+        left = _Round(settings, connection, archive, subject, remove=False).run()
+        unsearched = {**done.unsearched, **left.unsearched}
+        if not (subject.names or names or known.has_been_completed(hashed)):
+            unsearched["names"] = (
+                "No name of theirs is known any more, so texts were searched for ids only. "
+                "Give the names with --name."
+            )
+        result = Forgotten(hashed, platform, done.counts, left.counts, unsearched)
+        _prove(connection, result, now)
+    return result
 
 
-def _everywhere(
-    settings: Settings,
-    connection: psycopg.Connection,
-    archive: Archive,
-    subject: Subject,
-    *,
-    remove: bool,
-) -> dict[str, int]:
-    url = settings.require_postgres()
-    folders = [settings.data_dir / "dagster" / "storage", settings.data_dir / "logs"]
-    counts = {"dagster": stores.in_dagster(connection, subject, remove=remove)}
-    counts["files"] = stores.in_files(folders, subject, remove=remove)
-    if settings.redis_url is not None:
-        counts["redis"] = stores.in_documents(settings.require_redis(), subject, remove=remove)
-    counts["archive"] = stores.in_archive(archive, subject, remove=remove)
-    if remove and counts["archive"]:
-        refresh_manifests(settings, archive)
-    counts["table"] = stores.in_tables(connection, subject, relations(url), remove=remove)
-    return {
-        f"{store}/{target}": count
-        for store, found in counts.items()
-        for target, count in sorted(found.items())
-    }
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the stores know of somebody."""
+
+    settings: Settings
+    connection: psycopg.Connection
+    archive: Archive
+    found: Sequence[Relation]
+
+    def subject(self, subject: Subject, salt: str, hashed: str, given: Sequence[str]) -> Subject:
+        """Return the subject with everything it is recognised by."""
+        platform, identifier = subject.platform, subject.identifier
+        ids = tables.known_ids(self.connection, platform, identifier, self.found)
+        names = tables.known_names(self.connection, platform, identifier, self.found)
+        names.setdefault("given", set()).update(given)
+        denied = self._denied_items(hashed)
+        for table, rows in self._kept():
+            more, named = kept_rows.learned(
+                table, rows, identifier, is_youtube=platform == "youtube"
+            )
+            ids |= more
+            for column, values in named.items():
+                names.setdefault(column, set()).update(values)
+            item = "video_id" if platform == "youtube" else "clip_id"
+            if denied and item in rows.schema.names:
+                items = rows.column(item).unique().to_pylist()
+                ids |= {v for v in items if v and hash_of(salt, platform, str(v)) in denied}
+        if platform == "youtube":
+            subject = replace(subject, videos=frozenset(ids))
+        else:
+            subject = replace(subject, clips=frozenset(ids))
+        if self.settings.redis_url is not None:
+            try:
+                for column, value in documented_names(self.settings.require_redis(), subject):
+                    names.setdefault(column, set()).add(value)
+            except StoreError:
+                pass  # said when it is searched
+        words = tables.vocabulary(self.connection, self.found)
+        distinct = {
+            name
+            for values in names.values()
+            for name in map(str.strip, values)
+            if name and name.casefold() not in words
+        }
+        logins = {login.lower() for login in names.get("user_login", ()) if login.strip()}
+        return replace(
+            subject,
+            logins=frozenset(logins),
+            names=frozenset(distinct),
+            ambiguous=frozenset(
+                tables.ambiguous_names(self.connection, distinct, identifier, self.found)
+            ),
+        )
+
+    def has_been_completed(self, hashed: str) -> bool:
+        """Whether an earlier call left nothing, when the names were still known."""
+        row = self.connection.execute(
+            "SELECT completed_at IS NOT NULL FROM maintenance.forgotten WHERE subject_hash = %s",
+            (hashed,),
+        ).fetchone()
+        return bool(row and row[0])
+
+    def _denied_items(self, hashed: str) -> frozenset[str]:
+        rows = self.connection.execute(
+            "SELECT item_hash FROM maintenance.forgotten_items WHERE subject_hash = %s", (hashed,)
+        ).fetchall()
+        return frozenset(str(item) for (item,) in rows)
+
+    def _kept(self) -> Iterator[tuple[str, pa.Table]]:
+        """Yield what lies outside the record; what cannot be read is said when it is searched."""
+        waiting: list[tuple[str, pa.Table]] = []
+
+        def note(table: str, rows: pa.Table) -> pa.Table:
+            waiting.append((table, rows))
+            return rows
+
+        Spool(_spool(self.settings)).revise(note)
+        yield from waiting
+        try:
+            yield from kept_rows.archived_tables(self.archive, Search())
+        except StoreError:
+            return
+
+
+@dataclass(slots=True)
+class _Round:
+    """One search of every store."""
+
+    settings: Settings
+    connection: psycopg.Connection
+    archive: Archive
+    subject: Subject
+    remove: bool
+    total: Search = field(default_factory=Search)
+    is_whole: bool = True
+
+    def run(self) -> Search:
+        """Look everywhere, the record last; a store that does not answer stops no other."""
+        self._look("dagster", self._in_dagster)
+        self._look("files", self._in_files)
+        if self.settings.redis_url is not None:
+            self._look("redis", self._in_documents)
+        self._look("spool", self._in_spool)
+        self._look("archive", self._in_archive)
+        self._look("table", self._in_tables)
+        return self.total
+
+    def _look(self, store: str, search_in: Callable[[Search], None]) -> None:
+        search = Search()
+        try:
+            search_in(search)
+        except StoreError as error:
+            self.is_whole = False
+            self.total.cannot(store, error)
+        for target, count in sorted(search.counts.items()):
+            self.total.add(f"{store}/{target}", count)
+        for target, reason in sorted(search.unsearched.items()):
+            self.total.cannot(f"{store}/{target}", reason)
+
+    def _in_dagster(self, search: Search) -> None:
+        in_dagster(self.connection, self.subject, search, remove=self.remove)
+
+    def _in_files(self, search: Search) -> None:
+        data = self.settings.data_dir
+        others = [data / "postgres" / "pgdata", data / "redis" / "data", _spool(self.settings)]
+        if self.settings.archive_url is None:
+            others.append(data / "archive")
+        in_files(data, self.subject, search, remove=self.remove, skip=others)
+
+    def _in_documents(self, search: Search) -> None:
+        in_documents(self.settings.require_redis(), self.subject, search, remove=self.remove)
+
+    def _in_spool(self, search: Search) -> None:
+        kept_rows.in_spool(Spool(_spool(self.settings)), self.subject, search, remove=self.remove)
+
+    def _in_archive(self, search: Search) -> None:
+        manifests = Manifests(self.archive)
+        try:
+            kept_rows.in_archive(self.archive, manifests, self.subject, search, remove=self.remove)
+        finally:
+            refresh_manifests(self.settings, self.archive, manifests)
+
+    def _in_tables(self, search: Search) -> None:
+        found = relations(self.settings.require_postgres())
+        for relation in found:
+            for column in _undeclared(relation):
+                search.cannot(f"{relation.name}.{column}", "nobody declared what it holds")
+        # Without them, the next call could not search a store that does not answer now.
+        kept = tables.LAST if self.remove and not self.is_whole else ()
+        reached = [relation for relation in found if relation.name not in kept]
+        tables.in_tables(self.connection, self.subject, reached, search, remove=self.remove)
+
+
+def _spool(settings: Settings) -> Path:
+    return settings.data_dir / "spool"
+
+
+def _undeclared(relation: Relation) -> list[str]:
+    """Return the columns that may hold anything, for nobody said what they hold."""
+    declared = declared_facts().get(relation.name)
+    known = declared.policies if declared else {}
+    if relation.name == "operations.alembic_version":
+        known = {"version_num": "ops"}
+    return [
+        name
+        for name, kind in relation.columns.items()
+        if known.get(name) is None and kind in _TEXTS
+    ]
 
 
 def _deny(connection: psycopg.Connection, platform: str, identifier: str, now: dt.datetime) -> str:
@@ -167,10 +344,11 @@ def _deny(connection: psycopg.Connection, platform: str, identifier: str, now: d
     return salt
 
 
-def _deny_videos(
-    connection: psycopg.Connection, salt: str, subject_hash: str, videos: Iterable[str]
+def _deny_items(
+    connection: psycopg.Connection, salt: str, subject_hash: str, subject: Subject
 ) -> None:
-    rows = [(hash_of(salt, "youtube", video), subject_hash) for video in videos]
+    items: Iterable[str] = subject.videos | subject.clips
+    rows = [(hash_of(salt, subject.platform, item), subject_hash) for item in items]
     if rows:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(
@@ -180,48 +358,16 @@ def _deny_videos(
             )
 
 
-def _subject(
-    settings: Settings, connection: psycopg.Connection, archive: Archive, identifier: str
-) -> Subject:
-    platform = platform_of(identifier)
-    names = stores.names_of(connection, platform, identifier)
-    videos: set[str] = set()
-    if platform == "youtube":
-        found = relations(settings.require_postgres())
-        videos = stores.videos_of(connection, identifier, found)
-        videos |= _archived_videos(archive, identifier)
-    return Subject(platform, identifier, frozenset(videos), frozenset(names))
-
-
-def _archived_videos(archive: Archive, channel: str) -> set[str]:
-    """Return the channel's videos that only the archive knows any more."""
-    videos: set[str] = set()
-    for dataset in archive.datasets():
-        for path in archive.files(dataset):
-            if not {"video_id", "channel_id"} <= set(archive.schema(path).names):
-                break  # the files of a table are alike
-            rows = archive.read(path)
-            theirs = rows.filter(pc.equal(rows.column("channel_id"), channel))
-            videos |= set(theirs.column("video_id").to_pylist())
-    return videos
-
-
-def _prove(
-    connection: psycopg.Connection,
-    subject_hash: str,
-    counts: dict[str, int],
-    remaining: dict[str, int],
-    now: dt.datetime,
-) -> None:
+def _prove(connection: psycopg.Connection, result: Forgotten, now: dt.datetime) -> None:
     with connection.transaction():
         row = connection.execute(
             "SELECT counts FROM maintenance.forgotten WHERE subject_hash = %s FOR UPDATE",
-            (subject_hash,),
+            (result.subject_hash,),
         ).fetchone()
         before: dict[str, int] = row[0] if row else {}
         total = {
-            target: before.get(target, 0) + counts.get(target, 0)
-            for target in sorted({*before, *counts})
+            target: before.get(target, 0) + result.counts.get(target, 0)
+            for target in sorted({*before, *result.counts})
         }
         connection.execute(
             "UPDATE maintenance.forgotten SET counts = %(total)s, remaining = %(left)s, "
@@ -229,9 +375,9 @@ def _prove(
             "THEN %(now)s ELSE completed_at END WHERE subject_hash = %(subject)s",
             {
                 "total": Jsonb(total),
-                "left": sum(remaining.values()),
-                "found": bool(counts),
+                "left": sum(result.remaining.values()) + len(result.unsearched),
+                "found": bool(result.counts),
                 "now": now,
-                "subject": subject_hash,
+                "subject": result.subject_hash,
             },
         )

@@ -35,6 +35,7 @@ from aurastream.operations.retention_rules import (
 from aurastream.settings import Settings
 from aurastream.store import purge as store
 from aurastream.store.archive import Archive
+from aurastream.store.archive_manifest import Manifests
 from aurastream.store.document_schemas import KINDS
 from aurastream.store.errors import StoreError
 from aurastream.store.purge_documents import documents, drop_documents, present_documents
@@ -529,9 +530,9 @@ def _planned_archive(settings: Settings, archive: Archive, now: dt.datetime) -> 
 def _archive_step(settings: Settings, archive: Archive, planned: Planned) -> _Step:
     def act(proof: Proof) -> None:
         proof.announce(planned.parts, planned.bytes)
-        for path in planned.parts:
-            archive.remove(path)
-        refresh_manifests(settings, archive)
+        manifests = Manifests(archive)
+        manifests.remove(planned.parts)
+        refresh_manifests(settings, archive, manifests)
         proof.fulfil(planned.parts, planned.bytes)
 
     return _Step(planned, lambda: len(archive.files(planned.target)), act)
@@ -563,20 +564,21 @@ def _finish_interrupted(
     if not pending:
         return
     archive = open_archive(settings)
+    manifests = Manifests(archive)
     planned = [*_planned_archive(settings, archive, now), *_planned_documents(settings, now)]
     due = {part for plan in planned for part in plan.parts}
     for proof in pending:
         wanted = [part for part in proof.parts if part in due]
         if proof.store == "archive":
-            for path in wanted:
-                archive.remove(path)
+            gone_before = [part for part in proof.parts if not archive.has(part)]
+            manifests.remove([*wanted, *gone_before])
             gone = {part for part in proof.parts if not archive.has(part)}
         else:
             drop_documents(settings.require_redis(), wanted)
             gone = set(proof.parts) - present_documents(settings.require_redis(), proof.parts)
         # What is there and no longer due has come since, or may stay now.
         proof.settle(connection, gone)
-    refresh_manifests(settings, archive)
+    refresh_manifests(settings, archive, manifests)
 
 
 def record_purges(

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from aurastream.store.errors import ArchiveError
 
-__all__ = ["SCHEMA_VERSION", "Archive", "ArchivedFile", "checksum_of", "combined"]
+__all__ = ["SCHEMA_VERSION", "Archive", "ArchivedFile", "checksum_of", "combined", "packed"]
 
 SCHEMA_VERSION: Final = 1
 _ROW_GROUP: Final = 100_000
@@ -108,20 +108,15 @@ class Archive:
         notes : mapping
             Kept in the file's schema metadata, as JSON.
         """
-        kept = json.dumps({"schema_version": SCHEMA_VERSION, **notes}, sort_keys=True)
-        sink = pa.BufferOutputStream()
-        pq.write_table(
-            rows.replace_schema_metadata({"aurastream": kept}),
-            sink,
-            compression="zstd",
-            row_group_size=_ROW_GROUP,
-            coerce_timestamps="us",
-        )
-        body = sink.getvalue().to_pybytes()
-        self._put(path, body)
+        body = packed(rows, notes)
+        self.put(path, body)
         return ArchivedFile(
             path, rows.num_rows, len(body), hashlib.sha256(body).hexdigest(), checksum_of(rows)
         )
+
+    def put(self, path: str, body: bytes) -> None:
+        """Write the bytes of a file in one step, in place of what was there."""
+        self._put(path, body)
 
     def read(self, path: str, *, sha256: str | None = None) -> pa.Table:
         """Read a file; with ``sha256``, refuse one that is not the one of that checksum.
@@ -131,28 +126,74 @@ class Archive:
         ArchiveError
             When it is not there, damaged, or another one.
         """
-        body = self._get(path)
+        body = self.bytes_of(path)
         if sha256 is not None and hashlib.sha256(body).hexdigest() != sha256:
             raise ArchiveError(
                 f"{path} does not have the checksum that its manifest says.",
                 fix="Archive the month again, or take the file from a backup.",
             )
+        return self.parsed(path, body)
+
+    def bytes_of(self, path: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises
+        ------
+        ArchiveError
+            When it is not there.
+        """
         try:
+            return self._get(path)
+        except FileNotFoundError as error:
+            raise ArchiveError(
+                f"{path} is not in the archive {self.url}.", fix="Take the file from a backup."
+            ) from error
+
+    def parsed(self, path: str, body: bytes) -> pa.Table:
+        """Return the rows in the bytes of a file.
+
+        Raises
+        ------
+        ArchiveError
+            When they are no readable Parquet file.
+        """
+        with _readable(path):
             return pq.read_table(pa.BufferReader(body))
-        except pa.ArrowException as error:
-            raise ArchiveError(f"{path} is no readable Parquet file: {error}.") from error
 
     def describe(self, path: str) -> ArchivedFile:
-        """Return what a manifest says of a file that is there."""
-        body = self._get(path)
-        rows = pq.read_table(pa.BufferReader(body))
+        """Return what a manifest says of a file that is there.
+
+        Raises
+        ------
+        ArchiveError
+            When it is not there, or damaged.
+        """
+        return self.described(path, self.bytes_of(path))
+
+    def described(self, path: str, body: bytes) -> ArchivedFile:
+        """Return what a manifest says of the bytes of a file.
+
+        Raises
+        ------
+        ArchiveError
+            When they are no readable Parquet file.
+        """
+        rows = self.parsed(path, body)
         return ArchivedFile(
             path, rows.num_rows, len(body), hashlib.sha256(body).hexdigest(), checksum_of(rows)
         )
 
     def schema(self, path: str) -> pa.Schema:
-        """Return a file's columns."""
-        return pq.read_schema(pa.BufferReader(self._get(path)))
+        """Return a file's columns.
+
+        Raises
+        ------
+        ArchiveError
+            When it is not there, or damaged.
+        """
+        body = self.bytes_of(path)
+        with _readable(path):
+            return pq.read_schema(pa.BufferReader(body))
 
     def files(self, dataset: str, month: date | None = None) -> list[str]:
         """Return the files of a table, of one month or of all, in the order of time."""
@@ -271,6 +312,20 @@ class Archive:
         return f"{self._root.rstrip('/')}/{path}"
 
 
+def packed(rows: pa.Table, notes: Mapping[str, object]) -> bytes:
+    """Return rows as the bytes of a file; the same rows give the same bytes."""
+    kept = json.dumps({"schema_version": SCHEMA_VERSION, **notes}, sort_keys=True)
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        rows.replace_schema_metadata({"aurastream": kept}),
+        sink,
+        compression="zstd",
+        row_group_size=_ROW_GROUP,
+        coerce_timestamps="us",
+    )
+    return bytes(sink.getvalue().to_pybytes())
+
+
 def checksum_of(rows: pa.Table) -> str:
     """Return a checksum of the values, the same whoever read the rows and from where.
 
@@ -354,6 +409,16 @@ def _fixed_width(values: pa.Array) -> bytes:
 
 def _manifest_path(month: date) -> str:
     return f"{_MANIFESTS}/{month:%Y-%m}.json"
+
+
+@contextlib.contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise ArchiveError(
+            f"{path} is no readable Parquet file: {error}.", fix="Take the file from a backup."
+        ) from error
 
 
 @contextlib.contextmanager

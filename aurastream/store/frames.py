@@ -37,7 +37,7 @@ from aurastream.store.partitions import (
     is_partitioned,
     note_sizes,
 )
-from aurastream.store.purge_denied import PLATFORM_OF, find_denied, without_denied
+from aurastream.store.purge_denied import ITEMS, PLATFORM_OF, find_denied, without_denied
 from aurastream.store.retries import RetryPolicy, retrying
 from aurastream.store.spool import Spool, SpooledOp
 from aurastream.store.writes import (
@@ -381,7 +381,7 @@ def _days_of(item: _Prepared) -> set[dt.date]:
 
 def _permitted(connection: dbapi.Connection, prepared: Sequence[_Prepared]) -> list[_Prepared]:
     """Leave out the rows of those who asked to be forgotten."""
-    named = {"video_id", *PLATFORM_OF}
+    named = {*ITEMS, *PLATFORM_OF}
     if not any(named & set(item.rows.column_names) for item in prepared):
         return list(prepared)
     with connection.cursor() as cursor:

@@ -1,20 +1,20 @@
 """The forgotten stay forgotten: rows of theirs are left out of every write.
 
 Their ids are known by salted hashes only (``maintenance.forgotten`` for channels and users,
-``maintenance.forgotten_items`` for their videos). A write looks the list up in its own transaction,
-under a lock that forgetting waits for: either the write ends before the search for the forgotten
-begins, or it sees the list.
+``maintenance.forgotten_items`` for their videos and clips). A write looks the list up in its own
+transaction, under a lock that forgetting waits for: either the write ends before the search for the
+forgotten begins, or it sees the list.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["LOCK", "PLATFORM_OF", "Denied", "find_denied", "hash_of", "without_denied"]
+__all__ = ["ITEMS", "LOCK", "PLATFORM_OF", "Denied", "find_denied", "hash_of", "without_denied"]
 
 # "forget" as one 64-bit number: writers share it, forgetting takes it alone.
 LOCK: Final = 0x666F72676574
@@ -25,7 +25,8 @@ PLATFORM_OF: Final = {
     "broadcaster_id": "twitch",
     "creator_id": "twitch",
 }
-_VIDEO: Final = "video_id"
+# Their things, by the column that names one: a video's id leads to its channel, a clip's to a user.
+ITEMS: Final = {"video_id": "youtube", "clip_id": "twitch"}
 
 
 class _Cursor(Protocol):
@@ -86,31 +87,37 @@ def without_denied(
     Returns
     -------
     list of pyarrow.Table, frozenset of str
-        The tables without them, and the ids of their videos that were left out.
+        The tables without them, and the ids of their videos and clips that were left out.
     """
     if not denied.hashes:
         return list(rows), frozenset()
-    videos: set[str] = set()
+    items: dict[str, set[str]] = {name: set() for name in ITEMS}
     first_pass: list[pa.Table] = []
     for table in rows:
         kept = table
         for column in PLATFORM_OF.keys() & set(table.column_names):
             mask = _denied_mask(kept.column(column), PLATFORM_OF[column], denied)
-            if _VIDEO in kept.column_names and PLATFORM_OF[column] == "youtube":
-                videos |= set(kept.filter(mask).column(_VIDEO).to_pylist())
+            for item in ITEMS.keys() & set(kept.column_names):
+                if ITEMS[item] == PLATFORM_OF[column]:
+                    items[item] |= set(kept.filter(mask).column(item).to_pylist())
             kept = kept.filter(pc.invert(mask))
         first_pass.append(kept)
-    return [_without_videos(table, denied, videos) for table in first_pass], frozenset(videos)
+    left = [_without_items(table, denied, items) for table in first_pass]
+    return left, frozenset().union(*items.values())
 
 
-def _without_videos(table: pa.Table, denied: Denied, videos: Collection[str]) -> pa.Table:
-    if _VIDEO not in table.column_names:
-        return table
-    column = table.column(_VIDEO)
-    mask = _denied_mask(column, "youtube", denied)
-    if videos:
-        mask = pc.or_(mask, pc.is_in(column, value_set=pa.array(sorted(videos))))
-    return table.filter(pc.invert(mask))
+def _without_items(
+    table: pa.Table, denied: Denied, items: Mapping[str, Collection[str]]
+) -> pa.Table:
+    for name, found in items.items():
+        if name not in table.column_names:
+            continue
+        column = table.column(name)
+        mask = _denied_mask(column, ITEMS[name], denied)
+        if found:
+            mask = pc.or_(mask, pc.is_in(column, value_set=pa.array(sorted(found))))
+        table = table.filter(pc.invert(mask))
+    return table
 
 
 def _denied_mask(column: pa.ChunkedArray, platform: str, denied: Denied) -> pa.Array:

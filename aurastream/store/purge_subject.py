@@ -1,52 +1,112 @@
-"""Finding and removing everything about one channel or user, store by store.
+"""Who is to be forgotten, by what they are recognised, and how a text lets go of them.
 
-Each function counts what it finds, and removes it unless it is asked to look only. What names the
-subject in its key goes; what only mentions it is blanked, so that the rest of the row stays true.
+Ids are exact: a whole token of a text, the whole value of a declared column or field. Names are
+weaker, for a channel may be called like a game, like a word of ours or like another channel. A
+name that is a word of ours is no term of any search; one that somebody else bears as well, or that
+is hardly a name, counts beside an id only; the others count where they stand alone, between
+quotes, brackets, bars or the ends of a line.
 """
 
 import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, Literal
+from xml.sax.saxutils import escape
 
-import orjson
-import psycopg
-import pyarrow as pa
-import pyarrow.compute as pc
-from psycopg import sql
-
-from aurastream.store.archive import Archive
-from aurastream.store.purge import Relation
-from aurastream.store.purge_denied import PLATFORM_OF
-from aurastream.store.purge_documents import redis_client
+from aurastream.core.errors import AuraStreamError
 
 __all__ = [
     "BLANK",
+    "MENTIONS",
+    "NAMES",
+    "OWNERS",
+    "Kind",
+    "Search",
     "Subject",
-    "in_archive",
-    "in_dagster",
-    "in_documents",
-    "in_files",
-    "in_tables",
-    "names_of",
-    "videos_of",
+    "is_distinct",
 ]
 
+Kind = Literal["channel", "video", "user", "clip"]
+
 BLANK: Final = "[forgotten]"
-_SHORTEST_NAME: Final = 8
-_LARGEST_FILE: Final = 100_000_000
-_TEXTS: Final = frozenset({"text", "jsonb", "json", "text[]", "character varying"})
-# What other creators wrote is theirs, also where it mentions somebody.
-_OF_OTHERS: Final = frozenset({"collection"})
+# Whose a row is. A row of theirs goes whole, with all that it says of them.
+OWNERS: Final[Mapping[str, Kind]] = {
+    "channel_id": "channel",
+    "video_id": "video",
+    "user_id": "user",
+    "broadcaster_id": "user",
+    "creator_id": "user",
+    "clip_id": "clip",
+}
+# Who else is named in a row that is about many: that value goes, the row stays.
+MENTIONS: Final = frozenset({"video_ids", "fastest_video_id", "top_video_id", "evidence_video_ids"})
+# Columns and fields that hold a title or a name.
+NAMES: Final = frozenset(
+    {
+        "title",
+        "name",
+        "channel_title",
+        "user_name",
+        "user_login",
+        "broadcaster_name",
+        "creator_name",
+        "display_name",
+    }
+)
+# The same ids as the platforms spell them, in bodies that nobody could read.
+_SPELLED: Final[Mapping[str, Kind]] = {
+    **OWNERS,
+    "channelId": "channel",
+    "videoId": "video",
+    "user_login": "user",
+    "broadcaster_login": "user",
+}
+_OWNER: Final = re.compile(rf"[\"']({'|'.join([*_SPELLED, 'id'])})[\"']\s*:\s*[\"']?([\w-]+)")
+# A line with one of these is about whoever it names.
+_ELSE: Final = re.compile(
+    r"watch\?v=[\w-]{11}|youtu\.be/[\w-]{11}|clips\.twitch\.tv/\w+|twitch\.tv/\w+|"
+    r"(?<![\w-])UC[\w-]{22}(?![\w-])"
+)
 _PICTURE: Final = re.compile(r"data:image/[a-z+]+;base64,([A-Za-z0-9+/=]+)")
-_FIRST: Final = frozenset({"collection.youtube_videos"})  # it says whose a video is: it goes last
+_LONGEST_NUMBER_IN_PROSE: Final = 6  # a shorter user id would be any number
+_SHORTEST_NAME: Final = 3
+_CUT: Final = 12  # of a longer name, so much is enough before an ellipsis
+_CUT_LABEL: Final = re.compile(r">([^<>]+)…<")
+_MARKUP: Final = r"\`*_[]<>|~#"
+_USER_FIELD: Final = r"(?:user|broadcaster|creator|channel)(?:_?(?:id|login|name))?[\"']?\s*[=:]\s*"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Search:
+    """What was found, and what could not be looked into.
+
+    Parameters
+    ----------
+    counts : dict of str to int
+        Rows, documents and mentions by target.
+    unsearched : dict of str to str
+        Why, by target.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    unsearched: dict[str, str] = field(default_factory=dict)
+
+    def add(self, target: str, found: int) -> None:
+        """Count what was found in a target."""
+        if found:
+            self.counts[target] = self.counts.get(target, 0) + found
+
+    def cannot(self, target: str, error: BaseException | str) -> None:
+        """Say that a target could not be looked into."""
+        is_ours = isinstance(error, AuraStreamError)
+        self.unsearched[target] = str(error) if is_ours or isinstance(error, str) else repr(error)
+
+
+@dataclass(frozen=True)
 class Subject:
     """Who is to be forgotten, and by what they are recognised.
 
@@ -56,408 +116,245 @@ class Subject:
         youtube or twitch.
     identifier : str
         Channel or user id.
-    videos : frozenset of str
-        Ids of their videos.
+    videos, clips : frozenset of str
+        Ids of their videos, or of the clips that show them or that they made.
+    logins : frozenset of str
+        Login names; no two users have the same.
     names : frozenset of str
-        Titles and names, long enough to mean nothing else.
+        Titles and names that are no words of ours.
+    ambiguous : frozenset of str
+        Those of the names that are somebody else's as well.
     """
 
     platform: str
     identifier: str
     videos: frozenset[str] = frozenset()
+    clips: frozenset[str] = frozenset()
+    logins: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    ambiguous: frozenset[str] = frozenset()
 
-    @property
-    def ids(self) -> frozenset[str]:
-        """Return all ids."""
-        return self.videos | {self.identifier}
+    @cached_property
+    def ids(self) -> Mapping[Kind, frozenset[str]]:
+        """Return the ids by kind; those of the other platform are never theirs."""
+        own = frozenset({self.identifier})
+        if self.platform == "youtube":
+            return {"channel": own, "video": self.videos, "user": frozenset(), "clip": frozenset()}
+        return {"channel": frozenset(), "video": frozenset(), "user": own, "clip": self.clips}
 
-    @property
-    def unmistakable(self) -> frozenset[str]:
-        """Return what can be searched for in free text: a user number would be any number."""
-        ids = self.ids if self.platform == "youtube" else frozenset()
-        return ids | {name for name in self.names if len(name) >= _SHORTEST_NAME}
+    @cached_property
+    def all_ids(self) -> frozenset[str]:
+        """Return the ids of every kind."""
+        return frozenset().union(*self.ids.values())
 
+    def owns(self, values: Mapping[str, object]) -> bool | None:
+        """Whether a row or an object is theirs; None when it says nothing of whose it is.
 
-def videos_of(connection: psycopg.Connection, channel: str, found: Sequence[Relation]) -> set[str]:
-    """Return the ids of a channel's videos, from every table that says whose a video is."""
-    videos: set[str] = set()
-    for relation in found:
-        if {"video_id", "channel_id"} <= set(relation.columns):
-            rows = connection.execute(
-                sql.SQL("SELECT DISTINCT video_id FROM {} WHERE channel_id = {}").format(
-                    _table(relation.name), sql.Literal(channel)
-                )
-            ).fetchall()
-            videos |= {str(video) for (video,) in rows}
-    return videos
+        Examples
+        --------
+        >>> them = Subject("twitch", "7", clips=frozenset({"Odd"}))
+        >>> them.owns({"user_id": "7"}), them.owns({"clip_id": "Even"}), them.owns({"id": "7"})
+        (True, False, None)
+        """
+        said = [(kind, values[name]) for name, kind in OWNERS.items() if values.get(name)]
+        if not said:
+            return None
+        return any(value in self.ids[kind] for kind, value in said)
 
+    def owns_text(self, text: str) -> bool | None:
+        """Whether a raw body is theirs; None when it says nothing of whose it is.
 
-def names_of(connection: psycopg.Connection, platform: str, identifier: str) -> set[str]:
-    """Return the titles and names that the record knows a channel or user by."""
-    query = (
-        "SELECT title FROM collection.youtube_videos WHERE channel_id = %(id)s "
-        "UNION SELECT channel_title FROM collection.youtube_videos WHERE channel_id = %(id)s "
-        "UNION SELECT title FROM collection.youtube_channels WHERE channel_id = %(id)s"
-        if platform == "youtube"
-        else "SELECT user_name FROM collection.twitch_streams WHERE user_id = %(id)s "
-        "UNION SELECT user_login FROM collection.twitch_streams WHERE user_id = %(id)s "
-        "UNION SELECT title FROM collection.twitch_streams WHERE user_id = %(id)s "
-        "UNION SELECT broadcaster_name FROM collection.clip_radar WHERE broadcaster_id = %(id)s"
-    )
-    rows = connection.execute(sql.SQL(query), {"id": identifier}).fetchall()
-    return {str(name) for (name,) in rows if name}
+        Examples
+        --------
+        >>> them = Subject("youtube", "UC1", videos=frozenset({"abc"}))
+        >>> them.owns_text('{"id": "abc", "snippet": {'), them.owns_text('{"id": "abcd"}')
+        (True, False)
+        """
+        said = _OWNER.findall(text.replace("\\", ""))
+        for name, value in said:
+            kind = _SPELLED.get(name)
+            known = self.ids[kind] if kind else self.all_ids - {self.identifier}
+            if value in known or (name.endswith("login") and value.lower() in self.logins):
+                return True
+            if kind is None and self.platform == "youtube" and value == self.identifier:
+                return True
+        return False if said else None
 
+    def blanked(self, text: str, *, with_names: bool = True) -> tuple[str, int]:
+        """Return a text without them, and how many places changed.
 
-# -- tables ------------------------------------------------------------------------------------
+        Parameters
+        ----------
+        text : str
+            Free text, Markdown with embedded pictures among it.
+        with_names : bool
+            Whether names count, or ids only.
 
+        Examples
+        --------
+        >>> them = Subject("youtube", "UC1", names=frozenset({"GTA VI"}))
+        >>> them.blanked('"GTA VI" beside "GTA VI trailer"')
+        ('"[forgotten]" beside "GTA VI trailer"', 1)
+        """
+        if not self._glance.search(text):
+            return text, 0
+        is_near = with_names and bool(self._ids.search(text))
+        total = 0
 
-def in_tables(
-    connection: psycopg.Connection,
-    subject: Subject,
-    found: Iterable[Relation],
-    *,
-    remove: bool,
-) -> dict[str, int]:
-    """Count, and remove, the rows and mentions of a subject, by table."""
-    counts: dict[str, int] = {}
-    ordered = sorted(found, key=lambda relation: (relation.name in _FIRST, relation.name))
-    for relation in ordered:
-        if relation.name.startswith("maintenance.forgotten"):
-            continue
-        touched = _rows(connection, subject, relation, remove=remove)
-        touched += _mentions(connection, subject, relation, remove=remove)
-        if touched:
-            counts[relation.name] = touched
-    return counts
+        def redrawn(match: re.Match[str]) -> str:
+            nonlocal total
+            changed, found = self._picture(match, is_near=is_near)
+            total += found
+            return changed
 
+        if with_names and "data:image/" in text:
+            text = _PICTURE.sub(redrawn, text)
+        parts: list[str] = []
+        end = 0
+        for start, stop in self._spans(text, with_names=with_names):
+            parts += [text[end:start], BLANK]
+            end = stop
+            total += 1
+        return "".join([*parts, text[end:]]), total
 
-def _rows(
-    connection: psycopg.Connection, subject: Subject, relation: Relation, *, remove: bool
-) -> int:
-    conditions = [
-        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(subject.identifier))
-        for name, platform in PLATFORM_OF.items()
-        if platform == subject.platform and name in relation.columns
-    ]
-    if "video_id" in relation.columns and subject.videos:
-        conditions.append(sql.SQL("video_id = ANY({})").format(sql.Literal(sorted(subject.videos))))
-    if not conditions:
-        return 0
-    where = sql.SQL(" OR ").join(conditions)
-    return _count_or(
-        connection,
-        relation,
-        where,
-        sql.SQL("DELETE FROM {} WHERE {}").format(_table(relation.name), where) if remove else None,
-    )
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Return start and length of each mention in the bytes of a text."""
+        if not self._glance.search(text):
+            return []
+        found = []
+        at = end = 0
+        for start, stop in self._spans(text, with_names=True):
+            at += len(text[end:start].encode("utf-8", "surrogateescape"))
+            length = len(text[start:stop].encode("utf-8", "surrogateescape"))
+            found.append((at, length))
+            at, end = at + length, stop
+        return found
 
+    @cached_property
+    def pattern(self) -> str:
+        """Return a regular expression that finds at least every text that `blanked` changes."""
+        parts = {value[:_CUT] for name in self.names for value in _spellings(name)}
+        return "|".join(map(_plain_escape, sorted({*self.all_ids, *self.logins, *parts})))
 
-def _mentions(
-    connection: psycopg.Connection, subject: Subject, relation: Relation, *, remove: bool
-) -> int:
-    needles = subject.unmistakable
-    schema = relation.name.partition(".")[0]
-    texts = [name for name, kind in relation.columns.items() if kind in _TEXTS]
-    if not needles or not texts or schema in _OF_OTHERS:
-        return 0
-    pattern = sql.Literal("|".join(_escaped(needle) for needle in sorted(needles)))
-    whole = [name for name in texts if name in relation.key or schema == "operations"]
-    blanked = [name for name in texts if name not in whole]
-    total = 0
-    if relation.name == "operations.fetch_log":
-        whole, blanked = [], ["params"]  # a call asks for fifty videos at once
-    if whole:
-        where = _matching(whole, pattern)
-        delete = sql.SQL("DELETE FROM {} WHERE {}").format(_table(relation.name), where)
-        total += _count_or(connection, relation, where, delete if remove else None)
-    for name in blanked:
-        where = _matching([name], pattern)
-        kind = relation.columns[name]
-        blank = sql.SQL("regexp_replace({}::text, {}, {}, 'g')::{}").format(
-            sql.Identifier(name), pattern, sql.Literal(BLANK), sql.SQL(kind)
-        )
-        update = sql.SQL("UPDATE {} SET {} = {} WHERE {}").format(
-            _table(relation.name), sql.Identifier(name), blank, where
-        )
-        total += _count_or(connection, relation, where, update if remove else None)
-    return total
+    @cached_property
+    def _glance(self) -> re.Pattern[str]:
+        return re.compile(f"{self.pattern}|data:image/")
 
-
-def _matching(names: Sequence[str], pattern: sql.Literal) -> sql.Composed:
-    return sql.SQL(" OR ").join(
-        sql.SQL("{}::text ~ {}").format(sql.Identifier(name), pattern) for name in names
-    )
-
-
-def _count_or(
-    connection: psycopg.Connection,
-    relation: Relation,
-    where: sql.Composable,
-    change: sql.Composed | None,
-) -> int:
-    if change is not None:
-        return connection.execute(change).rowcount
-    query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(_table(relation.name), where)
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
-
-
-# -- hot documents -----------------------------------------------------------------------------
-
-
-def in_documents(url: str, subject: Subject, *, remove: bool) -> dict[str, int]:
-    """Count, and remove, what documents in Redis say of a subject, by key; they keep their end."""
-    counts: dict[str, int] = {}
-    with redis_client(url) as client:
-        for key in client.scan_iter(count=1000, _type="STRING"):
-            body = client.get(key)
-            if not isinstance(body, bytes):
-                continue
-            try:
-                document = orjson.loads(body)
-            except orjson.JSONDecodeError:
-                continue
-            changed, found = _cleaned(document, subject)
-            if not found:
-                continue
-            counts[key.decode()] = found
-            if remove:
-                client.set(key, orjson.dumps(changed), keepttl=True)
-    return counts
-
-
-def _cleaned(value: Any, subject: Subject) -> tuple[Any, int]:  # noqa: ANN401 # JSON
-    """Return JSON without the objects that are about a subject, and how many places changed."""
-    if isinstance(value, list):
-        kept = [item for item in value if not _is_about(item, subject)]
-        parts = [_cleaned(item, subject) for item in kept]
-        return [p for p, _ in parts], len(value) - len(kept) + sum(n for _, n in parts)
-    if isinstance(value, dict):
-        pairs = {name: _cleaned(item, subject) for name, item in value.items()}
-        return {k: v for k, (v, _) in pairs.items()}, sum(n for _, n in pairs.values())
-    if isinstance(value, str):
-        return _blanked(value, subject)
-    return value, 0
-
-
-def _is_about(item: object, subject: Subject) -> bool:
-    if not isinstance(item, dict):
-        return isinstance(item, str) and item in subject.ids and subject.platform == "youtube"
-    return any(
-        item.get(name) == subject.identifier
-        for name, platform in PLATFORM_OF.items()
-        if platform == subject.platform
-    ) or (item.get("video_id") in subject.videos)
-
-
-def _blanked(text: str, subject: Subject) -> tuple[str, int]:
-    """Blank the mentions in a text; one with a picture goes whole, for a picture cannot be cut."""
-    needles = subject.unmistakable
-    if not needles:
-        return text, 0
-    pictures = [_decoded(found) for found in _PICTURE.findall(text)]
-    plain = text.replace("\\", "")
-    mentioned = [n for n in needles if n in text or n in plain]
-    if pictures and (mentioned or any(n in p for n in needles for p in pictures)):
-        return BLANK, 1
-    if not mentioned:
-        return text, 0
-    changed = re.sub(
-        "|".join(map(re.escape, sorted(mentioned, key=len, reverse=True))), BLANK, text
-    )
-    return (changed if changed != text else BLANK), 1
-
-
-def _decoded(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        return ""
-
-
-# -- archive -----------------------------------------------------------------------------------
-
-
-def in_archive(archive: Archive, subject: Subject, *, remove: bool) -> dict[str, int]:
-    """Count, and remove, a subject's rows from every archived file, by table."""
-    counts: dict[str, int] = {}
-    for dataset in archive.datasets():
-        for path in archive.files(dataset):
-            rows = archive.read(path)
-            is_of_others = dataset.partition(".")[0] in _OF_OTHERS
-            kept, gone = _filtered(rows, subject, is_of_others=is_of_others)
-            if not gone:
-                continue
-            counts[dataset] = counts.get(dataset, 0) + gone
-            if not remove:
-                continue
-            if kept.num_rows:
-                notes = json.loads((rows.schema.metadata or {}).get(b"aurastream", b"{}"))
-                archive.write(path, kept, notes)
+    @cached_property
+    def _ids(self) -> re.Pattern[str]:
+        """Match an id as a whole token; group 1 stays."""
+        parts = []
+        for value in sorted(self.all_ids, key=len, reverse=True):
+            found = re.escape(value)
+            if value.isdecimal():
+                parts.append(rf"(?<![\w])({_USER_FIELD}[\"']?){found}(?!\w)")
+                if len(value) >= _LONGEST_NUMBER_IN_PROSE:
+                    parts.append(rf"(?<![\w.,-]){found}(?![\w-]|[.,]\d)")
             else:
-                archive.remove(path)
-    return counts
+                parts.append(rf"(?<![\w-]){found}(?![\w-])")
+        parts += [
+            rf"({_USER_FIELD}[\"']?|twitch\.tv/|@){re.escape(login)}(?!\w)"
+            for login in sorted(self.logins)
+        ]
+        return re.compile("|".join(parts))
 
+    @cached_property
+    def _alone(self) -> re.Pattern[str] | None:
+        return _names_pattern(n for n in self.names - self.ambiguous if is_distinct(n))
 
-def _filtered(rows: pa.Table, subject: Subject, *, is_of_others: bool) -> tuple[pa.Table, int]:
-    kept = rows
-    for name, platform in PLATFORM_OF.items():
-        if platform == subject.platform and name in kept.column_names:
-            is_theirs = pc.equal(kept.column(name), subject.identifier)
-            kept = kept.filter(pc.invert(pc.fill_null(is_theirs, False)))  # noqa: FBT003 # Arrow's
-    if "video_id" in kept.column_names and subject.videos:
-        theirs = pc.is_in(kept.column("video_id"), value_set=pa.array(sorted(subject.videos)))
-        kept = kept.filter(pc.invert(theirs))
-    if is_of_others:
-        return kept, rows.num_rows - kept.num_rows
-    kept, blanked = _without_mentions(kept, subject)
-    return kept, rows.num_rows - kept.num_rows + blanked
+    @cached_property
+    def _beside(self) -> re.Pattern[str] | None:
+        return _names_pattern(self.names)
 
+    def _spans(self, text: str, *, with_names: bool) -> Iterator[tuple[int, int]]:
+        """Yield the mentions in the order of the text; none overlaps another."""
+        at = 0
+        for line in text.splitlines(keepends=True):
+            found = [_span(match) for match in self._ids.finditer(line)]
+            pattern = self._beside if found else self._alone
+            if with_names and pattern is not None and (found or not _ELSE.search(line)):
+                found += [_span(match) for match in pattern.finditer(line)]
+            end = 0
+            for start, stop in sorted(found):
+                if start >= end:
+                    yield at + start, at + stop
+                    end = stop
+            at += len(line)
 
-def _without_mentions(rows: pa.Table, subject: Subject) -> tuple[pa.Table, int]:
-    """Blank the mentions in texts and lists of texts; returns how many rows changed per column."""
-    if not subject.unmistakable:
-        return rows, 0
-    pattern = "|".join(re.escape(found) for found in sorted(subject.unmistakable))
-    blanked = 0
-    for place, column in enumerate(rows.schema):
-        values = rows.column(place).combine_chunks()
-        if isinstance(values, pa.ChunkedArray):
-            continue  # an empty table has nothing to blank
-        is_list = pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type)
-        texts = pc.list_flatten(values) if is_list else values
-        if not pa.types.is_string(texts.type):
-            continue
-        found = int(pc.sum(pc.match_substring_regex(texts, pattern)).as_py() or 0)
+    def _picture(self, match: re.Match[str], *, is_near: bool) -> tuple[str, int]:
+        whole, encoded = match.group(0), match.group(1)
+        pattern = self._beside if is_near else self._alone
+        try:
+            drawn = base64.b64decode(encoded).decode()
+        except (binascii.Error, ValueError):
+            # Nobody can say what is on it.
+            return (BLANK, 1) if is_near else (whole, 0)
+        cleaned, found = self._ids.subn(_keep_groups, drawn)
+        if pattern is not None:
+            cleaned, more = pattern.subn(_keep_groups, cleaned)
+            found += more
+        names = self.names if is_near else self.names - self.ambiguous
+        begun = {escape(" ".join(name.split())) for name in names if len(name) > _CUT}
+
+        def uncut(label: re.Match[str]) -> str:
+            nonlocal found
+            start = label.group(1)
+            if len(start) < _CUT or not any(name.startswith(start) for name in begun):
+                return label.group(0)
+            found += 1
+            return f">{BLANK}<"
+
+        cleaned = _CUT_LABEL.sub(uncut, cleaned)
         if not found:
-            continue
-        changed = pc.replace_substring_regex(texts, pattern, BLANK)
-        if is_list:
-            lengths = pc.fill_null(pc.list_value_length(values), 0)
-            offsets = pa.array([0, *pc.cumulative_sum(lengths).to_pylist()], pa.int32())
-            changed = pa.ListArray.from_arrays(offsets, changed, mask=pc.is_null(values))
-        rows = rows.set_column(place, column, changed)
-        blanked += found
-    return rows, blanked
+            return whole, 0
+        return whole.replace(encoded, base64.b64encode(cleaned.encode()).decode("ascii")), found
 
 
-# -- Dagster's metadata and files ----------------------------------------------------------------
+def is_distinct(name: str) -> bool:
+    """Whether a name can be told from a number, a mark or a particle.
 
-
-def in_dagster(connection: psycopg.Connection, subject: Subject, *, remove: bool) -> dict[str, int]:
-    """Count, and blank, what Dagster's rows say of a subject, by table and column.
-
-    Run metadata carries titles and pictures of them. Every JSON text of the schema ``dagster`` is
-    looked through that names one of the subject's ids or names, or carries a picture.
+    Examples
+    --------
+    >>> [is_distinct(name) for name in ("GTA VI", "猫", "✨✨", "12", "A", "--", "no")]
+    [True, True, True, False, False, False, False]
     """
-    needles = subject.unmistakable
-    if not needles:
-        return {}
-    columns = connection.execute(
-        "SELECT c.table_name::text, c.column_name::text, array_agg(k.column_name::text) "
-        "FROM information_schema.columns c "
-        "JOIN information_schema.table_constraints t ON t.table_schema = c.table_schema "
-        " AND t.table_name = c.table_name AND t.constraint_type = 'PRIMARY KEY' "
-        "JOIN information_schema.key_column_usage k ON k.constraint_name = t.constraint_name "
-        " AND k.table_schema = t.table_schema AND k.table_name = t.table_name "
-        "WHERE c.table_schema = 'dagster' AND c.data_type = 'text' GROUP BY 1, 2 ORDER BY 1, 2"
-    ).fetchall()
-    escaped = {json.dumps(needle)[1:-1] for needle in needles} | set(needles)
-    pattern = "|".join([*map(_escaped, sorted(escaped)), "data:image/"])
-    counts: dict[str, int] = {}
-    for table, column, key in columns:
-        changed = _in_column(
-            connection, (table, column, list(key)), pattern, subject, remove=remove
-        )
-        if changed:
-            counts[f"dagster.{table}.{column}"] = changed
-    return counts
+    if not any(c.isalpha() or ord(c) > 0x2000 for c in name):  # noqa: PLR2004 # symbols, emoji
+        return False
+    return not name.isascii() or len(name) >= _SHORTEST_NAME
 
 
-def _in_column(
-    connection: psycopg.Connection,
-    where: tuple[str, str, list[str]],
-    pattern: str,
-    subject: Subject,
-    *,
-    remove: bool,
-) -> int:
-    table, column, key = where
-    changed = 0
-    names = sql.SQL(", ").join(map(sql.Identifier, key))
-    update = sql.SQL("UPDATE {} SET {} = %s WHERE {}").format(
-        sql.Identifier("dagster", table),
-        sql.Identifier(column),
-        sql.SQL(" AND ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in key),
-    )
-    with connection.transaction(), connection.cursor(name="forget") as cursor:
-        cursor.itersize = 200
-        cursor.execute(
-            sql.SQL("SELECT {}, {} FROM {} WHERE {} ~ {}").format(
-                sql.Identifier(column),
-                names,
-                sql.Identifier("dagster", table),
-                sql.Identifier(column),
-                sql.Literal(pattern),
-            )
-        )
-        for text, *keys in cursor:
-            cleaned, found = _cleaned_text(str(text), subject)
-            if found:
-                changed += 1
-                if remove:
-                    connection.execute(update, [cleaned, *keys])
-    return changed
+def _span(match: re.Match[str]) -> tuple[int, int]:
+    return match.start() + sum(len(group) for group in match.groups() if group), match.end()
 
 
-def _cleaned_text(text: str, subject: Subject) -> tuple[str, int]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return _blanked(text, subject)
-    cleaned, found = _blank_leaves(value, subject)
-    return (json.dumps(cleaned), found) if found else (text, 0)
+def _keep_groups(match: re.Match[str]) -> str:
+    return "".join(group for group in match.groups() if group) + BLANK
 
 
-def _blank_leaves(value: Any, subject: Subject) -> tuple[Any, int]:  # noqa: ANN401 # JSON
-    """Blank texts only: Dagster could not read an event that lost one of its parts."""
-    if isinstance(value, list):
-        parts = [_blank_leaves(item, subject) for item in value]
-        return [p for p, _ in parts], sum(n for _, n in parts)
-    if isinstance(value, dict):
-        pairs = {name: _blank_leaves(item, subject) for name, item in value.items()}
-        return {k: v for k, (v, _) in pairs.items()}, sum(n for _, n in pairs.values())
-    return _blanked(value, subject) if isinstance(value, str) else (value, 0)
+def _names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
+    """Match names that stand alone; what is kept is a group."""
+    found: set[str] = set()
+    for name in names:
+        for spelling in _spellings(name):
+            found.add(re.escape(spelling))
+    if not found:
+        return None
+    either = "|".join(sorted(found, key=lambda part: (-len(part), part)))
+    field_name = r"(?:title|name|login|channel|user|broadcaster|creator|video|clip)"
+    left = rf"(^\s*|(?<!\\)[\"'|\[\]<>`\t]\s*|\\[nt\"]\s*|{field_name}[\"']?\s*[=:]\s*)"
+    right = r"(?=\s*$|\s*(?:\\[nt\"]|[\"'|\[\]<>`\t\r\n])|[,;.](?:\s|$)|\s+\w+=)"
+    return re.compile(f"{left}(?:{either}){right}", re.MULTILINE)
 
 
-def in_files(folders: Iterable[Path], subject: Subject, *, remove: bool) -> dict[str, int]:
-    """Count, and blank, the mentions of a subject in log files, by file name."""
-    needles = [needle.encode() for needle in sorted(subject.unmistakable)]
-    counts: dict[str, int] = {}
-    blank: Callable[[re.Match[bytes]], bytes] = lambda _: BLANK.encode()  # noqa: E731 # a constant
-    if not needles:
-        return counts
-    pattern = re.compile(b"|".join(map(re.escape, needles)))
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
-                continue
-            body = path.read_bytes()
-            changed, found = pattern.subn(blank, body)
-            if found:
-                counts[path.name] = counts.get(path.name, 0) + found
-                if remove:
-                    # In place: a process that writes this log keeps its handle on the file.
-                    with path.open("r+b") as file:
-                        file.write(changed)
-                        file.truncate()
-    return counts
+def _spellings(name: str) -> set[str]:
+    """Return a name as JSON, Markdown and XML write it."""
+    plain = {name, " ".join(name.split())}
+    marked = {"".join(f"\\{c}" if c in _MARKUP else c for c in value) for value in plain}
+    spelled = plain | marked | {escape(value) for value in plain}
+    encoded = {json.dumps(v, ensure_ascii=a)[1:-1] for v in spelled for a in (True, False)}
+    return {value for value in spelled | encoded if value}
 
 
-def _escaped(needle: str) -> str:
-    return re.sub(r"([^\w\s])", r"\\\1", needle)
-
-
-def _table(name: str) -> sql.Identifier:
-    return sql.Identifier(*name.split("."))
+def _plain_escape(value: str) -> str:
+    """Escape for Postgres's and Python's regular expressions alike."""
+    return re.sub(r"([^\w\s])", r"\\\1", value)

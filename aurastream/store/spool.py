@@ -18,7 +18,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,34 @@ class Spool:
         """Return the entries that nobody could deliver, each with its ``reason.txt``."""
         return sorted((self.directory / _ASIDE).glob("*/"))
 
+    def revise(self, change: Callable[[str, pa.Table], pa.Table]) -> list[tuple[str, SpoolError]]:
+        """Change the rows of every write that waits or is aside; safe to kill.
+
+        Parameters
+        ----------
+        change : callable
+            Takes table and rows, and returns the rows that stay; the same object when all do.
+
+        Returns
+        -------
+        list of (str, SpoolError)
+            What could not be read, and why.
+        """
+        faults: list[tuple[str, SpoolError]] = []
+        if not self.directory.is_dir():
+            return faults
+        with self._locked():
+            faults += [
+                (path.name, SpoolError(f"{path} is half a write of a process that was killed."))
+                for path in sorted(self.directory.glob(".partial-*"))
+            ]
+            for path in [*self._entries(), *self.aside()]:
+                try:
+                    _revise(path, change)
+                except SpoolError as error:
+                    faults.append((path.relative_to(self.directory).as_posix(), error))
+        return faults
+
     def _entries(self) -> list[Path]:
         with contextlib.suppress(FileNotFoundError):
             return sorted(p for p in self.directory.iterdir() if p.name.isdigit())
@@ -182,12 +210,12 @@ class Spool:
             os.close(descriptor)
 
 
-def _save(directory: Path, index: int, op: SpooledOp) -> dict[str, Any]:
+def _save(directory: Path, index: int, op: SpooledOp, *, name: str | None = None) -> dict[str, Any]:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, op.rows.schema) as writer:
         writer.write_table(op.rows)
     body = sink.getvalue().to_pybytes()
-    name = f"{index:03d}.arrow"
+    name = name or f"{index:03d}.arrow"
     _write_durably(directory / name, body)
     return {
         "kind": op.kind,
@@ -198,6 +226,28 @@ def _save(directory: Path, index: int, op: SpooledOp) -> dict[str, Any]:
         "start": op.start.isoformat() if op.start else None,
         "end": op.end.isoformat() if op.end else None,
     }
+
+
+def _revise(path: Path, change: Callable[[str, pa.Table], pa.Table]) -> None:
+    """Write changed rows under a new name, then the manifest that names it, then drop the old."""
+    ops = _load(path)
+    manifest = json.loads((path / _MANIFEST).read_bytes())
+    named = {item["file"] for item in manifest["ops"]}
+    for index, op in enumerate(ops):
+        kept = change(op.table, op.rows)
+        if kept is not op.rows:
+            revised = replace(op, rows=kept)
+            name = f"{index:03d}-{secrets.token_hex(4)}.arrow"
+            manifest["ops"][index] = _save(path, index, revised, name=name)
+    now_named = {item["file"] for item in manifest["ops"]}
+    if now_named != named:
+        partial = path / f".{_MANIFEST}"
+        _write_durably(partial, json.dumps(manifest).encode())
+        partial.replace(path / _MANIFEST)
+        _flush_directory(path)
+    for left in path.glob("*.arrow"):
+        if left.name not in now_named:
+            left.unlink()
 
 
 def _load(path: Path) -> list[SpooledOp]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import json
 import os
 import re
 import signal
@@ -25,10 +26,12 @@ from aurastream.operations.archive import (
     compare_month,
     month_of,
     open_archive,
+    refresh_manifests,
     restore_month,
 )
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.store.archive import Archive, checksum_of
+from aurastream.store.archive_manifest import Manifests
 from aurastream.store.errors import ArchiveError
 from aurastream.store.frames import Append, FrameStore, Upsert
 
@@ -240,6 +243,96 @@ def test_a_damaged_file_is_not_restored(settings: Settings, filled: FrameStore) 
 
     with pytest.raises(ArchiveError, match="checksum"):
         restore_month(settings, archive, OCTOBER, datasets=[CRAWLS])
+
+
+def test_damage_stays_damage_when_the_month_is_archived_again(
+    settings: Settings, filled: FrameStore
+) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    first, second, third = archive.files(TRENDING)
+    rows = archive.read(first)
+    place = rows.schema.get_field_index("views")
+    forged = rows.set_column(place, rows.schema.field(place), [[7] * rows.num_rows])
+    notes = json.loads(rows.schema.metadata[b"aurastream"])
+    archive.write(first, forged, notes)
+    archive.remove(second)
+    damaged = (Path(archive.url) / first).read_bytes()
+    filled.execute(f"delete from {TRENDING} where observed_at < '2026-10-03'")
+
+    with pytest.raises(ArchiveError, match="2 archived files of 2026-10 are damaged") as error:
+        archive_month(settings, archive, OCTOBER)
+
+    assert first in str(error.value)
+    assert second in str(error.value)
+    assert (Path(archive.url) / first).read_bytes() == damaged
+    manifest = archive.manifest(OCTOBER)
+    assert manifest is not None
+    named = [file["path"] for file in manifest["datasets"][TRENDING]["files"]]
+    assert named == [first, second, third]
+    with pytest.raises(ArchiveError, match="checksum"):
+        restore_month(settings, archive, OCTOBER, datasets=[TRENDING])
+
+
+def test_archiving_again_mends_a_damaged_day_that_the_record_has(
+    settings: Settings, filled: FrameStore
+) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    path = Path(archive.url) / archive.files(CRAWLS)[0]
+    path.write_bytes(b"PAR1")
+
+    archive_month(settings, archive, OCTOBER)
+
+    assert all(c.is_equal for c in compare_month(settings, archive, OCTOBER, datasets=[CRAWLS]))
+
+
+@pytest.mark.parametrize("at_put", [1, 2, 3])
+def test_a_rewrite_that_was_cut_off_is_no_damage(
+    settings: Settings, filled: FrameStore, monkeypatch: pytest.MonkeyPatch, at_put: int
+) -> None:
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    path = archive.files(TRENDING)[0]
+    shorter = archive.read(path).slice(1)
+    puts = 0
+    real = Archive._put
+
+    def put(self: Archive, at: str, body: bytes) -> None:
+        nonlocal puts
+        puts += 1
+        if puts == at_put:
+            raise KeyboardInterrupt
+        real(self, at, body)
+
+    def rewrite() -> None:
+        manifests = Manifests(archive)
+        manifests.read(path)
+        manifests.rewrite(path, shorter)
+        refresh_manifests(settings, archive, manifests)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Archive, "_put", put)
+        with pytest.raises(KeyboardInterrupt):
+            rewrite()
+
+    rewrite()
+
+    manifest = archive.manifest(OCTOBER)
+    assert manifest is not None
+    day = manifest["datasets"][TRENDING]["files"][0]
+    assert (day["rows"], day.keys()) == (4, {"path", "rows", "bytes", "sha256", "content_sha256"})
+    assert archive.read(path, sha256=day["sha256"]).num_rows == 4
+
+
+def test_an_unreadable_file_is_a_typed_error(tmp_path: Path) -> None:
+    archive = Archive(str(tmp_path))
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
+    for look in (archive.schema, archive.describe, archive.read):
+        with pytest.raises(ArchiveError, match="no readable Parquet"):
+            look("x.parquet")
+        with pytest.raises(ArchiveError, match="not in the archive"):
+            look("y.parquet")
 
 
 def test_live_archives_keep_what_the_terms_let_them(settings: Settings, filled: FrameStore) -> None:

@@ -12,13 +12,13 @@ import psycopg
 import pytest
 import redis
 from pydantic import SecretStr
-from sqlalchemy import ARRAY
 
 from aurastream.operations.archive import archive_month, compare_month, open_archive
 from aurastream.operations.forget import ForgetError, forget, platform_of
 from aurastream.settings import Settings
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert
 from aurastream.store.purge_denied import LOCK
+from aurastream.store.purge_subject import MENTIONS
 from aurastream.store.tables import metadata
 from aurastream.store.urls import reader_url
 
@@ -62,6 +62,10 @@ def _crawl(rows: Rows, at: dt.datetime = AT) -> list[Append]:
     ]
 
 
+def _encoded(drawn: str) -> str:
+    return base64.b64encode(drawn.encode()).decode()
+
+
 @pytest.fixture
 def filled(store: FrameStore, rows: Rows, cache: "redis.Redis", settings: Settings) -> FrameStore:
     """What an installation knows of the channel, in every store."""
@@ -80,7 +84,7 @@ def filled(store: FrameStore, rows: Rows, cache: "redis.Redis", settings: Settin
     }
     cache.set("youtube:trending:music", json.dumps(document), ex=1000)
     archive_month(settings, open_archive(settings), dt.date(2026, 10, 1))
-    picture = base64.b64encode(f"<svg><text>{TITLE}</text></svg>".encode()).decode()
+    picture = _encoded(f"<svg><text>{TITLE}</text></svg>")
     texts = {
         "markdown": f"![x](data:image/svg+xml;base64,{picture})",
         "link": f"[a](https://www.youtube.com/watch?v={VIDEO})",
@@ -106,11 +110,12 @@ def test_every_store_lets_go_of_the_channel_and_of_nobody_else(
     asked = filled.read("operations.fetch_log")["params"].iloc[0]
     assert asked == {"id": f"{OTHER_VIDEO},[forgotten]"}
     document = json.loads(cache.get("youtube:trending:music"))
-    assert document["videos"] == [{"video_id": OTHER_VIDEO, "title": "like [forgotten]"}]
+    assert document["videos"] == [{"video_id": OTHER_VIDEO, "title": f"like {TITLE}"}]
     assert 0 < cache.ttl("youtube:trending:music") <= 1000
+    blank_picture = _encoded("<svg><text>[forgotten]</text></svg>")
     events = filled.query("select event from dagster.event_logs")["event"].iloc[0]
     assert json.loads(events) == {
-        "markdown": "[forgotten]",
+        "markdown": f"![x](data:image/svg+xml;base64,{blank_picture})",
         "link": "[a](https://www.youtube.com/watch?v=[forgotten])",
         "other": "nothing of theirs",
     }
@@ -142,7 +147,7 @@ def test_lists_of_ids_are_blanked_in_record_and_archive_alike(
     filled: FrameStore, settings: Settings, rows: Rows
 ) -> None:
     table = "intelligence.topic_intel"
-    lists = [c.name for c in metadata.tables[table].columns if isinstance(c.type, ARRAY)]
+    lists = [c.name for c in metadata.tables[table].columns if c.name in MENTIONS]
     given = [
         {"category": "music", **{key: [OTHER_VIDEO, VIDEO] for key in lists}},
         {"category": "other", **{key: [] for key in lists}},
@@ -217,7 +222,7 @@ def test_a_call_that_was_cut_off_is_finished_by_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr("aurastream.store.purge_subject.in_tables", fail)
+        broken.setattr("aurastream.store.purge_subject_tables.in_tables", fail)
         with pytest.raises(KeyboardInterrupt):
             forget(settings, THEIRS, NOW)
     assert VIDEO in set(filled.read(TRENDING)["video_id"])
