@@ -109,14 +109,10 @@ class Archive:
             Kept in the file's schema metadata, as JSON.
         """
         body = packed(rows, notes)
-        self.put(path, body)
+        self._put(path, body)
         return ArchivedFile(
             path, rows.num_rows, len(body), hashlib.sha256(body).hexdigest(), checksum_of(rows)
         )
-
-    def put(self, path: str, body: bytes) -> None:
-        """Write the bytes of a file in one step, in place of what was there."""
-        self._put(path, body)
 
     def read(self, path: str, *, sha256: str | None = None) -> pa.Table:
         """Read a file; with ``sha256``, refuse one that is not the one of that checksum.

@@ -83,13 +83,13 @@ class Manifests:
 
     def write(self, path: str, rows: pa.Table, notes: Mapping[str, object]) -> ArchivedFile:
         """Write a file, announced in the manifest that names it."""
-        body = packed(rows, notes)
-        new = self._archive.described(path, body)
         entry = self._entry(path)
-        if entry is not None and new.sha256 != entry["sha256"]:
-            entry[_NEXT] = new.sha256
-            self._save(_month(path))
-        self._archive.put(path, body)
+        if entry is not None:
+            checksum = hashlib.sha256(packed(rows, notes)).hexdigest()
+            if checksum != entry["sha256"]:
+                entry[_NEXT] = checksum
+                self._save(_month(path))
+        new = self._archive.write(path, rows, notes)
         if entry is not None:
             self._adopt(entry, new)
         return new
