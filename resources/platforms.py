@@ -17,7 +17,7 @@ from aurastream.core.errors import SettingsError
 from aurastream.core.quota import QuotaStatus
 from aurastream.settings import Settings
 from aurastream.sources.breaker import CircuitBreakers
-from aurastream.sources.errors import QuotaExhaustedError
+from aurastream.sources.errors import LedgerUnavailableError, QuotaExhaustedError
 from aurastream.sources.etags import SharedEtags
 from aurastream.sources.ports import SystemClock
 from aurastream.sources.twitch import TwitchClient
@@ -89,7 +89,10 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
             store.frames, origin=self._origin(settings), policy_mode=settings.policy_mode
         )
         with PostgresLedger(
-            store.frames.url, profile=settings.quota_profile, refusal=QuotaExhaustedError
+            store.frames.url,
+            profile=settings.quota_profile,
+            refusal=QuotaExhaustedError,
+            outage=LedgerUnavailableError,
         ) as ledger:
             yield Session(ledger, settings)
 

@@ -7,6 +7,7 @@
     │   ├── TransientError        5xx, timeout, connection lost: retried with backoff
     │   ├── RateLimitedError      too many calls: retried once the platform says so
     │   ├── MalformedError        the answer is not what the API documents: asked once more
+    │   ├── LedgerUnavailableError  our own record of the quota does not answer: nothing is asked
     │   └── CircuitOpenError      the host failed too often; not asked at all for a while
     └── PermanentError            the same call fails again until somebody changes something
         ├── QuotaExhaustedError   today's units are spent; served from snapshots until the reset
@@ -33,6 +34,7 @@ __all__ = [
     "GoneError",
     "InvalidCursorError",
     "KeyInvalidError",
+    "LedgerUnavailableError",
     "MalformedError",
     "PermanentError",
     "PermissionDeniedError",
@@ -105,6 +107,12 @@ class RetryableError(SourceError):
     ) -> None:
         super().__init__(message, fix=fix, status=status, reason=reason)
         self.retry_after_s = retry_after_s
+
+
+class LedgerUnavailableError(RetryableError):
+    """The quota ledger does not answer, so that nothing may be asked; no fault of the platform."""
+
+    outcome: ClassVar[str] = "ledger_away"
 
 
 class TransientError(RetryableError):

@@ -95,9 +95,7 @@ class SharedEtags:
         if len(value) > self._max_bytes // _LARGEST_SHARE:
             return
         names = (_INDEX, _SIZES, self._name(key))
-        self._ask(
-            lambda: self._client.eval(_PUT, 3, *names, value, self._ttl_s, self._max_bytes)
-        )
+        self._ask(lambda: self._client.eval(_PUT, 3, *names, value, self._ttl_s, self._max_bytes))
 
     def close(self) -> None:
         """Let go of the connections."""

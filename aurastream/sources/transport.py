@@ -64,6 +64,7 @@ _FIVE_MINUTES_MS: Final = 5 * 60 * 1_000
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
+_RATE_REMAINING: Final = "ratelimit-remaining"
 
 Params = Sequence[tuple[str, str]]
 Fault = Callable[..., SourceError]
@@ -272,6 +273,7 @@ class Transport:
         self.quota_profile = quota_profile
         self.run_id = run_id
         self.etags = etags or EtagCache()
+        self.rate_remaining: int | None = None
 
     def call(
         self,
@@ -448,6 +450,9 @@ class _Attempts(Generic[_T]):
         finally:
             self._duration_ms = (t.clock.monotonic() - started_s) * 1_000
         self._status = response.status_code
+        left = response.headers.get(_RATE_REMAINING, "")
+        if left.isdecimal():
+            t.rate_remaining = int(left)
         now = t.clock.now()
         said = answered_at(response.headers)
         self._observed_at = _told_apart(said, now) if said else now

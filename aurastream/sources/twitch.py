@@ -124,6 +124,11 @@ class TwitchClient:
         """Close the client."""
         self.close()
 
+    @property
+    def rate_remaining(self) -> int | None:
+        """Return the points of the minute that were left at the last answer; None before it."""
+        return self._transport.rate_remaining
+
     def close(self) -> None:
         """Close the connections to Redis, and the pool unless it is shared."""
         self._token.close()

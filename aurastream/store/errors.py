@@ -4,6 +4,7 @@
 
     StoreError                       AuraStreamError
     ├── StoreUnavailableError        the server cannot be reached; worth another try
+    │   └── StoreBusyError           it refused for now: no room, a deadlock, a lock, a shutdown
     ├── FrameMismatchError           a frame and its table disagree about columns or values
     ├── SpoolError                   the local spool cannot take or give back a write
     ├── QuotaSpentError              the day's quota units are spent (aurastream.store.ledger)
@@ -29,6 +30,7 @@ __all__ = [
     "MigrationError",
     "PortTakenError",
     "SpoolError",
+    "StoreBusyError",
     "StoreError",
     "StoreUnavailableError",
 ]
@@ -40,6 +42,10 @@ class StoreError(AuraStreamError):
 
 class StoreUnavailableError(StoreError):
     """The server did not answer; the same call may succeed later."""
+
+
+class StoreBusyError(StoreUnavailableError):
+    """The server refused for a reason that passes: no room, a deadlock, a lock, a shutdown."""
 
 
 class FrameMismatchError(StoreError):

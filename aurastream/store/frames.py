@@ -131,11 +131,11 @@ class FrameStore:
             waiting = use_spool is not None and not use_spool.is_empty()
             self.drain(retry=RetryPolicy(total_s=0.0) if waiting else None)
             return retrying(lambda: self._write(prepared), self.retry)
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
             if use_spool is None:
                 raise
             use_spool.append([_to_spool(item) for item in prepared])
-            _log.warning("Postgres is away: %d write(s) wait in the spool.", len(prepared))
+            _log.warning("%s %d write(s) wait in the spool.", error, len(prepared))
             return [WriteResult(item.table.fullname, spooled=True) for item in prepared]
 
     def drain(self, *, retry: RetryPolicy | None = None) -> int:

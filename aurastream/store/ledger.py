@@ -97,6 +97,8 @@ class PostgresLedger:
     refusal : callable
         Makes the error for units that are not there, from a message and its ``fix``; the sources'
         ``QuotaExhaustedError`` fits.
+    outage : callable
+        Makes the error when the record stays away, in the tree of whoever asks.
     retry : RetryPolicy
         Patience with a lost connection.
     """
@@ -107,10 +109,13 @@ class PostgresLedger:
         *,
         profile: str = "granular_2026",
         refusal: Refusal = QuotaSpentError,
+        outage: Refusal = StoreUnavailableError,
         retry: RetryPolicy | None = None,
     ) -> None:
         self.profile = profile
         self.refusal = refusal
+        self.outage = outage
+        self._is_away = False
         self._url = url
         self._retry = retry or RetryPolicy()
         self._lock = threading.Lock()
@@ -290,7 +295,15 @@ class PostgresLedger:
                         connection.close()
                     raise
 
-        return retrying(call, self._retry)
+        # Whoever asks while the record is known to be away need not wait as long again.
+        patience = RetryPolicy(total_s=0.0) if self._is_away else self._retry
+        try:
+            result = retrying(call, patience)
+        except StoreUnavailableError:
+            self._is_away = True
+            raise
+        self._is_away = False
+        return result
 
     def _connect(self) -> psycopg.Connection:
         if self._pid != os.getpid():
@@ -357,7 +370,8 @@ class LedgerGate:
         Raises
         ------
         Exception
-            Made by the ledger's ``refusal``: the units are not there, nothing was taken.
+            Made by the ledger's ``refusal``: the units are not there, nothing was taken. Or by
+            its ``outage``: the record does not answer, so nobody can say.
         """
         at = self._clock.now()
         units = cost_table(self._ledger.profile, at).cost(endpoint).units
@@ -405,7 +419,13 @@ class LedgerGate:
         return None
 
     def _reserve_one(self, endpoint: str, at: dt.datetime) -> _Reservation | None:
-        found = self._ledger.reserve(self._purpose, at, {endpoint: 1}).get(endpoint)
+        try:
+            found = self._ledger.reserve(self._purpose, at, {endpoint: 1}).get(endpoint)
+        except StoreUnavailableError as error:
+            raise self._ledger.outage(
+                f"{endpoint} was not called, because its quota cannot be written down: {error}",
+                fix=error.fix,
+            ) from error
         if found is not None:
             self._reservations.append(found)
         return found

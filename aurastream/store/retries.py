@@ -9,7 +9,7 @@ import psycopg
 import tenacity
 
 from aurastream.store.connections import is_connection_loss
-from aurastream.store.errors import StoreError, StoreUnavailableError
+from aurastream.store.errors import StoreBusyError, StoreError, StoreUnavailableError
 
 __all__ = ["RetryPolicy", "retrying"]
 
@@ -17,6 +17,11 @@ _T = TypeVar("_T")
 
 # SQLSTATE codes
 _NO_ROOM = frozenset({"53100", "53200"})
+# Two writers in each other's way: the same transaction goes through a moment later.
+_COLLIDED = frozenset({"40001", "40P01", "55P03"})
+# Resources, the server's own input and output, cancelled, another shutdown, read-only for now.
+_BUSY_CLASSES = ("53", "57", "58")
+_BUSY = _COLLIDED | {"25006"}
 _UNKNOWN_THING = frozenset({"42P01", "3F000", "42703"})
 
 
@@ -43,12 +48,12 @@ def retrying(call: Callable[[], _T], policy: RetryPolicy) -> _T:
     Raises
     ------
     StoreUnavailableError
-        When the server stayed away.
+        When the server stayed away, or (`StoreBusyError`) refused for a reason that passes.
     StoreError
-        When it refused.
+        When it refused for good.
     """
     attempts = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_connection_loss),
+        retry=tenacity.retry_if_exception(_is_worth_a_try),
         wait=tenacity.wait_random_exponential(
             multiplier=policy.first_pause_s, max=policy.longest_pause_s
         ),
@@ -61,6 +66,10 @@ def retrying(call: Callable[[], _T], policy: RetryPolicy) -> _T:
         raise _explained(error) from error
 
 
+def _is_worth_a_try(error: BaseException) -> bool:
+    return is_connection_loss(error) or getattr(error, "sqlstate", None) in _COLLIDED
+
+
 def _explained(error: Exception) -> StoreError:
     text = str(error).strip()
     if is_connection_loss(error):
@@ -70,7 +79,13 @@ def _explained(error: Exception) -> StoreError:
         )
     state = getattr(error, "sqlstate", None)
     if state in _NO_ROOM:
-        return StoreError(f"Postgres has no room left: {text}", fix="Free some space on its disk.")
+        return StoreBusyError(
+            f"Postgres has no room left: {text}", fix="Free some space on its disk."
+        )
+    if state in _BUSY or (state or "").startswith(_BUSY_CLASSES):
+        return StoreBusyError(
+            f"Postgres refuses for now: {text}", fix="Try again; if it stays so, see its log."
+        )
     if state in _UNKNOWN_THING:
         return StoreError(text, fix="If a table is missing, migrate the database first.")
     return StoreError(text)

@@ -7,7 +7,13 @@ import pandas as pd
 from aurastream.store.frames import FrameStore
 from aurastream.store.writes import Append, Upsert, WriteResult
 
-__all__ = ["collection_state", "last_complete_counts", "newest_videos", "sync_categories"]
+__all__ = [
+    "collection_state",
+    "last_complete_counts",
+    "newest_items",
+    "newest_videos",
+    "sync_categories",
+]
 
 # Newest first per video; the time bound keeps old partitions out of it.
 _NEWEST = {
@@ -23,6 +29,10 @@ _NEWEST = {
         WHERE observed_at >= %(start)s AND observed_at < %(end)s
         ORDER BY game, video_id, observed_at DESC
     """,
+}
+_ITEMS = {
+    "collection.twitch_streams": ("stream_id", "viewer_count"),
+    "collection.clip_radar": ("clip_id", "view_count"),
 }
 
 
@@ -62,6 +72,38 @@ def newest_videos(
         How far back to look.
     """
     return store.query(_NEWEST[table], {"start": at - lookback, "end": at})
+
+
+def newest_items(
+    store: FrameStore,
+    table: str,
+    at: dt.datetime,
+    *,
+    lookback: dt.timedelta = dt.timedelta(hours=1),
+) -> pd.DataFrame:
+    """Return the newest counter of each stream or clip that was seen shortly before ``at``.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    table : str
+        ``collection.twitch_streams`` (``stream_id``, ``viewer_count``) or
+        ``collection.clip_radar`` (``clip_id``, ``view_count``).
+    at : datetime
+        Aware; rows observed from then on are ignored.
+    lookback : timedelta
+        How far back to look.
+    """
+    item, counter = _ITEMS[table]
+    return store.query(
+        f"""
+        SELECT DISTINCT ON ({item}) {item}, {counter} FROM {table}
+        WHERE observed_at >= %(start)s AND observed_at < %(end)s
+        ORDER BY {item}, observed_at DESC
+        """,  # noqa: S608 # names of our own
+        {"start": at - lookback, "end": at},
+    )
 
 
 def last_complete_counts(

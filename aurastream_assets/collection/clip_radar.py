@@ -7,7 +7,12 @@ import dagster as dg
 
 from aurastream.sources.collectors import CrawlResult, collect_clips
 from aurastream.store import readings
-from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
+from aurastream_assets.collection.crawls import (
+    collection_asset,
+    left_of_the_minute,
+    previous_items,
+    report,
+)
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
 from resources.platforms import Platforms
@@ -48,8 +53,9 @@ def clip_radar(
             since=now - _REACH,
             until=now,
             window=_REACH,
-            previous=previous_crawl(store, _DATASET),
+            previous=previous_items(store, _DATASET),
             run_id=context.run.run_id,
             max_parallel=session.settings.max_parallel_requests,
         )
-    return report(result)
+        left = twitch.rate_remaining
+    return report(result, quota_remaining=left_of_the_minute(left))

@@ -9,11 +9,23 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.sources.collectors.result import CrawlResult, Previous
-from aurastream.store.state import collection_state, last_complete_counts, newest_videos
+from aurastream.store.state import (
+    collection_state,
+    last_complete_counts,
+    newest_items,
+    newest_videos,
+)
 from aurastream_assets.policies import RETRIES
 from resources.store import Store
 
-__all__ = ["collection_asset", "previous_crawl", "previous_crawl_with_counts", "report"]
+__all__ = [
+    "collection_asset",
+    "left_of_the_minute",
+    "previous_crawl",
+    "previous_crawl_with_counts",
+    "previous_items",
+    "report",
+]
 
 collection_asset: Final = partial(dg.asset, retry_policy=RETRIES, io_manager_key="frame_io")
 
@@ -62,8 +74,25 @@ def previous_crawl_with_counts(store: Store, dataset: str, *beside: str) -> Prev
     now = datetime.now(UTC)
     counts = [last_complete_counts(store.frames, name, now) for name in (dataset, *beside)]
     return replace(
-        previous_crawl(store, dataset), got={c: n for got in counts for c, n in got.items()}
+        previous_items(store, dataset), got={c: n for got in counts for c, n in got.items()}
     )
+
+
+def previous_items(store: Store, dataset: str) -> Previous:
+    """Return what the record knows of earlier crawls, with the streams or clips they saw."""
+    previous = previous_crawl(store, dataset)
+    last = previous.state["last_crawl_at"].max() if previous.state is not None else None
+    if last is None or pd.isna(last):
+        return previous
+    end = last.to_pydatetime() + timedelta(minutes=15)  # the longest that a crawl takes
+    table = dataset.replace("/", ".")
+    items = newest_items(store.frames, table, end, lookback=timedelta(hours=1, minutes=15))
+    return replace(previous, items=items)
+
+
+def left_of_the_minute(points: int | None) -> int | str:
+    """Return what Twitch's limit leaves; it is one of minutes, and no day's quota."""
+    return "unknown" if points is None else points
 
 
 def report(
@@ -80,6 +109,8 @@ def report(
         metadata={
             **result.metadata,
             "crawl_at": dg.MetadataValue.timestamp(result.crawl_at),
+            # How old the oldest of it was when it went to the record.
+            "lag_s": max(0.0, round((datetime.now(UTC) - result.crawl_at).total_seconds(), 1)),
             "is_complete": result.is_complete,
             "why_incomplete": ", ".join(f"{why}: {n}" for why, n in reasons.items()) or "-",
             **more,

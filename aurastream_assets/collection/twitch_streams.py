@@ -6,7 +6,11 @@ import dagster as dg
 
 from aurastream.sources.collectors import CrawlResult, collect_streams
 from aurastream.store import readings
-from aurastream_assets.collection.crawls import previous_crawl_with_counts, report
+from aurastream_assets.collection.crawls import (
+    left_of_the_minute,
+    previous_crawl_with_counts,
+    report,
+)
 from aurastream_assets.keys import asset_key
 from aurastream_assets.policies import RETRIES
 from resources.failures import failing_fast
@@ -66,7 +70,8 @@ def twitch_streams(
             adds_viewers=session.settings.policy_mode is None
             or session.settings.keep_twitch_aggregates,
         )
-    yield report(result)._replace(asset_key=_STREAMS)
+        left = left_of_the_minute(twitch.rate_remaining)
+    yield report(result, quota_remaining=left)._replace(asset_key=_STREAMS)
     top = result.frames["collection.twitch_top_games"]
     crawls = result.frames["operations.crawls"]
     versions = crawls.loc[crawls["dataset"] == _TOP_DATASET, ["membership_hash", "stats_hash"]]

@@ -64,6 +64,23 @@ def test_a_signal_run_measures_the_clips_and_publishes_the_viral_ones(
         assert document.as_of == window + WINDOW
 
 
+def test_a_crawl_says_what_is_new_what_changed_what_it_cost_and_how_old_it_is(
+    run: Run, clock: Clock
+) -> None:
+    for job, name in (("clips", "clip_radar"), ("streams", "twitch_streams")):
+        key = asset_key("collection", name)
+        clock.offset = timedelta()
+        first = metadata_of(run(job), key)
+        clock.offset = timedelta(minutes=5)
+        second = metadata_of(run(job), key)
+        assert first["new"] == first["rows"] > 0
+        assert 0 <= second["new"] < second["rows"]
+        assert {"changed", "quota_used", "coverage"} <= second.keys()
+        assert 0 < int(str(second["quota_remaining"])) <= 800
+        assert 0 < float(str(first["lag_s"])) < 600
+        assert first["coverage"] == "unknown"
+
+
 @pytest.mark.parametrize(
     ("job", "prefixes"),
     [("clips", ("clip_radar:",)), ("streams", ("twitch:streams:", "twitch:top_games"))],

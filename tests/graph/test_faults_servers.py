@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import psycopg
@@ -20,12 +21,13 @@ import redis
 from aurastream.settings import REPO_ROOT
 from aurastream.sources.catalog import load_catalog
 from aurastream.store.embedded import EmbeddedPostgres
-from aurastream.store.frames import FrameStore
+from aurastream.store.frames import FrameStore, RetryPolicy
 from aurastream.store.migrate import migrate
 from aurastream.store.partitions import ensure_partitions
 from aurastream.store.state import sync_categories
 from aurastream.store.tables import PARTITIONED
 from aurastream_assets.definitions import build_defs
+from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW, half_hours
 from resources.store import Redis, Store
 from tests.graph.evidence import (
@@ -163,6 +165,63 @@ def test_a_run_comes_through_a_postgres_killed_in_mid_write(
     with FrameStore(server.url) as store:
         whole_crawl(store, result)
         assert len(scores(store, window)["opportunity"]) > 0
+        assert_nothing_is_counted_twice(store)
+
+
+def test_answers_that_came_before_postgres_went_are_kept_and_stored_once_when_it_is_back(
+    server: EmbeddedPostgres,
+    installation: dict[str, object],
+    instance: dg.DagsterInstance,
+    *,
+    fault: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("AURASTREAM_MAX_PARALLEL_REQUESTS", "1")
+    monkeypatch.setattr(RetryPolicy.__init__, "__defaults__", (0.5, 0.1, 0.2))
+    slept = [0.0]
+    hurried = SimpleNamespace(time=lambda: time.time() + sum(slept), sleep=slept.append)
+    monkeypatch.setattr("dagster._core.execution.plan.active.time", hurried)
+    graph = build_defs(
+        environment="local",
+        resource_overrides={
+            **installation,
+            "store": Store(postgres_url=server.url, spool_dir=str(tmp_path / "spool")),
+        },
+    )
+    fault("latency", platform="twitch", endpoint="*", skip=4, options={"delay_ms": 3_000})
+
+    def stop_in_mid_crawl() -> None:
+        with psycopg.connect(server.url, autocommit=True) as watcher:
+            while watcher.execute("SELECT count(*) FROM operations.quota_ledger").fetchone() < (4,):
+                time.sleep(_LOOK_EVERY_S)
+        server.stop()
+
+    thread = threading.Thread(target=stop_in_mid_crawl)
+    thread.start()
+    result = graph.resolve_job_def("streams").execute_in_process(
+        instance=instance, raise_on_error=False
+    )
+    thread.join()
+
+    said = metadata_of(result, asset_key("collection", "twitch_streams"))
+    assert said["spooled"]
+    assert not said["is_complete"]
+    assert "ledger_away" in str(said["why_incomplete"])
+    assert int(str(said["rows"])) > 0
+    server.start()
+    with FrameStore(server.url, spool=tmp_path / "spool") as store:
+        assert store.drain() == 1
+        assert store.drain() == 0
+        streams = store.read("collection.twitch_streams")
+        assert len(streams) == said["rows"]
+        crawls = store.read(
+            "operations.crawls", where={"dataset": "collection/twitch_streams"}
+        ).set_index("category")
+        assert crawls["got"].sum() == said["rows"]
+        assert (crawls["is_complete"] == (crawls["got"] > 0)).all()
+        fetched = store.read("operations.fetch_log", where={"outcome": "ok"})
+        assert len(fetched) == crawls["is_complete"].sum() >= 3
         assert_nothing_is_counted_twice(store)
 
 

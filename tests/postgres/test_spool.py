@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import psycopg
 import pyarrow as pa
 import pytest
 
@@ -134,6 +135,32 @@ def test_what_the_database_refuses_for_good_goes_aside(
         assert len(store.read("operations.crawls")) == 1
     (aside,) = spool.aside()
     assert "columns" in (aside / "reason.txt").read_text()
+
+
+@pytest.mark.parametrize("state", ["53100", "40P01", "40001", "55P03", "57P01", "57014", "08006"])
+def test_what_the_database_refuses_for_now_stays_in_its_place(
+    rows: Rows, database_url: str, tmp_path: Path, state: str
+) -> None:
+    with FrameStore(database_url, spool=tmp_path / "spool", retry=IMPATIENT) as store:
+        assert store.spool is not None
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            admin.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END$$"
+            )
+            admin.execute(
+                "CREATE TRIGGER refuse BEFORE INSERT ON operations.crawls "
+                "FOR EACH ROW EXECUTE FUNCTION refuse()"
+            )
+            for name in ("a", "b"):
+                (result,) = store.commit([crawl(rows, name)], spool=True)
+                assert result.spooled
+            with pytest.raises(StoreUnavailableError):
+                store.drain()
+            assert (len(store.spool), store.spool.aside()) == (2, [])
+            admin.execute("DROP TRIGGER refuse ON operations.crawls")
+        assert store.drain() == 2
+        assert sorted(store.read("operations.crawls")["category"]) == ["a", "b"]
 
 
 def test_a_full_disk_is_named_and_leaves_what_was_spooled(

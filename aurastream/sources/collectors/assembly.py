@@ -19,6 +19,7 @@ __all__ = [
     "VIDEOS",
     "all_fetches",
     "compare",
+    "compare_items",
     "coverage",
     "crawl_start",
     "crawls_frame",
@@ -255,9 +256,23 @@ def compare(videos: pd.DataFrame, previous: Previous) -> Metadata:
     }
 
 
-def coverage(crawls: pd.DataFrame) -> float:
-    """Return got / expected over the crawls whose expectation is known, 0–1; 1 when none is."""
+def compare_items(rows: pd.DataFrame, previous: Previous, item: str, counter: str) -> Metadata:
+    """Return how many items are new, and how many of the known ones have another counter."""
+    now = rows.drop_duplicates(item)[[item, counter]]
+    before = previous.items
+    if before is None or before.empty:
+        return {"new": len(now), "changed": 0}
+    both = now.merge(before[[item, counter]], on=item, how="left", suffixes=("", "_before"))
+    is_new = both[f"{counter}_before"].isna()
+    changed = ~is_new & (both[counter] != both[f"{counter}_before"])
+    return {"new": int(is_new.sum()), "changed": int(changed.fillna(value=False).sum())}
+
+
+def coverage(crawls: pd.DataFrame) -> float | None:
+    """Return got / expected over the crawls whose expectation is known, 0–1; None when none is."""
     known = crawls[crawls["expected"].notna()]
+    if len(crawls) and known.empty:
+        return None
     expected = int(known["expected"].sum())
     return 1.0 if expected == 0 else min(1.0, int(known["got"].sum()) / expected)
 
@@ -267,15 +282,16 @@ def summary(
 ) -> Metadata:
     """Return the metadata that all datasets share."""
     times = [fetch.observed_at for fetch in fetches]
-    lag = (max(times) - min(times)).total_seconds() if times else 0.0
+    span = (max(times) - min(times)).total_seconds() if times else 0.0
+    covered = coverage(crawls)
     return {
         "rows": len(rows),
         "rejected": rejected,
         "fetches": len(fetches),
         "quota_used": sum(fetch.units for fetch in fetches),
         "incomplete": int((~crawls["is_complete"].astype(bool)).sum()),
-        "coverage": coverage(crawls),
-        "lag_s": lag,
+        "coverage": "unknown" if covered is None else covered,
+        "span_s": span,
     }
 
 

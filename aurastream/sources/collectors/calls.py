@@ -6,13 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from aurastream.sources.errors import KeyInvalidError, QuotaExhaustedError, SourceError
+from aurastream.sources.errors import (
+    KeyInvalidError,
+    LedgerUnavailableError,
+    QuotaExhaustedError,
+    SourceError,
+)
 from aurastream.sources.ports import Crawl, FetchRecord, Rejected
 
 __all__ = ["Answer", "Call", "ask_all"]
 
 # After one of these every further call fails alike, and may cost quota by failing.
-_HOPELESS: Final = (QuotaExhaustedError, KeyInvalidError)
+_HOPELESS: Final = (QuotaExhaustedError, KeyInvalidError, LedgerUnavailableError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def ask_all(calls: Sequence[Call], *, max_parallel: int) -> list[Answer]:
     Parameters
     ----------
     calls : sequence of Call
-        The questions; a spent quota or a refused key ends the asking.
+        The questions; a spent quota, a refused key or a ledger that is away ends the asking.
     max_parallel : int
         Questions under way at a time, 1 or more.
     """

@@ -170,6 +170,7 @@ def collect_clips(
             ),
         },
         metadata=assembly.summary(rows, crawls, fetches, len(quarantined))
+        | assembly.compare_items(rows, previous, "clip_id", "view_count")
         | {"repeated": repeated, "windows": windows},
         membership_hash=content_hash(rows, _MEMBERSHIP),
         stats_hash=content_hash(rows, _STATISTICS),

@@ -30,6 +30,8 @@ class Previous:
     videos : pandas.DataFrame or None
         The newest ``video_id``, ``views`` and ``metadata_hash`` of each video, to tell new from
         known, changed from unchanged, and falling counters from rising ones.
+    items : pandas.DataFrame or None
+        The newest counter of each stream or clip that the last hour's crawls saw, by its id.
     got : mapping of str to int
         Items that the last complete crawl of each category got, to tell a short answer from a
         quiet category. A category without such a crawl is absent.
@@ -37,6 +39,7 @@ class Previous:
 
     state: pd.DataFrame | None = None
     videos: pd.DataFrame | None = None
+    items: pd.DataFrame | None = None
     got: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -53,7 +56,8 @@ class CrawlResult:
     metadata : dict
         ``rows``, ``new``, ``changed``, ``views_fell``, ``rejected``, ``fetches``, ``quota_used``
         (units), ``incomplete`` (categories, or charts × regions), ``coverage`` (got / expected,
-        0–1) and ``lag_s`` (seconds from the first answer to the last), and what the dataset adds.
+        0–1; "unknown" where nobody can say how many there are) and ``span_s`` (seconds from the
+        first answer to the last), and what the dataset adds.
     membership_hash : str
         Which items with which metadata, whatever their counters.
     stats_hash : str

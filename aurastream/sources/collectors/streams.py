@@ -139,6 +139,7 @@ def collect_streams(
         },
         metadata=assembly.summary(rows, crawls, fetches, len(quarantined))
         | {
+            "new": assembly.compare_items(rows, previous, "stream_id", "viewer_count")["new"],
             "viewers": int(pd.to_numeric(rows["viewer_count"]).sum()),
             "changed": _changed(of_games, previous),
             "top_games": len(top_rows),

@@ -155,6 +155,20 @@ def test_viewers_move_the_statistics_and_not_the_membership(
     assert first.metadata["changed"] == 2
 
 
+def test_new_and_changed_are_told_from_what_the_last_crawls_saw(
+    platform: Any, twitch: TwitchClient
+) -> None:
+    known = _clips(twitch).rows[["clip_id", "view_count"]].drop_duplicates("clip_id")
+    known = known.iloc[1:].reset_index(drop=True)
+    known.loc[0, "view_count"] -= 1
+    again = _clips(twitch, previous=Previous(items=known)).metadata
+    first = _clips(twitch).metadata
+    assert (again["new"], again["changed"]) == (1, 1)
+    assert (first["new"], first["changed"]) == (len(known) + 1, 0)
+    assert first["coverage"] == "unknown"  # Twitch says nothing of how many there are
+    assert _streams(twitch).metadata["new"] == len(_streams(twitch).rows)
+
+
 def test_games_without_a_twitch_id_are_left_out(platform: Any, twitch: TwitchClient) -> None:
     games = GAMES.assign(twitch_game_id=[FORTNITE, None])
     result = collect_streams(twitch, games=games)

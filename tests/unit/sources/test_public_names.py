@@ -14,6 +14,7 @@ PUBLIC = {
         "GoneError",
         "InvalidCursorError",
         "KeyInvalidError",
+        "LedgerUnavailableError",
         "MalformedError",
         "PermanentError",
         "PermissionDeniedError",
