@@ -149,6 +149,14 @@ def description_intel(
     ([{'term': 'smp', 'video_count': 1}], 1.0)
     >>> description_intel(members.iloc[:0], features).empty
     True
+
+    Terms that are as frequent go by the alphabet; a version that is not known does not count:
+
+    >>> tied = features.assign(hashtags=[("zoo", "ark"), ()])
+    >>> [said["term"] for said in description_intel(members, tied).iloc[0]["top_hashtags"]]
+    ['ark', 'zoo']
+    >>> description_intel(members.assign(metadata_hash="?"), features).empty
+    True
     """
     keys = ("window_start", "category", "video_id", "metadata_hash")
     members = require_columns(members, keys, "members")

@@ -183,8 +183,7 @@ def cross_correlation(x: npt.ArrayLike, y: npt.ArrayLike, max_lag: int) -> tuple
 
     References
     ----------
-    Ours, beside #90. Box, G. E. P. and Jenkins, G. M. (1976). Time series analysis: forecasting and
-    control. Holden-Day.
+    Ours, beside #90: Pearson's correlation of the pairs that are known at each lag.
 
     Examples
     --------
@@ -250,8 +249,7 @@ def lead_lag(
 
     References
     ----------
-    Ours, beside #90. Politis, D. N. and Romano, J. P. (1992). A circular block-resampling procedure
-    for stationary data. In Exploring the limits of bootstrap. Wiley.
+    Ours, beside #90: what chance can do is read off circular shifts of one of the two series.
 
     Examples
     --------
