@@ -162,7 +162,6 @@ def _row(item: dict[str, Any]) -> dict[str, Any]:
         "live_state": snippet.get("liveBroadcastContent"),
         "scheduled_start_at": _instant(live.get("scheduledStartTime")),
         "actual_start_at": _instant(live.get("actualStartTime")),
-        "actual_end_at": _instant(live.get("actualEndTime")),
         "thumbnail_url": next(
             (
                 thumbnails[size]["url"]

@@ -51,7 +51,6 @@ VIDEO_METADATA: Final[Kinds] = MappingProxyType(
         "live_state": "text",
         "scheduled_start_at": "time",
         "actual_start_at": "time",
-        "actual_end_at": "time",
         "thumbnail_url": "text",
         "is_made_for_kids": "boolean",
         "topic_categories": "texts",

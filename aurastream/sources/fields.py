@@ -1,9 +1,10 @@
 """Every field of the platforms that is stored: where it goes, and who uses it.
 
 A field that nobody uses is collected in vain; a field that somebody uses must be declared here.
-A test compares this with what the assets, the readings and the staging models really read, asking
-the database which columns each statement rests on. ``script/field-dictionary`` writes
-``docs/field-dictionary.md`` from it.
+Tests compare this with what the assets, the readings and the staging models really read, asking
+the database which columns each statement rests on, and follow staging models to the marts and
+rollups that show their columns. Only ids by which a person's rows are found may go unused.
+``script/field-dictionary`` writes ``docs/field-dictionary.md`` from it.
 """
 
 from collections.abc import Mapping
@@ -118,11 +119,6 @@ SOURCE_FIELDS: Final = (
     ),
     SourceField(
         "youtube.videos.list",
-        "liveStreamingDetails.actualEndTime",
-        ("collection.youtube_videos.actual_end_at",),
-    ),
-    SourceField(
-        "youtube.videos.list",
         "statistics.viewCount",
         (
             "collection.youtube_trending.views",
@@ -234,6 +230,17 @@ _READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "language",
             "stream_id",
             "viewer_count",
+        ),
+    },
+    "dbt/stg_collection__youtube_channels": {
+        "collection.youtube_channels": (
+            "channel_id",
+            "country",
+            "published_at",
+            "subscribers",
+            "title",
+            "videos",
+            "views",
         ),
     },
     "dbt/stg_collection__youtube_videos": {
@@ -453,9 +460,11 @@ _READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "title",
             "video_id",
             "view_count",
+            "vod_offset_s",
         ),
         "collection.twitch_streams": (
             "game_id",
+            "is_mature",
             "language",
             "started_at",
             "stream_id",
@@ -504,17 +513,8 @@ USES: Final[Mapping[str, frozenset[str]]] = {
 }
 """The columns that each dataset, document or staging model uses, by its name."""
 
+_FORGET: Final = "whose row it is: `aurastream forget` finds it by this"
 IDLE: Final[Mapping[str, str]] = {
-    "collection.clip_radar.creator_id": "whose clip it is: needed to forget a user",
-    "collection.clip_radar.vod_offset_s": "no analysis looks at it yet",
-    "collection.twitch_streams.is_mature": "no analysis looks at it yet",
-    "collection.youtube_channels.channel_id": "whose counters they are: needed to forget a channel",
-    "collection.youtube_channels.country": "no analysis looks at it yet",
-    "collection.youtube_channels.published_at": "no analysis looks at it yet",
-    "collection.youtube_channels.subscribers": "no analysis looks at it yet",
-    "collection.youtube_channels.title": "no analysis looks at it yet",
-    "collection.youtube_channels.videos": "no analysis looks at it yet",
-    "collection.youtube_channels.views": "no analysis looks at it yet",
-    "collection.youtube_videos.actual_end_at": "no analysis looks at it yet",
+    "collection.clip_radar.creator_id": _FORGET,
 }
-"""What is stored without an analysis that uses it, and why it is stored all the same."""
+"""What no dataset, document or model uses: ids alone, by which a person's rows are found."""

@@ -110,7 +110,8 @@ ORDER BY r.game, r.place
 STREAMS = f"""
 {_LATEST}
 SELECT s.game_id AS name, l.category AS game, s.observed_at, s.rank, s.stream_id, s.user_id,
-       s.user_login, s.user_name, s.title, s.viewer_count, s.started_at, s.language, s.tags
+       s.user_login, s.user_name, s.title, s.viewer_count, s.started_at, s.language, s.tags,
+       s.is_mature
 FROM latest l
 JOIN operations.categories c ON c.category = l.category
 JOIN collection.twitch_streams s
@@ -144,7 +145,7 @@ CLIPS = f"""
 ranked AS (
     SELECT l.category AS game, k.game_id, k.observed_at, k.clip_id, k.title, k.broadcaster_id,
            k.broadcaster_name, k.video_id, k.view_count, k.language, k.created_at, k.duration_s,
-           k.thumbnail_url, row_number() OVER (
+           k.vod_offset_s, k.thumbnail_url, row_number() OVER (
                PARTITION BY k.game_id ORDER BY k.view_count DESC, k.clip_id) AS place
     FROM latest l
     JOIN operations.categories c ON c.category = l.category
@@ -152,7 +153,8 @@ ranked AS (
       ON k.game_id = c.twitch_game_id AND k.crawl_at = l.crawl_at AND {_SPAN.format(t="k")}
 )
 SELECT game_id AS name, game, observed_at, clip_id, title, broadcaster_id, broadcaster_name,
-       video_id, view_count, language, created_at, duration_s, thumbnail_url
+       video_id, view_count, language, created_at, duration_s, vod_offset_s,
+       thumbnail_url
 FROM ranked WHERE place <= %(most)s
 ORDER BY game_id, place
 """  # noqa: S608 # fragments of this module
@@ -175,8 +177,8 @@ viral AS (
 )
 SELECT g.twitch_game_id AS name, l.category AS game, l.observed_at, l.window_start,
        a.sample_count, v.clip_id, k.title, k.broadcaster_id, k.broadcaster_name, k.video_id,
-       v.views AS view_count, k.language, v.created_at, k.duration_s, k.thumbnail_url,
-       v.velocity_per_hour, v.velocity_span_h, v.velocity_basis, v.velocity_score,
+       v.views AS view_count, k.language, v.created_at, k.duration_s, k.vod_offset_s,
+       k.thumbnail_url, v.velocity_per_hour, v.velocity_span_h, v.velocity_basis, v.velocity_score,
        v.confidence_pct
 FROM latest l
 JOIN intelligence.clip_activity a

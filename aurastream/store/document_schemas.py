@@ -108,6 +108,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     started_at: dt.datetime | None
     language: str
     tags: list[str]
+    is_mature: bool | None
 
 
 class TopGame(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +120,7 @@ class TopGame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True):
-    """A clip with its views so far."""
+    """A clip with its views so far; ``vod_offset_s`` is its place in the recording ``video_id``."""
 
     clip_id: str
     title: str
@@ -130,6 +131,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     created_at: dt.datetime
     duration_s: float | None
+    vod_offset_s: int | None
     thumbnail_url: str | None
 
 

@@ -295,6 +295,41 @@ def test_the_most_viral_videos_are_ranked_within_their_category(marts: Warehouse
     assert {row["lag_s"] for row in found} == {600}
 
 
+def test_a_rising_channel_comes_with_what_it_says_of_itself(marts: Warehouse) -> None:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = midnight - timedelta(days=1)
+    marts.categories("roblox", kind="game")
+    for channel in ("asked", "charting"):
+        marts.video(
+            f"{day:%Y-%m-%d} 11:00",
+            f"video of {channel}",
+            category="roblox",
+            channel_id=channel,
+            trend_class="VIRAL",
+            lifetime_velocity_per_hour=50.0,
+        )
+    told = {"channel_id": "asked", "country": "DE", "published_at": midnight - timedelta(days=90.5)}
+    marts.insert(
+        "collection.youtube_channels",
+        {**told, "observed_at": day, "title": "Old name", "views": 1, "videos": 1},
+        {**told, "observed_at": day + timedelta(hours=6), "title": "New name",
+         "views": 9000, "videos": 30, "subscribers": 400},
+        {**told, "observed_at": day + timedelta(days=30), "title": "Of a clock that jumped"},
+    )  # fmt: skip
+    marts.roll_hours(f"{day:%Y-%m-%d} 00:00", f"{midnight:%Y-%m-%d} 00:00")
+    marts.runner.build(list(DAYS), start=day, end=midnight)
+
+    found = {row["channel_id"]: row for row in marts.rows("select * from marts.rising_channels")}
+
+    asked, charting = found["asked"], found["charting"]
+    assert (asked["channel_title"], asked["channel_country"]) == ("New name", "DE")
+    assert (asked["channel_age_days"], asked["subscriber_count"]) == (90, 400)
+    assert asked["views_per_video"] == 300.0
+    assert asked["counted_at"] == day + timedelta(hours=6)
+    assert (charting["channel_title"], charting["channel_age_days"]) == (None, None)
+    assert (charting["views_per_video"], charting["counted_at"]) == (None, None)
+
+
 def test_collection_coverage_counts_polls_against_the_cadence(marts: Warehouse) -> None:
     marts.categories("music")
     marts.categories("roblox", kind="game", interval_minutes=240)

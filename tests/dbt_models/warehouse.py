@@ -35,6 +35,7 @@ SOURCES = (
     "intelligence.title_intel",
     "intelligence.clip_video_lead_lag",
     "collection.youtube_videos",
+    "collection.youtube_channels",
     "collection.twitch_streams",
     "operations.categories",
     "operations.crawls",
@@ -134,6 +135,10 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "is_peak": False,
         "peak_source": "fixed",
         "confidence_pct": 100.0,
+    },
+    "collection.youtube_channels": {
+        "title": "A channel",
+        "fetch_id": "00000000-0000-0000-0000-000000000000",
     },
     "collection.youtube_videos": {
         "metadata_hash": "h",

@@ -89,7 +89,7 @@ def snapshots(last: datetime, length: int) -> dict[str, pd.DataFrame]:
         metadata_hash="h", description="", channel_title="Somebody", category_id=20,
         duration_s=300, definition="hd", has_captions=False, is_licensed=True,
         default_language="en", audio_language="en", live_state="none", scheduled_start_at=None,
-        actual_start_at=None, actual_end_at=None, thumbnail_url=None, is_made_for_kids=False,
+        actual_start_at=None, thumbnail_url=None, is_made_for_kids=False,
     )  # fmt: skip
     known["tags"] = [["one", "two"]] * len(known)
     known["topic_categories"] = [[]] * len(known)

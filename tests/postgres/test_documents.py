@@ -85,11 +85,13 @@ def fill(store: FrameStore, rows: Rows) -> None:
                     for v, n in (("a", 5), ("b", 50))], at=CRAWL)),
             Append("collection.twitch_streams", rows("collection.twitch_streams",
                    [{"game_id": "33214", "stream_id": s, "rank": r, "viewer_count": n,
-                     "tags": ["English"]} for s, r, n in (("1", 1, 90), ("2", 2, 10))], at=CRAWL)),
+                     "tags": ["English"], "is_mature": s == "2"}
+                    for s, r, n in (("1", 1, 90), ("2", 2, 10))], at=CRAWL)),
             Append("collection.twitch_top_games", rows("collection.twitch_top_games",
                    [{"game_id": "33214", "rank": 1, "game_name": "Fortnite"}], at=CRAWL)),
             Append("collection.clip_radar", rows("collection.clip_radar",
-                   [{"game_id": "33214", "clip_id": c, "view_count": n}
+                   [{"game_id": "33214", "clip_id": c, "view_count": n,
+                     "vod_offset_s": {"c1": 4210}.get(c)}
                     for c, n in (("c1", 1), ("c2", 2))], at=CRAWL)),
             Append("intelligence.category_stats", rows("intelligence.category_stats",
                    [{"category": c, "sample_count": 25, "views_mean": 1.5,
@@ -211,7 +213,8 @@ def test_games_streams_clips_and_top_games_are_ordered(published: redis.Redis) -
     assert (streams.game, streams.viewer_total, streams.streams[0].tags) == (
         "fortnite", 100, ["English"],
     )  # fmt: skip
-    assert [c.clip_id for c in clips.clips] == ["c2", "c1"]
+    assert [s.is_mature for s in streams.streams] == [False, True]
+    assert [(c.clip_id, c.vod_offset_s) for c in clips.clips] == [("c2", None), ("c1", 4210)]
     assert [g.game_name for g in top.games] == ["Fortnite"]
     assert last.crawl_at == CRAWL
 

@@ -29,6 +29,7 @@ from aurastream.store import (
 )
 from aurastream.store.documents import build_documents
 from aurastream.store.frames import FrameStore
+from aurastream.store.purge_denied import PLATFORM_OF
 from aurastream.store.tables import metadata as tables
 from aurastream_assets.aggregation.project import load_manifest
 from aurastream_assets.definitions import build_defs
@@ -192,7 +193,30 @@ def test_a_field_is_used_or_says_why_it_is_stored() -> None:
 
     assert used <= RAW
     assert set(IDLE) == RAW - used
-    assert all(IDLE.values())
+
+
+def test_only_ids_by_which_a_persons_rows_are_found_go_unused() -> None:
+    # Forgetting looks for these columns by name, in every table.
+    names = {column.rsplit(".", 1)[1] for column in IDLE}
+
+    assert names <= set(PLATFORM_OF)
+    assert {why for why in IDLE.values() if "`aurastream forget`" not in why} == set()
+
+
+def test_what_a_staging_model_names_reaches_a_table_that_is_read() -> None:
+    nodes = load_manifest()["nodes"]
+    shown: set[str] = set()
+    for node in nodes.values():
+        if node["resource_type"] == "model" and not node["name"].startswith("stg_"):
+            shown |= set(re.findall(r"\w+", node["raw_code"]))
+    idle: set[str] = set()
+    for node in nodes.values():
+        if node["resource_type"] == "model" and _SHAPE.search(node["raw_code"]):
+            words = set(node["columns"])
+            assert words, node["name"]
+            idle |= {f"{node['name']}.{name}" for name in words - shown}
+
+    assert idle == set()
 
 
 @pytest.mark.parametrize("user", sorted({*USES, *READINGS, *STATIC}))

@@ -16,7 +16,7 @@ from aurastream.store.tables import metadata
 from aurastream.store.version_diffs import compare_versions, identity_of
 
 WINDOW: Final = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0)
-_NUMBER: Final = {"FLOAT": 0.0, "INTEGER": 0, "SMALLINT": 0}
+_NUMBER: Final[dict[str, object]] = {"FLOAT": 0.0, "INTEGER": 0, "SMALLINT": 0}
 
 
 def score(

@@ -22,7 +22,6 @@ _DTYPES: Final = {
             "started_at",
             "scheduled_start_at",
             "actual_start_at",
-            "actual_end_at",
         ),
         _INSTANT,
     ),

@@ -78,7 +78,6 @@ class _Broadcast(_Struct, frozen=True):
     concurrent_viewers: _Counter | None = None
     scheduled_start_time: _Instant | None = None
     actual_start_time: _Instant | None = None
-    actual_end_time: _Instant | None = None
 
 
 class _VideoStatus(_Struct, frozen=True):
@@ -352,13 +351,12 @@ def _video_columns(videos: list[_Video], is_live: bool) -> Columns:  # noqa: FBT
 
 def _broadcast_columns(broadcasts: list[_Broadcast]) -> Columns:
     if broadcasts.count(_NO_BROADCAST) == len(broadcasts):  # the rule in a chart
-        names = ("concurrent_viewers", "scheduled_start_at", "actual_start_at", "actual_end_at")
+        names = ("concurrent_viewers", "scheduled_start_at", "actual_start_at")
         return {name: [None] * len(broadcasts) for name in names}
     return {
         "concurrent_viewers": [item.concurrent_viewers for item in broadcasts],
         "scheduled_start_at": [item.scheduled_start_time for item in broadcasts],
         "actual_start_at": [item.actual_start_time for item in broadcasts],
-        "actual_end_at": [item.actual_end_time for item in broadcasts],
     }
 
 

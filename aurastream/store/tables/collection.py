@@ -73,7 +73,6 @@ youtube_videos = sa.Table(
     column("live_state", sa.Text, "raw_meta", "none, upcoming or live", null=True),
     column("scheduled_start_at", Timestamp, "raw_meta", "announced start of a premiere", null=True),
     column("actual_start_at", Timestamp, "raw_meta", "start of the broadcast", null=True),
-    column("actual_end_at", Timestamp, "raw_meta", "end of the broadcast", null=True),
     column("thumbnail_url", sa.Text, "raw_meta", "largest thumbnail", null=True),
     column("is_made_for_kids", sa.Boolean, "raw_meta", "marked as made for kids", null=True),
     column("topic_categories", ARRAY(sa.Text), "raw_meta", "topicDetails links; empty when none"),

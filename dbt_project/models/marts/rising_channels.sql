@@ -18,6 +18,18 @@ categories as (
 
 ),
 
+-- What each channel said of itself last; only those behind tracked games' videos are asked.
+profiles as (
+
+    select distinct on (channel_id) *
+    from {{ ref('stg_collection__youtube_channels') }}
+    where
+        observed_at <= {{ known_at() }}
+        and observed_at > {{ known_at() }} - interval '7 days'
+    order by channel_id, observed_at desc
+
+),
+
 -- Not materialized: who asks about one game must not wait for all of them.
 recent as not materialized (
 
@@ -92,7 +104,17 @@ final as (
         placed.category_key,
         placed.position::integer as position,
         placed.channel_id,
-        metadata.channel_title,
+        coalesce(profiles.channel_title, metadata.channel_title) as channel_title,
+        profiles.channel_country,
+        profiles.channel_created_at,
+        floor(extract(epoch from coverage.as_of - profiles.channel_created_at) / 86400)::integer
+            as channel_age_days,
+        profiles.subscriber_count,
+        profiles.channel_view_count,
+        profiles.channel_video_count,
+        profiles.channel_view_count::double precision / nullif(profiles.channel_video_count, 0)
+            as views_per_video,
+        profiles.observed_at as counted_at,
         case
             when coverage.first_date <= placed.last_date - 14
                 then placed.first_seen_date > placed.last_date - 7
@@ -118,6 +140,7 @@ final as (
     from placed
     inner join coverage on placed.category_key = coverage.category_key
     inner join categories on placed.category_key = categories.category_key
+    left join profiles on placed.channel_id = profiles.channel_id
     left join lateral (
         select
             videos.title,

@@ -367,12 +367,6 @@ def _create_collection() -> None:
             nullable=True,
             comment="start of the broadcast",
         ),
-        sa.Column(
-            "actual_end_at",
-            sa.TIMESTAMP(timezone=True),
-            nullable=True,
-            comment="end of the broadcast",
-        ),
         sa.Column("thumbnail_url", sa.Text(), nullable=True, comment="largest thumbnail"),
         sa.Column(
             "is_made_for_kids", sa.Boolean(), nullable=True, comment="marked as made for kids"
