@@ -24,7 +24,9 @@ def warehouse_url(postgres_server: EmbeddedPostgres) -> str:
 def warehouse(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Empty source tables and no rollups."""
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
-        connection.execute(f"truncate {', '.join(SOURCES)}")
+        connection.execute(
+            f"truncate {', '.join(SOURCES)}, maintenance.score_history, maintenance.window_versions"
+        )
         for table in (HOURS, *DAYS):
             connection.execute(f"drop table if exists aggregation.{table} cascade")
     found = Warehouse(warehouse_url, tmp_path_factory.getbasetemp() / "dbt")

@@ -6,6 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from aurastream.store.archive_history import keep_replaced, version_marks
+from aurastream.store.frames import Replace
+from aurastream.store.tables import metadata
 from aurastream.store.urls import reader_url
 from aurastream_assets.aggregation.project import load_manifest
 from tests.dbt_models.warehouse import DAYS, Warehouse, at
@@ -217,3 +220,52 @@ def test_the_functions_are_described_and_open_to_analysts(marts: Warehouse) -> N
             connection.execute(
                 f"select * from marts.{mart}_as_of(now() - interval '1 day')"  # type: ignore[arg-type]
             )
+
+
+def _scored_again(marts: Warehouse, table: str, window: str, **changed: Any) -> None:
+    """Replace a window's scores by those of another code version, as the graph's writes do."""
+    name, start = f"intelligence.{table}", at(window)
+    end = start + timedelta(minutes=30)
+    asset = f"intelligence/{table}"
+    frame = marts.store.read(name, start=start, end=end)
+    marts.store.commit([version_marks(asset, frame, "window_start", code_version="1", run_id=None)])
+    keep_replaced(marts.store, metadata.tables[name], asset, (start, end), "2")
+    again = frame.assign(**changed)
+    marts.store.commit(
+        [
+            Replace(name, again, start, end),
+            version_marks(asset, again, "window_start", code_version="2", run_id=None),
+        ]
+    )
+
+
+def test_a_formula_that_changed_later_does_not_change_what_we_knew_then(marts: Warehouse) -> None:
+    window = "2026-11-20 11:30"
+    asked = "select * from marts.{}_as_of(now()) order by 1, 2"
+    known = ("taking_off_now", "top_viral_videos")
+    before = {mart: marts.rows(asked.format(mart)) for mart in known}
+    [moment] = marts.rows("select clock_timestamp() as now")
+    then = {
+        mart: f"select * from marts.{mart}_as_of('{moment['now']}') order by 1, 2" for mart in known
+    }
+
+    _scored_again(marts, "opportunity", window, opportunity_score=99.0, viral_count=0)
+    _scored_again(marts, "competition", window, ease_score=1.0)
+    _scored_again(marts, "viral_scores", window, viral_score=1.0, trend_class="STABLE")
+
+    [row] = marts.rows("select * from marts.taking_off_now")
+    assert (row["opportunity_score"], row["ease_score"]) == (99, 1)
+    assert {r["trend_class"] for r in marts.rows("select * from marts.top_viral_videos")} == {
+        "STABLE"
+    }
+    for mart in known:
+        answer = marts.rows(then[mart])
+        assert answer
+        assert [_without_coverage(r) for r in answer] == [
+            _without_coverage(r) for r in before[mart]
+        ]
+
+
+def _without_coverage(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what counts the crawls of the last day, which moves with the moment."""
+    return {name: value for name, value in row.items() if not name.endswith("_samples")}

@@ -4,6 +4,12 @@ with latest as (
 
 ),
 
+history as (
+
+    select * from {{ ref('stg_maintenance__score_history') }}
+
+),
+
 opportunity as (
 
     select * from {{ ref('stg_intelligence__opportunity') }}
@@ -40,17 +46,89 @@ coverage as (
 
 ),
 
+-- Windows that were scored again since the moment speak as they did then.
+{{ kept_scores(
+    ['intelligence/opportunity', 'intelligence/competition'], ['0 hours', '24 hours']
+) }},
+
 -- The same window of the day before takes the rhythm of the day out of the comparison.
 scores as (
 
     select
-        opportunity.*,
+        opportunity.category_key,
+        opportunity.opportunity_score,
+        opportunity.viral_count,
+        opportunity.rising_count,
+        opportunity.sample_count,
+        opportunity.velocity_ratio,
+        opportunity.confidence_pct,
         opportunity.window_start = latest.window_start as is_now
     from opportunity
     cross join latest
     where
-        opportunity.window_start = (select window_start from latest)
-        or opportunity.window_start = (select window_start - interval '24 hours' from latest)
+        (
+            opportunity.window_start = (select window_start from latest)
+            or opportunity.window_start
+            = (select window_start - interval '24 hours' from latest)
+        )
+        and not exists (
+            select 1
+            from kept
+            where
+                kept.asset = 'intelligence/opportunity'
+                and kept.window_start = opportunity.window_start
+        )
+
+    union all
+
+    select
+        kept.row_key ->> 'category' as category_key,
+        {{ kept_value('opportunity_score', 'double precision') }},
+        {{ kept_value('viral_count', 'integer') }},
+        {{ kept_value('rising_count', 'integer') }},
+        {{ kept_value('sample_count', 'integer') }},
+        {{ kept_value('velocity_ratio', 'double precision') }},
+        {{ kept_value('confidence_pct', 'double precision') }},
+        kept.window_start = latest.window_start as is_now
+    from kept
+    cross join latest
+    where kept.asset = 'intelligence/opportunity'
+
+),
+
+broadcasts as (
+
+    select
+        competition.category_key,
+        competition.live_count,
+        competition.viewer_total,
+        competition.ease_score,
+        competition.concentration_band,
+        competition.is_peak
+    from competition
+    where
+        competition.window_start = (select window_start from latest)
+        and not exists (
+            select 1
+            from kept
+            where
+                kept.asset = 'intelligence/competition'
+                and kept.window_start = competition.window_start
+        )
+
+    union all
+
+    select
+        kept.row_key ->> 'category' as category_key,
+        {{ kept_value('live_count', 'integer') }},
+        {{ kept_value('viewer_total', 'bigint') }},
+        {{ kept_value('ease_score', 'double precision') }},
+        {{ kept_value('concentration_band', 'text') }},
+        {{ kept_value('is_peak', 'boolean') }}
+    from kept
+    where
+        kept.asset = 'intelligence/competition'
+        and kept.window_start = (select window_start from latest)
 
 ),
 
@@ -211,11 +289,11 @@ joined as (
         momentum.fastest_video_id,
         title.title as fastest_video_title,
         momentum.fastest_velocity as fastest_video_velocity_per_hour,
-        competition.live_count,
-        competition.viewer_total,
-        competition.ease_score,
-        competition.concentration_band,
-        competition.is_peak,
+        broadcasts.live_count,
+        broadcasts.viewer_total,
+        broadcasts.ease_score,
+        broadcasts.concentration_band,
+        broadcasts.is_peak,
         coalesce(today.confidence_pct, 0) as confidence_pct,
         coalesce(coverage.expected_samples, 0) as expected_samples,
         coalesce(coverage.received_samples, 0) as received_samples,
@@ -232,10 +310,7 @@ joined as (
         on
             categories.category_key = yesterday.category_key
             and not yesterday.is_now
-    left join competition
-        on
-            categories.category_key = competition.category_key
-            and competition.window_start = (select window_start from latest)
+    left join broadcasts on categories.category_key = broadcasts.category_key
     left join momentum on categories.category_key = momentum.category_key
     left join coverage on categories.category_key = coverage.category_key
     left join lateral (

@@ -4,7 +4,13 @@ with latest as (
 
 ),
 
-scores as (
+history as (
+
+    select * from {{ ref('stg_maintenance__score_history') }}
+
+),
+
+today as (
 
     select * from {{ ref('stg_intelligence__viral_scores') }}
 
@@ -31,6 +37,42 @@ categories as (
 coverage as (
 
     select * from {{ ref('int_youtube_coverage') }}
+
+),
+
+-- A window that was scored again since the moment speaks as it did then.
+{{ kept_scores(['intelligence/viral_scores'], ['0 hours']) }},
+
+scores as (
+
+    select
+        today.category_key,
+        today.video_id,
+        today.trend_class,
+        today.viral_score,
+        today.decayed_score,
+        today.confidence_pct,
+        today.sample_count
+    from today
+    where
+        today.window_start = (select window_start from latest)
+        and not exists (
+            select 1
+            from kept
+            where kept.window_start = today.window_start
+        )
+
+    union all
+
+    select
+        kept.row_key ->> 'category' as category_key,
+        kept.row_key ->> 'video_id' as video_id,
+        {{ kept_value('trend_class', 'text') }},
+        {{ kept_value('viral_score', 'double precision') }},
+        {{ kept_value('decayed_score', 'double precision') }},
+        {{ kept_value('confidence_pct', 'double precision') }},
+        {{ kept_value('sample_count', 'integer') }}
+    from kept
 
 ),
 
@@ -68,9 +110,7 @@ ranked as (
         on
             scores.category_key = velocity.category_key
             and scores.video_id = velocity.video_id
-    where
-        scores.window_start = (select window_start from latest)
-        and velocity.window_start = (select window_start from latest)
+    where velocity.window_start = (select window_start from latest)
 
 ),
 

@@ -1,0 +1,24 @@
+with source as (
+
+    select * from {{ source('maintenance', 'score_history') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        asset,
+        row_key,
+
+        -- strings
+        values as score_values,
+
+        -- timestamps
+        window_start,
+        kept_at
+    from source
+
+)
+
+select * from renamed
