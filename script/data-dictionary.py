@@ -31,10 +31,11 @@ PICTURE = REPO_ROOT / "docs" / "tables.md"
 _PICTURE_HEAD = """\
 # Picture of the tables
 
-Written by `script/data-dictionary` from `aurastream/store/tables`; a test compares the two. Each
-table shows its key and the columns that point elsewhere; all others are in the
+Written by `script/data-dictionary` from `aurastream/store/tables` and the dbt project; a test
+compares them. Each table shows its key and the columns that point elsewhere; all others are in the
 [data dictionary](data-dictionary.md). There are no foreign keys in the database: partitions come
-and go.
+and go. In `aggregation` and `marts` a line leads from what a table is computed of to the table; in
+the others, from the table a column points at.
 """
 
 _HEAD = """\
@@ -187,11 +188,50 @@ def _described(relation: Relation) -> str:
     return "\n".join(lines)
 
 
-def pictures() -> str:
+def pictures(manifest: Mapping[str, Any]) -> str:
     """Return the document with a picture of each schema's tables."""
-    drawn = sorted({str(t.schema) for t in metadata.tables.values()}, key=SCHEMAS.index)
-    parts = [f"\n## {schema}\n\n```mermaid\n{mermaid(metadata, schema)}\n```" for schema in drawn]
+    drawn = {str(t.schema): mermaid(metadata, str(t.schema)) for t in metadata.tables.values()}
+    relations = list(modelled(manifest))
+    for schema in sorted({relation.schema for relation in relations}):
+        drawn[schema] = _modelled_picture(
+            [r for r in relations if r.schema == schema], manifest, schema
+        )
+    parts = [
+        f"\n## {schema}\n\n```mermaid\n{drawn[schema]}\n```"
+        for schema in sorted(drawn, key=SCHEMAS.index)
+    ]
     return "\n".join([_PICTURE_HEAD.rstrip("\n"), *parts]) + "\n"
+
+
+def _modelled_picture(
+    relations: Sequence[Relation], manifest: Mapping[str, Any], schema: str
+) -> str:
+    lines = ["erDiagram"]
+    for relation in sorted(relations, key=lambda found: found.name):
+        lines.append(f"    {schema}_{relation.name} {{")
+        for column in relation.columns:
+            if column.is_key:
+                kind = {"timestamptz": "timestamp"}.get(column.type, column.type)
+                lines.append(f"        {kind.replace(' ', '_')} {column.name} PK")
+        lines.append("    }")
+    for relation in sorted(relations, key=lambda found: found.name):
+        lines += [
+            f"    {origin} ||--o{{ {schema}_{relation.name} : feeds"
+            for origin in sorted(_origins(manifest, f"model.aurastream.{relation.name}"))
+        ]
+    return "\n".join(lines)
+
+
+def _origins(manifest: Mapping[str, Any], name: str) -> set[str]:
+    """Return the tables and views that a model is computed of, through what leaves no table."""
+    found: set[str] = set()
+    for parent in manifest["nodes"][name]["depends_on"]["nodes"]:
+        node = manifest["nodes"].get(parent) or manifest["sources"][parent]
+        if node["config"].get("materialized") == "ephemeral":
+            found |= _origins(manifest, parent)
+        else:
+            found.add(f"{node['schema']}_{node['name']}")
+    return found
 
 
 def main() -> int:
@@ -199,7 +239,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail when stale")
     options = parser.parse_args()
-    texts = {TARGET: render([*declared(), *modelled(load_manifest())]), PICTURE: pictures()}
+    manifest = load_manifest()
+    texts = {TARGET: render([*declared(), *modelled(manifest)]), PICTURE: pictures(manifest)}
     stale = [p for p, t in texts.items() if not p.is_file() or p.read_text(encoding="utf-8") != t]
     for path in stale:
         if options.check:
