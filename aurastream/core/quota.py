@@ -128,6 +128,24 @@ class CostTable:
                 fix=f"Known endpoints: {', '.join(sorted(self.costs))}.",
             ) from None
 
+    def own_limit(self, bucket: str) -> int | None:
+        """Return the units a day to which we keep a bucket ourselves; None where we do not.
+
+        Examples
+        --------
+        >>> import datetime as dt
+        >>> table = cost_table("granular_2026", dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
+        >>> table.own_limit("youtube.search"), table.own_limit("youtube.default")
+        (80, None)
+        """
+        total = 0
+        for cost in self.costs.values():
+            if cost.bucket == bucket:
+                if cost.calls_per_day is None:
+                    return None
+                total += cost.calls_per_day * cost.units
+        return total
+
     def bucket(self, endpoint: str) -> Bucket:
         """Return the bucket that a call of ``endpoint`` draws on."""
         return self.buckets[self.cost(endpoint).bucket]
@@ -414,6 +432,7 @@ def forecast(
     as_of: dt.datetime,
     *,
     limit: int,
+    own_limit: int | None = None,
     trailing_h: float = 6.0,
 ) -> Forecast:
     """Project the use of one bucket to its next reset.
@@ -421,6 +440,9 @@ def forecast(
     The rate is what was used in the trailing hours (across the last reset, so that it is known
     from the first minute of a day), over the time since the first use in them, at least one
     hour: a burst right after the start is not taken for a habit.
+
+    A bucket that we keep below a limit of our own is used in passes, once a day, and not at a
+    rate: as much as in the last 24 hours is expected of this day, and never more than that limit.
 
     Parameters
     ----------
@@ -431,6 +453,8 @@ def forecast(
         The present; later entries are ignored.
     limit : int
         Units per quota day.
+    own_limit : int, optional
+        Units per quota day to which we keep the bucket ourselves.
     trailing_h : float, optional
         Hours over which the rate is taken, above 0.
 
@@ -459,6 +483,13 @@ def forecast(
     >>> f.exhausts_at.isoformat()
     '2026-11-21T23:40:00+00:00'
 
+    Eight searches of the daily pass are eight searches a day:
+
+    >>> searched = pd.Series(1, index=pd.DatetimeIndex([now - dt.timedelta(minutes=5)] * 8))
+    >>> f = forecast(searched, now, limit=100, own_limit=80)
+    >>> f.projected, f.exhausts_at
+    (8.0, None)
+
     Nothing used, nothing projected:
 
     >>> idle = forecast(pd.Series([], index=hours[:0], dtype=int), now, limit=10_000)
@@ -479,6 +510,11 @@ def forecast(
     if recent.any():
         since = (as_of - at[recent].min()).total_seconds() / _HOUR_S
         rate = float(units[recent].sum()) / max(1.0, since)
+    if own_limit is not None:
+        day = past & np.asarray(at > pd.Timestamp(as_of - dt.timedelta(hours=24)))
+        projected = float(max(used, min(own_limit, int(units[day].sum()))))
+        full = as_of.astimezone(dt.UTC) if used >= min(limit, own_limit) else None
+        return Forecast(used, limit, rate, projected, resets_at, full)
     left_h = (resets_at - as_of).total_seconds() / _HOUR_S
     exhausts_at: dt.datetime | None = None
     if used >= limit:
@@ -590,6 +626,7 @@ def quota_statuses(
             pd.Series(rows["units"].to_numpy(), index=pd.DatetimeIndex(rows["at"])),
             as_of,
             limit=bucket.daily_limit,
+            own_limit=table.own_limit(name),
         )
         exhausted = name in refused or seen.remaining == 0
         found.append(

@@ -40,7 +40,7 @@ __all__ = ["LedgerGate", "PostgresLedger", "QuotaSpentError"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _LOCK_CLASS = 0x71756F74  # "quot"
-_TRAILING = dt.timedelta(hours=6)
+_TRAILING = dt.timedelta(hours=24)
 
 
 class QuotaSpentError(StoreError):

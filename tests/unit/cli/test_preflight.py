@@ -1,10 +1,12 @@
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from aurastream.operations.preflight import preflight
 from aurastream.replay.server import background
 from aurastream.settings import Settings
 from aurastream.sources.errors import KeyInvalidError
+from aurastream.store.frames import FrameStore
 
 
 @pytest.fixture
@@ -28,6 +30,16 @@ def platform(tmp_path):
 def test_good_keys_pass_in_silence(platform):
     _, settings = platform
     preflight(settings)
+
+
+def test_the_questions_are_paid_for(platform, database_url):
+    _, settings = platform
+    preflight(settings.model_copy(update={"postgres_url": SecretStr(database_url)}))
+    with FrameStore(database_url) as store:
+        paid = store.read("operations.quota_ledger", order_by="platform")
+    assert paid["platform"].tolist() == ["twitch", "youtube"]
+    assert paid["units_settled"].tolist() == [1, 1]
+    assert set(paid["purpose"]) == {"operations/preflight"}
 
 
 def test_a_refused_key_is_said_before_anything_is_collected(platform):

@@ -229,3 +229,22 @@ def test_the_status_has_a_line_for_every_daily_bucket_and_obeys_a_refusal() -> N
     assert lines[1].used_pct == 25.0
     assert lines[2].exhausts_at == NOW
     assert {s.platform for s in lines} == {"youtube"}
+
+
+@pytest.mark.parametrize("hours", [0.01, 3, 20])
+def test_searches_of_the_daily_pass_are_not_taken_for_a_rate(hours: float) -> None:
+    start, _ = quota_day(quota_date(NOW))
+    now = start + dt.timedelta(hours=hours)
+    for done in (now, now - dt.timedelta(minutes=30), now - dt.timedelta(hours=23)):
+        usage = pd.DataFrame(
+            {"bucket": "youtube.search", "at": pd.DatetimeIndex([done] * 8), "units": 1}
+        )
+        found = {s.bucket: s for s in quota_statuses(cost_table("granular_2026", now), usage, now)}
+        search = found["youtube.search"]
+        assert (search.projected, search.exhausts_at, search.is_exhausted) == (8.0, None, False)
+
+
+def test_a_forecast_stays_below_our_own_limit_and_says_when_that_is_reached() -> None:
+    usage = pd.Series(1, index=pd.DatetimeIndex([NOW] * 80))
+    seen = forecast(usage, NOW, limit=100, own_limit=80)
+    assert (seen.projected, seen.exhausts_at) == (80.0, NOW)
