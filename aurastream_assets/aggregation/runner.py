@@ -135,6 +135,17 @@ class DbtRunner:
         """Run tests by dbt's selection syntax, for example ``test_type:unit``."""
         return self._checked(self._invoke("test", "--select", *selection))
 
+    def freshness(self) -> list[NodeResult]:
+        """Compare each source's newest row with its limits.
+
+        Returns
+        -------
+        list of NodeResult
+            One per source that has limits: pass, warn or error; a source without any row is a
+            ``runtime error``.
+        """
+        return self._invoke("source freshness")
+
     def _invoke(self, command: str, *arguments: str) -> list[NodeResult]:
         # Imported here: a second of dbt that loading the graph need not pay.
         with _LOCK, warnings.catch_warnings(), _working_directory_kept():
@@ -151,7 +162,7 @@ class DbtRunner:
                         done: Any = dbtRunner(manifest=manifest).invoke(
                             [
                                 *_GLOBAL_FLAGS,
-                                command,
+                                *command.split(),
                                 *self._paths(scratch),
                                 *("--no-write-json", "--no-partial-parse"),
                                 *arguments,
