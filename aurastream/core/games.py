@@ -6,8 +6,9 @@ equally well is called ambiguous rather than guessed at.
 
 Phrases are compared without regard to case, width or the styled letters of Unicode. An ASCII
 phrase matches whole words (``gta`` does not match "gtaste"); a ``*`` at its start or end lifts
-that (``gta*`` matches "gta5"); a space in a phrase matches any gap, also none. Scripts that do not
-part words (フォートナイト) match anywhere.
+that (``gta*`` matches "gta5"); a space in a phrase matches any gap, also none. A word of four
+letters or more matches in singular and plural (``arc raiders`` matches "arc raider"). Scripts that
+do not part words (フォートナイト) match anywhere.
 """
 
 import hashlib
@@ -27,9 +28,12 @@ from aurastream.core.errors import InvalidInputError
 
 __all__ = ["ClassifierParams", "GameClassifier", "GameRules"]
 
-_SCHEME: Final = "1"  # of the method; the rules add their own digest
+_SCHEME: Final = "2"  # of the method; the rules add their own digest
 _REQUIRED: Final = ("video_id", "title", "tags", "channel_id", "category_id")
 _REASONS: Final = ("", "no rule matches", "too weak", "ambiguous")
+
+# "cs" and "gta" have no number, and "go" is not the singular of "gos".
+_SHORTEST_NOUN: Final = 4
 
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
@@ -339,12 +343,32 @@ def _pattern(phrases: Sequence[str]) -> str | None:
 def _phrase(phrase: str) -> str:
     text = str(pc.utf8_normalize(phrase.strip(), form="NFKC")).lower()
     core = text.strip("*")
-    body = r"[\s\-_:]*".join(re.escape(word) for word in core.split())
+    words = core.split()
+    # Where a phrase is open at its end, whatever follows is let in already.
+    numbered = words[:-1] if text.endswith("*") else words
+    forms = [_either_number(word) for word in numbered] + [
+        re.escape(w) for w in words[len(numbered) :]
+    ]
+    body = r"[\s\-_:]*".join(forms)
     if not body:
         raise InvalidInputError(f"The phrase {phrase!r} has no letters to look for.")
     start = r"\b" if _is_word(core[0]) and not text.startswith("*") else ""
     end = r"\b" if _is_word(core[-1]) and not text.endswith("*") else ""
     return f"{start}{body}{end}"
+
+
+def _either_number(word: str) -> str:
+    """Return a pattern of an English word's singular and plural; other words as they are."""
+    if len(word) < _SHORTEST_NOUN or not (word.isascii() and word.isalpha()):
+        return re.escape(word)
+    if word.endswith("ies") or (word.endswith("y") and word[-2] not in "aeiou"):
+        return f"{word.removesuffix('ies').removesuffix('y')}(?:y|ies)"
+    if word.endswith(("ches", "shes", "sses", "xes", "zes")):
+        return f"{word[:-2]}(?:es)?"
+    if word.endswith(("ch", "sh", "ss", "x", "z")):
+        return f"{word}(?:es)?"
+    is_no_plural = word.endswith(("us", "is", "os"))  # campus, oasis, chaos
+    return word if is_no_plural else f"{word.removesuffix('s')}s?"
 
 
 def _is_word(character: str) -> bool:

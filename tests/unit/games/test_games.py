@@ -273,3 +273,32 @@ def test_the_games_of_the_real_archive_are_found_by_their_titles(
         assert named.sum() >= 4, game
         assert (found.loc[named, "game"] == game).mean() >= 0.93, game
     assert found["is_ambiguous"].mean() < 0.005
+
+
+@pytest.mark.parametrize(
+    ("phrase", "title", "is_named"),
+    [
+        ("arc raiders", "#1 Arc raider raiding the arc", True),
+        ("arc raider", "ARC RAIDERS gameplay", True),
+        ("arc raiders", "Arc raid tonight", False),
+        ("stumble guys", "my stumble guy", True),
+        ("city builders", "a cities builder", True),
+        ("mystery", "mysteries of the deep", True),
+        ("boxes", "a box", True),
+        ("match", "two matches", True),
+        ("among us", "among u", False),
+        ("chess", "ches", False),
+        ("gta", "gtas", False),
+        ("gta*", "gta5", True),
+        ("fortnite*", "fortnitemares", True),
+    ],
+)
+def test_a_name_is_found_in_singular_and_plural(phrase: str, title: str, is_named: bool) -> None:  # noqa: FBT001 # a column of the table
+    classifier = GameClassifier({"it": {"phrases": [phrase]}})
+    assert (_verdict(classifier, title)["game"] == "it") is is_named
+
+
+def test_the_singular_of_another_game_outweighs_tags(classifier: GameClassifier) -> None:
+    tags = ["warzone", "call of duty warzone", "gaming", "live"]
+    assert _verdict(classifier, "Tonight we play", tags)["game"] == "warzone"
+    assert _verdict(classifier, "#1 Arc raider raiding the arc", tags)["game"] is None
