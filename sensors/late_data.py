@@ -1,30 +1,36 @@
-"""Late data: when a window is scored again after its hour was rolled up, the hour follows.
+"""Late data: what came late is scored again, and everything above it follows.
 
-A schedule cannot serve here, because lateness has no time of its own. The sensor holds no cursor:
-it compares which came last, so a missed tick, a restart or a second look changes nothing.
+A schedule cannot serve here, because lateness has no time of its own. Rollups need no cursor: they
+compare which came last, so a missed tick, a restart or a second look changes nothing. Deliveries
+are remembered by id until they are forgotten.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dagster as dg
 
-from aurastream.operations.late_data import StaleRange, stale_rollups
+from aurastream.operations.late_data import StaleRange, joined, late_windows, stale_rollups
 from aurastream.settings import Environment
+from aurastream.store.deliveries import DELIVERIES, deliveries_of
 from aurastream_assets import jobs
 from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import days, half_hours, hours
+from aurastream_assets.partitions import FOUR_HOURS, days, four_hours, half_hours, hours
+from resources.store import Store
 from sensors.declaration import DeclaredSensor
 
-__all__ = ["SENSORS", "late_days", "late_hours"]
+__all__ = ["INPUTS", "SENSORS", "late_analyses", "late_crawls", "late_days", "late_hours"]
 
 _EVERY_S: Final = 60
 
-# The scheduled rollup of a period launches 5 or 15 minutes after its end; what is younger than this
-# is not late.
+# The scheduled rollup of a period launches 5, 11 or 15 minutes after its end; what is younger than
+# this is not late.
 _HOUR_SETTLES: Final = timedelta(minutes=15)
+_ANALYSES_SETTLE: Final = timedelta(minutes=30)
 _DAY_SETTLES: Final = timedelta(minutes=45)
+_REMEMBERED: Final = timedelta(days=2)
 
 _UNFINISHED: Final = [
     dg.DagsterRunStatus.QUEUED,
@@ -32,6 +38,64 @@ _UNFINISHED: Final = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+
+_Partitioned = tuple[dg.AssetKey, dg.TimeWindowPartitionsDefinition]
+
+_VELOCITY: Final[_Partitioned] = (asset_key("intelligence", "video_velocity"), half_hours)
+_SCORES: Final[_Partitioned] = (asset_key("intelligence", "viral_scores"), half_hours)
+# Made of the crawls of streams, which have no partitions: scored again when one of them came late.
+_COMPETITION: Final[_Partitioned] = (asset_key("intelligence", "competition"), half_hours)
+_HOURLY: Final[_Partitioned] = (asset_key("aggregation", "intel_hourly_metrics"), hours)
+
+INPUTS: Final[Mapping[str, Mapping[dg.AssetKey, tuple[_Partitioned, ...]]]] = {
+    "hourly_rollup": {_HOURLY[0]: (_VELOCITY, _SCORES)},
+    "analyses": {asset_key("intelligence", "content_formats"): (_VELOCITY,)},
+    "daily_rollup": {
+        asset_key("aggregation", name): inputs
+        for name, inputs in {
+            "intel_daily_metrics": (_HOURLY, _VELOCITY),
+            "intel_duration_performance": (_HOURLY, _VELOCITY),
+            "intel_regional_performance": (_HOURLY, _VELOCITY, _COMPETITION),
+            "intel_premiere_performance": (_HOURLY, _VELOCITY),
+            "intel_channel_days": (_HOURLY, _VELOCITY, _SCORES),
+            "intel_posting_hours": (_HOURLY, _VELOCITY),
+            "intel_stream_hours": (_COMPETITION,),
+            "intel_competition_days": (_COMPETITION,),
+        }.items()
+    },
+}
+"""What each rollup of a job is made of, as far as it has partitions."""
+
+
+@dg.sensor(
+    job_name=jobs.rescore.name,
+    minimum_interval_seconds=_EVERY_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Scores windows again whose crawls reached the record after them.",
+)
+def late_crawls(
+    context: dg.SensorEvaluationContext, store: Store
+) -> dg.SensorResult | dg.SkipReason:
+    """Request the windows that were scored before a spool was delivered."""
+    busy = _busy(context, jobs.rescore.name)
+    if busy:
+        return busy
+    now = datetime.now(UTC)
+    seen = set(json.loads(context.cursor or "[]"))
+    recent = deliveries_of(store.frames.read(DELIVERIES, start=now - _REMEMBERED))
+    late = late_windows(
+        [d for d in recent if d.delivery_id not in seen], origin=half_hours.start, now=now
+    )
+    if not late:
+        return dg.SkipReason("nothing was delivered late that windows lack")
+    done = {name for found in late for name in found.deliveries}
+    known = sorted(d.delivery_id for d in recent if d.delivery_id in seen | done)
+    return dg.SensorResult(
+        run_requests=[
+            _request(found.first, found.last, half_hours, found.deliveries[-1]) for found in late
+        ],
+        cursor=json.dumps(known),
+    )
 
 
 @dg.sensor(
@@ -44,19 +108,27 @@ def late_hours(
     context: dg.SensorEvaluationContext,
 ) -> dg.SensorResult | dg.SkipReason:
     """Request the hours whose scores are newer than their rollup."""
-    return _request(
+    return _follow(
         context,
-        parts=(
-            [
-                asset_key("intelligence", "video_velocity"),
-                asset_key("intelligence", "viral_scores"),
-            ],
-            half_hours,
-        ),
-        rollup=([asset_key("aggregation", "intel_hourly_metrics")], hours),
+        jobs.hourly_rollup.name,
+        hours,
         period=timedelta(hours=1),
         settles=_HOUR_SETTLES,
-        job_name=jobs.hourly_rollup.name,
+    )
+
+
+@dg.sensor(
+    job_name=jobs.analyses.name,
+    minimum_interval_seconds=_EVERY_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Analyses four hours again whose half-hour windows were scored after them.",
+)
+def late_analyses(
+    context: dg.SensorEvaluationContext,
+) -> dg.SensorResult | dg.SkipReason:
+    """Request the four hours whose scores are newer than their analyses."""
+    return _follow(
+        context, jobs.analyses.name, four_hours, period=FOUR_HOURS, settles=_ANALYSES_SETTLE
     )
 
 
@@ -64,85 +136,98 @@ def late_hours(
     job_name=jobs.daily_rollup.name,
     minimum_interval_seconds=_EVERY_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Rolls days up again whose hours were rolled up after the day.",
+    description="Rolls days up again of which any rollup is older than what it is made of.",
 )
 def late_days(
     context: dg.SensorEvaluationContext,
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request the days whose hourly metrics are newer than their rollup."""
-    return _request(
-        context,
-        parts=([asset_key("aggregation", "intel_hourly_metrics")], hours),
-        rollup=([asset_key("aggregation", "intel_daily_metrics")], days),
-        period=timedelta(days=1),
-        settles=_DAY_SETTLES,
-        job_name=jobs.daily_rollup.name,
+    """Request the days of which a rollup is older than its own inputs."""
+    return _follow(
+        context, jobs.daily_rollup.name, days, period=timedelta(days=1), settles=_DAY_SETTLES
     )
 
 
-_Partitioned = tuple[list[dg.AssetKey], dg.TimeWindowPartitionsDefinition]
+def _busy(context: dg.SensorEvaluationContext, job_name: str) -> dg.SkipReason | None:
+    busy = context.instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED))
+    if not busy:
+        return None
+    return dg.SkipReason(f"{job_name}: {busy} run(s) in progress, their results come first")
 
 
-def _request(
+def _follow(
     context: dg.SensorEvaluationContext,
+    job_name: str,
+    partitions: dg.TimeWindowPartitionsDefinition,
     *,
-    parts: _Partitioned,
-    rollup: _Partitioned,
     period: timedelta,
     settles: timedelta,
-    job_name: str,
 ) -> dg.SensorResult | dg.SkipReason:
-    busy = context.instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED))
+    busy = _busy(context, job_name)
     if busy:
-        return dg.SkipReason(f"{job_name}: {busy} run(s) in progress, their results come first")
-    partitions = rollup[1]
-    stale = stale_rollups(
-        _newest(context.instance, *parts),
-        _newest(context.instance, *rollup),
-        origin=partitions.start,
-        period=period,
-        settled_before=datetime.now(UTC) - settles,
-    )
+        return busy
+    needed = {inputs for each in INPUTS[job_name].values() for inputs in each}
+    newest = {found[0]: _newest(context.instance, *found) for found in needed}
+    stale: list[StaleRange] = []
+    for rollup, inputs in INPUTS[job_name].items():
+        stale += stale_rollups(
+            _latest([newest[key] for key, _ in inputs], partitions.start),
+            _newest(context.instance, rollup, partitions),
+            origin=partitions.start,
+            period=period,
+            settled_before=datetime.now(UTC) - settles,
+        )
     if not stale:
         return dg.SkipReason("every rollup is newer than its parts")
-    return dg.SensorResult(run_requests=list(_runs(stale, partitions)))
+    return dg.SensorResult(
+        run_requests=[
+            _request(late.first, late.last, partitions, late.newest_part)
+            for late in joined(stale, period=period)
+        ]
+    )
+
+
+def _latest(found: Sequence[Mapping[datetime, int]], start: datetime) -> dict[datetime, int]:
+    """Return, by moment, the latest of several materializations that can still be followed."""
+    latest: dict[datetime, int] = {}
+    for each in found:
+        for moment, storage_id in each.items():
+            if moment >= start:
+                latest[moment] = max(latest.get(moment, 0), storage_id)
+    return latest
 
 
 def _newest(
-    instance: dg.DagsterInstance,
-    keys: list[dg.AssetKey],
-    partitions: dg.TimeWindowPartitionsDefinition,
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.TimeWindowPartitionsDefinition
 ) -> dict[datetime, int]:
     """Return the latest materialization of each partition that can still be re-materialized."""
-    newest: dict[datetime, int] = {}
-    for key in keys:
-        of_key = instance.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION
-        )
-        for name, storage_id in of_key.items():
-            start = datetime.strptime(name, partitions.fmt).replace(tzinfo=UTC)
-            if start >= partitions.start:
-                newest[start] = max(newest.get(start, 0), storage_id)
-    return newest
+    of_key = instance.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
+    found = {
+        datetime.strptime(name, partitions.fmt).replace(tzinfo=UTC): storage_id
+        for name, storage_id in of_key.items()
+    }
+    return {start: storage_id for start, storage_id in found.items() if start >= partitions.start}
 
 
-def _runs(
-    stale: list[StaleRange], partitions: dg.TimeWindowPartitionsDefinition
-) -> Iterator[dg.RunRequest]:
-    for late in stale:
-        first, last = (moment.strftime(partitions.fmt) for moment in (late.first, late.last))
-        yield dg.RunRequest(
-            run_key=f"{first}..{last}:{late.newest_part}",
-            tags={
-                "dagster/asset_partition_range_start": first,
-                "dagster/asset_partition_range_end": last,
-            },
-        )
+def _request(
+    first: datetime, last: datetime, partitions: dg.TimeWindowPartitionsDefinition, what: object
+) -> dg.RunRequest:
+    names = [moment.strftime(partitions.fmt) for moment in (first, last)]
+    return dg.RunRequest(
+        run_key=f"{names[0]}..{names[1]}:{what}",
+        tags={
+            "dagster/asset_partition_range_start": names[0],
+            "dagster/asset_partition_range_end": names[1],
+        },
+    )
 
 
 _RUNNING_SYSTEMS: Final = frozenset[Environment]({"local", "production"})
 
 SENSORS: Final = (
+    DeclaredSensor(late_crawls, _RUNNING_SYSTEMS),
     DeclaredSensor(late_hours, _RUNNING_SYSTEMS),
+    DeclaredSensor(late_analyses, _RUNNING_SYSTEMS),
     DeclaredSensor(late_days, _RUNNING_SYSTEMS),
 )

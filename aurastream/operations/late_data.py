@@ -1,4 +1,4 @@
-"""Which rollups no longer say what the parts beneath them say: a pure decision.
+"""Which windows and rollups no longer say what is beneath them: pure decisions.
 
 A half-hour window can be scored again long after its hour was rolled up (a backfill, a new formula,
 a late crawl). The rollup is then stale, and only the order of the two materializations tells so:
@@ -6,11 +6,19 @@ event storage ids grow with every materialization, whichever machine's clock wro
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-__all__ = ["StaleRange", "stale_rollups"]
+from aurastream.operations.schedule_policy import window_of
+from aurastream.store.deliveries import Delivery
+
+__all__ = ["LateWindows", "StaleRange", "joined", "late_windows", "stale_rollups"]
+
+_WINDOW: Final = timedelta(minutes=30)
+# Scores carry the last state of a video or stream forward for a day, not longer.
+_CARRIED: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +94,98 @@ def stale_rollups(
         else:
             ranges.append(StaleRange(start, start, newest[start]))
     return ranges
+
+
+def joined(ranges: Iterable[StaleRange], *, period: timedelta) -> list[StaleRange]:
+    """Join ranges that overlap or touch, as found for several rollups of the same period.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> one, two = (datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2))
+    >>> found = [StaleRange(two, two, 7), StaleRange(one, one, 9), StaleRange(one, one, 3)]
+    >>> [(r.first.day, r.last.day, r.newest_part) for r in joined(found, period=two - one)]
+    [(1, 2, 9)]
+    """
+    found: list[StaleRange] = []
+    for item in sorted(ranges, key=lambda r: r.first):
+        if found and item.first <= found[-1].last + period:
+            before = found[-1]
+            found[-1] = StaleRange(
+                before.first,
+                max(before.last, item.last),
+                max(before.newest_part, item.newest_part),
+            )
+        else:
+            found.append(item)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class LateWindows:
+    """Neighbouring windows that were scored without rows which came since.
+
+    Attributes
+    ----------
+    first, last : datetime
+        Starts of the first and the last of them.
+    deliveries : tuple of str
+        What came, by id.
+    """
+
+    first: datetime
+    last: datetime
+    deliveries: tuple[str, ...]
+
+
+def late_windows(
+    deliveries: Iterable[Delivery], *, origin: datetime, now: datetime
+) -> list[LateWindows]:
+    """Find the windows to score again after late deliveries.
+
+    The windows of a delivery begin with the one of its oldest row. They end with the one in which
+    it came: what is scored later has it. A delivery whose last window is still open waits.
+
+    Parameters
+    ----------
+    deliveries : iterable of Delivery
+        Those that nothing was done about yet.
+    origin : datetime
+        The first window that can still be scored.
+    now : datetime
+        The present.
+
+    Returns
+    -------
+    list of LateWindows
+        In time order, neighbours joined.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> ten, eleven = (datetime(2026, 11, 21, h, 5, tzinfo=UTC) for h in (10, 11))
+    >>> found = late_windows(
+    ...     [Delivery("a", eleven, ten, ten)], origin=datetime(2026, 11, 1, tzinfo=UTC),
+    ...     now=datetime(2026, 11, 21, 11, 30, tzinfo=UTC),
+    ... )
+    >>> [(f"{late.first:%H:%M}", f"{late.last:%H:%M}") for late in found]
+    [('10:00', '11:00')]
+    """
+    spans = []
+    for item in deliveries:
+        first = max(window_of(item.first_at), origin)
+        last = min(window_of(item.delivered_at), window_of(item.last_at + _CARRIED))
+        if window_of(item.delivered_at) + _WINDOW <= now and first <= last:
+            spans.append(LateWindows(first, last, (item.delivery_id,)))
+    found: list[LateWindows] = []
+    for span in sorted(spans, key=lambda s: (s.first, s.last, s.deliveries)):
+        if found and span.first <= found[-1].last + _WINDOW:
+            before = found[-1]
+            found[-1] = LateWindows(
+                before.first,
+                max(before.last, span.last),
+                (*before.deliveries, *span.deliveries),
+            )
+        else:
+            found.append(span)
+    return found

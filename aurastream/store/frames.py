@@ -29,6 +29,7 @@ from psycopg import sql
 
 from aurastream.store.columns import to_arrow, to_pandas
 from aurastream.store.connections import ConnectionPool
+from aurastream.store.deliveries import delivery_note
 from aurastream.store.errors import FrameMismatchError, StoreError, StoreUnavailableError
 from aurastream.store.partitions import (
     days_between,
@@ -152,6 +153,9 @@ class FrameStore:
 
         def deliver(entry: Sequence[SpooledOp]) -> None:
             prepared = [_from_spool(item) for item in entry]
+            late = delivery_note(((i.table, i.rows) for i in prepared), dt.datetime.now(dt.UTC))
+            if late is not None:
+                prepared.append(_prepare(late))
             retrying(lambda: self._write(prepared), policy)
 
         return self.spool.drain(deliver, keep_on=StoreUnavailableError, refuse_on=StoreError)

@@ -1,19 +1,25 @@
 """What schedules and sensors ask for, evaluated tick by tick on an instance of their own."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 
+from aurastream.operations.schedule_policy import window_of
+from aurastream.store.deliveries import DELIVERIES
+from aurastream.store.frames import Append, FrameStore
 from aurastream_assets import jobs
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import WINDOW, days, half_hours, hours
+from aurastream_assets.partitions import WINDOW, days, four_hours, half_hours, hours
+from resources.store import Store
 from schedules.collection import COLLECTION_SCHEDULES
 from schedules.rollups import ROLLUP_SCHEDULES
-from sensors.late_data import late_days, late_hours
+from sensors.late_data import INPUTS, late_analyses, late_crawls, late_days, late_hours
 
 SCHEDULES = {
     d.definition.job_name: d.definition for d in (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES)
@@ -104,6 +110,7 @@ VELOCITY = asset_key("intelligence", "video_velocity")
 SCORES = asset_key("intelligence", "viral_scores")
 HOURLY = asset_key("aggregation", "intel_hourly_metrics")
 DAILY = asset_key("aggregation", "intel_daily_metrics")
+COMPETITION = asset_key("intelligence", "competition")
 MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
 
 
@@ -188,3 +195,104 @@ def test_a_day_follows_an_hour_that_was_rolled_up_again(instance: dg.DagsterInst
 
     key = MIDNIGHT.strftime(days.fmt)
     assert _sense(instance, late_days) == [(key, key)]
+
+
+@pytest.mark.parametrize("made_of", [VELOCITY, COMPETITION])
+def test_a_day_follows_each_of_its_inputs(
+    instance: dg.DagsterInstance, made_of: dg.AssetKey
+) -> None:
+    _report(instance, made_of, half_hours, MIDNIGHT + WINDOW)
+    for rollup in INPUTS["daily_rollup"]:
+        _report(instance, rollup, days, MIDNIGHT)
+    assert _sense(instance, late_days) == "every rollup is newer than its parts"
+
+    _report(instance, made_of, half_hours, MIDNIGHT + WINDOW)
+
+    key = MIDNIGHT.strftime(days.fmt)
+    assert _sense(instance, late_days) == [(key, key)]
+
+
+def test_four_hours_follow_a_window_that_was_scored_again(instance: dg.DagsterInstance) -> None:
+    _report(instance, VELOCITY, half_hours, MIDNIGHT + WINDOW)
+    for analysis in INPUTS["analyses"]:
+        _report(instance, analysis, four_hours, MIDNIGHT)
+    assert _sense(instance, late_analyses) == "every rollup is newer than its parts"
+
+    _report(instance, VELOCITY, half_hours, MIDNIGHT + WINDOW)
+
+    key = MIDNIGHT.strftime(four_hours.fmt)
+    assert _sense(instance, late_analyses) == [(key, key)]
+
+
+def test_each_rollup_is_compared_with_all_that_it_is_made_of() -> None:
+    graph = REPOSITORY.asset_graph
+    days_of = REPOSITORY.get_job("daily_rollup").asset_layer.selected_asset_keys
+
+    assert INPUTS["daily_rollup"].keys() == days_of
+    for rollups in INPUTS.values():
+        for rollup, inputs in rollups.items():
+            parents = {k for k in graph.get(rollup).parent_keys if graph.get(k).is_partitioned}
+            assert parents - rollups.keys() <= {key for key, _ in inputs}, rollup
+
+
+STREAMS_TABLE = "collection.twitch_streams"
+
+
+@pytest.fixture
+def deliver(store: FrameStore) -> Callable[[datetime, datetime], None]:
+    """Return a function that says rows of a moment were delivered at another."""
+
+    def write(first: datetime, delivered: datetime) -> None:
+        frame = pd.DataFrame(
+            [
+                {
+                    "delivered_at": pd.Timestamp(delivered),
+                    "delivery_id": str(uuid.uuid4()),
+                    "table_name": STREAMS_TABLE,
+                    "first_at": pd.Timestamp(first),
+                    "last_at": pd.Timestamp(first),
+                }
+            ]
+        )
+        store.commit([Append(DELIVERIES, frame)])
+
+    return write
+
+
+def _late(
+    instance: dg.DagsterInstance, store: FrameStore, cursor: str | None = None
+) -> tuple[list[tuple[str, str]], str | None]:
+    with dg.build_sensor_context(
+        instance=instance, cursor=cursor, resources={"store": Store(postgres_url=store.url)}
+    ) as context:
+        data = late_crawls.evaluate_tick(context)
+    start, end = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+    return [(r.tags[start], r.tags[end]) for r in data.run_requests or []], data.cursor
+
+
+def test_windows_that_were_scored_before_a_crawl_came_are_scored_again_once(
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    deliver: Callable[[datetime, datetime], None],
+) -> None:
+    came = datetime.now(UTC) - timedelta(hours=3)
+    deliver(came - timedelta(hours=2), came)
+    deliver(came - timedelta(hours=1), came)
+
+    asked, cursor = _late(instance, store)
+
+    first, last = (window_of(at).strftime(half_hours.fmt) for at in (came - 4 * WINDOW, came))
+    assert asked == [(first, last)]
+    assert _late(instance, store, cursor) == ([], cursor)
+
+
+def test_a_crawl_that_has_just_come_waits_for_the_end_of_the_window(
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    deliver: Callable[[datetime, datetime], None],
+) -> None:
+    # A little ahead, so that its window is open still when the sensor looks.
+    came = datetime.now(UTC) + timedelta(minutes=1)
+    deliver(came - timedelta(hours=2), came)
+
+    assert _late(instance, store) == ([], None)

@@ -146,6 +146,18 @@ window_versions = sa.Table(
     comment="Which code version wrote each window of each scored table.",
 )
 
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    column("delivered_at", Timestamp, "ops", "when the rows reached the record", key=True),
+    column("delivery_id", UUID(as_uuid=False), "ops", "one delivery of one table", key=True),
+    column("table_name", sa.Text, "ops", "schema.table of the rows"),
+    column("first_at", Timestamp, "ops", "when the platform gave the oldest of them"),
+    column("last_at", Timestamp, "ops", "when the platform gave the newest of them"),
+    schema="maintenance",
+    comment="Collected rows that waited in a spool: their windows are scored again.",
+)
+
 score_history = sa.Table(
     "score_history",
     metadata,

@@ -1,9 +1,11 @@
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurastream.operations.late_data import StaleRange, stale_rollups
+from aurastream.operations.late_data import StaleRange, late_windows, stale_rollups
+from aurastream.store.deliveries import Delivery
 
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -75,3 +77,38 @@ def test_rolling_up_what_was_stale_leaves_nothing_stale(
             hour += HOUR
 
     assert _stale(windows, hours) == []
+
+
+def _delivery(name: str, first: float, came: float) -> Delivery:
+    return Delivery(name, _at(came), _at(first), _at(first))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(0, 40)), max_size=8),
+    st.integers(0, 140),
+    st.randoms(use_true_random=False),
+)
+def test_every_window_that_lacked_a_row_is_scored_again_in_one_range(
+    made: list[tuple[int, int]], now: int, random: object
+) -> None:
+    deliveries = [
+        _delivery(str(n), quarter / 4, (quarter + after) / 4)
+        for n, (quarter, after) in enumerate(made)
+    ]
+    found = late_windows(deliveries, origin=MIDNIGHT, now=_at(now / 4))
+    random.shuffle(deliveries)  # type: ignore[attr-defined]
+
+    assert late_windows(deliveries, origin=MIDNIGHT, now=_at(now / 4)) == found
+    for one, other in pairwise(found):
+        assert one.last + HOUR / 2 < other.first
+    for late in found:
+        assert late.last < _at(now / 4)
+    over = [d for d in deliveries if d.delivered_at + HOUR / 2 <= _at(now / 4)]
+    for item in over:
+        assert any(r.first <= item.first_at and item.delivery_id in r.deliveries for r in found)
+
+
+def test_what_came_before_the_first_window_that_can_be_scored_is_left() -> None:
+    late = _delivery("a", -50, -40)
+
+    assert late_windows([late], origin=MIDNIGHT, now=LONG_AFTER) == []
