@@ -120,9 +120,9 @@ def _beneath(table: str) -> frozenset[str] | None:
 def _raw() -> Mapping[str, frozenset[Platform]]:
     found: dict[str, set[Platform]] = {}
     for field in SOURCE_FIELDS:
-        platform: Platform = "twitch" if field.endpoint.startswith("twitch.") else "youtube"
+        named = {name for name in _BOTH if field.endpoint.startswith(f"{name}.")}
         for column in field.columns:
-            found.setdefault(column.rpartition(".")[0], set()).add(platform)
+            found.setdefault(column.rpartition(".")[0], set()).update(named or _BOTH)
     return {table: frozenset(platforms) for table, platforms in found.items()}
 
 
