@@ -5,6 +5,7 @@ running installation (``aurastream sql`` in another shell) finds the embedded se
 endpoints file that the installation keeps in its data directory.
 """
 
+import difflib
 import json
 import os
 import re
@@ -18,7 +19,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aurastream.core.errors import SettingsError
 
-__all__ = ["ENDPOINTS_FILE", "REPO_ROOT", "Environment", "PolicyMode", "Settings"]
+__all__ = [
+    "ENDPOINTS_FILE",
+    "REPO_ROOT",
+    "Environment",
+    "PolicyMode",
+    "Settings",
+    "unknown_variables",
+]
 
 Environment = Literal["local", "test", "production"]
 PolicyMode = Literal["strict", "amended"]
@@ -131,7 +139,8 @@ class Settings(BaseSettings):
             return settings._with_running_endpoints() if use_running else settings
         except ValidationError as error:
             lines = [
-                f"{'.'.join(map(str, item['loc'])) or 'settings'}: "
+                # What concerns several settings at once names them itself.
+                "".join(f"{'.'.join(map(str, item['loc']))}: " for _ in item["loc"][:1])
                 + item["msg"].removeprefix("Value error, ")
                 for item in error.errors()
             ]
@@ -154,11 +163,20 @@ class Settings(BaseSettings):
             _require_scheme(value.get_secret_value(), "postgresql", "postgres")
         return value
 
-    @field_validator("replay_url", "webserver_url")
+    @field_validator(
+        "replay_url",
+        "webserver_url",
+        "youtube_base_url",
+        "twitch_base_url",
+        "twitch_auth_url",
+        "gemini_base_url",
+    )
     @classmethod
-    def _require_http_scheme(cls, value: str | None) -> str | None:
+    def _require_web_address(cls, value: str | None) -> str | None:
         if value is not None:
             _require_scheme(value, "http", "https")
+            if not urlsplit(value).hostname:
+                raise ValueError("names no host: write http://host:port")
         return value
 
     @field_validator("regions", mode="before")
@@ -258,6 +276,30 @@ class Settings(BaseSettings):
                 fix="Start one with script/server, or set AURASTREAM_WEBSERVER_URL.",
             )
         return self.webserver_url
+
+
+def unknown_variables() -> dict[str, str]:
+    """Return the ``AURASTREAM_…`` variables that no setting reads, each with the nearest that is.
+
+    Returns
+    -------
+    dict
+        Variable to the most similar known one; '' where none is similar.
+    """
+    prefix = str(Settings.model_config["env_prefix"])
+    known = sorted(name.upper() for name in Settings.model_fields)
+    given = {
+        name: name.upper().removeprefix(prefix)
+        for name in sorted(os.environ)
+        if name.upper().startswith(prefix)
+    }
+    # The prefix is left out of the comparison: with it everything resembles everything.
+    nearest = {
+        name: difflib.get_close_matches(rest, known, n=1)
+        for name, rest in given.items()
+        if rest not in known
+    }
+    return {name: f"{prefix}{found[0]}" if found else "" for name, found in nearest.items()}
 
 
 def _required(value: SecretStr | None, what: str, variable: str) -> str:

@@ -26,7 +26,7 @@ from aurastream.core.errors import AuraStreamError
 from aurastream.operations.errors import StatusError
 from aurastream.operations.graph import Graph, GraphError
 from aurastream.operations.status import read_status
-from aurastream.settings import Settings
+from aurastream.settings import Settings, unknown_variables
 from aurastream.sources.transport import http_client
 from aurastream.sources.wire.faults import answered_at
 from aurastream.store.spool import Spool
@@ -60,6 +60,7 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
     yield from _guarded("dagster versions", _dagster_versions)
     yield from _guarded("loopback", _loopback)
     yield from _guarded("server binaries", _binaries)
+    yield from _guarded("variables", _variables)
     try:
         settings = load()
     except AuraStreamError as error:
@@ -79,7 +80,22 @@ def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
     try:
         yield from check()
     except Exception as error:  # noqa: BLE001 # a broken check is a finding, not a crash
-        yield Finding(name, "fault", f"{type(error).__name__}: {error}", "See the message.")
+        yield Finding(
+            name,
+            "fault",
+            f"{type(error).__name__}: {error}",
+            "This check itself broke off; mend what the message names and ask again.",
+        )
+
+
+def _variables() -> Iterator[Finding]:
+    for name, nearest in unknown_variables().items():
+        yield Finding(
+            "variables",
+            "warning",
+            f"{name} is no setting, so that it has no effect",
+            f"Did you mean {nearest}?" if nearest else "Unset it; docs/operations.md lists them.",
+        )
 
 
 def _python() -> Iterator[Finding]:
@@ -203,12 +219,22 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
             "postgres", "skipped", "none configured and none running here", "Run script/server."
         )
         return
-    with psycopg.connect(settings.require_postgres(), connect_timeout=5) as db:
-        row = db.execute(
-            "select current_setting('server_version'), clock_timestamp(),"
-            " pg_database_size(current_database()),"
-            " to_regclass('operations.alembic_version') is not null"
-        ).fetchone()
+    try:
+        with psycopg.connect(settings.require_postgres(), connect_timeout=5) as db:
+            row = db.execute(
+                "select current_setting('server_version'), clock_timestamp(),"
+                " pg_database_size(current_database()),"
+                " to_regclass('operations.alembic_version') is not null"
+            ).fetchone()
+    except psycopg.Error as error:
+        yield Finding(
+            "postgres",
+            "fault",
+            f"does not answer: {_first_line(error)}",
+            "Run script/server: it starts the embedded server again after a crash. For a server "
+            "of your own, start it and check AURASTREAM_POSTGRES_URL.",
+        )
+        return
     if row is None:
         raise AuraStreamError("Postgres answered without a row.")
     version, now, size, migrated = row
@@ -227,17 +253,31 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
         yield Finding("schema", "fault", "the database has no schema", "Run aurastream migrate.")
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _redis(settings: Settings) -> Iterator[Finding]:
     if settings.redis_url is None:
         yield Finding(
             "redis", "skipped", "none configured and none running here", "Run script/server."
         )
         return
-    with contextlib.closing(
-        redis.Redis.from_url(settings.require_redis(), socket_timeout=5)
-    ) as client:
-        client.ping()
-        keys = client.dbsize()
+    try:
+        with contextlib.closing(
+            redis.Redis.from_url(settings.require_redis(), socket_timeout=5)
+        ) as client:
+            client.ping()
+            keys = client.dbsize()
+    except redis.RedisError as error:
+        yield Finding(
+            "redis",
+            "fault",
+            f"does not answer: {_first_line(error)}",
+            "Run script/server: it starts the embedded server again after a crash. For a server "
+            "of your own, start it and check AURASTREAM_REDIS_URL.",
+        )
+        return
     yield Finding("redis", "ok", f"answers, {keys} keys")
 
 

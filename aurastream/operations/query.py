@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import psycopg
 
@@ -21,6 +21,11 @@ from aurastream.core.errors import AuraStreamError
 __all__ = ["Answer", "QueryError", "ask", "render", "text_rows"]
 
 Format = Literal["table", "json", "csv"]
+
+
+_FIX_STATEMENT: Final = (
+    "Correct the statement; docs/data-dictionary.md lists every table and column."
+)
 
 
 class QueryError(AuraStreamError):
@@ -83,7 +88,14 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
             " docs/data-dictionary.md lists what there is.",
         ) from error
     except psycopg.Error as error:
-        raise QueryError(str(error).strip()) from error
+        # Without a state it never spoke to us, or stopped in the middle.
+        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+            raise QueryError(
+                f"Postgres does not answer: {str(error).strip()}",
+                fix="Start it with script/server, or check AURASTREAM_READER_URL;"
+                " `aurastream doctor` looks at both.",
+            ) from error
+        raise QueryError(str(error).strip(), fix=_FIX_STATEMENT) from error
 
 
 def render(answer: Answer, form: Format) -> str:

@@ -49,6 +49,13 @@ _FIX_TWITCH_KEY: Final = (
 )
 _FIX_PARAMETER: Final = "Correct the catalogue or the settings that name it; it is not repeated."
 _FIX_CURSOR: Final = "The pages before it are kept and the crawl is marked incomplete."
+_FIX_FORBIDDEN: Final = {
+    "YouTube": "Check in the Google console that the project exists, that the API is enabled for "
+    "it and that the key's restrictions allow this machine; it is not repeated.",
+    "Twitch": "Check in the Twitch console that the application exists and belongs to an account "
+    "in good standing; what needs a user's consent an app token may not ask for. It is not "
+    "repeated.",
+}
 _FIX_GONE: Final = "Nothing to do: it is treated as deleted."
 _FIX_TRANSIENT: Final = "It is repeated with growing pauses; look at the platform's status page."
 
@@ -160,8 +167,7 @@ def _by_status(
     if status in (402, 403):
         return PermissionDeniedError(
             said,
-            fix=f"Check in the {name} console that the project exists, that the API is enabled "
-            "for it and that the key's restrictions allow this machine; it is not repeated.",
+            fix=_FIX_FORBIDDEN[name],
             status=status,
             reason=reason,
         )

@@ -1,8 +1,9 @@
 import pytest
 
 from aurastream.core.errors import SettingsError
+from aurastream.operations.doctor import _variables, examine
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
-from aurastream.settings import Settings
+from aurastream.settings import Settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +116,42 @@ def test_what_is_no_url_of_that_server_is_refused_without_repeating_it(
     with pytest.raises(SettingsError, match=words) as raised:
         Settings.from_env()
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["REPLAY_URL", "WEBSERVER_URL", "YOUTUBE_BASE_URL"])
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "localhost:8000", "http://", "ftp://a.example"])
+def test_an_address_without_scheme_or_host_is_refused(monkeypatch, name, url):
+    monkeypatch.setenv(f"AURASTREAM_{name}", url)
+    with pytest.raises(SettingsError, match=name.lower()):
+        Settings.from_env(use_running=False)
+
+
+def test_what_concerns_several_settings_is_not_called_settings_twice(monkeypatch):
+    monkeypatch.setenv("YOUTUBE_API_KEY", "k")
+    with pytest.raises(SettingsError, match=r"^Settings are not usable: policy_mode must be"):
+        Settings.from_env(use_running=False)
+
+
+def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(monkeypatch):
+    monkeypatch.setenv("AURASTREAM_POSTGERS_URL", "x")
+    monkeypatch.setenv("AURASTREAM_XYZZY", "x")
+    monkeypatch.setenv("AURASTREAM_REGIONS", "US")
+    assert unknown_variables() == {
+        "AURASTREAM_POSTGERS_URL": "AURASTREAM_POSTGRES_URL",
+        "AURASTREAM_XYZZY": "",
+    }
+    said = {f.detail: (f.level, f.fix) for f in _variables()}
+    assert said["AURASTREAM_POSTGERS_URL is no setting, so that it has no effect"] == (
+        "warning",
+        "Did you mean AURASTREAM_POSTGRES_URL?",
+    )
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis"])
+def test_a_server_that_is_away_is_a_fault_with_its_mend(monkeypatch, tmp_path, free_port, name):
+    url = {"postgres": "postgresql", "redis": "redis"}[name] + f"://127.0.0.1:{free_port()}/0"
+    settings = Settings(data_dir=tmp_path, **{f"{name}_url": url})
+    (found,) = [f for f in examine(lambda: settings) if f.name == name]
+    assert found.level == "fault"
+    assert "does not answer" in found.detail
+    assert "script/server" in found.fix

@@ -67,3 +67,15 @@ def test_a_wrong_statement_gives_postgres_s_own_words(reader):
 def test_raw_bodies_and_dagster_s_tables_are_not_for_analysts(reader, table):
     with pytest.raises(QueryError, match=r"permission denied|does not exist"):
         ask(reader, f"select * from {table}")
+
+
+def test_a_server_that_is_away_is_named_with_what_to_do(free_port):
+    with pytest.raises(QueryError, match="does not answer") as caught:
+        ask(f"postgresql://nobody:none@127.0.0.1:{free_port()}/none", "select 1")
+    assert "script/server" in caught.value.fix
+
+
+def test_a_wrong_statement_says_where_the_columns_are_listed(reader):
+    with pytest.raises(QueryError, match="nonsense") as caught:
+        ask(reader, "select nonsense")
+    assert "data-dictionary" in caught.value.fix

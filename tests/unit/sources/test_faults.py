@@ -175,3 +175,13 @@ def test_every_error_tells_permanent_from_retryable_by_its_type() -> None:
         is_permanent = issubclass(kind, errors.PermanentError)
         assert is_permanent != issubclass(kind, errors.RetryableError)
         assert kind.is_retryable == (not is_permanent)
+
+
+def test_each_platform_is_mended_in_its_own_words() -> None:
+    youtube = youtube_fault(403, {}, b"{}").fix
+    twitch = twitch_fault(403, {}, b"{}").fix
+    assert "project" in youtube
+    assert "Google" in youtube
+    assert "application" in twitch
+    assert "project" not in twitch
+    assert "API is enabled" not in twitch
