@@ -205,6 +205,7 @@ class _Known:
         logins = {login.lower() for login in names.get("user_login", ()) if login.strip()}
         return replace(
             subject,
+            is_word=identifier in words,
             logins=frozenset(logins),
             names=frozenset(distinct),
             ambiguous=frozenset(

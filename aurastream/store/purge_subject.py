@@ -72,7 +72,7 @@ _ELSE: Final = re.compile(
     r"(?<![\w-])UC[\w-]{22}(?![\w-])"
 )
 _PICTURE: Final = re.compile(r"data:image/[a-z+]+;base64,([A-Za-z0-9+/=]+)")
-_LONGEST_NUMBER_IN_PROSE: Final = 6  # a shorter user id would be any number
+_SHORTEST_NUMBER_IN_PROSE: Final = 6  # a shorter user id would be any number
 _SHORTEST_NAME: Final = 3
 _CUT: Final = 12  # of a longer name, so much is enough before an ellipsis
 _CUT_LABEL: Final = re.compile(r">([^<>]+)…<")
@@ -124,6 +124,8 @@ class Subject:
         Titles and names that are no words of ours.
     ambiguous : frozenset of str
         Those of the names that are somebody else's as well.
+    is_word : bool
+        The identifier is a word of ours, a game's number, and counts in fields only.
     """
 
     platform: str
@@ -133,6 +135,7 @@ class Subject:
     logins: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     ambiguous: frozenset[str] = frozenset()
+    is_word: bool = False
 
     @cached_property
     def ids(self) -> Mapping[Kind, frozenset[str]]:
@@ -248,7 +251,7 @@ class Subject:
             found = re.escape(value)
             if value.isdecimal():
                 parts.append(rf"(?<![\w])({_USER_FIELD}[\"']?){found}(?!\w)")
-                if len(value) >= _LONGEST_NUMBER_IN_PROSE:
+                if len(value) >= _SHORTEST_NUMBER_IN_PROSE and not self.is_word:
                     parts.append(rf"(?<![\w.,-]){found}(?![\w-]|[.,]\d)")
             else:
                 parts.append(rf"(?<![\w-]){found}(?![\w-])")
@@ -270,6 +273,9 @@ class Subject:
         """Yield the mentions in the order of the text; none overlaps another."""
         at = 0
         for line in text.splitlines(keepends=True):
+            if not self._glance.search(line):
+                at += len(line)
+                continue
             found = [_span(match) for match in self._ids.finditer(line)]
             pattern = self._beside if found else self._alone
             if with_names and pattern is not None and (found or not _ELSE.search(line)):
@@ -341,8 +347,11 @@ def _names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
         return None
     either = "|".join(sorted(found, key=lambda part: (-len(part), part)))
     field_name = r"(?:title|name|login|channel|user|broadcaster|creator|video|clip)"
-    left = rf"(^\s*|(?<!\\)[\"'|\[\]<>`\t]\s*|\\[nt\"]\s*|{field_name}[\"']?\s*[=:]\s*)"
-    right = r"(?=\s*$|\s*(?:\\[nt\"]|[\"'|\[\]<>`\t\r\n])|[,;.](?:\s|$)|\s+\w+=)"
+    # The brackets of a blank are no delimiters: a second search finds what the first one did.
+    opens = r"(?<!\\)(?:[\"'|\[<>`\t]|(?<!\[forgotten)\])\s*"
+    left = rf"(^\s*|{opens}|\\[nt\"]\s*|{field_name}[\"']?\s*[=:]\s*)"
+    closes = r"\s*(?:\\[nt\"]|[\"'|\]<>`\t\r\n]|\[(?!forg))"
+    right = rf"(?=\s*$|{closes}|[,;.](?:\s|$)|\s+\w+=)"
     return re.compile(f"{left}(?:{either}){right}", re.MULTILINE)
 
 

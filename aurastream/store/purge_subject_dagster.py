@@ -16,7 +16,7 @@ from aurastream.store.purge_subject_tables import leaves_without
 __all__ = ["in_dagster"]
 
 # Where Dagster keeps what people wrote: metadata values, messages, errors.
-_FREE: Final = NAMES | {
+_FREE: Final = (NAMES - {"name"}) | {
     "data",
     "description",
     "error",
@@ -29,6 +29,20 @@ _FREE: Final = NAMES | {
     "url",
     "user_message",
 }
+# Columns that hold such values; in all others an id counts, and nothing that may be a setting.
+_BODIES: Final = frozenset(
+    {
+        "asset_details",
+        "body",
+        "evaluation_event",
+        "event",
+        "instigator_body",
+        "job_body",
+        "last_materialization",
+        "run_body",
+        "tick_body",
+    }
+)
 # Columns that are keys and names of Dagster's.
 _KEYS: Final = frozenset(
     {"asset_key", "partition", "step_key", "run_id", "job_name", "pipeline_name", "key", "name"}
@@ -72,7 +86,7 @@ def _in_column(
         cursor.itersize = 200
         cursor.execute(select, (f"{subject.pattern}|data:image/",))
         for place, text in cursor:
-            cleaned, found = _cleaned(str(text), subject)
+            cleaned, found = _cleaned(str(text), subject, with_names=column in _BODIES)
             if found:
                 changed += 1
                 if remove:
@@ -80,15 +94,18 @@ def _in_column(
     return changed
 
 
-def _cleaned(text: str, subject: Subject) -> tuple[str, int]:
+def _cleaned(text: str, subject: Subject, *, with_names: bool) -> tuple[str, int]:
     try:
         value = json.loads(text)
     except ValueError:
-        return subject.blanked(text)
+        return subject.blanked(text, with_names=with_names)
     if not isinstance(value, dict | list):
-        return subject.blanked(text)
-    is_ours = '"__class__"' not in text  # no object of Dagster's: nothing in it is a setting
-    cleaned, found = leaves_without(value, subject, lambda name: name in _FREE, is_inside=is_ours)
+        return subject.blanked(text, with_names=with_names)
+    # What is no object of Dagster's has no setting in it.
+    is_inside = with_names and '"__class__"' not in text
+    cleaned, found = leaves_without(
+        value, subject, lambda name: with_names and name in _FREE, is_inside=is_inside
+    )
     return (json.dumps(cleaned), found) if found else (text, 0)
 
 

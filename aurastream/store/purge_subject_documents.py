@@ -7,8 +7,10 @@ from typing import Any, Final
 import orjson
 import redis
 
+from aurastream.store.document_schemas import kind_of
 from aurastream.store.purge_documents import redis_client
-from aurastream.store.purge_subject import BLANK, NAMES, OWNERS, Search, Subject
+from aurastream.store.purge_subject import NAMES, OWNERS, Search, Subject
+from aurastream.store.purge_subject_tables import emptied
 
 __all__ = ["documented_names", "in_documents"]
 
@@ -32,7 +34,7 @@ def in_documents(url: str, subject: Subject, search: Search, *, remove: bool) ->
         for key in client.scan_iter(count=1000):
             target = key.decode("utf-8", "backslashreplace")
             kind: Any = client.type(key)
-            if subject.blanked(target, with_names=False)[1]:
+            if kind_of(target) is None and subject.blanked(target, with_names=False)[1]:
                 search.add(target, 1)
                 if remove:
                     client.delete(key)
@@ -140,7 +142,7 @@ def _names_in(value: object, subject: Subject) -> Iterator[tuple[str, str]]:
 def _cleaned(value: Any, subject: Subject, name: str = "") -> tuple[Any, int]:  # noqa: ANN401 # JSON
     """Return JSON without the objects that are about a subject, and how many places changed.
 
-    What says that it is about somebody else stays as it is, whatever they say.
+    What says that it is about somebody else keeps its texts, whatever they say.
     """
     if isinstance(value, list):
         kept = [item for item in value if not _is_about(item, subject, name)]
@@ -148,13 +150,14 @@ def _cleaned(value: Any, subject: Subject, name: str = "") -> tuple[Any, int]:  
         return [p for p, _ in parts], len(value) - len(kept) + sum(n for _, n in parts)
     if isinstance(value, dict):
         is_theirs = subject.owns(value)
-        if is_theirs is False:
-            return value, 0
         if is_theirs:
-            return {k: BLANK if isinstance(v, str) else v for k, v in value.items()}, sum(
-                v != BLANK for v in value.values() if isinstance(v, str)
-            )
-        pairs = {field: _cleaned(item, subject, field) for field, item in value.items()}
+            return emptied(value)
+        pairs = {
+            field: (item, 0)
+            if is_theirs is False and not isinstance(item, dict | list)
+            else _cleaned(item, subject, field)
+            for field, item in value.items()
+        }
         return {k: v for k, (v, _) in pairs.items()}, sum(n for _, n in pairs.values())
     return _leaf(value, subject, name) if isinstance(value, str) else (value, 0)
 

@@ -6,6 +6,7 @@ about anybody, are read word by word, and those of a row that is somebody else's
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -145,12 +146,20 @@ def vocabulary(connection: psycopg.Connection, found: Iterable[Relation]) -> fro
     for kind in KINDS.values():
         words |= {f"{kind.prefix}{kind.suffix}", *kind.prefix.split(":"), *kind.suffix.split(":")}
     for query in (
-        "SELECT unnest(ARRAY[category, title, twitch_game_name]) FROM operations.categories",
-        "SELECT DISTINCT game_name FROM collection.twitch_top_games",
+        "SELECT unnest(ARRAY[category, title]) FROM operations.categories",
+        "SELECT unnest(ARRAY[twitch_game_id, twitch_game_name]) FROM operations.categories",
+        "SELECT DISTINCT unnest(ARRAY[game_id, game_name]) FROM collection.twitch_top_games",
         "SELECT DISTINCT dataset FROM operations.crawls",
         "SELECT DISTINCT category FROM operations.crawls",
     ):
         words |= {str(word) for (word,) in connection.execute(query) if word}
+    for place, query in (
+        ("dagster.runs", "SELECT DISTINCT pipeline_name FROM dagster.runs"),
+        ("dagster.asset_keys", "SELECT DISTINCT asset_key FROM dagster.asset_keys"),
+    ):
+        row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (place,)).fetchone()
+        for (text,) in connection.execute(query) if row and row[0] else ():
+            words |= {str(text), *re.findall(r'"([^"]+)"', str(text))}
     return frozenset(word.casefold() for word in words)
 
 
@@ -327,24 +336,46 @@ def leaves_without(
         Below a free key.
     """
     if isinstance(value, dict):
+        is_theirs = subject.owns(value) if is_inside else None
+        if is_theirs:
+            return emptied(value)
         parts = {
-            key: leaves_without(item, subject, is_free, key, is_inside=is_inside or is_free(key))
+            # Somebody else's object keeps what it says; what lies within may be theirs.
+            key: (item, 0)
+            if is_theirs is False and not isinstance(item, dict | list)
+            else leaves_without(item, subject, is_free, key, is_inside=is_inside or is_free(key))
             for key, item in value.items()
         }
         return {key: part for key, (part, _) in parts.items()}, sum(n for _, n in parts.values())
     if isinstance(value, list):
         items = [leaves_without(i, subject, is_free, name, is_inside=is_inside) for i in value]
         return [item for item, _ in items], sum(count for _, count in items)
-    if not isinstance(value, str):
-        return value, 0
+    return _leaf(value, subject, name, is_free=is_inside) if isinstance(value, str) else (value, 0)
+
+
+def _leaf(text: str, subject: Subject, name: str, *, is_free: bool) -> tuple[str, int]:
     kind = OWNERS.get(name)
     if kind is not None or name.endswith("_id"):
-        # A number is a user only where a user stands.
-        is_theirs = value in (subject.ids[kind] if kind else subject.all_ids - {subject.identifier})
-        return (BLANK, 1) if is_theirs else (value, 0)
-    if not is_inside and subject.platform == "twitch" and value.isdecimal():
-        return value, 0
-    return subject.blanked(value, with_names=is_inside)
+        # A number is a user only where a user stands; a call names many at once.
+        ids = subject.ids[kind] if kind else subject.all_ids - {subject.identifier}
+        given = text.split(",")
+        return ",".join(BLANK if each in ids else each for each in given), sum(
+            each in ids for each in given
+        )
+    if not is_free and subject.platform == "twitch" and text.isdecimal():
+        return text, 0
+    return subject.blanked(text, with_names=is_free)
+
+
+def emptied(value: Any) -> tuple[Any, int]:  # noqa: ANN401 # JSON
+    """Return an object of theirs with every text blanked, and how many were."""
+    if isinstance(value, dict):
+        pairs = {key: emptied(item) for key, item in value.items()}
+        return {key: part for key, (part, _) in pairs.items()}, sum(n for _, n in pairs.values())
+    if isinstance(value, list):
+        items = [emptied(item) for item in value]
+        return [item for item, _ in items], sum(count for _, count in items)
+    return (BLANK, int(value != BLANK)) if isinstance(value, str) else (value, 0)
 
 
 def _table(name: str) -> sql.Identifier:

@@ -262,6 +262,66 @@ def test_a_user_is_followed_to_their_clips_and_found_in_what_was_rejected(
     assert len(filled.read(table)) == 1
 
 
+def test_a_user_with_the_number_of_a_game_leaves_the_game_alone(
+    filled: FrameStore, settings: Settings, rows: Rows, cache: "redis.Redis"
+) -> None:
+    number, top = "509658", "collection.twitch_top_games"
+    game = [{"game_id": number, "game_name": "Just Chatting"}]
+    filled.commit([Append(top, rows(top, game, at=AT))])
+    streams = [
+        {"game_id": number, "stream_id": "1", "user_id": number, "user_name": "Just Chatting"},
+        {"game_id": number, "stream_id": "2", "user_id": "5", "user_name": "Five"},
+    ]
+    filled.commit([Append(STREAMS, rows(STREAMS, streams, at=AT))])
+    params = [{"params": {"game_id": number, "user_id": f"5,{number}"}}]
+    filled.commit([Append("operations.fetch_log", rows("operations.fetch_log", params, at=AT))])
+    body = {"game": "just_chatting", "game_id": number, "streams": streams}
+    cache.set(f"twitch:streams:{number}", json.dumps(body))
+    with psycopg.connect(filled.url, autocommit=True) as connection:
+        connection.execute(
+            "insert into dagster.event_logs values (902, %s)",
+            (f'"Just Chatting" is game {number}, user_id={number}',),
+        )
+
+    assert forget(settings, number, NOW).is_complete
+
+    assert filled.read(STREAMS)["user_id"].tolist() == ["5"]
+    assert filled.read(top)["game_name"].tolist() == ["Just Chatting"]
+    assert filled.read("operations.fetch_log")["params"].iloc[0] == {
+        "game_id": number,
+        "user_id": "5,[forgotten]",
+    }
+    kept = json.loads(cache.get(f"twitch:streams:{number}"))
+    assert kept == {**body, "streams": streams[1:]}
+    event = filled.query("select event from dagster.event_logs where id = 902")["event"].iloc[0]
+    assert event == f'"Just Chatting" is game {number}, user_id=[forgotten]'
+
+
+def test_what_lies_within_objects_is_theirs_or_is_not(
+    filled: FrameStore, settings: Settings, cache: "redis.Redis"
+) -> None:
+    theirs = {"channel_id": CNN, "title": "Breaking", "more": [{"title": "Within"}]}
+    others = {"channel_id": OTHER_CNN, "title": "CNN", "rivals": [theirs, {"channel_id": "UCx"}]}
+    cache.set("session:1", json.dumps(others))
+    cache.set("session:2", json.dumps(theirs))
+    event = {"__class__": "E", "name": "CNN", "data": {"first": theirs, "second": others}}
+    with psycopg.connect(filled.url, autocommit=True) as connection:
+        connection.execute("insert into dagster.event_logs values (903, %s)", (json.dumps(event),))
+        connection.execute("insert into dagster.asset_keys values ('[\"cnn\"]', 'CNN')")
+
+    assert forget(settings, CNN, NOW).is_complete
+
+    blank = "[forgotten]"
+    gone = {"channel_id": blank, "title": blank, "more": [{"title": blank}]}
+    assert json.loads(cache.get("session:1")) == {**others, "rivals": [{"channel_id": "UCx"}]}
+    assert json.loads(cache.get("session:2")) == gone
+    found = filled.query("select event from dagster.event_logs where id = 903")["event"].iloc[0]
+    within = {**others, "rivals": [gone, {"channel_id": "UCx"}]}
+    assert json.loads(found) == {**event, "data": {"first": gone, "second": within}}
+    keys = filled.query("select tags from dagster.asset_keys order by tags")["tags"].tolist()
+    assert "CNN" in keys
+
+
 def test_the_spool_is_searched_and_still_delivers_what_is_left(
     filled: FrameStore, settings: Settings, rows: Rows
 ) -> None:
