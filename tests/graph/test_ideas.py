@@ -1,13 +1,13 @@
 """Video ideas as a run: from the charts of the replayed platforms to what to make next."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pandas as pd
 from dagster import AssetKey
 
-from aurastream.store.frames import FrameStore
+from aurastream.store.frames import FrameStore, Replace
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW
 from tests.graph.evidence import Clock, failed_checks, metadata_of, move
 
@@ -42,4 +42,52 @@ def test_real_charts_become_ideas_with_evidence_and_the_same_ones_again(
 
     pd.testing.assert_frame_equal(
         store.read("intelligence.video_ideas", order_by=ORDER), ideas, check_exact=True
+    )
+
+
+def shift(store: FrameStore, name: str, start: datetime, length: timedelta) -> None:
+    """Say of the window four hours later what is said of this one."""
+    table = f"intelligence.{name}"
+    rows = store.read(table, start=start, end=start + length)
+    later = start + FOUR_HOURS
+    moved = rows.assign(window_start=rows["window_start"] + FOUR_HOURS)
+    store.commit([Replace(table, moved, later, later + length)])
+
+
+def test_ideas_are_carried_over_with_the_proof_where_nothing_they_read_has_changed(
+    run: Run, store: FrameStore, clock: Clock
+) -> None:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    window = now.replace(hour=now.hour - now.hour % 4) - FOUR_HOURS
+    before = window - FOUR_HOURS
+    assert run("signal", first=move(clock, window - WINDOW)).success
+    assert run("analyses", first=before).success
+    for name in ("video_velocity", "viral_scores", "competition", "opportunity"):
+        shift(store, name, window - WINDOW, WINDOW)
+    for name in ("topic_intel", "content_formats"):
+        shift(store, name, before, FOUR_HOURS)
+    spoiled = {"category": "music", "window": window + FOUR_HOURS - WINDOW}
+    store.execute(
+        "update intelligence.opportunity set opportunity_score = opportunity_score / 2 "
+        "where category = %(category)s and window_start = %(window)s",
+        spoiled,
+    )
+
+    result = run("analyses", first=window, asset_selection=[IDEAS])
+
+    said = metadata_of(result, IDEAS)
+    seen = set(store.read("intelligence.video_velocity")["category"])
+    assert (said["computed"], said["unchanged"]) == (1, len(seen) - 1)
+    assert "| music |" in str(said["inputs"])
+    ideas = store.read("intelligence.video_ideas", order_by=ORDER)
+    first, second = (
+        ideas[ideas["window_start"] == at].drop(columns="window_start").reset_index(drop=True)
+        for at in (before, window)
+    )
+    others = first["category"] != "music"
+    assert others.any()
+    pd.testing.assert_frame_equal(
+        second[second["category"] != "music"].reset_index(drop=True),
+        first[others].reset_index(drop=True),
+        check_exact=True,
     )

@@ -148,12 +148,14 @@ def test_one_impossible_row_costs_its_category_alone_and_is_quarantined_with_the
     result = again()
 
     assert result.success
+    said = metadata_of(result, asset_key("intelligence", poison.asset))
+    assert str(said["computed"]).startswith("anew: ") or "unchanged" in said
     after = computed(store, poison.asset)
     assert victim not in set(after["category"])
     (refused,) = store.read("operations.quarantine").to_dict("records")
     assert (refused["source"], refused["item_id"]) == (f"intelligence/{poison.asset}", victim)
     assert poison.reason in refused["reason"]
-    assert metadata_of(result, asset_key("intelligence", poison.asset))["refused"] == 1
+    assert said["refused"] == 1
     warned = [e for e in result.get_asset_check_evaluations() if not e.passed]
     assert f"intelligence/{poison.asset}:accepted" in failed_checks(result)
     assert {e.severity for e in warned} == {dg.AssetCheckSeverity.WARN}
