@@ -1,11 +1,20 @@
 """Whether what is said of formats, languages, releases and outliers can be believed."""
 
-import math
 from typing import Final
 
 import dagster as dg
 
-from aurastream_assets.intelligence.query_checks import Counts, QueryCheck, all_zero, window_checks
+from aurastream_assets.intelligence.query_checks import (
+    DOUBLED,
+    TREBLED,
+    QueryCheck,
+    all_zero,
+    both_above_zero,
+    drift,
+    few_moved,
+    ratio_moved,
+    window_checks,
+)
 from aurastream_assets.partitions import four_hours
 
 __all__ = ["audience_checks"]
@@ -15,9 +24,6 @@ _WITHOUT_LENGTH_WARNS: Final = 0.3
 _UNDETERMINED_WARNS: Final = 0.5
 _UNDESCRIBED_WARNS: Final = 0.1
 _WITHOUT_SCORE_WARNS: Final = 0.1
-_MOVED_WARNS: Final = 0.1
-_DOUBLED: Final = math.log(2)
-_TREBLED: Final = math.log(3)
 
 _IN_WINDOWS: Final = "window_start >= %(start)s and window_start < %(end)s"
 # What the half hours that end together with the four-hour windows of the run know.
@@ -28,11 +34,6 @@ _AT_THE_ENDS: Final = """(
       and window_start + interval '30 minutes'
           = date_bin('4 hours', window_start + interval '30 minutes', timestamptz '2000-01-01Z')
 )"""
-
-
-def _few_moved(counts: Counts) -> bool:
-    """One may always move: a single small category is no drift."""
-    return bool(counts["moved"] <= 1 + _MOVED_WARNS * counts["compared"])
 
 
 def _coverage(table: str, which: str, what: str) -> QueryCheck:
@@ -53,37 +54,6 @@ def _coverage(table: str, which: str, what: str) -> QueryCheck:
         all_zero("missing"),
         _WARN,
     )
-
-
-def _drift(table: str, keys: str, moved: str, comparable: str, description: str) -> QueryCheck:
-    """Check that few values moved far since the window before; a is now, b is before."""
-    return QueryCheck(
-        table,
-        "drift",
-        description,
-        f"""
-        select count(*) as compared, count(*) filter (where {moved}) as moved
-        from (select * from intelligence.{table} where {_IN_WINDOWS}) a
-        join (
-            select * from intelligence.{table}
-            where window_start >= %(start)s::timestamptz - interval '4 hours'
-              and window_start < %(end)s::timestamptz - interval '4 hours'
-        ) b on b.window_start = a.window_start - interval '4 hours'
-           and ({", ".join(f"a.{key}" for key in keys.split())})
-             = ({", ".join(f"b.{key}" for key in keys.split())})
-        where {comparable}
-        """,  # noqa: S608 # fragments of this module
-        _few_moved,
-        _WARN,
-    )
-
-
-def _ratio_moved(column: str, far: float) -> str:
-    return f"abs(ln(a.{column} / b.{column})) > {far}"
-
-
-def _both_above_zero(column: str) -> str:
-    return f"a.{column} > 0 and b.{column} > 0"
 
 
 _FORMATS: Final = (
@@ -108,13 +78,14 @@ _FORMATS: Final = (
         all_zero("too_many_known", "negative", "repeated", "two_optima"),
     ),
     _coverage("content_formats", "duration_s is not null", "of known length"),
-    _drift(
+    drift(
         "content_formats",
         "category duration_bucket",
-        _ratio_moved("performance_index", _DOUBLED),
-        _both_above_zero("performance_index")
+        ratio_moved("performance_index", DOUBLED),
+        both_above_zero("performance_index")
         + " and least(a.views_known_count, b.views_known_count) >= 5",
         "Few lengths do twice as well, or half, as in the window before.",
+        every="4 hours",
     ),
     QueryCheck(
         "shorts_comparison",
@@ -146,12 +117,13 @@ _FORMATS: Final = (
         lambda counts: counts["unknown"] <= _WITHOUT_LENGTH_WARNS * counts["videos"],
         _WARN,
     ),
-    _drift(
+    drift(
         "shorts_comparison",
         "category regime",
-        _ratio_moved("shorts_performance_ratio", _TREBLED),
-        _both_above_zero("shorts_performance_ratio"),
+        ratio_moved("shorts_performance_ratio", TREBLED),
+        both_above_zero("shorts_performance_ratio"),
         "Few ratios are three times, or a third, of those of the window before.",
+        every="4 hours",
     ),
 )
 
@@ -215,7 +187,7 @@ _LANGUAGES: Final = (
             having sum(a.item_count) >= 20 and sum(b.item_count) >= 20
         ) mixes
         """,  # noqa: S608 # fragments of this module
-        _few_moved,
+        few_moved,
         _WARN,
     ),
     QueryCheck(
@@ -252,13 +224,14 @@ _LANGUAGES: Final = (
         """,  # noqa: S608 # fragments of this module
         all_zero("different"),
     ),
-    _drift(
+    drift(
         "regional_intel",
         "category platform language_source",
         "abs(a.language_diversity - b.language_diversity) > 0.3",
         "least(a.item_count, b.item_count) >= 20 and a.language_diversity is not null "
         "and b.language_diversity is not null",
         "Few diversities moved by more than .3 since the window before.",
+        every="4 hours",
     ),
 )
 
@@ -303,12 +276,13 @@ _RELEASES: Final = (
         lambda counts: counts["unknown"] <= _UNDESCRIBED_WARNS * counts["videos"],
         _WARN,
     ),
-    _drift(
+    drift(
         "premiere_intel",
         "category",
         "abs(a.on_time_share - b.on_time_share) > 0.25",
         "least(a.delay_known_count, b.delay_known_count) >= 10",
         "Few categories became more or less punctual by a quarter since the window before.",
+        every="4 hours",
     ),
     QueryCheck(
         "publishing_times",
@@ -372,12 +346,13 @@ _RELEASES: Final = (
         """,  # noqa: S608 # fragments of this module
         all_zero("different"),
     ),
-    _drift(
+    drift(
         "publishing_times",
         "category grain slot",
-        _ratio_moved("index", _DOUBLED),
+        ratio_moved("index", DOUBLED),
         "least(a.sample_count, b.sample_count) >= 5",
         "Few hours and days do twice as well, or half, as in the window before.",
+        every="4 hours",
     ),
 )
 
@@ -430,12 +405,13 @@ _OUTLIERS: Final = (
         lambda counts: counts["without_a_score"] <= _WITHOUT_SCORE_WARNS * counts["with_a_usual"],
         _WARN,
     ),
-    _drift(
+    drift(
         "channel_outliers",
         "category video_id",
-        _ratio_moved("outlier_score", _DOUBLED),
-        _both_above_zero("outlier_score"),
+        ratio_moved("outlier_score", DOUBLED),
+        both_above_zero("outlier_score"),
         "Few videos stand out twice as far, or half, as in the window before.",
+        every="4 hours",
     ),
 )
 

@@ -5,8 +5,9 @@ import pandas as pd
 
 from aurastream.core import category_stats as core
 from aurastream.store import readings
+from aurastream_assets.intelligence import plots
 from aurastream_assets.intelligence.anew import compute_anew
-from aurastream_assets.intelligence.windows import describe_windows, windowed_asset
+from aurastream_assets.intelligence.windows import describe_windows, last_window, windowed_asset
 from aurastream_assets.keys import asset_key
 from resources.frame_io import Analysis
 from resources.store import Store
@@ -50,5 +51,7 @@ def category_stats(
         {"velocity": velocity},
         because="the velocities are those at as_of",
     )
-    describe_windows(context, found.rows)
+    describe_windows(
+        context, found.rows, velocities=plots.usual_velocities(last_window(context, found.rows))
+    )
     return found

@@ -5,9 +5,13 @@ from typing import Final
 import dagster as dg
 
 from aurastream_assets.intelligence.query_checks import (
+    TREBLED,
     QueryCheck,
     accepted,
     all_zero,
+    both_above_zero,
+    drift,
+    ratio_moved,
     unrefused,
     window_checks,
 )
@@ -18,7 +22,136 @@ _UNKNOWN_SHARE_WARNS: Final = 0.5
 _FALLEN_SHARE_WARNS: Final = 0.02
 
 
+_RANGE_OF_VELOCITY: Final = QueryCheck(
+    "video_velocity",
+    "range",
+    "Counters, ages, speeds and rates are not negative, ranks begin at 1, confidence is a share.",
+    """
+    select count(*) as rows,
+           count(*) filter (
+               where least(views, likes, comments, duration_s, region_count, velocity_now_n) < 0
+                  or least(age_h, lifetime_velocity_per_hour, velocity_now_per_hour,
+                           engagement_rate) < 0
+                  or best_rank < 1 or velocity_now_span_h <= 0
+           ) as negative,
+           count(*) filter (
+               where 'NaN' in (age_h, lifetime_velocity_per_hour, velocity_now_per_hour,
+                               engagement_rate)
+                  or 'Infinity' in (age_h, lifetime_velocity_per_hour, velocity_now_per_hour,
+                                    engagement_rate)
+           ) as no_number,
+           count(*) filter (where confidence_pct not between 0 and 100) as out_of_range,
+           count(*) filter (
+               where (velocity_now_per_hour is null) <> (velocity_now_span_h is null)
+                  or (lifetime_velocity_per_hour is not null
+                      and (views is null or age_h is null))
+           ) as unfounded
+    from intelligence.video_velocity
+    where window_start >= %(start)s and window_start < %(end)s
+    """,
+    all_zero("negative", "no_number", "out_of_range", "unfounded"),
+)
+
+_DRIFTS: Final = (
+    drift(
+        "video_velocity",
+        "category video_id",
+        ratio_moved("lifetime_velocity_per_hour", TREBLED),
+        both_above_zero("lifetime_velocity_per_hour") + " and b.age_h >= 2",
+        "Few videos are three times as fast, or a third, as half an hour before.",
+    ),
+    drift(
+        "category_stats",
+        "category",
+        ratio_moved("velocity_p50", TREBLED),
+        both_above_zero("velocity_p50") + " and least(a.sample_count, b.sample_count) >= 20",
+        "In few categories of 20 videos is the usual velocity three times that, or a third, of "
+        "half an hour before.",
+    ),
+    drift(
+        "viral_scores",
+        "category video_id",
+        "abs(a.viral_score - b.viral_score) > 30",
+        "a.viral_score is not null and b.viral_score is not null "
+        "and least(a.sample_count, b.sample_count) >= 20",
+        "Few scores moved by more than 30 points in half an hour.",
+    ),
+    drift(
+        "competition",
+        "category",
+        "abs(a.ease_score - b.ease_score) > 25",
+        "a.observed_at is not null and b.observed_at is not null",
+        "Few games became easier or harder by more than 25 points in half an hour.",
+    ),
+    drift(
+        "opportunity",
+        "category",
+        "abs(a.opportunity_score - b.opportunity_score) > 25",
+        "a.opportunity_score is not null and b.opportunity_score is not null "
+        "and a.peak_factor = b.peak_factor",
+        "Few opportunities moved by more than 25 points in half an hour.",
+    ),
+)
+
+_OF_COMPETITION: Final = (
+    QueryCheck(
+        "competition",
+        "coverage",
+        "Every game whose streams were found in the day before is observed, or was refused.",
+        f"""
+        with windows as (
+            select generate_series(
+                %(start)s::timestamptz,
+                %(end)s::timestamptz - interval '30 minutes',
+                interval '30 minutes'
+            ) as window_start
+        ), expected as (
+            select distinct w.window_start, c.category
+            from windows w
+            join operations.crawls c
+              on c.crawl_at < w.window_start + interval '30 minutes'
+             and c.crawl_at >= w.window_start + interval '30 minutes' - interval '24 hours'
+            join operations.categories g
+              on g.category = c.category and g.kind = 'game' and g.is_enabled
+            where c.dataset = 'collection/twitch_streams' and c.got > 0
+        )
+        select count(*) as expected, count(*) filter (
+                   where n.observed_at is null and {unrefused("competition", "e")}
+               ) as missing
+        from expected e
+        left join (
+            select window_start, category, observed_at from intelligence.competition
+            where window_start >= %(start)s and window_start < %(end)s
+        ) n using (window_start, category)
+        """,  # noqa: S608 # a fragment of ours
+        all_zero("missing"),
+        dg.AssetCheckSeverity.WARN,
+    ),
+    QueryCheck(
+        "competition",
+        "known_share",
+        "Of most games crawled for nine days it is known how many streams are usual at the hour.",
+        """
+        select count(*) as expected,
+               count(*) filter (where n.baseline_live_count is null) as unknown
+        from intelligence.competition n
+        where n.window_start >= %(start)s and n.window_start < %(end)s
+          and n.observed_at is not null and exists (
+              select 1 from operations.crawls c
+              where c.dataset = 'collection/twitch_streams' and c.category = n.category
+                and c.is_complete and c.crawl_at < n.window_start - interval '9 days'
+                and c.crawl_at >= n.window_start - interval '10 days'
+          )
+        """,
+        lambda counts: counts["unknown"] <= _UNKNOWN_SHARE_WARNS * counts["expected"],
+        dg.AssetCheckSeverity.WARN,
+    ),
+)
+
 _CHECKS: Final = (
+    _RANGE_OF_VELOCITY,
+    *_DRIFTS,
+    *_OF_COMPETITION,
     QueryCheck(
         "video_velocity",
         "coverage",

@@ -5,9 +5,15 @@ from typing import Final
 import dagster as dg
 
 from aurastream_assets.intelligence.query_checks import (
+    DOUBLED,
+    TREBLED,
     QueryCheck,
     accepted,
     all_zero,
+    both_above_zero,
+    drift,
+    few_moved,
+    ratio_moved,
     unrefused,
     window_checks,
 )
@@ -153,6 +159,28 @@ _HALF_HOURLY: Final = (
         lambda counts: counts["unknown"] <= _UNKNOWN_SHARE_WARNS * counts["expected"],
         dg.AssetCheckSeverity.WARN,
     ),
+    drift(
+        "clip_intel",
+        "category clip_id",
+        ratio_moved("lifetime_velocity_per_hour", TREBLED),
+        both_above_zero("lifetime_velocity_per_hour") + " and b.age_h >= 1 and b.views >= 20",
+        "Few clips gathered views three times as fast, or a third, as half an hour before.",
+    ),
+    drift(
+        "clip_activity",
+        "category",
+        ratio_moved("views_gained_per_hour", TREBLED),
+        both_above_zero("views_gained_per_hour")
+        + " and least(a.sample_count, b.sample_count) >= 20",
+        "In few games of 20 clips do they gain three times, or a third, of half an hour before.",
+    ),
+    drift(
+        "momentum",
+        "category",
+        "abs(a.momentum_score - b.momentum_score) > 40",
+        "a.momentum_score is not null and b.momentum_score is not null",
+        "Few categories turned by more than 40 points in half an hour.",
+    ),
     *(accepted(table) for table in ("clip_intel", "clip_activity", "momentum")),
 )
 
@@ -227,6 +255,74 @@ _FOUR_HOURLY: Final = (
         where m.window_start >= %(start)s and m.window_start < %(end)s
         """,
         all_zero("other_source", "other_peak"),
+    ),
+    QueryCheck(
+        "clip_hours",
+        "drift",
+        "Hours that a window tells of again hardly ever count differently.",
+        """
+        select count(*) as compared,
+               count(*) filter (
+                   where abs(a.clip_count - b.clip_count) > greatest(2, 0.1 * b.clip_count)
+               ) as moved
+        from intelligence.clip_hours a
+        join intelligence.clip_hours b
+          on b.window_start = a.window_start - interval '4 hours'
+         and b.category = a.category and b.hour_start = a.hour_start
+        where a.window_start >= %(start)s and a.window_start < %(end)s
+          and b.window_start >= %(start)s::timestamptz - interval '4 hours'
+          and b.window_start < %(end)s::timestamptz - interval '4 hours'
+        """,
+        few_moved,
+        dg.AssetCheckSeverity.WARN,
+    ),
+    QueryCheck(
+        "clip_video_lead_lag",
+        "coverage",
+        "Every game of which clips were counted has a row, or was refused.",
+        f"""
+        select count(*) as expected, count(*) filter (
+                   where r.category is null
+                     and {unrefused("clip_video_lead_lag", "c", every="4 hours")}
+               ) as missing
+        from (
+            select distinct window_start, category from intelligence.clip_hours
+            where window_start >= %(start)s and window_start < %(end)s
+        ) c
+        left join intelligence.clip_video_lead_lag r using (window_start, category)
+        """,  # noqa: S608 # a fragment of ours
+        all_zero("missing"),
+        dg.AssetCheckSeverity.WARN,
+    ),
+    QueryCheck(
+        "clip_video_lead_lag",
+        "known_share",
+        "Of most games with 84 hours of clips and of videos it is known whether one leads.",
+        """
+        select count(*) as expected, count(*) filter (where relation = 'UNKNOWN') as unknown
+        from intelligence.clip_video_lead_lag
+        where window_start >= %(start)s and window_start < %(end)s
+          and clip_hours >= 84 and video_hours >= 84
+        """,
+        lambda counts: counts["unknown"] <= _UNKNOWN_SHARE_WARNS * counts["expected"],
+        dg.AssetCheckSeverity.WARN,
+    ),
+    drift(
+        "clip_video_lead_lag",
+        "category",
+        "a.relation <> b.relation and 'NONE' not in (a.relation, b.relation) "
+        "or a.common_hours < b.common_hours - 24",
+        "a.relation <> 'UNKNOWN' and b.relation <> 'UNKNOWN'",
+        "In few games did the one that leads change, or a day of hours go, in four hours.",
+        every="4 hours",
+    ),
+    drift(
+        "hour_of_week_map",
+        "category hour_of_week",
+        ratio_moved("viewers_expected", DOUBLED),
+        both_above_zero("viewers_expected") + " and least(a.viewers_n, b.viewers_n) >= 2",
+        "For few hours of the week are twice as many viewers expected, or half, as before.",
+        every="4 hours",
     ),
     *(accepted(table, every="4 hours") for table in ("hour_of_week_map", "clip_video_lead_lag")),
 )

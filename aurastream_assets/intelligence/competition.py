@@ -8,6 +8,7 @@ import pandas as pd
 
 from aurastream.core import competition as core
 from aurastream.store import readings
+from aurastream_assets.intelligence import plots
 from aurastream_assets.intelligence.anew import compute_anew
 from aurastream_assets.intelligence.windows import (
     describe_windows,
@@ -69,6 +70,9 @@ def competition(context: dg.AssetExecutionContext, store: Store, streams: pd.Dat
     )
     last = last_window(context, found.rows)
     describe_windows(
-        context, found.rows, peak_hours_learned=int((last["peak_source"] == "learned").sum())
+        context,
+        found.rows,
+        peak_hours_learned=int((last["peak_source"] == "learned").sum()),
+        ease=plots.competition_by_game(last),
     )
     return found

@@ -2,10 +2,13 @@
 
 from typing import Final
 
+import dagster as dg
+
 from aurastream_assets.intelligence.query_checks import (
     QueryCheck,
     accepted,
     all_zero,
+    few_moved,
     window_checks,
 )
 from aurastream_assets.partitions import four_hours
@@ -66,6 +69,34 @@ _CHECKS: Final = (
         left join intelligence.video_velocity v using (window_start, category, video_id)
         """,
         all_zero("unknown"),
+    ),
+    QueryCheck(
+        "video_ideas",
+        "drift",
+        "Hardly a category has none of the topics left that its ideas had in the window before.",
+        """
+        with told as (
+            select distinct window_start, category, topic from intelligence.video_ideas
+            where window_start >= %(start)s::timestamptz - interval '4 hours'
+              and window_start < %(end)s
+        )
+        select count(*) as compared, count(*) filter (where kept = 0) as moved
+        from (
+            select n.window_start, n.category, count(p.topic) as kept
+            from told n
+            left join told p
+              on p.window_start = n.window_start - interval '4 hours'
+             and p.category = n.category and p.topic = n.topic
+            where n.window_start >= %(start)s and exists (
+                select 1 from told b
+                where b.window_start = n.window_start - interval '4 hours'
+                  and b.category = n.category
+            )
+            group by 1, 2
+        ) compared
+        """,
+        few_moved,
+        dg.AssetCheckSeverity.WARN,
     ),
     accepted("video_ideas", every="4 hours"),
 )

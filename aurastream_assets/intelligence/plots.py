@@ -11,10 +11,13 @@ from aurastream.core.pictures import Bar, Box, Part, bars, boxes, short_number
 
 __all__ = [
     "as_markdown",
+    "best_ideas",
+    "competition_by_game",
     "most_viral",
     "nothing_to_draw",
     "opportunity_by_category",
     "top_viral",
+    "usual_velocities",
     "velocity_distribution",
 ]
 
@@ -31,6 +34,11 @@ _PARTS: Final = (
     ("velocity_part", 0.3, "#f59e0b", "speed against baseline"),
     ("ease_part", 0.3, "#10b981", "ease of competition"),
 )
+_HALVES: Final = (
+    ("saturation_score", "#6366f1", "fewer streams than usual"),
+    ("concentration_score", "#10b981", "viewers spread over many"),
+)
+_BANDS: Final = {"EASY": "#10b981", "MODERATE": "#f59e0b", "HARD": "#ef4444"}
 _TOP: Final = 12
 
 
@@ -130,6 +138,94 @@ def opportunity_by_category(opportunity: pd.DataFrame) -> dg.MarkdownMetadataVal
         longest=100,
     )
     return as_markdown(picture, "Opportunity by category")
+
+
+def usual_velocities(stats: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """Draw what velocities are usual in each category, fastest first.
+
+    Parameters
+    ----------
+    stats : DataFrame
+        Rows of one window of ``intelligence.category_stats``.
+    """
+    ordered = stats.sort_values(["velocity_p50", "category"], ascending=[False, True])
+    rows, table = [], ["| category | videos | baseline, views/h | from |", "|---|--:|--:|---|"]
+    for row in ordered.to_dict("records"):
+        p25, p50, p75, p90 = (float(row[f"velocity_p{p}"]) for p in (25, 50, 75, 90))
+        name, count = row["category"], row["sample_count"]
+        baseline = short_number(float(row["baseline_velocity_per_hour"]))
+        table.append(f"| {name} | {count} | {baseline} | {row['baseline_source']} |")
+        if p25 > 0:  # the axis is logarithmic
+            # Percentiles are all there is: the whisker on the left begins with the box.
+            rows.append(Box(f"{name} ({count})", p25, p25, p50, p75, p90, _ACCENT))
+    if not rows:
+        return nothing_to_draw()
+    title = "Views per hour: middle half, median, and up to the 90th percentile"
+    return as_markdown(boxes(rows, title=title), "Usual velocity per category", *table)
+
+
+def competition_by_game(competition: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """Draw how easy it is to be seen in each game, stacked from its two halves, easiest first.
+
+    Parameters
+    ----------
+    competition : DataFrame
+        Rows of one window of ``intelligence.competition``; games without an observation are left
+        out.
+    """
+    seen = competition[competition["observed_at"].notna()].sort_values(
+        ["ease_score", "category"], ascending=[False, True]
+    )
+    if seen.empty:
+        return nothing_to_draw()
+    rows = [
+        Bar(
+            f"{row['category']} ({row['live_count']} live)",
+            [Part(float(row[half]) / 2, colour) for half, colour, _ in _HALVES],
+            f"{row['ease_score']:.0f}",
+        )
+        for row in seen.to_dict("records")
+    ]
+    picture = bars(
+        rows,
+        title="Ease of competition, 0 to 100, higher is easier",
+        legend=[(colour, meaning) for _, colour, meaning in _HALVES],
+        longest=100,
+    )
+    return as_markdown(picture, "Ease of competition by game")
+
+
+def best_ideas(ideas: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """Draw the best idea of each category, and write down how sure and how hard it is.
+
+    Parameters
+    ----------
+    ideas : DataFrame
+        Rows of one window of ``intelligence.video_ideas``.
+    """
+    best = ideas[ideas["rank"] == 1].sort_values(
+        ["idea_score", "category"], ascending=[False, True]
+    )
+    if best.empty:
+        return nothing_to_draw()
+    rows, table = (
+        [],
+        ["| category | idea | score | confidence | difficulty |", "|---|---|--:|--:|---|"],
+    )
+    for row in best.to_dict("records"):
+        name, score, band = row["category"], float(row["idea_score"]), row["difficulty_band"]
+        concept = str(row["concept"])
+        rows.append(Bar(f"{name}: {concept}", [Part(score, _BANDS[band])], f"{score:.0f}"))
+        table.append(
+            f"| {name} | {_plain(concept)} | {score:.0f} | {row['confidence_pct']:.0f} % | {band} |"
+        )
+    picture = bars(
+        rows,
+        title="Best idea of each category, 0 to 100, higher is better",
+        legend=[(colour, band.lower()) for band, colour in _BANDS.items()],
+        longest=100,
+    )
+    return as_markdown(picture, "Best idea of each category", *table)
 
 
 def as_markdown(svg: str, alt: str, *below: str) -> dg.MarkdownMetadataValue:

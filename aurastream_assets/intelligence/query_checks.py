@@ -4,10 +4,11 @@ Each query looks at the windows [start, end) of the run (or at the newest window
 clicks "execute" without one) and returns one row of counts.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
@@ -16,9 +17,26 @@ from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW, four_hours, half_hours
 from resources.store import Store
 
-__all__ = ["Counts", "QueryCheck", "accepted", "all_zero", "unrefused", "window_checks"]
+__all__ = [
+    "DOUBLED",
+    "TREBLED",
+    "Counts",
+    "QueryCheck",
+    "accepted",
+    "all_zero",
+    "both_above_zero",
+    "drift",
+    "few_moved",
+    "ratio_moved",
+    "unrefused",
+    "window_checks",
+]
 
 Counts = dict[str, Any]
+
+DOUBLED: Final = math.log(2)
+TREBLED: Final = math.log(3)
+_MOVED_WARNS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,70 @@ def accepted(table: str, *, every: str = "30 minutes") -> QueryCheck:
         all_zero("refused"),
         dg.AssetCheckSeverity.WARN,
     )
+
+
+def few_moved(counts: Counts) -> bool:
+    """Whether at most a tenth moved; one always may: a single small category is no drift."""
+    return bool(counts["moved"] <= 1 + _MOVED_WARNS * counts["compared"])
+
+
+def drift(
+    table: str,
+    keys: str,
+    moved: str,
+    comparable: str,
+    description: str,
+    *,
+    every: str = "30 minutes",
+) -> QueryCheck:
+    """Check that few values moved far since the window before; a is now, b is before.
+
+    Parameters
+    ----------
+    table : str
+        Dataset of the intelligence stage.
+    keys : str
+        Columns that, with the window, say which rows are of the same thing.
+    moved, comparable : str
+        Conditions on a and b: what is far, and of which rows it can be asked.
+    description : str
+        What is to hold.
+    every : str, optional
+        Length of its windows.
+    """
+    before = f"{{}}::timestamptz - interval '{every}'"
+    return QueryCheck(
+        table,
+        "drift",
+        description,
+        f"""
+        select count(*) as compared, count(*) filter (where {moved}) as moved
+        from (
+            select * from intelligence.{table}
+            where window_start >= %(start)s and window_start < %(end)s
+        ) a
+        join (
+            select * from intelligence.{table}
+            where window_start >= {before.format("%(start)s")}
+              and window_start < {before.format("%(end)s")}
+        ) b on b.window_start = a.window_start - interval '{every}'
+           and ({", ".join(f"a.{key}" for key in keys.split())})
+             = ({", ".join(f"b.{key}" for key in keys.split())})
+        where {comparable}
+        """,  # noqa: S608 # names and conditions of ours
+        few_moved,
+        dg.AssetCheckSeverity.WARN,
+    )
+
+
+def ratio_moved(column: str, far: float) -> str:
+    """Return the condition that a value is further from the one before than a factor e**far."""
+    return f"abs(ln(a.{column} / b.{column})) > {far}"
+
+
+def both_above_zero(column: str) -> str:
+    """Return the condition that `ratio_moved` can be asked."""
+    return f"a.{column} > 0 and b.{column} > 0"
 
 
 def unrefused(table: str, of: str, *, every: str = "30 minutes") -> str:

@@ -7,7 +7,12 @@ import dagster as dg
 from aurastream.core.descriptions import DESCRIPTION_SCHEMA, RULES_VERSION
 from aurastream.core.title_features import PATTERNS
 from aurastream.store.tables.texts import description_intel
-from aurastream_assets.intelligence.query_checks import QueryCheck, all_zero, window_checks
+from aurastream_assets.intelligence.query_checks import (
+    QueryCheck,
+    all_zero,
+    few_moved,
+    window_checks,
+)
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import four_hours
 from resources.store import Store
@@ -250,6 +255,33 @@ _CHECKS: Final = (
         ) t using (window_start, category)
         """,  # noqa: S608 # the same
         all_zero("missing"),
+        _WARN,
+    ),
+    QueryCheck(
+        "topic_intel",
+        "drift",
+        "Of the ten best topics of a window, hardly a category loses all in the window after it.",
+        """
+        with best as (
+            select window_start, category, lemmas from intelligence.topic_intel
+            where window_start >= %(start)s::timestamptz - interval '4 hours'
+              and window_start < %(end)s and rank <= 10
+        ), compared as (
+            select n.window_start, n.category, count(p.lemmas) as kept
+            from best n
+            left join best p
+              on p.window_start = n.window_start - interval '4 hours'
+             and p.category = n.category and p.lemmas = n.lemmas
+            where n.window_start >= %(start)s and exists (
+                select 1 from best b
+                where b.window_start = n.window_start - interval '4 hours'
+                  and b.category = n.category
+            )
+            group by 1, 2
+        )
+        select count(*) as compared, count(*) filter (where kept = 0) as moved from compared
+        """,
+        few_moved,
         _WARN,
     ),
     QueryCheck(

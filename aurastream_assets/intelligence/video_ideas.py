@@ -7,6 +7,7 @@ from aurastream.core import ideas as core
 from aurastream.core.unchanged import fingerprints
 from aurastream.store.readings_texts import text_versions, video_texts
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
+from aurastream_assets.intelligence.plots import best_ideas
 from aurastream_assets.intelligence.windows import describe_last, last_window, window_ends
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS
@@ -89,17 +90,5 @@ def video_ideas(  # noqa: PLR0917 # one parameter per dataset it rests on
         )
 
     found = analyse(context, store, read, find)
-    best = _table(last_window(context, found.rows))
-    describe_last(context, best=dg.MetadataValue.md(best))
+    describe_last(context, best=best_ideas(last_window(context, found.rows)))
     return found
-
-
-def _table(ideas: pd.DataFrame) -> str:
-    lines = ["| category | idea | score | confidence | difficulty |", "|---|---|--:|--:|---|"]
-    for idea in ideas[ideas["rank"] == 1].itertuples():
-        concept = str(idea.concept).replace("|", "\\|")
-        lines.append(
-            f"| {idea.category} | {concept} | {idea.idea_score:.0f} | {idea.confidence_pct:.0f} % "
-            f"| {idea.difficulty_band} |"
-        )
-    return "\n".join(lines)

@@ -1,5 +1,6 @@
 """What asset bodies are made of, called as plain functions."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -53,6 +54,79 @@ def test_a_title_cannot_break_out_of_its_table_cell() -> None:
 
 def test_an_empty_window_says_so_instead_of_drawing() -> None:
     assert "Nothing to draw" in plots.velocity_distribution(empty_frame(VELOCITY_SCHEMA)).value
+
+
+def drawn(text: str) -> str:
+    """Return the picture in a piece of Markdown."""
+    return base64.b64decode(text.split("base64,")[1].split(")", maxsplit=1)[0]).decode()
+
+
+def test_usual_velocities_are_drawn_where_they_are_above_zero_and_told_of_all() -> None:
+    stats = pd.DataFrame(
+        {
+            "category": ["still", "fast", "none"],
+            "sample_count": [3, 40, 0],
+            "velocity_p25": [0.0, 10.0, None],
+            "velocity_p50": [1.0, 100.0, None],
+            "velocity_p75": [2.0, 1000.0, None],
+            "velocity_p90": [3.0, 9000.0, None],
+            "baseline_velocity_per_hour": [1000.0, 120.0, 1000.0],
+            "baseline_source": ["default", "dynamic", "default"],
+        }
+    )
+
+    text = plots.usual_velocities(stats).value
+
+    assert "fast (40)" in drawn(text)
+    assert "still" not in drawn(text)
+    assert text.splitlines()[-3:] == [
+        "| fast | 40 | 120 | dynamic |",
+        "| still | 3 | 1k | default |",
+        "| none | 0 | 1k | default |",
+    ]
+    assert "Nothing to draw" in plots.usual_velocities(stats[stats["category"] != "fast"]).value
+
+
+def test_competition_is_drawn_easiest_first_and_only_where_it_was_seen() -> None:
+    seen = pd.Timestamp("2026-11-20T12:00Z")
+    games = pd.DataFrame(
+        {
+            "category": ["hard", "easy", "unseen"],
+            "observed_at": [seen, seen, pd.NaT],
+            "live_count": [90, 9, 0],
+            "saturation_score": [10.0, 80.0, 50.0],
+            "concentration_score": [20.0, 90.0, 50.0],
+            "ease_score": [15.0, 85.0, 50.0],
+        }
+    )
+
+    picture = drawn(plots.competition_by_game(games).value)
+
+    assert 0 < picture.index("easy (9 live)") < picture.index("hard (90 live)")
+    assert "unseen" not in picture
+    assert "Nothing to draw" in plots.competition_by_game(games[games["live_count"] == 0]).value
+
+
+def test_the_best_idea_of_each_category_cannot_break_out_of_its_table_cell() -> None:
+    ideas = pd.DataFrame(
+        {
+            "category": ["music", "music", "gaming"],
+            "rank": [1, 2, 1],
+            "concept": ["a | b", "second", "c"],
+            "idea_score": [40.0, 30.0, 60.0],
+            "confidence_pct": [50.0, 50.0, 70.0],
+            "difficulty_band": ["HARD", "EASY", "MODERATE"],
+        }
+    )
+
+    text = plots.best_ideas(ideas).value
+
+    assert text.splitlines()[-2:] == [
+        "| gaming | c | 60 | 70 % | MODERATE |",
+        r"| music | a \| b | 40 | 50 % | HARD |",
+    ]
+    assert "music: a | b" in drawn(text)
+    assert "Nothing to draw" in plots.best_ideas(ideas.iloc[:0]).value
 
 
 @pytest.mark.parametrize("days", range(14))
