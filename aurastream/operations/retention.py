@@ -8,8 +8,8 @@ through Dagster's API.
 
 import datetime as dt
 import logging
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -47,14 +47,13 @@ __all__ = [
     "Purged",
     "examine",
     "plan_retention",
+    "proving",
     "purge",
-    "record_purges",
     "rules_of",
     "withheld_documents",
 ]
 
 _log = logging.getLogger(__name__)
-_MOST_PARTS: Final = 100
 _VIDEOS: Final = "collection.youtube_videos"
 # Hot documents of what was collected, and of Twitch; the others are made of YouTube's counters.
 _RAW_DOCUMENTS: Final = frozenset({"trending", "games"})
@@ -581,37 +580,21 @@ def _finish_interrupted(
     refresh_manifests(settings, archive, manifests)
 
 
-def record_purges(
+@contextmanager
+def proving(
     connection: psycopg.Connection,
     settings: Settings,
     now: dt.datetime,
-    purges: Iterable[Purged],
+    purged: Purged,
     *,
     run_id: str | None,
-) -> None:
-    """Write the proof of purges that were done elsewhere: of Dagster's own log."""
-    for done in purges:
-        connection.execute(
-            "INSERT INTO maintenance.purges (purge_id, purged_at, store, target, action, reason, "
-            "mode, cutoff, items, bytes, parts, before_count, after_count, run_id) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (
-                str(uuid.uuid4()),
-                now,
-                done.what.store,
-                done.what.target,
-                done.what.action,
-                done.what.reason,
-                limits_of(settings).mode,
-                done.what.cutoff,
-                done.what.items,
-                done.what.bytes,
-                list(done.what.parts[:_MOST_PARTS]),
-                done.before,
-                done.after,
-                run_id,
-            ),
-        )
+) -> Iterator[None]:
+    """Prove what is deleted inside: named before it goes, counted when it has gone."""
+    what = purged.what
+    proof = Proof(connection, _headline(settings, now, what, run_id), purged.before)
+    proof.announce(what.parts, what.bytes)
+    yield
+    proof.fulfil(what.parts, what.bytes)
 
 
 def examine(settings: Settings, now: dt.datetime) -> Findings:

@@ -5,7 +5,8 @@ newest materialization of each asset stays, whatever its age: an asset that is r
 must not look as if it never was.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,10 +15,13 @@ import dagster as dg
 from aurastream.operations.retention import Planned, Purged
 from aurastream.operations.retention_rules import RunAges
 
-__all__ = ["NEVER_PRUNED", "prune_forbidden", "prune_runs", "prune_ticks"]
+__all__ = ["NEVER_PRUNED", "gone_of", "prune_forbidden", "prune_runs", "prune_ticks"]
 
 # Which months are archived is known from these runs alone.
 NEVER_PRUNED: Final = frozenset({"archive"})
+
+# Holds what is deleted inside: the proof names it before, and says that it went after.
+Proving = Callable[[Purged], AbstractContextManager[object]]
 
 _BATCH: Final = 500
 _MOST: Final = 20_000  # per purge; the rest goes tomorrow
@@ -28,7 +32,12 @@ _ENDED: Final = [dg.DagsterRunStatus.SUCCESS, *sorted(_FAILED, key=str)]
 
 
 def prune_runs(
-    instance: dg.DagsterInstance, ages: RunAges, now: datetime, *, keep_newest: bool = True
+    instance: dg.DagsterInstance,
+    ages: RunAges,
+    now: datetime,
+    *,
+    keep_newest: bool = True,
+    proving: Proving = nullcontext,
 ) -> Purged:
     """Delete the runs that are too old, oldest first, with their events and logs.
 
@@ -42,6 +51,8 @@ def prune_runs(
         Aware.
     keep_newest : bool
         Whether the run of an asset's newest materialization stays. The terms know no such grace.
+    proving : callable
+        Writes the proof around the deletion.
     """
     cutoff = now - min(ages.plain, ages.failed, ages.partitioned)
     filters = dg.RunsFilter(statuses=_ENDED, created_before=cutoff)
@@ -52,13 +63,17 @@ def prune_runs(
         for record in _records(instance, filters)
         if record.dagster_run.run_id not in kept and _is_over_age(record, ages, now)
     ][:_MOST]
-    for run_id in doomed:
-        _delete(instance, run_id)
-    return _proof("runs", "older than its kind may grow", cutoff, doomed, before)
+    proof = _proof("runs", "older than its kind may grow", cutoff, doomed, before)
+    _delete_all(instance, doomed, proof, proving)
+    return proof
 
 
 def prune_forbidden(
-    instance: dg.DagsterInstance, keys: Collection[dg.AssetKey], now: datetime
+    instance: dg.DagsterInstance,
+    keys: Collection[dg.AssetKey],
+    now: datetime,
+    *,
+    proving: Proving = nullcontext,
 ) -> Purged:
     """Delete every run that materialized an asset which the policy mode forbids."""
     doomed: set[str] = set()
@@ -71,16 +86,22 @@ def prune_forbidden(
             if not found.has_more:
                 break
     ended = set(instance.get_run_ids(dg.RunsFilter(run_ids=sorted(doomed), statuses=_ENDED)))
-    for run_id in sorted(doomed & ended):
-        _delete(instance, run_id)
     del now
-    return _proof(
+    proof = _proof(
         "runs of forbidden assets",
         "the policy mode forbids what they computed",
         None,
         sorted(doomed & ended),
         len(doomed),
     )
+    _delete_all(instance, sorted(doomed & ended), proof, proving)
+    return proof
+
+
+def gone_of(instance: dg.DagsterInstance, run_ids: Collection[str]) -> set[str]:
+    """Return those of some runs that are no longer there."""
+    there = instance.get_run_ids(dg.RunsFilter(run_ids=sorted(run_ids)))
+    return set(run_ids) - set(there)
 
 
 def prune_ticks(instance: dg.DagsterInstance, now: datetime) -> None:
@@ -120,6 +141,15 @@ def _is_over_age(record: dg.RunRecord, ages: RunAges, now: datetime) -> bool:
 def _newest_runs(instance: dg.DagsterInstance) -> frozenset[str]:
     newest = instance.get_latest_materialization_events(instance.all_asset_keys())
     return frozenset(event.run_id for event in newest.values() if event is not None)
+
+
+def _delete_all(
+    instance: dg.DagsterInstance, run_ids: Collection[str], proof: Purged, proving: Proving
+) -> None:
+    if run_ids:
+        with proving(proof):
+            for run_id in run_ids:
+                _delete(instance, run_id)
 
 
 def _delete(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -5,6 +5,7 @@ nobody, and a server whose disk is full says so days before collection needs the
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import dagster as dg
@@ -15,6 +16,7 @@ from aurastream.operations.retention_rules import run_ages
 from aurastream.settings import Settings
 from aurastream.store import purge as store_purge
 from aurastream.store.partitions import ensure_partitions
+from aurastream.store.purge_proofs import unfinished
 from aurastream_assets.keys import asset_key
 from aurastream_assets.maintenance import dagster_log
 from aurastream_assets.maintenance.settings import settings_of
@@ -115,16 +117,20 @@ def _prune_dagster(
     limits = limits_of(settings)
     instance = context.instance
     dagster_log.prune_ticks(instance, now)
-    done = [
-        dagster_log.prune_runs(instance, run_ages(limits), now, keep_newest=limits.mode == "exempt")
-    ]
+    keep_newest = limits.mode == "exempt"
     forbidden = [dg.AssetKey(name.split(".")) for name in forbidden_tables(limits)]
-    if forbidden:
-        done.append(dagster_log.prune_forbidden(instance, forbidden, now))
-    done = [purged for purged in done if purged.what.items]
     with store_purge.connect(settings.require_postgres()) as connection:
-        retention.record_purges(connection, settings, now, done, run_id=context.run.run_id)
-    return done
+        for proof in unfinished(connection, ["dagster"]):
+            proof.settle(connection, dagster_log.gone_of(instance, proof.parts))
+        proving = partial(retention.proving, connection, settings, now, run_id=context.run.run_id)
+        done = [
+            dagster_log.prune_runs(
+                instance, run_ages(limits), now, keep_newest=keep_newest, proving=proving
+            )
+        ]
+        if forbidden:
+            done.append(dagster_log.prune_forbidden(instance, forbidden, now, proving=proving))
+    return [purged for purged in done if purged.what.items]
 
 
 def _metadata(

@@ -1,11 +1,19 @@
 """Dagster's own log within its limits, through Dagster's own API."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
+import pytest
+from pydantic import SecretStr
 
+from aurastream.operations.retention import proving
 from aurastream.operations.retention_rules import Limits, run_ages
-from aurastream_assets.maintenance.dagster_log import prune_forbidden, prune_runs
+from aurastream.settings import Settings
+from aurastream.store.frames import FrameStore
+from aurastream.store.purge import connect
+from aurastream.store.purge_proofs import unfinished
+from aurastream_assets.maintenance.dagster_log import gone_of, prune_forbidden, prune_runs
 
 AGES = run_ages(Limits("exempt", timedelta(days=30)))
 KEY = dg.AssetKey(["collection", "thing"])
@@ -96,3 +104,34 @@ def test_runs_of_forbidden_assets_go_at_once(instance: dg.DagsterInstance) -> No
 
     assert prune_forbidden(instance, [score.key], _later(0)).what.items == 1
     assert _ids(instance) == {kept}
+
+
+def test_runs_that_went_before_a_kill_are_proved_by_the_next_purge(
+    instance: dg.DagsterInstance, store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [dg.materialize([thing], instance=instance).run_id for _ in range(4)]
+    settings = Settings(postgres_url=SecretStr(store.url))
+    delete, deleted = instance.delete_run, []
+
+    def die_at_the_second(run_id: str) -> None:
+        if deleted:
+            raise KeyboardInterrupt
+        deleted.append(run_id)
+        delete(run_id)
+
+    with connect(store.url) as connection:
+        first = partial(proving, connection, settings, _later(8), run_id="first")
+        with monkeypatch.context() as patch:
+            patch.setattr(instance, "delete_run", die_at_the_second)
+            with pytest.raises(KeyboardInterrupt):
+                prune_runs(instance, AGES, _later(8), proving=first)
+
+        for proof in unfinished(connection, ["dagster"]):
+            proof.settle(connection, gone_of(instance, proof.parts))
+        second = partial(proving, connection, settings, _later(9), run_id="second")
+        prune_runs(instance, AGES, _later(9), proving=second)
+
+    proofs = store.read("maintenance.purges", order_by="purged_at")
+    assert proofs["items"].tolist() == [1, 2]
+    assert sorted(run for parts in proofs["parts"] for run in parts) == sorted(runs[:3])
+    assert (proofs["before_count"] - proofs["after_count"]).tolist() == [1, 2]
