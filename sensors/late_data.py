@@ -12,6 +12,7 @@ from typing import Final
 
 import dagster as dg
 
+from aurastream.operations.first_runs import PLANNED
 from aurastream.operations.late_data import StaleRange, joined, late_windows, stale_rollups
 from aurastream.settings import Environment
 from aurastream.store.deliveries import DELIVERIES, deliveries_of
@@ -148,10 +149,12 @@ def late_days(
 
 
 def _busy(context: dg.SensorEvaluationContext, job_name: str) -> dg.SkipReason | None:
-    busy = context.instance.get_runs_count(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED))
-    if not busy:
-        return None
-    return dg.SkipReason(f"{job_name}: {busy} run(s) in progress, their results come first")
+    count = context.instance.get_runs_count
+    if busy := count(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED)):
+        return dg.SkipReason(f"{job_name}: {busy} run(s) in progress, their results come first")
+    if busy := count(dg.RunsFilter(tags=PLANNED, statuses=_UNFINISHED)):
+        return dg.SkipReason(f"{busy} run(s) of a start or a backfill, which go on to rollups")
+    return None
 
 
 def _follow(

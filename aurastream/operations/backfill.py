@@ -17,7 +17,7 @@ from typing import Any, Final
 import psycopg
 
 from aurastream.core.errors import AuraStreamError
-from aurastream.operations.first_runs import PlannedRun, plan_backfill
+from aurastream.operations.first_runs import PLANNED, PlannedRun, plan_backfill
 from aurastream.operations.graph import Graph, GraphError, KeyRange, moment_of
 from aurastream.operations.policy import database_facts
 from aurastream.settings import Settings
@@ -295,7 +295,7 @@ def _run_step(
         run_id = graph.launch(
             step.job,
             keys=step.keys,
-            tags={**_TAGS, "aura/backfill": backfill_id},
+            tags={**_TAGS, **PLANNED, "aura/backfill": backfill_id},
             assets=[key for key in graph.assets_of(step.job) if list(key) in wanted],
         )
         _mark(connection, backfill_id, step, "LAUNCHED", run_id)

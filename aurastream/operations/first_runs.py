@@ -13,7 +13,10 @@ from typing import Final
 from aurastream.operations.graph import Graph, GraphError, KeyRange
 from aurastream.operations.schedule_policy import window_of
 
-__all__ = ["PlannedRun", "history_start", "plan_backfill", "plan_runs", "run_all"]
+__all__ = ["PLANNED", "PlannedRun", "history_start", "plan_backfill", "plan_runs", "run_all"]
+
+PLANNED: Final = {"aura/planned": "true"}
+"""Tag of the runs of a start or a backfill, which computes what follows from them by itself."""
 
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0
@@ -187,7 +190,8 @@ def run_all(
     """
     for group in groups:
         launched = {
-            graph.launch(run.job, partition=run.partition, keys=run.keys): run for run in group
+            graph.launch(run.job, partition=run.partition, keys=run.keys, tags=PLANNED): run
+            for run in group
         }
         for run_id, status in graph.ended(launched, timeout_s=_TIMEOUT_S, stopped=stopped):
             run = launched[run_id]

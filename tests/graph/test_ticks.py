@@ -1,7 +1,7 @@
 """What schedules and sensors ask for, evaluated tick by tick on an instance of their own."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from aurastream.operations.first_runs import PLANNED
 from aurastream.operations.schedule_policy import window_of
 from aurastream.store.deliveries import DELIVERIES
 from aurastream.store.frames import Append, FrameStore
@@ -47,8 +48,10 @@ def _tick(
     return list(data.run_requests or []) or dg.SkipReason(data.skip_message)
 
 
-def _start(instance: dg.DagsterInstance, job: str) -> None:
-    instance.add_run(dg.DagsterRun(job_name=job, status=dg.DagsterRunStatus.STARTED))
+def _start(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str] | None = None) -> None:
+    instance.add_run(
+        dg.DagsterRun(job_name=job, status=dg.DagsterRunStatus.STARTED, tags=dict(tags or {}))
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,6 +189,15 @@ def test_a_sensor_waits_for_the_rollup_in_progress(instance: dg.DagsterInstance)
     _start(instance, jobs.hourly_rollup.name)
 
     assert "in progress" in _sense(instance, late_hours)
+
+
+def test_a_sensor_leaves_to_a_start_what_follows_from_its_runs(
+    instance: dg.DagsterInstance,
+) -> None:
+    _report(instance, SCORES, half_hours, MIDNIGHT)
+    _start(instance, jobs.rescore.name, PLANNED)
+
+    assert "of a start or a backfill" in _sense(instance, late_hours)
 
 
 def test_a_day_follows_an_hour_that_was_rolled_up_again(instance: dg.DagsterInstance) -> None:
