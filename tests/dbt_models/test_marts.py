@@ -177,6 +177,13 @@ def test_a_rise_within_the_interval_is_no_take_off(marts: Warehouse) -> None:
         ({f"v{n}": (None, 5.0) for n in range(40)}, (6.0, 6.0), 0),
         ({f"v{n}": (5.0, None) for n in range(40)}, (6.0, 6.0), 0),
         ({f"v{n}": (1.0, 9.0) for n in range(5)}, (6.0, 6.0), 5),
+        # What is still there of a chart is what did well.
+        (
+            {f"stayed{n}": (1.0, 9.0) for n in range(8)}
+            | {f"new{n}": (None, 5.0) for n in range(30)},
+            (6.0, 6.0),
+            8,
+        ),
         # Half a day is not three hours of the evening.
         ({f"v{n}": (1.0, 9.0) for n in range(40)}, (11.0, 4.0), 0),
         ({f"v{n}": (1.0, 9.0) for n in range(40)}, (14.0, 14.0), 0),

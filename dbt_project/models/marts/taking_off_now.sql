@@ -332,9 +332,11 @@ final as (
         category_key,
         title,
         kind,
-        -- Ten percent above what the same videos' age would have them do, and surely above it.
+        -- Ten percent above what the same videos' age would have them do, and surely above it. Less
+        -- than a quarter of the videos do not speak for the rest: those that stay on a chart are
+        -- those that do well.
         case
-            when matched_count >= 6
+            when matched_count >= 6 and matched_pct >= 25
                 then velocity_change_24h_pct >= 10 and velocity_change_low_pct > 0
         end as is_taking_off,
         case
