@@ -33,6 +33,7 @@ __all__ = ["SCHEMA_VERSION", "Archive", "ArchivedFile", "checksum_of", "combined
 SCHEMA_VERSION: Final = 1
 _ROW_GROUP: Final = 100_000
 _MANIFESTS: Final = "_manifests"
+_PROOF: Final = "content_sha256"  # of the values, in the file itself: no manifest may name it yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,12 @@ class Archive:
             path, rows.num_rows, len(body), hashlib.sha256(body).hexdigest(), checksum_of(rows)
         )
 
+    def is_itself(self, path: str, body: bytes) -> bool:
+        """Whether the values of a file are those that it was written with, as far as it says."""
+        rows = self.parsed(path, body)
+        notes = json.loads((rows.schema.metadata or {}).get(b"aurastream", b"{}"))
+        return _PROOF not in notes or notes[_PROOF] == checksum_of(rows)
+
     def schema(self, path: str) -> pa.Schema:
         """Return a file's columns.
 
@@ -310,7 +317,8 @@ class Archive:
 
 def packed(rows: pa.Table, notes: Mapping[str, object]) -> bytes:
     """Return rows as the bytes of a file; the same rows give the same bytes."""
-    kept = json.dumps({"schema_version": SCHEMA_VERSION, **notes}, sort_keys=True)
+    said = {"schema_version": SCHEMA_VERSION, **notes, _PROOF: checksum_of(rows)}
+    kept = json.dumps(said, sort_keys=True)
     sink = pa.BufferOutputStream()
     pq.write_table(
         rows.replace_schema_metadata({"aurastream": kept}),

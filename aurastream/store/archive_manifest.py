@@ -44,7 +44,7 @@ class Manifests:
         return self._archive.path_of(dataset, day)
 
     def read(self, path: str) -> pa.Table:
-        """Read a file that is the one of its manifest; one that no manifest names has no proof.
+        """Read a file that is the one of its manifest, or of the checksum that it carries itself.
 
         Raises
         ------
@@ -148,6 +148,11 @@ class Manifests:
     def _proved(self, path: str, body: bytes) -> None:
         entry = self._entry(path)
         if entry is None:
+            if not self._archive.is_itself(path, body):
+                raise ArchiveError(
+                    f"{path} does not hold the values it was written with; it was left as it is.",
+                    fix=_MEND,
+                )
             return
         found = hashlib.sha256(body).hexdigest()
         if found == entry["sha256"]:

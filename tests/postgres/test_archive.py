@@ -15,6 +15,7 @@ import boto3
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
@@ -272,6 +273,26 @@ def test_damage_stays_damage_when_the_month_is_archived_again(
     assert named == [first, second, third]
     with pytest.raises(ArchiveError, match="checksum"):
         restore_month(settings, archive, OCTOBER, datasets=[TRENDING])
+
+
+def test_a_file_that_no_manifest_names_yet_proves_itself(
+    settings: Settings, filled: FrameStore
+) -> None:
+    archive = open_archive(settings)
+    archive_days(settings, archive, {TRENDING: [OCTOBER]})
+    [path] = archive.files(TRENDING)
+    rows = archive.read(path)
+    place = rows.schema.get_field_index("views")
+    forged = rows.set_column(place, rows.schema.field(place), [[7] * rows.num_rows])
+    pq.write_table(forged, Path(archive.url) / path)
+    filled.execute(f"delete from {TRENDING} where observed_at < '2026-10-02'")
+
+    with pytest.raises(ArchiveError, match="does not hold the values it was written with"):
+        archive_month(settings, archive, OCTOBER)
+
+    manifest = archive.manifest(OCTOBER)
+    assert manifest is not None
+    assert path not in [file["path"] for file in manifest["datasets"][TRENDING]["files"]]
 
 
 def test_archiving_again_mends_a_damaged_day_that_the_record_has(
