@@ -39,6 +39,8 @@ __all__ = ["BuiltDocument", "Miss", "build_documents", "publish", "read", "rebui
 
 _MOST = 200
 _PIPELINE = 500
+# How far a platform's clock may be ahead of ours. What is dated later waits for its time.
+_AHEAD = dt.timedelta(minutes=5)
 _BATCH = 25  # documents per script call: longer ones make other clients wait
 # For each key: unless the document there describes a later moment, replace it. A value that is no
 # document of ours (or no string at all) has no such moment and is replaced.
@@ -255,10 +257,11 @@ def build_documents(
         The present; see `rebuild_documents`.
     """
     told = as_of if written_at is None else min(as_of, written_at)
+    known = as_of if written_at is None else min(as_of, written_at + _AHEAD)
     make = _Maker(told.astimezone(dt.UTC), label)
 
     def ask(query: str, dataset: str = "") -> pd.DataFrame:
-        return store.query(query, {"as_of": as_of, "most": _MOST, "dataset": dataset})
+        return store.query(query, {"as_of": known, "most": _MOST, "dataset": dataset})
 
     @cache
     def stats() -> pd.DataFrame:
@@ -419,6 +422,7 @@ class _Maker:
         self, kind: Kind, name: str, observed_at: dt.datetime, body: dict[str, Any]
     ) -> BuiltDocument:
         """Put a body into its envelope, which comes first: `publish` compares only the head."""
+        observed_at = min(observed_at, self.as_of)  # by a platform's clock that is a little ahead
         age_h = (self.as_of - observed_at) / dt.timedelta(hours=1)
         envelope = {
             "as_of": self.as_of,

@@ -352,6 +352,26 @@ def test_no_document_says_that_it_describes_a_moment_after_the_one_it_was_writte
     assert set(again) <= set(keys)
 
 
+@pytest.mark.parametrize(("ahead_s", "is_published"), [(20, True), (600, False)])
+def test_a_platform_whose_clock_is_ahead_is_not_believed_beyond_some_minutes(
+    store: FrameStore,
+    redis_url: str,
+    rows: Rows,
+    client: redis.Redis,
+    *,
+    ahead_s: int,
+    is_published: bool,
+) -> None:
+    fill(store, rows)
+    written_at = CRAWL - dt.timedelta(seconds=ahead_s)
+    keys = rebuild_documents(store, redis_url, AS_OF, only={"clips"}, written_at=written_at)
+    assert bool(keys) is is_published
+    for key in keys:
+        found = read(client, key)
+        assert isinstance(found, ClipsDocument)
+        assert found.observed_at == found.as_of == written_at
+
+
 def test_kinds_can_be_published_by_themselves(
     store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
 ) -> None:
