@@ -33,7 +33,7 @@ def models() -> list[dict[str, Any]]:
 def test_the_models_own_unit_tests_pass(warehouse: Warehouse) -> None:
     warehouse.publish()
     results = warehouse.runner.test("test_type:unit")
-    assert len(results) >= 9
+    assert len(results) >= 11
     assert [result.name for result in results if not result.passed] == []
 
 
