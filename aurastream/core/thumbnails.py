@@ -156,6 +156,11 @@ def describe_thumbnail(data: bytes, limits: DecodeLimits | None = None) -> Thumb
     limits : DecodeLimits, optional
         What is accepted.
 
+    Returns
+    -------
+    ThumbnailFeatures
+        The same for the same bytes. Texts that nobody read and kinds that nobody named are None.
+
     Raises
     ------
     aurastream.core.thumbnails_decode.ThumbnailRejectedError
@@ -164,6 +169,11 @@ def describe_thumbnail(data: bytes, limits: DecodeLimits | None = None) -> Thumb
     Notes
     -----
     O(pixels). About 30 ms for 1280 × 720 on one processor.
+
+    References
+    ----------
+    AuraStream paper 4.1 asks for the layout of thumbnails (#89); looking at them on this machine,
+    without a vision model, is ours.
 
     Examples
     --------
@@ -176,12 +186,58 @@ def describe_thumbnail(data: bytes, limits: DecodeLimits | None = None) -> Thumb
     ('red', 0.0, 0, 0)
     >>> found == describe_thumbnail(file.getvalue())
     True
+
+    What no one looked at is unknown, and a file without a byte has no features:
+
+    >>> found.text, found.face_field, found.text_field
+    (None, None, None)
+    >>> describe_thumbnail(b"")
+    Traceback (most recent call last):
+    aurastream.core.thumbnails_decode.ThumbnailRejectedError: The thumbnail is empty.
     """
     return describe_pixels(data, decode_thumbnail(data, limits or DecodeLimits()))
 
 
 def describe_pixels(data: bytes, picture: DecodedThumbnail) -> ThumbnailFeatures:
-    """Return what a file looks like that is unpacked already; see `describe_thumbnail`."""
+    """Return what a file looks like that is unpacked already; see `describe_thumbnail`.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, which is counted and hashed, not unpacked again.
+    picture : DecodedThumbnail
+        What `aurastream.core.thumbnails_decode.decode_thumbnail` made of it.
+
+    Returns
+    -------
+    ThumbnailFeatures
+        The same for the same bytes and pixels. ``width`` and ``height`` are those of the file as it
+        came; all shares are of the pixels that are looked at.
+
+    Notes
+    -----
+    O(bytes + pixels · scales + letters²): pixels are at most those of the size that is looked at,
+    scales those at which faces are sought, letters at most 600.
+
+    References
+    ----------
+    AuraStream paper 4.1 asks for the layout of thumbnails (#89); each figure names its method in
+    the module it comes from. Ours is the leading colour.
+
+    Examples
+    --------
+    Two colours of a half each: the dominant one is the first by its text, and the name is that of
+    the one that is not grey:
+
+    >>> pixels = np.full((90, 160, 3), (40, 40, 40), np.uint8)
+    >>> pixels[:, 80:] = (255, 200, 0)
+    >>> picture = DecodedThumbnail(pixels, 1280, 720, "PNG", is_animated=False)
+    >>> found = describe_pixels(b"abc", picture)
+    >>> found.palette, found.dominant_colour, found.colour_name
+    ((('#282828', 0.5), ('#ffc800', 0.5)), '#282828', 'yellow')
+    >>> found.content_hash, found.byte_count, found.width, found.face_count, found.face_field
+    ('ba7816bf8f01cfea', 3, 1280, 0, None)
+    """
     pixels = picture.pixels
     light = luma(pixels)
     levels = np.rint(light * 255.0).astype(np.uint8)
@@ -231,8 +287,29 @@ def features_frame(
     name : str
         The first column, which holds that name; the others are those of `THUMBNAIL_SCHEMA`.
 
+    Returns
+    -------
+    pandas.DataFrame
+        In the order given. Tuples are lists; what nobody read, named or found is null.
+
+    Notes
+    -----
+    O(pictures · columns).
+
+    References
+    ----------
+    Ours: the shape of ``intelligence.thumbnail_features``, for the layout of thumbnails (#89).
+
     Examples
     --------
+    >>> pixels = np.full((90, 160, 3), 255, np.uint8)
+    >>> picture = DecodedThumbnail(pixels, 160, 90, "PNG", is_animated=False)
+    >>> white = describe_pixels(b"abc", picture)
+    >>> found = features_frame({"v2": white, "v1": white})
+    >>> found[["video_id", "palette", "clutter"]].values.tolist()
+    [['v2', [['#ffffff', 1.0]], 0.0], ['v1', [['#ffffff', 1.0]], 0.0]]
+    >>> found[["text", "subjects", "face_field"]].isna().all(axis=None).item()
+    True
     >>> features_frame({}).shape
     (0, 34)
     """

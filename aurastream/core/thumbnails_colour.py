@@ -63,12 +63,32 @@ class Tone:
 
 
 def luma(pixels: Pixels) -> Floats:
-    """Return how light each pixel is, 0–1: Rec. 709 weights of the stored (gamma) values.
+    """Return how light each pixel is: Rec. 709 weights of the stored (gamma) values.
+
+    Parameters
+    ----------
+    pixels : array of uint8
+        (…, 3), RGB.
+
+    Returns
+    -------
+    array of float
+        (…), 0 black – 1 white.
+
+    Notes
+    -----
+    O(pixels).
+
+    References
+    ----------
+    ITU-R (2015). Recommendation BT.709-6. Parameter values for the HDTV standards.
 
     Examples
     --------
     >>> luma(np.array([[[255, 255, 255], [0, 255, 0], [0, 0, 0]]], np.uint8)).round(4).tolist()
     [[1.0, 0.7152, 0.0]]
+    >>> luma(np.zeros((0, 3), np.uint8)).tolist()
+    []
     """
     r, g, b = (pixels[..., i].astype(np.float64) for i in range(3))
     found: Floats = (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255.0
@@ -77,6 +97,17 @@ def luma(pixels: Pixels) -> Floats:
 
 def tone(pixels: Pixels) -> Tone:
     """Return light and colour of a picture. O(pixels).
+
+    Parameters
+    ----------
+    pixels : array of uint8
+        (…, 3), RGB, at least one pixel.
+
+    Returns
+    -------
+    Tone
+        Brightness and saturation of 0–1, contrast of 0–0.5, colourfulness of 0 or more. Black has
+        no saturation.
 
     References
     ----------
@@ -91,6 +122,8 @@ def tone(pixels: Pixels) -> Tone:
     (0.5, 0.5, 0.0)
     >>> tone(np.full((2, 2, 3), (255, 0, 0), np.uint8)).saturation
     1.0
+    >>> tone(np.zeros((1, 1, 3), np.uint8))
+    Tone(brightness=0.0, contrast=0.0, saturation=0.0, colourfulness=0.0)
     """
     light = luma(pixels)
     r, g, b = (pixels[..., i].astype(np.float64) for i in range(3))
@@ -130,7 +163,20 @@ _LINEAR: Final = np.where(_STORED <= 0.04045, _STORED / 12.92, ((_STORED + 0.055
 def oklab(pixels: Pixels) -> Floats:
     """Return pixels in OKLab, where equal distances look about equally large.
 
-    L is 0 black – 1 white; a grows from green to red, b from blue to yellow, both about ±0.4.
+    Parameters
+    ----------
+    pixels : array of uint8
+        (…, 3), RGB, sRGB's transfer function.
+
+    Returns
+    -------
+    array of float
+        (…, 3): L is 0 black – 1 white; a grows from green to red, about −0.23–0.28, b from
+        blue to yellow, about −0.31–0.20.
+
+    Notes
+    -----
+    O(pixels).
 
     References
     ----------
@@ -140,6 +186,8 @@ def oklab(pixels: Pixels) -> Floats:
     --------
     >>> (oklab(np.array([[255, 255, 255], [255, 0, 0]], np.uint8)).round(3) + 0.0).tolist()
     [[1.0, 0.0, 0.0], [0.628, 0.225, 0.126]]
+    >>> oklab(np.zeros((0, 3), np.uint8)).shape
+    (0, 3)
     """
     linear = _LINEAR[pixels]
     # Written out: a product of matrices may add in another order on another processor.
@@ -176,11 +224,25 @@ def palette(pixels: Pixels, count: int = 5) -> list[tuple[str, float]]:
     from those chosen, so that nothing is drawn by lot: the same picture gives the same colours, in
     whatever order its pixels are. O(pixels + count · distinct colours).
 
+    References
+    ----------
+    Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on Information Theory
+    28(2). Ours are the start, which is nearly that of Gonzalez, T. F. (1985). Clustering to
+    minimize the maximum intercluster distance. Theoretical Computer Science 38, and what is one
+    colour.
+
     Examples
     --------
     >>> flag = np.array([[255, 0, 0]] * 6 + [[0, 0, 255]] * 3 + [[250, 2, 2]], np.uint8)
     >>> palette(flag)
     [('#fe0000', 0.7), ('#0000ff', 0.3)]
+
+    Equally frequent ones come by their text, and ``count`` is the most there are:
+
+    >>> palette(np.array([[255, 0, 0], [0, 0, 255]], np.uint8))
+    [('#0000ff', 0.5), ('#ff0000', 0.5)]
+    >>> palette(flag, count=1)[0][1]
+    1.0
     """
     flat = pixels.reshape(-1, 3)
     r, g, b = (flat[:, i].astype(np.int64) for i in range(3))
@@ -262,7 +324,31 @@ _HUES: Final = (
 
 
 def colour_name(hexadecimal: str) -> str:
-    """Return one of `COLOUR_NAMES` for ``#rrggbb``, by lightness, chroma and hue in OKLab.
+    """Return the name of a colour, by lightness, chroma and hue in OKLab.
+
+    Parameters
+    ----------
+    hexadecimal : str
+        ``#rrggbb``, in small letters or capitals.
+
+    Returns
+    -------
+    str
+        One of `COLOUR_NAMES`. A hue on the border of two names has the latter's.
+
+    Raises
+    ------
+    ValueError
+        When red, green or blue is missing or not hexadecimal.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Ours are the borders of the names, in the space of Ottosson, B. (2020). A perceptual color space
+    for image processing.
 
     Examples
     --------
@@ -270,6 +356,8 @@ def colour_name(hexadecimal: str) -> str:
     ['black', 'white', 'grey', 'red', 'orange']
     >>> [colour_name(c) for c in ("#ffff00", "#00a000", "#00ffff", "#2040ff", "#8020c0")]
     ['yellow', 'green', 'cyan', 'blue', 'purple']
+    >>> colour_name("#FF80C0"), colour_name("#000020")
+    ('pink', 'black')
     """
     rgb = np.array([[int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5)]], dtype=np.uint8)
     lightness, a, b = oklab(rgb)[0].tolist()

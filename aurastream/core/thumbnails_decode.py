@@ -136,6 +136,11 @@ def decode_thumbnail(data: bytes, limits: DecodeLimits = DEFAULT) -> DecodedThum
     limits : DecodeLimits
         What is accepted.
 
+    Returns
+    -------
+    DecodedThumbnail
+        With pixels of at least ``min_working_side`` and at most ``working_side`` a side.
+
     Raises
     ------
     ThumbnailRejectedError
@@ -145,6 +150,10 @@ def decode_thumbnail(data: bytes, limits: DecodeLimits = DEFAULT) -> DecodedThum
     -----
     O(pixels). A JPEG is unpacked at a half, a quarter or an eighth of its size where that is still
     larger than what is looked at.
+
+    References
+    ----------
+    Worker audit, the cap of 5 MB (#59). Ours are the other limits and the size that is looked at.
 
     Examples
     --------
@@ -298,6 +307,14 @@ def without_bars(pixels: Pixels) -> Pixels:
     array of uint8
         A view. A picture that is black all over is returned whole.
 
+    Notes
+    -----
+    O(pixels).
+
+    References
+    ----------
+    Ours: no source says what to do about the bars of letterboxed thumbnails.
+
     Examples
     --------
     >>> import numpy as np
@@ -307,6 +324,8 @@ def without_bars(pixels: Pixels) -> Pixels:
     (270, 480, 3)
     >>> picture[:45] = 200  # a dark lower third is no bar
     >>> without_bars(picture).shape
+    (360, 480, 3)
+    >>> without_bars(np.zeros((360, 480, 3), np.uint8)).shape
     (360, 480, 3)
     """
     for axis in (0, 1):

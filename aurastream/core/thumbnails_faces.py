@@ -71,6 +71,13 @@ def faces(levels: Levels) -> Faces:
     levels : array of uint8
         Luma, (height, width), 0–255.
 
+    Returns
+    -------
+    Faces
+        Without boxes where there is nothing to search: once shrunk to at most 320 pixels on the
+        longer side, the picture has fewer than 20 on a side, or is narrower than a tenth of its
+        height.
+
     References
     ----------
     Viola, P. and Jones, M. (2001). Rapid object detection using a boosted cascade of simple
@@ -80,6 +87,8 @@ def faces(levels: Levels) -> Faces:
     --------
     >>> faces(np.full((270, 480), 128, np.uint8))
     Faces(boxes=(), area_share=0.0, largest_share=0.0, field=None)
+    >>> faces(np.full((1, 1), 128, np.uint8)).count
+    0
     """
     import cv2  # noqa: PLC0415 # a tenth of a second that loading the graph need not pay
 
@@ -119,12 +128,35 @@ def _at_scale(found: Sequence[int], scale: float, shape: tuple[int, int]) -> Box
 
 
 def covered_share(boxes: list[Box], height: int, width: int) -> float:
-    """Return the share of a picture that boxes cover, each pixel once, 0–1.
+    """Return the share of a picture that boxes cover.
+
+    Parameters
+    ----------
+    boxes : list of Box
+        None of which begins left of the picture or above it; what lies beyond its other sides does
+        not count.
+    height, width : int
+        Of the picture in pixels, 1 or more.
+
+    Returns
+    -------
+    float
+        0 nothing – 1 all of it; each pixel counts once.
+
+    Notes
+    -----
+    O(pixels + the pixels of all boxes).
+
+    References
+    ----------
+    Ours, for the layout of thumbnails (#89).
 
     Examples
     --------
     >>> covered_share([(0, 0, 2, 2), (1, 1, 2, 2)], 4, 4)
     0.4375
+    >>> covered_share([(0, 0, 2, 2), (0, 0, 2, 2)], 4, 4), covered_share([(3, 3, 9, 9)], 4, 4)
+    (0.25, 0.0625)
     >>> covered_share([], 4, 4)
     0.0
     """

@@ -72,6 +72,17 @@ class Layout:
 def layout(pixels: Pixels) -> Layout:
     """Return how a picture is composed. O(pixels).
 
+    Parameters
+    ----------
+    pixels : array of uint8
+        (height, width, 3), RGB, at least one pixel.
+
+    Returns
+    -------
+    Layout
+        Of an even picture the grids are a ninth everywhere, the focus is the first field, and the
+        index of thirds is 1.
+
     Notes
     -----
     Saliency is the distance in OKLab between a pixel, blurred a little, and the mean of the
@@ -94,6 +105,13 @@ def layout(pixels: Pixels) -> Layout:
     >>> flat = layout(np.full((90, 160, 3), 128, np.uint8))
     >>> flat.edge_density, flat.entropy_bits, flat.clutter, flat.thirds_index
     (0.0, 0.0, 0.0, 1.0)
+
+    Of fields that stand out equally, the first is the focus:
+
+    >>> picture = np.full((90, 90, 3), 255, np.uint8)
+    >>> picture[40:50, 5:15] = picture[40:50, 75:85] = (255, 0, 0)
+    >>> layout(picture).focus_field, flat.focus_field
+    ('left', 'top left')
     """
     light = luma(pixels)
     strength = edges(light)
@@ -114,14 +132,39 @@ def layout(pixels: Pixels) -> Layout:
 
 
 def edges(light: Floats) -> Floats:
-    """Return the strength of the edge at each pixel: Sobel's gradient of luma, 0–about 0.7.
+    """Return the strength of the edge at each pixel: an eighth of Sobel's gradient of luma.
 
     The border is mirrored without repeating its pixels.
+
+    Parameters
+    ----------
+    light : array of float
+        Luma, (height, width), 0–1.
+
+    Returns
+    -------
+    array of float
+        (height, width): 0 flat – √5/4, about 0.56, the steepest that nine pixels can show; a
+        straight edge from black to white is 0.5 and one across the corners 0.53. A picture of one
+        row or column is even in the other direction.
+
+    Notes
+    -----
+    O(pixels).
+
+    References
+    ----------
+    Sobel, I. and Feldman, G. (1968). A 3 × 3 isotropic gradient operator for image processing.
+    Stanford Artificial Intelligence Project.
 
     Examples
     --------
     >>> edges(np.array([[0.0, 0.0, 1.0, 1.0]] * 3)).round(3)[1].tolist()
     [0.0, 0.5, 0.5, 0.0]
+    >>> edges(np.array([[0, 0, 1], [0, 0, 1], [0, 1, 1]], float))[1, 1].round(3).item()
+    0.559
+    >>> edges(np.ones((1, 1))).tolist()
+    [[0.0]]
     """
     p = np.pad(light, 1, mode="reflect")
     columns = p[:-2] + 2.0 * p[1:-1] + p[2:]
@@ -131,12 +174,32 @@ def edges(light: Floats) -> Floats:
 
 
 def entropy_bits(light: Floats) -> float:
-    """Return the Shannon entropy of luma in 256 levels, 0–8 bits.
+    """Return the Shannon entropy of luma in 256 levels.
+
+    Parameters
+    ----------
+    light : array of float
+        Luma, of any shape, 0–1.
+
+    Returns
+    -------
+    float
+        Bits: 0 one level alone – 8 all levels equally often. 0 without a pixel.
+
+    Notes
+    -----
+    O(pixels).
+
+    References
+    ----------
+    Shannon, C. E. (1948). A mathematical theory of communication. Bell System Technical Journal 27.
 
     Examples
     --------
     >>> entropy_bits(np.array([[0.0, 1.0]])), entropy_bits(np.ones((2, 2)))
     (1.0, 0.0)
+    >>> entropy_bits(np.arange(256) / 255), entropy_bits(np.zeros((0, 0)))
+    (8.0, 0.0)
     """
     levels = np.bincount(np.rint(light.ravel() * 255.0).astype(np.int64), minlength=256)
     share = levels[levels > 0] / light.size
@@ -144,10 +207,28 @@ def entropy_bits(light: Floats) -> float:
 
 
 def grid_shares(values: Floats) -> tuple[float, ...]:
-    """Return the share of each of the nine fields in the sum; a ninth each where all is 0.
+    """Return the share of each of the nine fields in the sum.
 
     A pixel belongs to the field that its centre lies in; with fewer than three pixels on a side,
     each counts for a part of the fields it lies in.
+
+    Parameters
+    ----------
+    values : array of float
+        (height, width), 0 or more, no NaN. At least one pixel.
+
+    Returns
+    -------
+    tuple of float
+        Nine of 0–1 that sum to 1, in the order of `FIELDS`; a ninth each where all is 0.
+
+    Notes
+    -----
+    O(pixels).
+
+    References
+    ----------
+    Ours, for the layout grid of thumbnails (#89).
 
     Examples
     --------
@@ -157,6 +238,8 @@ def grid_shares(values: Floats) -> tuple[float, ...]:
     (0.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.25)
     >>> [round(share, 3) for share in grid_shares(np.array([[1.0, 0.0, 1.0]]))]
     [0.167, 0.0, 0.167, 0.167, 0.0, 0.167, 0.167, 0.0, 0.167]
+    >>> set(grid_shares(np.zeros((6, 6)))) == {1 / 9}
+    True
     """
     for axis in (0, 1):
         if values.shape[axis] < _THIRDS:
@@ -171,12 +254,34 @@ def grid_shares(values: Floats) -> tuple[float, ...]:
 
 
 def field_at(x: float, y: float) -> str:
-    """Return the field of a point; x and y are shares of width and height, 0–1.
+    """Return the field of a point.
+
+    Parameters
+    ----------
+    x : float
+        Share of the width, 0 left – 1 right.
+    y : float
+        Share of the height, 0 top – 1 bottom.
+
+    Returns
+    -------
+    str
+        One of `FIELDS`. A point on a line of thirds lies to the right of it, or below it.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Ours, for the layout grid of thumbnails (#89).
 
     Examples
     --------
     >>> field_at(0.1, 0.1), field_at(0.5, 0.5), field_at(1.0, 0.5)
     ('top left', 'centre', 'right')
+    >>> field_at(1 / 3, 0.0), field_at(1 / 3, 2 / 3)
+    ('top', 'bottom')
     """
     column, row = (min(_THIRDS - 1, int(place * _THIRDS)) for place in (x, y))
     return FIELDS[row * _THIRDS + column]

@@ -138,7 +138,7 @@ def looks(videos: pd.DataFrame, *, params: LookParams = DEFAULT) -> dict[str, Bo
     Parameters
     ----------
     videos : pandas.DataFrame
-        ``window_start``, ``category`` and `LOOK_COLUMNS`, without nulls.
+        ``window_start``, ``category`` and `LOOK_COLUMNS`; what is null has no look by it.
     params : LookParams
         Where a look begins.
 
@@ -148,6 +148,14 @@ def looks(videos: pd.DataFrame, *, params: LookParams = DEFAULT) -> dict[str, Bo
         Of each of `LOOKS`, in that order. Brightness, contrast, saturation, colourfulness and
         clutter are had by what lies above the median of the window and category, so that a
         picture on the median has none of them.
+
+    Notes
+    -----
+    O(n log n) for the medians, then O(looks · n).
+
+    References
+    ----------
+    Ours: the layout of thumbnails (#89) says what is in them, not what to compare.
 
     Examples
     --------
@@ -160,6 +168,15 @@ def looks(videos: pd.DataFrame, *, params: LookParams = DEFAULT) -> dict[str, Bo
     ... })
     >>> [[name for name, has in looks(rows).items() if has[i]] for i in (0, 1)]
     [['words', 'focus_left', 'red'], ['face', 'several_faces', 'large_face', 'bright', 'focus_centre']]
+
+    Equally bright pictures lie on their median, what is unknown has no look, and no rows none:
+
+    >>> looks(rows.assign(brightness=0.4))["bright"].tolist()
+    [False, False]
+    >>> looks(rows.assign(face_count=[None, 2.0]))["face"].tolist()
+    [False, True]
+    >>> looks(rows.head(0))["face"].tolist(), list(looks(rows.head(0))) == list(LOOKS)
+    ([], True)
     """  # noqa: E501 # the answer is one line
     videos = require_columns(videos, ("window_start", "category", *LOOK_COLUMNS), "videos")
     faces, words = numbers(videos, "face_count"), numbers(videos, "text_area_share")
@@ -211,6 +228,14 @@ def with_thumbnails(videos: pd.DataFrame, features: pd.DataFrame) -> pd.DataFram
         of the past could not be told anything else. Null where none was ever seen. Of files first
         seen at once the one with the larger hash counts.
 
+    Notes
+    -----
+    O((videos + files) log (videos + files)).
+
+    References
+    ----------
+    Ours: a window shows what was known at its end, as far as anything was.
+
     Examples
     --------
     >>> def at(*hours): return pd.to_datetime([f"2026-03-01T{h:02}:00Z" for h in hours]).as_unit("us")
@@ -221,6 +246,19 @@ def with_thumbnails(videos: pd.DataFrame, features: pd.DataFrame) -> pd.DataFram
     ... }).reindex(columns=["video_id", "first_seen_at", "perceptual_hash", *LOOK_COLUMNS])
     >>> [str(h)[-2:] for h in with_thumbnails(videos, features)["perceptual_hash"]]
     ['aa', 'aa', 'bb', 'an']
+
+    A file first seen at that very moment is not yet seen; of two seen at once the larger hash
+    counts:
+
+    >>> [str(h)[-2:] for h in with_thumbnails(videos.assign(as_of=at(8)[0]), features)["perceptual_hash"]]
+    ['aa', 'aa', 'aa', 'an']
+    >>> at_once = features.assign(first_seen_at=at(4)[0])
+    >>> [str(h)[-2:] for h in with_thumbnails(videos, at_once)["perceptual_hash"]]
+    ['bb', 'bb', 'bb', 'an']
+    >>> with_thumbnails(videos, features.head(0))["perceptual_hash"].isna().all().item()
+    True
+    >>> with_thumbnails(videos.head(0), features).shape
+    (0, 14)
     """  # noqa: E501 # the example's helper is one line
     columns = ("video_id", "first_seen_at", "perceptual_hash", *LOOK_COLUMNS)
     features = require_columns(features, columns, "features")[list(columns)]
@@ -286,8 +324,33 @@ def thumbnail_lift(
     -----
     O(looks · rows) after one sort.
 
+    References
+    ----------
+    Ours: AuraStream paper 4.1 asks for the layout of thumbnails (#89), not for what goes along with
+    it; the method and its references are those of `aurastream.core.title_lift.title_lift`.
+
     Examples
     --------
+    Two videos, one of them without a thumbnail, are too few to tell anything:
+
+    >>> rows = pd.DataFrame({
+    ...     "window_start": pd.Timestamp("2026-03-01T08:00Z"), "category": "gaming",
+    ...     "video_id": ["a", "b"], "channel_id": ["x", "y"], "age_h": 24.0,
+    ...     "lifetime_velocity_per_hour": [10.0, 30.0], "viral_score": [40.0, 90.0],
+    ...     "perceptual_hash": ["00000000000000ff", None],
+    ...     "face_count": [1.0, None], "largest_face_share": [0.2, None],
+    ...     "text_area_share": [0.05, None], "brightness": [0.3, None], "contrast": [0.2, None],
+    ...     "saturation": [0.5, None], "colourfulness": [50.0, None], "clutter": [0.4, None],
+    ...     "thirds_index": [1.0, None], "focus_field": ["centre", None],
+    ...     "colour_name": ["red", None],
+    ... })
+    >>> found = thumbnail_lift(rows).iloc[0]
+    >>> found.look, found.video_count.item(), found.known_count.item(), found.look_share.item()
+    ('face', 2, 1, 1.0)
+    >>> found.viral_score_with.item(), found.viral_score_without.item(), found.lift.item()
+    (40.0, nan, nan)
+    >>> found.verdict
+    'UNKNOWN'
     >>> thumbnail_lift(pd.DataFrame()).shape
     (0, 19)
     """
@@ -384,6 +447,10 @@ def thumbnail_designs(
     -----
     O(n log n + pairs that share two bands of their hashes).
 
+    References
+    ----------
+    Ours: AuraStream paper 4.1 asks for the layout of thumbnails (#89), not for who shares it.
+
     Examples
     --------
     >>> rows = pd.DataFrame({
@@ -395,6 +462,16 @@ def thumbnail_designs(
     >>> found = thumbnail_designs(rows)
     >>> found[["rank", "video_ids", "fastest_video_id", "velocity_ratio"]].values.tolist()
     [[1, ['a', 'b'], 'b', 1.0]]
+
+    Of equally fast videos the first id is the fastest; without a velocity there is no ratio, and
+    without thumbnails no design:
+
+    >>> thumbnail_designs(rows.assign(lifetime_velocity_per_hour=5.0))["fastest_video_id"].tolist()
+    ['a']
+    >>> thumbnail_designs(rows.assign(lifetime_velocity_per_hour=None))["velocity_ratio"].tolist()
+    [nan]
+    >>> thumbnail_designs(rows.assign(perceptual_hash=None)).shape
+    (0, 9)
     >>> thumbnail_designs(pd.DataFrame()).shape
     (0, 9)
     """

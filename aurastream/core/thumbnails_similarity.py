@@ -60,6 +60,11 @@ def perceptual_hash(light: Floats) -> str:
     -----
     The mean of 32 × 32 fields, then the 8 × 8 slowest waves. O(pixels).
 
+    References
+    ----------
+    Zauner, C. (2010). Implementation and benchmarking of perceptual image hash functions. Upper
+    Austria University of Applied Sciences: the hash by cosine transform.
+
     Examples
     --------
     >>> picture = np.random.default_rng(1).random((9, 16)).repeat(20, 0).repeat(20, 1)
@@ -102,12 +107,38 @@ def _cosines() -> Floats:
 
 
 def hash_distance(one: str, other: str) -> int:
-    """Return by how many bits two hashes differ, 0 the same – 64.
+    """Return by how many bits two hashes differ.
+
+    Parameters
+    ----------
+    one, other : str
+        16 hexadecimal digits each, as `perceptual_hash` returns them.
+
+    Returns
+    -------
+    int
+        0 the same – 64 every bit, the same in either order.
+
+    Raises
+    ------
+    ValueError
+        When a text is not hexadecimal.
+
+    Notes
+    -----
+    O(1).
+
+    References
+    ----------
+    Hamming, R. W. (1950). Error detecting and error correcting codes. Bell System Technical Journal
+    29(2).
 
     Examples
     --------
     >>> hash_distance("00000000000000ff", "000000000000000f")
     4
+    >>> hash_distance("0" * 16, "f" * 16), hash_distance("0" * 16, "0" * 16)
+    (64, 0)
     """
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
@@ -138,6 +169,11 @@ def similar_groups(hashes: Iterable[Any], *, params: SimilarityParams = DEFAULT)
     Notes
     -----
     O(d² · n log n + pairs that share two bands).
+
+    References
+    ----------
+    Bands of bits as in Manku, G. S., Jain, A. and Das Sarma, A. (2007). Detecting near-duplicates
+    for web crawling. WWW. Ours are the distance and the chains.
 
     Examples
     --------

@@ -62,6 +62,11 @@ def lettering(levels: Levels) -> Lettering:
     levels : array of uint8
         Luma, (height, width), 0–255.
 
+    Returns
+    -------
+    Lettering
+        No lines in a picture of fewer than 7 pixels on a side: no letter fits into it.
+
     Notes
     -----
     O(pixels + letters²), with at most 600 spots that look like letters.
@@ -82,6 +87,8 @@ def lettering(levels: Levels) -> Lettering:
     (1, 'bottom')
     >>> lettering(np.full((270, 480), 128, np.uint8))
     Lettering(boxes=(), area_share=0.0, field=None)
+    >>> lettering(np.full((1, 1), 128, np.uint8)).count
+    0
     """
     height, width = levels.shape
     # The finder of regions wants three pixels a side, and no letter fits into fewer than these.
@@ -152,17 +159,25 @@ def text_lines(spots: Integers) -> list[Box]:
     -------
     list of Box
         Around every three or more spots that form a line: neighbours are of about one height (a
-        factor of 1.7), stand on about one level, and are less than 0.9 of their height apart. The
-        largest first.
+        factor of 1.7), stand on about one level, and are at most 0.9 of their height apart; the
+        whole is at least half again as long as high. The largest first, of equally large ones the
+        upper, then the left one.
 
     Notes
     -----
     O(n²), vectorised.
 
+    References
+    ----------
+    Ours, for the area of text in thumbnails (#89).
+
     Examples
     --------
     >>> text_lines(np.array([[0, 10, 8, 12], [10, 10, 8, 12], [20, 11, 8, 12], [90, 60, 8, 12]]))
     [(0, 10, 28, 13)]
+    >>> line = np.array([[0, 10, 8, 12], [10, 10, 8, 12], [20, 10, 8, 12]])
+    >>> text_lines(np.concatenate([line + [0, 50, 0, 0], line]))
+    [(0, 10, 28, 12), (0, 60, 28, 12)]
     >>> text_lines(np.empty((0, 4), dtype=np.int64))
     []
     """

@@ -38,7 +38,25 @@ def fingerprints(frame: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``FINGERPRINTS_SCHEMA``, by window and category. ``input_hash`` is 16 hexadecimal digits:
-        the sum, modulo 2**64, of a mix of the rows' hashes. O(rows × columns).
+        the sum, modulo 2**64, of a mix of the rows' hashes, so that a row that comes twice counts
+        twice. ``input_rows`` is 1 or more. Nulls of one kind are equal. In a column of
+        objects, what is no text counts by its representation: None is as the text "None" there.
+
+    Raises
+    ------
+    InvalidInputError
+        When ``window_start`` or ``category`` is missing.
+
+    Notes
+    -----
+    O(rows · columns), and a sort of the groups. Apart from those representations, two inputs that
+    differ have one fingerprint about as seldom as two draws of 64 bits are equal.
+
+    References
+    ----------
+    C21 asks to tell what is unchanged. The sum is that of Clarke, D., Devadas, S., van Dijk, M.,
+    Gassend, B. and Suh, G. E. (2003). Incremental multiset hash functions and their application to
+    memory integrity checking. ASIACRYPT, without their key.
 
     Examples
     --------
@@ -51,6 +69,15 @@ def fingerprints(frame: pd.DataFrame) -> pd.DataFrame:
     True
     >>> fingerprints(rows.assign(views=[1, 2, 4]))["input_hash"].eq(found["input_hash"]).tolist()
     [True, False]
+
+    A row that comes twice is another input; unknown values are as equal as known ones:
+
+    >>> twice = fingerprints(pd.concat([rows, rows]))
+    >>> twice["input_rows"].tolist(), twice["input_hash"].eq(found["input_hash"]).any().item()
+    ([4, 2], False)
+    >>> unknown = rows.assign(views=np.nan)
+    >>> fingerprints(unknown).equals(fingerprints(unknown.iloc[::-1]))
+    True
     >>> fingerprints(rows.iloc[:0]).empty
     True
     """
@@ -95,7 +122,16 @@ def with_sources(found: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.
     DataFrame
         The rows of `found` with ``source_window``: the first window, or the one before them all,
         of the unbroken series of equal inputs it belongs to; its own start where the input is new.
-        A category that was absent for a window is new.
+        A category that was absent for a window is new. A window without any category at all is not
+        among the fingerprints and ends no series.
+
+    Notes
+    -----
+    O(n log n).
+
+    References
+    ----------
+    Ours, so that what is unchanged is skipped as C21 asks.
 
     Examples
     --------
@@ -103,6 +139,18 @@ def with_sources(found: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.
     >>> rows = pd.DataFrame({"window_start": days, "category": "a", "views": [1, 1]})
     >>> with_sources(fingerprints(rows))["source_window"].dt.day.tolist()
     [20, 20]
+    >>> with_sources(fingerprints(rows.assign(views=[1, 2])))["source_window"].dt.day.tolist()
+    [20, 21]
+
+    The window before them all counts where it is known:
+
+    >>> before, last = fingerprints(rows.head(1)), fingerprints(rows.tail(1))
+    >>> with_sources(last, before)["source_window"].dt.day.tolist()
+    [20]
+    >>> with_sources(last, before.head(0))["source_window"].dt.day.tolist()
+    [21]
+    >>> with_sources(fingerprints(rows.head(0)))["source_window"].tolist()
+    []
     """
     windows = sorted(found["window_start"].unique())
     position = found["window_start"].map({window: n for n, window in enumerate(windows)})
@@ -135,7 +183,35 @@ def carried(computed: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By window and category; within them in the order of `computed`.
+        With the columns of `computed`, by window and category; within them in the order of
+        `computed`. What is of no source window is left out, and a window whose source has no
+        results has none.
+
+    Notes
+    -----
+    O(n log n) for the rows that are returned.
+
+    References
+    ----------
+    Ours, so that what is unchanged is skipped as C21 asks.
+
+    Examples
+    --------
+    The second day is as the first, the third is not:
+
+    >>> days = pd.to_datetime(["2026-11-20", "2026-11-21", "2026-11-22"], utc=True)
+    >>> rows = pd.DataFrame({"window_start": days, "category": "a", "views": [1, 1, 2]})
+    >>> sources = with_sources(fingerprints(rows))
+    >>> computed = pd.DataFrame({
+    ...     "window_start": days[[0, 0, 2]], "category": "a", "score": [7.0, np.nan, 8.0],
+    ... })
+    >>> found = carried(computed, sources)
+    >>> found["window_start"].dt.day.tolist(), found["score"].tolist()
+    ([20, 20, 21, 21, 22], [7.0, nan, 7.0, nan, 8.0])
+    >>> carried(computed.tail(1), sources)["window_start"].dt.day.tolist()
+    [22]
+    >>> carried(computed.head(0), sources).shape, carried(computed, sources.head(0)).shape
+    ((0, 3), (0, 3))
     """
     if computed.empty or sources.empty:
         return computed.iloc[:0]

@@ -20,65 +20,6 @@ TWINS = {"kernels_numba", "keywords_numba"}
 # to mend. Their cost is that of the library call inside.
 BORDER = {"frames"}
 
-# Debt, by name and fault: may shrink and must not grow.
-OWING: dict[str, set[str]] = {
-    "thumbnails.describe_pixels": {
-        "Examples",
-        "Returns",
-        "complexity",
-        "parameter data",
-        "parameter picture",
-        "source",
-    },
-    "thumbnails.describe_thumbnail": {"Returns", "source"},
-    "thumbnails.features_frame": {"Returns", "complexity", "source"},
-    "thumbnails_colour.colour_name": {"Returns", "complexity", "parameter hexadecimal", "source"},
-    "thumbnails_colour.luma": {"Returns", "complexity", "parameter pixels", "source"},
-    "thumbnails_colour.oklab": {"Returns", "complexity", "parameter pixels"},
-    "thumbnails_colour.palette": {"source"},
-    "thumbnails_colour.tone": {"Returns", "parameter pixels"},
-    "thumbnails_decode.decode_thumbnail": {"Returns", "source"},
-    "thumbnails_decode.without_bars": {"complexity", "source"},
-    "thumbnails_faces.covered_share": {
-        "Returns",
-        "complexity",
-        "parameter boxes",
-        "parameter height",
-        "parameter width",
-        "source",
-    },
-    "thumbnails_faces.faces": {"Returns"},
-    "thumbnails_layout.edges": {"Returns", "complexity", "parameter light", "source"},
-    "thumbnails_layout.entropy_bits": {"Returns", "complexity", "parameter light", "source"},
-    "thumbnails_layout.field_at": {"Returns", "complexity", "parameter x", "parameter y", "source"},
-    "thumbnails_layout.grid_shares": {
-        "Returns",
-        "complexity",
-        "empty input",
-        "parameter values",
-        "source",
-    },
-    "thumbnails_layout.layout": {"Returns", "parameter pixels"},
-    "thumbnails_lift.looks": {"complexity", "empty input", "source"},
-    "thumbnails_lift.thumbnail_designs": {"source"},
-    "thumbnails_lift.thumbnail_lift": {"source"},
-    "thumbnails_lift.with_thumbnails": {"complexity", "empty input", "source"},
-    "thumbnails_similarity.hash_distance": {
-        "Returns",
-        "complexity",
-        "parameter one",
-        "parameter other",
-        "source",
-    },
-    "thumbnails_similarity.perceptual_hash": {"source"},
-    "thumbnails_similarity.similar_groups": {"source"},
-    "thumbnails_text.lettering": {"Returns"},
-    "thumbnails_text.text_lines": {"source"},
-    "unchanged.carried": {"Examples", "complexity", "empty input", "source"},
-    "unchanged.fingerprints": {"source"},
-    "unchanged.with_sources": {"complexity", "empty input", "source"},
-}
-
 # A decoded picture has pixels: what has none is rejected when it is read.
 PIXELS = {"pixels", "light", "levels"}
 
@@ -136,7 +77,7 @@ def faults(function: Callable[..., Any]) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_a_public_function_is_documented_like_a_statistic_of_scipy(name: str) -> None:
-    assert faults(FUNCTIONS[name]) <= OWING.get(name, set())
+    assert faults(FUNCTIONS[name]) == set()
 
 
 def test_a_bare_function_is_found_wanting() -> None:
@@ -145,7 +86,3 @@ def test_a_bare_function_is_found_wanting() -> None:
         return values[0]
 
     assert faults(bare) == {"parameter values", "Returns", "Examples", "complexity", "source"}
-
-
-def test_what_is_owed_is_owed_by_functions_that_exist() -> None:
-    assert set(OWING) <= set(FUNCTIONS)
