@@ -8,6 +8,7 @@ from aurastream_assets.intelligence.query_checks import (
     DOUBLED,
     TREBLED,
     QueryCheck,
+    accepted,
     all_zero,
     both_above_zero,
     drift,
@@ -415,9 +416,24 @@ _OUTLIERS: Final = (
     ),
 )
 
+_ACCEPTED: Final = (
+    *(
+        accepted(table, every="4 hours")
+        for table in (
+            "content_formats",
+            "shorts_comparison",
+            "premiere_intel",
+            "publishing_times",
+            "channel_outliers",
+        )
+    ),
+    # The streams of a game are told of in the same table.
+    accepted("language_mix", every="4 hours", part="t.platform = 'youtube'"),
+)
+
 audience_checks = window_checks(
     "audience_checks",
-    (*_FORMATS, *_LANGUAGES, *_RELEASES, *_OUTLIERS),
+    (*_FORMATS, *_LANGUAGES, *_RELEASES, *_OUTLIERS, *_ACCEPTED),
     description="Ranges, coverage, unknowns and drift of formats, languages, releases, outliers.",
     partitions_def=four_hours,
 )

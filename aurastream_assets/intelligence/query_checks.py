@@ -63,8 +63,18 @@ def all_zero(*names: str) -> Callable[[Counts], bool]:
     return lambda counts: all(not counts[name] for name in names)
 
 
-def accepted(table: str, *, every: str = "30 minutes") -> QueryCheck:
-    """Check that no category was refused: what was left out is in quarantine, with the reason."""
+def accepted(table: str, *, every: str = "30 minutes", part: str = "true") -> QueryCheck:
+    """Check that no category was refused: what was left out is in quarantine, with the reason.
+
+    Parameters
+    ----------
+    table : str
+        Dataset of the intelligence stage.
+    every : str, optional
+        Length of its windows.
+    part : str, optional
+        Condition on its rows t: which of a category's rows say that it was accepted after all.
+    """
     return QueryCheck(
         table,
         "accepted",
@@ -76,7 +86,7 @@ def accepted(table: str, *, every: str = "30 minutes") -> QueryCheck:
           and not exists (
               select 1 from intelligence.{table} t
               where t.window_start = q.occurred_at - interval '{every}'
-                and t.category = q.item_id
+                and t.category = q.item_id and {part}
           )
         """,  # noqa: S608 # the name of a table of ours
         all_zero("refused"),

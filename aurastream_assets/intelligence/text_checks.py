@@ -9,6 +9,7 @@ from aurastream.core.title_features import PATTERNS
 from aurastream.store.tables.texts import description_intel
 from aurastream_assets.intelligence.query_checks import (
     QueryCheck,
+    accepted,
     all_zero,
     few_moved,
     window_checks,
@@ -350,9 +351,14 @@ _CHECKS: Final = (
     ),
 )
 
+_ACCEPTED: Final = tuple(
+    accepted(table, every="4 hours")
+    for table in ("title_intel", "keyword_scores", "topic_intel", "description_intel")
+)
+
 text_checks = window_checks(
     "text_checks",
-    _CHECKS,
+    (*_CHECKS, *_ACCEPTED),
     description="Ranges, coverage, unknowns and drift of the analyses of texts.",
     partitions_def=four_hours,
 )

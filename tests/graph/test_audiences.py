@@ -127,6 +127,7 @@ def test_a_category_that_is_refused_costs_itself_alone_and_is_quarantined_with_t
     for name in set(FAMILY) - {"regional_intel", "publishing_times"}:
         assert metadata_of(result, AssetKey(["intelligence", name]))["refused"] == 1
         assert f"intelligence/{name}:coverage" in failed_checks(result)
+        assert f"intelligence/{name}:accepted" in failed_checks(result)
         (row,) = quarantine[quarantine["source"] == f"intelligence/{name}"].to_dict("records")
         assert row["item_id"] == victim
         assert "'views'" in row["reason"]
