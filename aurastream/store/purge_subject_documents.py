@@ -1,6 +1,7 @@
 """A subject in Redis: objects about them go, mentions are blanked, keys that name them go whole."""
 
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -66,6 +67,13 @@ def _string(client: "redis.Redis", key: bytes, subject: Subject, *, remove: bool
     body = client.get(key)
     if not isinstance(body, bytes):
         return 0
+    answer = _unpacked(body)
+    if answer is not None:
+        # Whole, because what is left would no longer be the answer its etag stands for.
+        found = subject.blanked(answer)[1]
+        if found and remove:
+            client.delete(key)
+        return found
     document = _json(body)
     if document is not None:
         changed, found = _cleaned(document, subject)
@@ -76,6 +84,15 @@ def _string(client: "redis.Redis", key: bytes, subject: Subject, *, remove: bool
     if found and remove:
         client.set(key, written, keepttl=True)
     return found
+
+
+def _unpacked(body: bytes) -> str | None:
+    """Return the answer that is kept, packed, with its etag; None of anything else."""
+    _, _, packed = body.partition(b"\0")
+    try:
+        return zlib.decompress(packed).decode("utf-8", "surrogateescape")
+    except zlib.error:
+        return None
 
 
 def _structure(

@@ -11,7 +11,10 @@ from typing import Any
 
 import psycopg
 import pytest
+import yaml
 
+from aurastream.core.quota import cost_table
+from aurastream.settings import REPO_ROOT
 from tests.dbt_models.warehouse import DAYS, HOURS, Warehouse, at
 
 _KILLED = """
@@ -158,6 +161,42 @@ def test_the_quota_day_is_as_long_as_the_pacific_day(warehouse: Warehouse) -> No
     )
     assert spring["forecast_units"] == pytest.approx(100 + 11 * 100)
     assert autumn["forecast_units"] == pytest.approx(100 + 12 * 100)
+
+
+def test_searches_are_forecast_by_the_last_day_and_never_above_what_we_keep_them_to(
+    warehouse: Warehouse,
+) -> None:
+    project = yaml.safe_load((REPO_ROOT / "dbt_project" / "dbt_project.yml").read_text())
+    noon = at("2026-11-20 20:00")
+    kept_to = cost_table("granular_2026", noon).own_limit("youtube.search")
+    assert project["vars"]["searches_per_day"] == kept_to
+    warehouse.publish("quota_status")
+
+    def reserve(number: int, units: int) -> None:
+        warehouse.insert(
+            "operations.quota_ledger",
+            {
+                "reservation_id": f"00000000-0000-0000-0000-00000000000{number}",
+                "platform": "youtube",
+                "bucket": "youtube.search",
+                "endpoint": "search.list",
+                "purpose": "collection/youtube_games",
+                "quota_date": at("2026-11-20").date(),
+                "units_reserved": units,
+                "reserved_at": noon - timedelta(minutes=5),
+            },
+        )
+
+    def forecast() -> Any:
+        [row] = warehouse.rows("select * from marts.quota_status_as_of('2026-11-20 20:00+00')")
+        return row["forecast_units"]
+
+    reserve(1, 8)
+    assert forecast() == 8
+    reserve(2, 70)
+    assert forecast() == 78
+    reserve(3, 7)
+    assert forecast() == 85, "what is used is used"
 
 
 def test_a_killed_rollup_leaves_the_old_rows_and_the_next_one_gives_the_clean_result(

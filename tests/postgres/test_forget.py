@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from aurastream.operations.archive import archive_month, compare_month, open_archive
 from aurastream.operations.forget import ForgetError, forget, platform_of
 from aurastream.settings import Settings
+from aurastream.sources.etags import SharedEtags
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert
 from aurastream.store.purge_denied import LOCK
 from aurastream.store.purge_subject import MENTIONS
@@ -128,6 +129,21 @@ def test_every_store_lets_go_of_the_channel_and_of_nobody_else(
         "dagster",
         "files",
     }
+
+
+def test_an_answer_kept_with_its_etag_goes_whole_if_it_names_the_channel(
+    filled: FrameStore, settings: Settings, cache: "redis.Redis", redis_url: str
+) -> None:
+    kept = SharedEtags(redis_url, "https://platform.example")
+    kept.put("about them", "one", json.dumps({"items": [{"id": VIDEO}]}).encode())
+    kept.put("about others", "two", json.dumps({"items": [{"id": OTHER_VIDEO}]}).encode())
+
+    done = forget(settings, THEIRS, NOW)
+
+    assert done.remaining == {}
+    assert kept.get("about them") is None
+    assert kept.get("about others") is not None
+    kept.close()
 
 
 def test_the_archive_is_rewritten_and_its_manifest_holds(

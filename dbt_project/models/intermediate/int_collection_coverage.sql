@@ -67,6 +67,13 @@ received as (
         dataset,
         category_key,
         count(*) as received_samples,
+        -- A crawl that was cut off counts for what it got.
+        sum(
+            case
+                when is_complete or coalesce(expected_count, 0) = 0 then 1
+                else least(1, got_count * 1.0 / expected_count)
+            end
+        ) as whole_samples,
         count(*) filter (where is_complete) as complete_samples,
         sum(expected_count) as items_expected,
         sum(got_count) as items_got,
@@ -88,7 +95,7 @@ final as (
         coalesce(received.received_samples, 0)::integer as received_samples,
         coalesce(received.complete_samples, 0)::integer as complete_samples,
         least(
-            100, coalesce(received.received_samples, 0) * 100.0 / expected.expected_samples
+            100, coalesce(received.whole_samples, 0) * 100.0 / expected.expected_samples
         )::double precision as coverage_pct,
         coalesce(received.items_expected, 0)::bigint as items_expected,
         coalesce(received.items_got, 0)::bigint as items_got,

@@ -65,6 +65,19 @@ pace as (
 
 ),
 
+-- What we keep below a limit of our own is used in passes, once a day: the last day tells.
+day_before as (
+
+    select
+        platform,
+        bucket,
+        sum(coalesce(units_settled, units_reserved)) as units
+    from ledger
+    where bucket = 'youtube.search' and reserved_at > {{ known_at() }} - interval '24 hours'
+    group by platform, bucket
+
+),
+
 buckets as (
 
     select
@@ -89,11 +102,17 @@ final as (
         quota_day.quota_date,
         buckets.used_units::bigint as used_units,
         buckets.open_units::bigint as open_units,
-        (
-            buckets.used_units
-            + coalesce(pace.units_per_hour, 0)
-            * extract(epoch from quota_day.resets_at - {{ known_at() }}) / 3600
-        )::double precision as forecast_units,
+        case
+            when day_before.units is not null
+                then greatest(
+                    buckets.used_units,
+                    least({{ var('searches_per_day') }}, day_before.units)
+                )
+            else
+                buckets.used_units
+                + coalesce(pace.units_per_hour, 0)
+                * extract(epoch from quota_day.resets_at - {{ known_at() }}) / 3600
+        end::double precision as forecast_units,
         exhaustion.reported_at is not null as is_exhausted,
         buckets.units_by_purpose,
         quota_day.resets_at,
@@ -109,6 +128,8 @@ final as (
     cross join quota_day
     left join pace
         on buckets.platform = pace.platform and buckets.bucket = pace.bucket
+    left join day_before
+        on buckets.platform = day_before.platform and buckets.bucket = day_before.bucket
     left join exhaustion
         on
             buckets.platform = exhaustion.platform
