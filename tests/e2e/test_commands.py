@@ -27,7 +27,8 @@ def test_the_readme_question_is_answered_with_how_sure_we_are(product: Product) 
     scored = [game for game in games if game["opportunity_score"] is not None]
     assert scored
     assert all(0 <= game["opportunity_score"] <= 100 for game in scored)
-    assert all(game["certainty"] != "LOW" for game in scored if game["confidence_pct"] >= 80)
+    # One day of history leaves little to compare a day later; what was not compared is not sure.
+    assert all(game["certainty"] == "LOW" for game in games if game["is_taking_off"] is None)
 
 
 def test_a_person_reads_it_as_a_table(product: Product) -> None:
