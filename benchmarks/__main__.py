@@ -8,6 +8,7 @@ one process; ratios compare runs of the same minute on the same machine, so they
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -24,8 +25,12 @@ def modules() -> list[str]:
 
 def results(names: list[str]) -> Iterator[dict[str, Any]]:
     """Run the named benchmarks one after another."""
+    untouched = dict(os.environ)
     for name in names:
         yield from importlib.import_module(f"benchmarks.{name}").run()
+        # Some name the servers they started there, which are gone now.
+        os.environ.clear()
+        os.environ.update(untouched)
 
 
 def main() -> int:
