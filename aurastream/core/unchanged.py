@@ -4,12 +4,13 @@ An analysis is a pure function of its input. When what it reads of a game is the
 as in the window before, so is what it finds; the proof is the fingerprint of that input.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from aurastream.core.frames import Schema, build_frame, empty_frame, require_columns
+from aurastream.core.value_hashes import row_hashes
 
 __all__ = ["FINGERPRINTS_SCHEMA", "carried", "fingerprints", "with_sources"]
 
@@ -20,9 +21,6 @@ FINGERPRINTS_SCHEMA: Final[Schema] = {
     "input_rows": "int64",
 }
 """Columns of `fingerprints`."""
-
-# Odd, so that multiplication keeps every bit: equal rows that come twice do not cancel out.
-_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 def fingerprints(frame: pd.DataFrame) -> pd.DataFrame:
@@ -38,9 +36,10 @@ def fingerprints(frame: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``FINGERPRINTS_SCHEMA``, by window and category. ``input_hash`` is 16 hexadecimal digits:
-        the sum, modulo 2**64, of a mix of the rows' hashes, so that a row that comes twice counts
-        twice. ``input_rows`` is 1 or more. Nulls of one kind are equal. In a column of
-        objects, what is no text counts by its representation: None is as the text "None" there.
+        the sum, modulo 2**64, of the rows' hashes, so that a row that comes twice counts twice.
+        ``input_rows`` is 1 or more. Values are equal when their kinds are, too: a null is not the
+        text "None", 1 is neither true nor 1.0, and nulls of one kind are equal
+        (see `aurastream.core.value_hashes`).
 
     Raises
     ------
@@ -49,8 +48,8 @@ def fingerprints(frame: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    O(rows · columns), and a sort of the groups. Apart from those representations, two inputs that
-    differ have one fingerprint about as seldom as two draws of 64 bits are equal.
+    O(rows · columns), and a sort of the groups. Two inputs that differ have one fingerprint about
+    as seldom as two draws of 64 bits are equal.
 
     References
     ----------
@@ -85,12 +84,9 @@ def fingerprints(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return empty_frame(FINGERPRINTS_SCHEMA)
     content = frame[sorted(set(frame.columns) - {"window_start", "category"})]
-    plain = content.apply(_hashable)
-    row_hash = pd.util.hash_pandas_object(plain, index=False).to_numpy(dtype=np.uint64)
-    mixed = (row_hash ^ (row_hash >> np.uint64(29))) * _SPREAD
     keys = frame[["window_start", "category"]].reset_index(drop=True)
     sums = (
-        keys.assign(mixed=mixed, one=1)
+        keys.assign(mixed=row_hashes(content), one=1)
         .groupby(["window_start", "category"], sort=True, observed=True)
         .agg(mixed=("mixed", "sum"), input_rows=("one", "sum"))
         .reset_index()
@@ -220,9 +216,3 @@ def carried(computed: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     merged = wanted.merge(rows, on=["source_window", "category"], how="inner", sort=False)
     merged = merged.sort_values(["window_start", "category"], kind="stable")
     return merged.reindex(columns=list(computed.columns)).reset_index(drop=True)
-
-
-def _hashable(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    if column.dtype != object:
-        return column
-    return column.map(lambda v: v if isinstance(v, str) else repr(v), na_action=None)

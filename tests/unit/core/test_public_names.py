@@ -38,6 +38,7 @@ PUBLIC = {
     "ideas": ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"],
     "idea_evidence": ["IDEA_EVIDENCE_SCHEMA", "idea_evidence"],
     "unchanged": ["FINGERPRINTS_SCHEMA", "carried", "fingerprints", "with_sources"],
+    "value_hashes": ["row_hashes", "value_hashes"],
     "description_shares": ["DESCRIPTION_INTEL_SCHEMA", "HABITS", "description_intel"],
     "descriptions": [
         "CALLS_TO_ACTION",
