@@ -4,12 +4,16 @@ No figure has a better direction: `aurastream.core.thumbnails_lift` measures whi
 faster videos. All take pixels as `aurastream.core.thumbnails_decode` gives them: RGB, eight bits.
 """
 
+import re
+import reprlib
 from dataclasses import dataclass
 from math import atan2, degrees, hypot, sqrt
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from aurastream.core.errors import InvalidInputError
 
 __all__ = [
     "COLOUR_NAMES",
@@ -321,6 +325,7 @@ _HUES: Final = (
     (335.0, "purple"),
     (360.0, "pink"),
 )
+_HEXADECIMAL: Final = re.compile("#[0-9A-Fa-f]{6}")
 
 
 def colour_name(hexadecimal: str) -> str:
@@ -338,8 +343,8 @@ def colour_name(hexadecimal: str) -> str:
 
     Raises
     ------
-    ValueError
-        When red, green or blue is missing or not hexadecimal.
+    InvalidInputError
+        When it is not ``#`` and six hexadecimal digits.
 
     Notes
     -----
@@ -358,7 +363,14 @@ def colour_name(hexadecimal: str) -> str:
     ['yellow', 'green', 'cyan', 'blue', 'purple']
     >>> colour_name("#FF80C0"), colour_name("#000020")
     ('pink', 'black')
+    >>> colour_name("#fffff")
+    Traceback (most recent call last):
+    aurastream.core.errors.InvalidInputError: '#fffff' is no colour. Write it as #rrggbb.
     """
+    if _HEXADECIMAL.fullmatch(hexadecimal) is None:
+        raise InvalidInputError(
+            f"{reprlib.repr(hexadecimal)} is no colour.", fix="Write it as #rrggbb."
+        )
     rgb = np.array([[int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5)]], dtype=np.uint8)
     lightness, a, b = oklab(rgb)[0].tolist()
     if sqrt(a * a + b * b) < _GREY:

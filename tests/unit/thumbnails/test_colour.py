@@ -1,6 +1,7 @@
 """Light and colour, against formulas written down a second time."""
 
 import colorsys
+import re
 import statistics
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from aurastream.core.errors import InvalidInputError
 from aurastream.core.thumbnails_colour import COLOUR_NAMES, colour_name, luma, oklab, palette, tone
 from tests.unit.thumbnails.pictures import waves
 
@@ -138,6 +140,29 @@ def test_every_colour_has_a_name(number: int) -> None:
 )
 def test_colours_are_called_what_people_call_them(hexadecimal: str, name: str) -> None:
     assert colour_name(hexadecimal) == name
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    ["", "#", "#fff", "#fffff", "#fffffff", "#ffffffff", "ffffff", "#ggg000", "# fffff", "#-fffff"]
+    + [
+        "#ffffff\n",
+        " #ffffff",
+        "#+1+1+1",
+        "#1_1_1_",
+        "#\u0661\u0661\u0661\u0661\u0661\u0661",
+        "red",
+    ],
+)
+def test_what_is_no_colour_has_no_name(malformed: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"is no colour\. Write it as #rrggbb\."):
+        colour_name(malformed)
+
+
+@given(st.text(max_size=9).filter(lambda text: not re.fullmatch("#[0-9a-fA-F]{6}", text)))
+def test_any_other_text_is_refused_as_what_it_is(text: str) -> None:
+    with pytest.raises(InvalidInputError):
+        colour_name(text)
 
 
 def test_luma_is_linear_in_the_stored_values() -> None:
