@@ -144,14 +144,17 @@ def test_colours_are_called_what_people_call_them(hexadecimal: str, name: str) -
 
 @pytest.mark.parametrize(
     "malformed",
-    ["", "#", "#fff", "#fffff", "#fffffff", "#ffffffff", "ffffff", "#ggg000", "# fffff", "#-fffff"]
-    + [
-        "#ffffff\n",
-        " #ffffff",
-        "#+1+1+1",
-        "#1_1_1_",
-        "#\u0661\u0661\u0661\u0661\u0661\u0661",
-        "red",
+    [
+        *("", "#", "#fff", "#fffff", "#fffffff", "#ffffffff", "ffffff", "#ggg000", "# fffff"),
+        *(
+            "#ffffff\n",
+            " #ffffff",
+            "#-fffff",
+            "#+1+1+1",
+            "#1_1_1_",
+            "#\u0661\u0661\u0661000",
+            "red",
+        ),
     ],
 )
 def test_what_is_no_colour_has_no_name(malformed: str) -> None:
