@@ -66,6 +66,7 @@ from aurastream.core.hour_of_week import (
 
 __all__ = [
     "COMPETITION_SCHEMA",
+    "HISTORY",
     "CompetitionParams",
     "Concentration",
     "competition",
@@ -78,6 +79,9 @@ __all__ = [
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+HISTORY: Final = timedelta(days=28, hours=2)
+"""How far before a window its history begins: four weeks may be an hour longer by the clock."""
 
 COMPETITION_SCHEMA: Final[Schema] = {
     "window_start": "datetime64[us, UTC]",

@@ -2,7 +2,6 @@
 
 __all__ = [
     "CLIPS",
-    "COMPETITION",
     "GAMES",
     "IDEAS",
     "LAST_FETCH",
@@ -209,7 +208,6 @@ LEFT JOIN LATERAL (
     WHERE v.window_start = latest.window_start AND v.category = latest.category
 ) w ON true
 """  # noqa: S608 # fragments of this module
-COMPETITION = _WINDOWS.format(table="competition")
 
 # Four-hour windows are analysed after their end.
 IDEAS = """

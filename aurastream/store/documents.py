@@ -31,6 +31,7 @@ from aurastream.store.document_schemas import (
     kind_of,
 )
 from aurastream.store.documents_audiences import format_bodies
+from aurastream.store.documents_competition import competition_rows
 from aurastream.store.documents_texts import title_bodies
 from aurastream.store.errors import StoreUnavailableError
 from aurastream.store.frames import FrameStore
@@ -283,7 +284,7 @@ def build_documents(
                 "ideas": _records(rows.drop(columns="window_start")),
             },
         ),
-        "competition": lambda: _competition(make, _dated(ask(queries.COMPETITION))),
+        "competition": lambda: _competition(make, _dated(competition_rows(store, known))),
         "category_stats": lambda: make.each(KINDS["category_stats"], stats(), _stats_body),
         "baseline": lambda: make.each(
             KINDS["baseline"],

@@ -23,8 +23,6 @@ from resources.store import Store
 
 __all__ = ["competition"]
 
-# The clocks may have been put back in between, which makes four weeks an hour longer.
-_FOUR_WEEKS: Final = pd.Timedelta(days=28, hours=2)
 _DAY: Final = pd.Timedelta(days=1)
 
 
@@ -57,7 +55,7 @@ def competition(context: dg.AssetExecutionContext, store: Store, streams: pd.Dat
     Computed anew in every window: what is usual depends on the hour of `as_of`.
     """
     ends = window_ends(context)
-    history = readings.stream_totals(store.frames, ends[0] - WINDOW - _FOUR_WEEKS, ends[-1])
+    history = readings.stream_totals(store.frames, ends[0] - WINDOW - core.HISTORY, ends[-1])
     games = readings.tracked_categories(store.frames, "game")
     found = compute_anew(
         context,
@@ -66,7 +64,7 @@ def competition(context: dg.AssetExecutionContext, store: Store, streams: pd.Dat
         ),
         {"streams": streams, "history": history, "games": games},
         because="what is usual depends on the hour of as_of",
-        reach={"streams": _DAY, "history": _FOUR_WEEKS, "games": timedelta()},
+        reach={"streams": _DAY, "history": core.HISTORY, "games": timedelta()},
     )
     last = last_window(context, found.rows)
     describe_windows(

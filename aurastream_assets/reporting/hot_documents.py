@@ -1,10 +1,11 @@
 """The hot documents: what clients read in a millisecond, rebuilt from the record.
 
 All of them are published with the scores, every half hour. Streams and clips are collected more
-often than that and are good for minutes, so what was collected is published right after as well.
+often than that and are good for minutes, so that what was collected, and the competition that
+follows from it, is published right after as well.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,6 +22,7 @@ from aurastream_assets.policies import RETRIES, freshness_within
 from resources.store import Redis, Store
 
 __all__ = [
+    "PUBLISHED_AFTER_CRAWLS",
     "clip_documents",
     "clips_readable",
     "hot_documents",
@@ -30,13 +32,19 @@ __all__ = [
 ]
 
 _KINDS: Final = {"python", "redis"}
-_STREAMS: Final = frozenset({"streams", "top_games", "last_fetch"})
+_STREAMS: Final = frozenset({"streams", "top_games", "last_fetch", "competition"})
 _CLIPS: Final = frozenset({"clips"})
+
+PUBLISHED_AFTER_CRAWLS: Final[Mapping[str, frozenset[str]]] = {
+    "reporting/stream_documents": _STREAMS,
+    "reporting/clip_documents": _CLIPS,
+}
+"""The kinds of documents that an asset publishes besides `hot_documents`, which has them all."""
 
 
 @dg.asset(
     key=asset_key("reporting", "hot_documents"),
-    code_version="1",
+    code_version="2",
     deps=[
         asset_key("collection", "youtube_trending"),
         asset_key("collection", "youtube_games"),
@@ -80,15 +88,19 @@ def hot_documents(store: Store, redis: Redis) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=asset_key("reporting", "stream_documents"),
-    code_version="1",
-    deps=[asset_key("collection", "twitch_streams"), asset_key("collection", "twitch_top_games")],
+    code_version="2",
+    deps=[
+        asset_key("collection", "twitch_streams"),
+        asset_key("collection", "twitch_top_games"),
+        asset_key("intelligence", "competition"),
+    ],
     tags={"worker": "twitch_streams_worker"},
     freshness_policy=freshness_within(timedelta(minutes=20), timedelta(minutes=40)),
     retry_policy=RETRIES,
     kinds=_KINDS,
 )
 def stream_documents(store: Store, redis: Redis) -> dg.MaterializeResult[None]:
-    """Publish the streams, the top games and when they were fetched, right after each crawl."""
+    """Publish the streams, the top games and the competition that follows, after each crawl."""
     return _publish_collected(store, redis, _STREAMS)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -12,9 +13,17 @@ from aurastream.store.readings import stream_totals
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW
 from resources.store import Redis
-from tests.graph.evidence import Clock, documents, failed_checks, metadata_of, move
+from tests.graph.evidence import (
+    Clock,
+    documents,
+    failed_checks,
+    metadata_of,
+    move,
+    newest_window,
+)
 
 Run = Callable[..., dg.ExecuteInProcessResult]
+STREAM_KEYS = ("twitch:streams:", "twitch:top_games", "intel:competition:")
 
 
 def last_four_hours() -> datetime:
@@ -83,7 +92,7 @@ def test_a_crawl_says_what_is_new_what_changed_what_it_cost_and_how_old_it_is(
 
 @pytest.mark.parametrize(
     ("job", "prefixes"),
-    [("clips", ("clip_radar:",)), ("streams", ("twitch:streams:", "twitch:top_games"))],
+    [("clips", ("clip_radar:",)), ("streams", STREAM_KEYS)],
 )
 def test_what_is_good_for_minutes_is_published_by_the_run_that_collected_it(
     run: Run, installation: dict[str, Redis], *, job: str, prefixes: tuple[str, ...]
@@ -98,6 +107,42 @@ def test_what_is_good_for_minutes_is_published_by_the_run_that_collected_it(
         assert began - timedelta(seconds=1) <= document.observed_at
         assert document.fresh_until > ended
         assert document.as_of <= ended
+
+
+def test_competition_is_published_after_every_crawl_as_its_window_will_say(
+    run: Run, store: FrameStore, clock: Clock, installation: dict[str, Redis]
+) -> None:
+    newest, url = newest_window(), installation["redis"].url
+    move(clock, newest - WINDOW)
+    assert run("streams").success
+    before = competition_of(documents(url))
+    clock.offset += timedelta(minutes=15)  # in a window that nobody has scored
+
+    assert run("streams").success
+
+    after = competition_of(documents(url))
+    crawl = store.read("collection.twitch_streams", start=newest)
+    assert after.keys() == before.keys() != set()
+    for game, document in after.items():
+        assert document.as_of > before[game].as_of
+        assert document.window_start == newest
+        assert document.fresh_until - document.observed_at == timedelta(minutes=15)
+        assert document.observed_at >= crawl["crawl_at"].min() > before[game].observed_at
+    totals = store.read("operations.crawls", where={"dataset": "collection/twitch_streams"})
+    last = totals[totals["crawl_at"] == crawl["crawl_at"].max()].set_index("category")
+    assert {game: d.viewer_total for game, d in after.items()} == last["viewer_total"].to_dict()
+
+    assert run("rescore", first=newest).success
+    stored = store.read("intelligence.competition", start=newest).set_index("category")
+    for game, document in after.items():
+        row = stored.loc[game]
+        for name in ("observed_at", "live_count", "ease_score", "confidence_pct", "is_peak"):
+            assert getattr(document, name) == row[name], (game, name)
+
+
+def competition_of(published: dict[str, Any]) -> dict[str, Any]:
+    found = [d for key, d in published.items() if key.startswith("intel:competition:")]
+    return {document.category: document for document in found}
 
 
 def test_crawls_add_their_viewers_up_for_the_time_after_the_streams(

@@ -3,18 +3,22 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster import AssetKey
 
+from aurastream.store.document_schemas import KINDS
 from aurastream.store.tables import metadata as tables
 from aurastream_assets import jobs
 from aurastream_assets.aggregation.project import load_manifest
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.keys import OWNER, STAGES, WORKERS
 from aurastream_assets.policies import apply_policies
+from aurastream_assets.reporting.hot_documents import PUBLISHED_AFTER_CRAWLS
 from schedules.collection import COLLECTION_SCHEDULES
 from schedules.maintenance import MAINTENANCE_SCHEDULES
 from schedules.rollups import ROLLUP_SCHEDULES
@@ -225,6 +229,56 @@ def test_no_two_schedules_share_a_minute() -> None:
 
     assert len(minutes) == len(set(minutes))
     assert 0 not in minutes
+
+
+# What each kind of document tells of, and where that comes from.
+OBSERVED_BY = {
+    "last_fetch": "collection/twitch_streams",
+    "streams": "collection/twitch_streams",
+    "top_games": "collection/twitch_top_games",
+    "competition": "collection/twitch_streams",
+    "clips": "collection/clip_radar",
+    "viral_clips": "intelligence/clip_intel",
+    "trending": "collection/youtube_trending",
+    "games": "collection/youtube_games",
+    "viral": "intelligence/viral_scores",
+    "title": "intelligence/title_intel",
+    "video_ideas": "intelligence/video_ideas",
+    "format": "intelligence/content_formats",
+    "category_stats": "intelligence/category_stats",
+    "baseline": "intelligence/category_stats",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_document_is_renewed_before_it_is_stale(
+    kind: str, defs: dg.Definitions
+) -> None:
+    publishers = {"reporting/hot_documents"} | {
+        asset for asset, kinds in PUBLISHED_AFTER_CRAWLS.items() if kind in kinds
+    }
+
+    assert _longest_pause({OBSERVED_BY[kind]}, defs) <= KINDS[kind].fresh_for
+    assert _longest_pause(publishers, defs) <= KINDS[kind].fresh_for
+
+
+def _longest_pause(assets: set[str], defs: dg.Definitions) -> timedelta:
+    """Return the longest time in two days in which no schedule launches any of these assets."""
+    ticks: set[str] = set()
+    start, fmt = datetime(2026, 11, 21, tzinfo=UTC), "%Y-%m-%dT%H:%M"
+    for schedule in defs.get_repository_def().schedule_defs:
+        job = defs.resolve_job_def(schedule.job_name)
+        if assets & {key.to_user_string() for key in job.asset_layer.executable_asset_keys}:
+            cron = dg.TimeWindowPartitionsDefinition(
+                start=start,
+                end=start + timedelta(days=2),
+                cron_schedule=str(schedule.cron_schedule),
+                fmt=fmt,
+            )
+            ticks |= set(cron.get_partition_keys())
+    assert ticks, f"nothing launches {assets}"
+    ordered = [datetime.strptime(tick, fmt).replace(tzinfo=UTC) for tick in sorted(ticks)]
+    return max(after - before for before, after in pairwise(ordered))
 
 
 def test_each_build_is_a_fresh_graph() -> None:

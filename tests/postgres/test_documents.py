@@ -245,6 +245,43 @@ def test_the_scores_of_the_newest_window_are_published(published: redis.Redis) -
     assert baseline.baseline_velocity_per_hour == 7.0
 
 
+@pytest.mark.parametrize("viewers", [[70, 30], []], ids=["some", "nobody"])
+def test_a_crawl_later_than_the_score_is_measured_for_the_document(
+    store: FrameStore, published: redis.Redis, redis_url: str, rows: Rows, viewers: list[int]
+) -> None:
+    later = CRAWL + dt.timedelta(minutes=3)
+    crawl = {"dataset": "collection/twitch_streams", "category": "fortnite", "region": ""}
+    streams = [
+        {"game_id": "33214", "stream_id": f"s{place}", "rank": place + 1, "viewer_count": count}
+        for place, count in enumerate(viewers)
+    ]
+    store.commit(
+        [
+            Append("operations.crawls", rows("operations.crawls",
+                   [{**crawl, "got": len(viewers), "is_complete": True}], at=later)),
+            *([Append("collection.twitch_streams", rows("collection.twitch_streams", streams,
+                      at=later))] if streams else []),
+        ]
+    )  # fmt: skip
+
+    def served() -> CompetitionDocument:
+        rebuild_documents(store, redis_url, AS_OF, only=["competition"])
+        found = read(published, "intel:competition:fortnite")
+        assert isinstance(found, CompetitionDocument)
+        return found
+
+    # A game that cannot be measured costs itself: it keeps what was said last.
+    store.execute("UPDATE operations.categories SET audience_timezone = 'Nowhere/Else'")
+    assert (served().observed_at, served().live_count) == (CRAWL, 2)
+    store.execute("UPDATE operations.categories SET audience_timezone = 'Europe/Berlin'")
+    found = served()
+    assert (found.observed_at, found.live_count) == (later, len(viewers))
+    assert found.viewer_total == sum(viewers)
+    assert found.hhi == (pytest.approx(0.58) if viewers else None)
+    assert found.window_start == WINDOW
+    assert found.fresh_until == later + dt.timedelta(minutes=15)
+
+
 def test_what_titles_say_is_published_surest_first(published: redis.Redis) -> None:
     title = read(published, "intel:title:precomputed:fortnite")
     assert isinstance(title, TitleDocument)
