@@ -272,7 +272,9 @@ class GeminiVision:
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return retrying(self._once, body)
+        # Around all tries: those of one picture are one failure of the host.
+        with self._breaker.guard(self._host):
+            return retrying(self._once, body)
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -291,21 +293,18 @@ class GeminiVision:
 
     def _once(self, body: bytes) -> VisionAnswer:
         self._limiter.acquire(self._host)
-        with self._breaker.guard(self._host):
-            try:
-                response = self._http.post(
-                    self._url,
-                    content=body,
-                    headers={**self._headers, "Content-Type": "application/json"},
-                )
-            except httpx.HTTPError as error:
-                # Its text may quote headers, so it is not passed on.
-                raise TransientError(
-                    f"{self._host} did not answer ({type(error).__name__}).",
-                    fix="It is repeated with growing pauses; check the network.",
-                ) from None
-            if response.status_code >= _SERVER_ERROR:
-                raise _fault(response)
+        try:
+            response = self._http.post(
+                self._url,
+                content=body,
+                headers={**self._headers, "Content-Type": "application/json"},
+            )
+        except httpx.HTTPError as error:
+            # Its text may quote headers, so it is not passed on.
+            raise TransientError(
+                f"{self._host} did not answer ({type(error).__name__}).",
+                fix="It is repeated with growing pauses; check the network.",
+            ) from None
         if response.status_code != _OK:
             raise _fault(response)
         return _understood(response.content)

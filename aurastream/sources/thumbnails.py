@@ -175,23 +175,21 @@ class ThumbnailClient:
             ),
             stop=tenacity.stop_after_attempt(self._retry.max_attempts),
             sleep=self.clock.sleep,
-            before_sleep=tries.failed,
             reraise=True,
         )
         try:
-            data, found = retrying(self._once, host, tries)
+            # Around all tries: the three of one file are one failure of the host.
+            with self._breaker.guard(host):
+                data, found = retrying(self._once, host, tries)
         except ThumbnailRejectedError as error:
             record = tries.record("rejected", self._run_id)
             raise UnfetchedThumbnailError(error.reason, error.message, record) from None
         except SourceError as error:
-            # A fuse that blew between two tries is not why the first one failed.
-            is_open = isinstance(error, CircuitOpenError)
-            cause = (tries.failure or error) if is_open else error
             raise UnfetchedThumbnailError(
                 RejectionReason.UNREACHABLE,
-                cause.message,
-                tries.record(cause.outcome, self._run_id),
-                is_postponed=is_open and tries.failure is None,
+                error.message,
+                tries.record(error.outcome, self._run_id),
+                is_postponed=isinstance(error, CircuitOpenError),
             ) from None
         outcome = "not_modified" if data is None else "ok"
         return ThumbnailFile(data, found or etag, tries.record(outcome, self._run_id))
@@ -220,19 +218,18 @@ class ThumbnailClient:
         }
         if tries.etag is not None:
             headers["If-None-Match"] = tries.etag
-        with self._breaker.guard(host):
-            tries.began()
-            started_s = self.clock.monotonic()
-            try:
-                with self._http.stream("GET", tries.url, headers=headers) as response:
-                    tries.status = response.status_code
-                    return self._read(response, started_s, host), response.headers.get("etag")
-            except httpx.HTTPError as error:
-                raise TransientError(
-                    f"{host} did not send the thumbnail ({type(error).__name__})."
-                ) from None
-            finally:
-                tries.ended(self.clock.now(), self.clock.monotonic() - started_s)
+        tries.began()
+        started_s = self.clock.monotonic()
+        try:
+            with self._http.stream("GET", tries.url, headers=headers) as response:
+                tries.status = response.status_code
+                return self._read(response, started_s, host), response.headers.get("etag")
+        except httpx.HTTPError as error:
+            raise TransientError(
+                f"{host} did not send the thumbnail ({type(error).__name__})."
+            ) from None
+        finally:
+            tries.ended(self.clock.now(), self.clock.monotonic() - started_s)
 
     def _read(self, response: httpx.Response, started_s: float, host: str) -> bytes | None:
         status = response.status_code
@@ -274,7 +271,6 @@ class _Tries:
         self.url = url
         self.etag = etag
         self.status: int | None = None
-        self.failure: SourceError | None = None
         self._attempts = 0
         self._at = started_at
         self._duration_s = 0.0
@@ -283,10 +279,6 @@ class _Tries:
     def began(self) -> None:
         self._attempts += 1
         self.status = None
-
-    def failed(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        self.failure = error if isinstance(error, SourceError) else None
 
     def ended(self, at: datetime, duration_s: float) -> None:
         self._at, self._duration_s = at, duration_s

@@ -9,7 +9,9 @@ import pytest
 
 from aurastream.core.thumbnails import describe_thumbnail
 from aurastream.core.thumbnails_decode import ThumbnailRejectedError
+from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.errors import (
+    CircuitOpenError,
     ConfigError,
     GoneError,
     KeyInvalidError,
@@ -243,6 +245,26 @@ def test_each_refusal_is_its_own_error_and_tried_as_often_as_may_help(
     assert type(caught.value) is kind
     assert len(upstream.requests) == tries
     assert KEY not in str(caught.value)
+
+
+def test_the_tries_of_one_picture_are_one_failure_of_the_host(
+    upstream: Upstream, http: httpx.Client, clock: FakeClock
+) -> None:
+    breaker = CircuitBreakers(clock=clock)
+    gemini = GeminiVision(
+        KEY, model=MODEL, base_url=upstream.url, http=http, clock=clock, breaker=breaker
+    )
+    host = httpx.URL(upstream.url).netloc.decode()
+    upstream.script(PATH, refusal(503, "UNAVAILABLE"))
+
+    for asked, state in ((12, "closed"), (15, "open")):
+        while len(upstream.requests) < asked:
+            with pytest.raises(TransientError):
+                gemini.look_at(PICTURE)
+        assert (len(upstream.requests), breaker.state(host)) == (asked, state)
+    with pytest.raises(CircuitOpenError):
+        gemini.look_at(PICTURE)
+    assert len(upstream.requests) == 15
 
 
 def test_it_waits_as_long_as_it_is_told(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from aurastream.core.thumbnails import THUMBNAIL_SCHEMA, ThumbnailFeatures
 from aurastream.core.thumbnails_decode import RejectionReason
+from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.collectors.thumbnails import THUMBNAILS, collect_thumbnails
 from aurastream.sources.errors import KeyInvalidError, PermissionDeniedError, TransientError
 from aurastream.sources.thumbnails import ThumbnailClient, UnfetchedThumbnailError
@@ -285,13 +286,32 @@ def test_what_a_host_that_is_left_alone_was_not_asked_for_is_not_refused(
     assert not found.is_complete
 
 
+def test_the_tries_of_one_file_are_one_failure_of_its_host(
+    upstream: Upstream, http: httpx.Client, clock: FakeClock
+) -> None:
+    host = httpx.URL(upstream.url).netloc.decode()
+    breaker = CircuitBreakers(clock=clock)
+    client = ThumbnailClient([host], http=http, clock=clock, breaker=breaker)
+    upstream.script("/a.jpg", Reply(b"", 503))
+
+    for _ in range(4):
+        assert reason_of(client, f"{upstream.url}/a.jpg") is RejectionReason.UNREACHABLE
+    assert (len(upstream.requests), breaker.state(host)) == (12, "closed")
+    assert reason_of(client, f"{upstream.url}/a.jpg") is RejectionReason.UNREACHABLE
+    assert (len(upstream.requests), breaker.state(host)) == (15, "open")
+
+    with pytest.raises(UnfetchedThumbnailError) as caught:
+        client.fetch(f"{upstream.url}/a.jpg")
+    assert caught.value.is_postponed
+    assert len(upstream.requests) == 15
+
+
 def test_what_was_left_for_later_is_looked_at_in_the_next_run(
     client: ThumbnailClient, upstream: Upstream, clock: FakeClock
 ) -> None:
     names = [f"{n:02}" for n in range(12)]
-    failures = {"00": 3, "01": 2}  # the fifth in a row blows the fuse
     for name in names:
-        down = [Reply(b"", 503)] * failures.get(name, 0)
+        down = [Reply(b"", 503)] * 3 if name < "05" else []  # the fifth in a row blows the fuse
         upstream.script(f"/{name}.jpg", *down, Reply(PICTURE))
     asked = wanted(upstream, *names)
     first = collect_thumbnails(client, wanted=asked, max_parallel=1)
@@ -299,7 +319,7 @@ def test_what_was_left_for_later_is_looked_at_in_the_next_run(
 
     second = collect_thumbnails(client, wanted=asked, max_parallel=1)
 
-    assert first.metadata["left_for_later"] == 10
+    assert first.metadata["left_for_later"] == 7
     assert second.frames["intelligence.thumbnail_features"]["video_id"].tolist() == names
     assert second.is_complete
 
