@@ -7,7 +7,7 @@ server is. There is no mixture, because replayed counters beside live ones would
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import dagster as dg
@@ -19,7 +19,7 @@ from aurastream.settings import Settings
 from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.errors import LedgerUnavailableError, QuotaExhaustedError
 from aurastream.sources.etags import SharedEtags
-from aurastream.sources.ports import SystemClock
+from aurastream.sources.ports import Clock, SystemClock
 from aurastream.sources.twitch import TwitchClient
 from aurastream.sources.youtube import YouTubeClient
 from aurastream.store.errors import StoreUnavailableError
@@ -56,6 +56,7 @@ class Session:
 
     ledger: PostgresLedger
     settings: Settings
+    clock: Clock
 
     def status(self, bucket: str, at: datetime) -> QuotaStatus:
         """Return where a bucket with a daily limit stands."""
@@ -67,7 +68,7 @@ class Session:
         It is asked after a crawl, for people to read; what was collected must not be lost over it.
         """
         try:
-            return self.ledger.remaining(datetime.now(UTC)).get(bucket)
+            return self.ledger.remaining(self.clock.now()).get(bucket)
         except StoreUnavailableError:
             return None
 
@@ -80,6 +81,10 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
     def settings(self) -> Settings:
         """Return the settings of this process."""
         return Settings.from_env()
+
+    def clock(self) -> Clock:
+        """Return the clock that says which quota day it is; a replay may stand at another day."""
+        return SystemClock()
 
     @contextmanager
     def session(self, store: Store) -> Iterator[Session]:
@@ -94,7 +99,7 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
             refusal=QuotaExhaustedError,
             outage=LedgerUnavailableError,
         ) as ledger:
-            yield Session(ledger, settings)
+            yield Session(ledger, settings, self.clock())
 
     @contextmanager
     def youtube(
@@ -115,12 +120,13 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
             )
         shared = redis.resolved_url()
         with (
-            session.ledger.open(purpose=purpose, clock=SystemClock(), planned=planned) as gate,
+            session.ledger.open(purpose=purpose, clock=session.clock, planned=planned) as gate,
             closing(SharedEtags(shared, access.youtube_url)) as etags,
             YouTubeClient(
                 access.youtube_url,
                 access.youtube_key,
                 gate=gate,
+                clock=session.clock,
                 breaker=CircuitBreakers(shared),
                 etags=etags,
                 quota_profile=settings.quota_profile,
@@ -151,7 +157,7 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
 
         shared = redis.resolved_url()
         with (
-            session.ledger.open(purpose=purpose, clock=SystemClock()) as gate,
+            session.ledger.open(purpose=purpose, clock=session.clock) as gate,
             TwitchClient(
                 access.twitch_url,
                 access.twitch_auth_url,
@@ -159,6 +165,7 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
                 access.twitch_secret,
                 redis_url=shared,
                 gate=gate,
+                clock=session.clock,
                 limiter=SharedRateLimiter(_RATES, shared),
                 breaker=CircuitBreakers(shared),
                 quota_profile=settings.quota_profile,

@@ -1,19 +1,23 @@
 """Keys that do not open and a quota that is spent: said once, and served from what is stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import httpx
 import pandas as pd
 import pytest
 
+from aurastream.sources.ports import SystemClock
+from aurastream.store.documents import rebuild_documents
 from aurastream.store.frames import FrameStore
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.partitions import WINDOW, half_hours
 from resources.platforms import Platforms
 from resources.store import Redis
 from tests.graph.evidence import (
+    TRENDING,
     Clock,
     assert_every_number_is_one,
     assert_nothing_is_counted_twice,
@@ -252,7 +256,106 @@ def test_documents_are_served_on_with_a_label_that_decays(
         assert served[key].as_of == exhausted[-1] + WINDOW
 
 
-def test_after_pacific_midnight_collection_goes_on_by_itself(
+@pytest.fixture
+def crawl_at(
+    installation: dict[str, object], instance: dg.DagsterInstance, clock: Clock, replay_server: str
+) -> Iterator[Callable[[datetime], dict[str, object]]]:
+    """Return a function that collects the charts at a moment, by everybody's clock."""
+
+    class ThenClock(SystemClock):
+        def now(self) -> datetime:
+            return clock.now()
+
+    class PlatformsThen(Platforms):
+        def clock(self) -> SystemClock:
+            return ThenClock()
+
+    platforms = PlatformsThen(replay_url=replay_server)
+    graph = build_defs(
+        environment="local", resource_overrides={**installation, "platforms": platforms}
+    )
+    job = graph.resolve_job_def("signal")
+
+    def crawl(moment: datetime) -> dict[str, object]:
+        clock.offset = moment - datetime.now(UTC)
+        result = job.execute_in_process(instance=instance, asset_selection=[TRENDING])
+        assert retries_of(result) == 0
+        return metadata_of(result)
+
+    yield crawl
+    set_limit(replay_server, 10_000)
+
+
+def set_limit(replay_server: str, units: int) -> None:
+    url = f"{replay_server}/_replay/limits"
+    httpx.put(url, json={"default": units}).raise_for_status()
+
+
+def midnights_of_last_day_with(hours: int) -> tuple[datetime, datetime]:
+    """Return both ends (UTC) of the last day of so many hours by the clocks of Los Angeles."""
+    pacific = ZoneInfo("America/Los_Angeles")
+    today = datetime.now(pacific).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    for age in range(1, 400):
+        # Wall-clock arithmetic: the midnights, however many hours are between them.
+        ends = [(today - timedelta(days=days)).astimezone(UTC) for days in (age, age - 1)]
+        if ends[1] - ends[0] == timedelta(hours=hours):
+            return ends[0], ends[1]
+    raise AssertionError(f"no day of {hours} hours within a year")
+
+
+@pytest.mark.parametrize("hours", [24, 23, 25])
+def test_a_spent_quota_is_served_from_the_record_until_midnight_in_los_angeles(
+    crawl_at: Callable[[datetime], dict[str, object]],
+    store: FrameStore,
+    installation: dict[str, Redis],
+    replay_server: str,
+    hours: int,
+) -> None:
+    day, midnight = midnights_of_last_day_with(hours)
+    minute, url = timedelta(minutes=1), installation["redis"].url
+
+    def served(moment: datetime) -> set[str]:
+        rebuild_documents(store, url, moment, only=["trending"])
+        found = documents(url)
+        # The chart of films may be empty, which no document says.
+        charts = [found[f"youtube:trending:{name}"] for name in ("trending", "gaming", "music")]
+        assert all(chart.as_of == moment for chart in charts)
+        return {chart.freshness for chart in charts}
+
+    whole = crawl_at(midnight - 7 * timedelta(hours=1))
+    assert whole["why_incomplete"] == "-"
+    assert served(midnight - 7 * timedelta(hours=1) + minute) == {"FRESH"}
+    (spent,) = httpx.get(f"{replay_server}/_replay/status").json()["quota_used"].values()
+    set_limit(replay_server, spent)
+
+    refused = crawl_at(midnight - timedelta(minutes=90))
+    asked = requests_at(replay_server)
+    waited = crawl_at(midnight - minute)
+
+    for said in (refused, waited):
+        assert (said["rows"], said["quota_remaining"]) == (0, 0)
+        assert "quota" in str(said["why_incomplete"])
+    assert requests_at(replay_server) == asked
+    assert served(midnight - minute) == {"STALE"}
+
+    again = crawl_at(midnight + minute)
+
+    assert again["why_incomplete"] == "-"
+    assert again["rows"] > 0
+    assert again["quota_remaining"] == whole["quota_remaining"] == 10_000 - spent
+    assert served(midnight + 2 * minute) == {"FRESH"}
+    units = store.query(
+        "SELECT quota_date, sum(units_settled) AS units FROM operations.quota_ledger GROUP BY 1"
+    )
+    assert len(units) == 2
+    logged = store.read("operations.fetch_log")
+    assert units["units"].sum() == logged["units"].sum()
+    assert logged.loc[logged["outcome"] == "quota", "observed_at"].between(day, midnight).all()
+    assert day < logged["observed_at"].min() < midnight < logged["observed_at"].max()
+    assert_nothing_is_counted_twice(store)
+
+
+def test_after_pacific_midnight_scores_take_up_what_changed_meanwhile(
     run: Run, store: FrameStore, clock: Clock, exhausted: list[datetime], replay_server: str
 ) -> None:
     run("signal", first=move(clock, exhausted[-2]))

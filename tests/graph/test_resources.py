@@ -10,6 +10,7 @@ import pytest
 from aurastream.core.errors import SettingsError
 from aurastream.settings import Settings
 from aurastream.sources.errors import QuotaExhaustedError, TransientError
+from aurastream.sources.ports import SystemClock
 from aurastream.store.errors import StoreUnavailableError
 from aurastream.store.frames import RetryPolicy
 from aurastream.store.ledger import PostgresLedger
@@ -56,7 +57,7 @@ def test_a_crawl_is_not_lost_because_the_quota_cannot_be_shown(
 ) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     with PostgresLedger(url, retry=RetryPolicy(total_s=0.0)) as ledger:
-        assert Session(ledger, Settings.from_env()).remaining() is None
+        assert Session(ledger, Settings.from_env(), SystemClock()).remaining() is None
 
 
 def test_resources_show_no_password_in_their_configuration(
