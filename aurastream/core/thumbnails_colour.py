@@ -85,7 +85,8 @@ def luma(pixels: Pixels) -> Floats:
 
     References
     ----------
-    ITU-R (2015). Recommendation BT.709-6. Parameter values for the HDTV standards.
+    ITU-R (2015). Recommendation BT.709-6. Parameter values for the HDTV standards for production
+    and international programme exchange.
 
     Examples
     --------
@@ -115,7 +116,7 @@ def tone(pixels: Pixels) -> Tone:
 
     References
     ----------
-    Hasler, D. and Süsstrunk, S. (2003). Measuring colourfulness in natural images. SPIE 5007.
+    Hasler, D. and Süsstrunk, S. (2003). Measuring colorfulness in natural images. SPIE 5007.
 
     Examples
     --------

@@ -155,7 +155,7 @@ def edges(light: Floats) -> Floats:
     References
     ----------
     Sobel, I. and Feldman, G. (1968). A 3 × 3 isotropic gradient operator for image processing.
-    Stanford Artificial Intelligence Project.
+    Talk at the Stanford Artificial Intelligence Project.
 
     Examples
     --------

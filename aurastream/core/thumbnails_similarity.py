@@ -62,8 +62,8 @@ def perceptual_hash(light: Floats) -> str:
 
     References
     ----------
-    Zauner, C. (2010). Implementation and benchmarking of perceptual image hash functions. Upper
-    Austria University of Applied Sciences: the hash by cosine transform.
+    Zauner, C. (2010). Implementation and benchmarking of perceptual image hash functions.
+    Master's thesis, Upper Austria University of Applied Sciences: the hash by cosine transform.
 
     Examples
     --------

@@ -238,7 +238,8 @@ def adjusted_p_values(p_values: npt.ArrayLike) -> Floats:
 
     References
     ----------
-    Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate. JRSS B 57(1).
+    Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate: a practical and
+    powerful approach to multiple testing. JRSS B 57(1).
 
     Examples
     --------

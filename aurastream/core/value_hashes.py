@@ -18,7 +18,7 @@ __all__ = ["row_hashes", "value_hashes"]
 
 Hashes = npt.NDArray[np.uint64]
 
-# Odd numbers, so that multiplication loses nothing, of Steele, Lea and Flood's generator.
+# Odd numbers, so that multiplication loses nothing; those of the generator cited below.
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 _FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND: Final = np.uint64(0x94D049BB133111EB)
@@ -48,8 +48,8 @@ def value_hashes(column: "pd.Series[Any]") -> Hashes:
 
     References
     ----------
-    C21 asks to tell what is unchanged. The mix is that of Steele, G. L., Lea, D. and Flood, C. H.
-    (2014). Fast splittable pseudorandom number generators. OOPSLA; the tagged kinds are ours.
+    C21 asks to tell what is unchanged. The mix is variant 13 in Steele, G. L., Lea, D. and Flood,
+    C. H. (2014). Fast splittable pseudorandom number generators. OOPSLA; the tagged kinds are ours.
 
     Examples
     --------
