@@ -50,12 +50,14 @@ persistence as (
 
 ),
 
--- As old as the older of the two sides.
+-- As old as the older of the two sides; unknown where one of them brought nothing for a day.
 snapshots as (
 
     select
         category_key,
-        min(newest_observed_at) as newest_observed_at
+        case
+            when count(newest_observed_at) = count(*) then min(newest_observed_at)
+        end as newest_observed_at
     from coverage
     where dataset in ('collection/clip_radar', 'collection/youtube_games')
     group by category_key
@@ -83,10 +85,17 @@ final as (
         336 as expected_samples,
         week.common_hours as received_samples,
         (week.common_hours * 100.0 / 336)::double precision as coverage_pct,
-        least(snapshots.newest_observed_at, week.as_of) as newest_observed_at,
-        extract(
-            epoch from week.as_of - least(snapshots.newest_observed_at, week.as_of)
-        )::double precision as lag_s,
+        case
+            when snapshots.newest_observed_at is not null
+                then least(snapshots.newest_observed_at, week.as_of)
+        end as newest_observed_at,
+        case
+            when snapshots.newest_observed_at is not null
+                then
+                    extract(
+                        epoch from week.as_of - least(snapshots.newest_observed_at, week.as_of)
+                    )
+        end::double precision as lag_s,
         week.as_of
     from week
     inner join categories on week.category_key = categories.category_key

@@ -43,10 +43,17 @@ final as (
         coalesce(coverage.expected_samples, 0) as expected_samples,
         coalesce(coverage.received_samples, 0) as received_samples,
         coalesce(coverage.coverage_pct, 0) as coverage_pct,
-        least(coverage.newest_observed_at, titles.as_of) as newest_observed_at,
-        extract(
-            epoch from titles.as_of - least(coverage.newest_observed_at, titles.as_of)
-        )::double precision as lag_s,
+        case
+            when coverage.newest_observed_at is not null
+                then least(coverage.newest_observed_at, titles.as_of)
+        end as newest_observed_at,
+        case
+            when coverage.newest_observed_at is not null
+                then
+                    extract(
+                        epoch from titles.as_of - least(coverage.newest_observed_at, titles.as_of)
+                    )
+        end::double precision as lag_s,
         titles.as_of
     from titles
     inner join categories on titles.category_key = categories.category_key

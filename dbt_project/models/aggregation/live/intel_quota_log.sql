@@ -41,7 +41,10 @@ final as (
         running.platform,
         running.endpoint as operation,
         running.units_used,
-        greatest(limits.units - running.units_so_far, 0)::integer as units_remaining,
+        -- Unknown where the bucket has no limit of a day: greatest() alone would say 0.
+        case
+            when limits.units is not null then greatest(limits.units - running.units_so_far, 0)
+        end::integer as units_remaining,
         null::text as category_key,
         jsonb_build_object(
             'bucket', running.bucket,

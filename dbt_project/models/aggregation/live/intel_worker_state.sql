@@ -199,9 +199,14 @@ final as (
         -- coverage, lag, as of
         workers.runs_per_day as expected_samples,
         coalesce(received.runs_24h, states.runs_24h, 0)::integer as received_samples,
-        least(
-            100, coalesce(received.runs_24h, states.runs_24h, 0) * 100.0 / workers.runs_per_day
-        )::double precision as coverage_pct,
+        -- Unknown where nothing is expected: least() alone would say 100.
+        case
+            when workers.runs_per_day is not null
+                then least(
+                    100,
+                    coalesce(received.runs_24h, states.runs_24h, 0) * 100.0 / workers.runs_per_day
+                )
+        end::double precision as coverage_pct,
         coalesce(received.newest_observed_at, states.newest_observed_at) as newest_observed_at,
         extract(
             epoch from now() - coalesce(received.newest_observed_at, states.newest_observed_at)
