@@ -21,6 +21,7 @@ import redis
 
 from aurastream.core import kernels
 from aurastream.core.keywords import keyword_scores
+from aurastream.sources.wire.youtube_videos import video_pages
 from aurastream.store.documents import BuiltDocument, publish
 from aurastream.store.embedded.redis import EmbeddedRedis
 from aurastream.store.frames import Append, FrameStore
@@ -53,7 +54,7 @@ def _metrics(poll: _Poll, views: list[Any], likes: list[Any]) -> tuple[Any, ...]
 
 
 def _ours(poll: _Poll, store: FrameStore, client: "redis.Redis") -> int:
-    columns = source_decode.decode_ours(poll.pages)
+    columns = source_decode.decode_ours(poll.pages, video_pages())
     metrics = _metrics(poll, columns["views"], columns["likes"])
     kernels.group_statistics(poll.codes, _CATEGORIES, metrics)
     core_scoring.ours(poll.case)

@@ -70,8 +70,6 @@ class PageDecoder(Generic[_ItemT]):
         argument says whether parts that a stored answer may lack are required.
     strict : bool
         Whether numbers must be numbers on the wire; False where they are written as strings.
-    refuses_nul : bool
-        Whether ``to_columns`` itself refuses texts with U+0000, so that pages need no search.
     """
 
     kind: str
@@ -80,7 +78,6 @@ class PageDecoder(Generic[_ItemT]):
     item_type: type[_ItemT]
     to_columns: Callable[[list[_ItemT], bool], Columns]
     strict: bool = True
-    refuses_nul: bool = False
     _page: "msgspec.json.Decoder[Any]" = field(init=False, repr=False)
     _raw: "msgspec.json.Decoder[Any]" = field(init=False, repr=False)
     _item: "msgspec.json.Decoder[Any]" = field(init=False, repr=False)
@@ -108,16 +105,12 @@ class PageDecoder(Generic[_ItemT]):
         MalformedError
             When the body is not such an answer at all.
         """
-        if self.refuses_nul or not may_hold_nul(body):
-            try:
-                page = self._page.decode(body)
-                columns = self.to_columns(page.entries(), is_live)
-            except ValueError:  # msgspec's errors are ValueErrors; the second look finds the item
-                pass
-            else:
-                places = range(len(page.entries()))
-                return DecodedPage(columns, (), page.cursor(), page.total(), places)
-        return self._decode_item_by_item(body, is_live=is_live)
+        try:
+            page, columns = self._read(body, is_live=is_live)
+        except ValueError:  # msgspec's errors are ValueErrors; the second look finds the item
+            return self._decode_item_by_item(body, is_live=is_live)
+        places = range(len(page.entries()))
+        return DecodedPage(columns, (), page.cursor(), page.total(), places)
 
     def empty(self) -> Columns:
         """Return the columns without rows."""
@@ -127,6 +120,13 @@ class PageDecoder(Generic[_ItemT]):
         """Decode a single stored item as if it were a page of one."""
         columns, rejected, positions = self._accept([raw], is_live=False)
         return DecodedPage(columns, rejected, positions=positions)
+
+    def _read(self, body: bytes, *, is_live: bool) -> tuple[Any, Columns]:
+        """Read a page as a whole; ``ValueError`` when anything in it does not fit."""
+        if may_hold_nul(body):
+            raise ValueError("a text may hold the character U+0000")
+        page = self._page.decode(body)
+        return page, self.to_columns(page.entries(), is_live)
 
     def _decode_item_by_item(self, body: bytes, *, is_live: bool) -> DecodedPage:
         try:

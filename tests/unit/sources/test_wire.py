@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from aurastream.sources.errors import MalformedError
-from aurastream.sources.wire import youtube as youtube_wire
 from aurastream.sources.wire.frames import to_frame
 from aurastream.sources.wire.twitch import CLIPS, STREAMS, TWITCH_VIDEOS
 from aurastream.sources.wire.values import iso_duration_s, parse_instant, twitch_duration_s
@@ -153,28 +152,6 @@ def test_a_counter_of_twitch_that_no_float_holds_exactly_rejects_its_item_alone(
 
 def test_a_counter_that_comes_as_a_number_is_that_number() -> None:
     assert _decode(video("a", statistics={"viewCount": 12})).columns["views"] == [12]
-
-
-def test_a_video_seen_again_differs_in_what_has_changed() -> None:
-    first, changed = video("same"), video("same", statistics={"viewCount": "5"})
-    changed["snippet"]["title"] = "Another title"
-    longer = video("same", contentDetails={"duration": "PT10S"})
-    pages = [_decode(item).columns for item in (first, changed, longer, first)]
-    assert [page["title"][0] for page in pages] == [
-        "Title of same",
-        "Another title",
-        "Title of same",
-        "Title of same",
-    ]
-    assert [page["views"][0] for page in pages] == [100, 5, 100, 100]
-    assert [page["duration_s"][0] for page in pages] == [253, 253, 10, 253]
-
-
-def test_videos_are_forgotten_when_there_are_too_many() -> None:
-    memo = youtube_wire._FactsMemo(limit=3)
-    page = VIDEOS._page.decode(json.dumps(video_page([video(i) for i in "abcd"])).encode())
-    assert [facts[0] for facts in memo.facts(page.items)] == [f"Title of {i}" for i in "abcd"]
-    assert list(memo._known) == ["d"]
 
 
 @pytest.mark.parametrize(
