@@ -1,7 +1,8 @@
 """Patience with a lost connection, and the drivers' errors in our words."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import adbc_driver_manager
@@ -35,11 +36,15 @@ class RetryPolicy:
         Seconds after which it is given up, 0 or more.
     first_pause_s, longest_pause_s : float
         Pauses grow from the first to the longest, with full jitter.
+    clock, sleep : callable
+        Seconds that only grow, and what passes them; by default the machine's.
     """
 
     total_s: float = 60.0
     first_pause_s: float = 0.1
     longest_pause_s: float = 5.0
+    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    sleep: Callable[[float], None] = field(default=time.sleep, kw_only=True)
 
 
 def retrying(call: Callable[[], _T], policy: RetryPolicy) -> _T:
@@ -52,12 +57,14 @@ def retrying(call: Callable[[], _T], policy: RetryPolicy) -> _T:
     StoreError
         When it refused for good.
     """
+    began = policy.clock()
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_worth_a_try),
         wait=tenacity.wait_random_exponential(
             multiplier=policy.first_pause_s, max=policy.longest_pause_s
         ),
-        stop=tenacity.stop_after_delay(policy.total_s),
+        stop=lambda _: policy.clock() - began >= policy.total_s,
+        sleep=policy.sleep,
         reraise=True,
     )
     try:

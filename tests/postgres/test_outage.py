@@ -14,7 +14,14 @@ import pytest
 
 from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.errors import StoreUnavailableError
-from aurastream.store.frames import Append, FrameStore, RetryPolicy, WriteResult
+from aurastream.store.frames import (
+    Append,
+    FrameStore,
+    RetryPolicy,
+    Upsert,
+    WriteOp,
+    WriteResult,
+)
 from aurastream.store.migrate import migrate
 
 pytestmark = pytest.mark.chaos
@@ -117,3 +124,64 @@ def test_a_write_that_is_given_up_waits_in_the_spool_and_arrives_once(
         assert store.drain() == 1
         assert store.drain() == 0
         assert store.read("operations.crawls")["category"].tolist() == ["a"]
+
+
+class Minute:
+    """A clock that only pauses move. After its minute they wait until somebody says go on."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.is_over = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        if self.now_s >= 60.0:
+            self.is_over.set()
+            assert self.may_go_on.wait(timeout=120)
+
+
+def test_a_minute_without_postgres_is_waited_for_and_a_longer_one_is_spooled(
+    server: EmbeddedPostgres, rows: Rows, tmp_path: Path
+) -> None:
+    clock = Minute()
+    patience = RetryPolicy(clock=lambda: clock.now_s, sleep=clock.sleep)  # else as it ships
+    with FrameStore(server.url, spool=tmp_path, retry=patience) as store:
+        write = StuckWrite(server, rows, store)
+        server.stop()
+        assert clock.is_over.wait(timeout=120)
+        server.start()
+        clock.may_go_on.set()
+        write.finish()
+        assert 60.0 <= clock.now_s < 60.0 + patience.longest_pause_s
+        assert [r.inserted for r in write.result] == [500, 500]
+        assert store.spool is not None
+        assert store.spool.is_empty()
+
+        server.stop()
+        for count in (1, 2, 3):
+            began_s = clock.now_s
+            results = store.commit(collected(rows, count), spool=True)
+            assert [r.spooled for r in results] == [True, True]
+            # Only the first waits for the server; the others queue up behind it.
+            waited_s = clock.now_s - began_s
+            assert waited_s >= 60.0 if count == 1 else waited_s == 0.0
+        with pytest.raises(StoreUnavailableError):
+            store.commit(collected(rows, 9))  # what may not be spooled is refused
+        server.start()
+        assert [store.drain(), store.drain()] == [3, 0]
+        state = store.read("operations.collection_state", where={"dataset": "in order"})
+        assert state["unchanged_count"].tolist() == [3]
+        names = store.read("operations.crawls")["category"].value_counts()
+        assert names[[f"late{n}" for n in (1, 2, 3)]].tolist() == [1, 1, 1]
+        assert (len(names), names.max()) == (504, 1)
+
+
+def collected(rows: Rows, count: int) -> list[WriteOp]:
+    state = {"dataset": "in order", "category": "c", "unchanged_count": count}
+    return [
+        Upsert("operations.collection_state", rows("operations.collection_state", [state])),
+        Append(
+            "operations.crawls", rows("operations.crawls", [{"category": f"late{count}"}], at=AT)
+        ),
+    ]
