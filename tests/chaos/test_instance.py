@@ -43,7 +43,7 @@ def test_dagster_takes_the_instance_settings_on_a_real_postgres(
         check=True,
     )
     assert described.stdout.split() == [
-        *("QueuedRunCoordinator", "4", "1", "True", "False", "EventLogStorage", "60")
+        *("QueuedRunCoordinator", "4", "1", "True", "False", "EventLogStorage", "10")
     ]
 
 
