@@ -33,8 +33,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 
 def _out() -> Console:
-    """Return a console; output that a program reads is wide enough never to be cut."""
-    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    """Return a console that prints what it is given, be there [brackets] or :colons: in it.
+
+    Output that a program reads is wide enough never to be cut.
+    """
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False, emoji=False)
 
 
 @app.command()
@@ -139,9 +142,12 @@ def decode(
             console.print(f"{entry['file']}: {entry['kind']}, {verdict}", highlight=False)
             if entry["message"]:
                 console.print(f"    {entry['message']}", highlight=False)
+            if entry["kind"] == "unreadable":
+                continue  # as a whole, and the message has said why
             for rejected in entry["rejected"]:
                 console.print(
-                    f"    rejected {rejected['item_id'] or '?'}: {rejected['reason']}",
+                    f"    rejected {rejected['item_id'] or 'item without an id'}:"
+                    f" {rejected['reason']}",
                     highlight=False,
                 )
     raise typer.Exit(int(any(entry["kind"] == "unreadable" for entry in decoded)))
@@ -610,7 +616,8 @@ def _guard(run: Callable[[], object]) -> int:
     try:
         run()
     except AuraStreamError as error:
-        Console(stderr=True, soft_wrap=True).print(f"aurastream: {error}", highlight=False)
+        console = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)
+        console.print(f"aurastream: {error}", highlight=False)
         return 2 if isinstance(error, InvalidInputError) else 1
     return 0
 

@@ -177,7 +177,15 @@ def _data_dir(path: Path) -> Iterator[Finding]:
     existing = path
     while not existing.exists():
         existing = existing.parent
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+    if not existing.is_dir():
+        yield Finding(
+            "data directory",
+            "fault",
+            f"{path} cannot be one: {existing} is a file",
+            "Move the file away, or set AURASTREAM_DATA_DIR to a directory.",
+        )
+        return
+    if not os.access(existing, os.W_OK):
         yield Finding(
             "data directory",
             "fault",
@@ -194,6 +202,9 @@ def _data_dir(path: Path) -> Iterator[Finding]:
 
 
 def _spool(path: Path) -> Iterator[Finding]:
+    if any(parent.is_file() for parent in path.parents):
+        yield Finding("spool", "skipped", "no data directory to look into")
+        return
     spool = Spool(path)
     if aside := spool.aside():
         yield Finding(

@@ -96,7 +96,9 @@ class Launch:
         self._data = settings.data_dir
         self._home = settings.data_dir / "dagster"
         # A log file or a pipe has no width; 80 columns would break every title in two.
-        self._console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
+        self._console = Console(
+            width=None if sys.stdout.isatty() else _LOG_WIDTH, markup=False, emoji=False
+        )
         self._stop = threading.Event()
         self._stack = ExitStack()
         self._embedded: list[EmbeddedPostgres | EmbeddedRedis] = []

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 from aurastream.core.errors import AuraStreamError
 
@@ -26,6 +27,9 @@ Format = Literal["table", "json", "csv"]
 _FIX_STATEMENT: Final = (
     "Correct the statement; docs/data-dictionary.md lists every table and column."
 )
+_FOR_EXAMPLE: Final = 'For example: aurastream sql "select * from marts.taking_off_now"'
+# Both come without a state of their own.
+_SEVERAL: Final = "multiple commands"
 
 
 class QueryError(AuraStreamError):
@@ -66,7 +70,7 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
                     (str(int(timeout_s * 1000)),),
                 )
                 # The extended protocol takes one statement only; the text is the asker's own.
-                cursor.execute(statement.encode(), prepare=True)
+                _execute(db, cursor, statement)
                 if cursor.description is None:
                     return Answer((), [])
                 return Answer(
@@ -83,7 +87,7 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
         ) from error
     except psycopg.errors.UndefinedTable as error:
         raise QueryError(
-            str(error).strip(),
+            _said(error),
             fix="Marts are published at the end of the first start; see `aurastream status`."
             " docs/data-dictionary.md lists what there is.",
         ) from error
@@ -91,11 +95,33 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
         # Without a state it never spoke to us, or stopped in the middle.
         if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
             raise QueryError(
-                f"Postgres does not answer: {str(error).strip()}",
+                f"Postgres does not answer: {str(error).strip().splitlines()[0]}.",
                 fix="Start it with script/server, or check AURASTREAM_READER_URL;"
                 " `aurastream doctor` looks at both.",
             ) from error
-        raise QueryError(str(error).strip(), fix=_FIX_STATEMENT) from error
+        if _SEVERAL in str(error):
+            raise QueryError("These are several statements.", fix="Ask one at a time.") from error
+        raise QueryError(_said(error), fix=_FIX_STATEMENT) from error
+
+
+def _execute(db: psycopg.Connection, cursor: psycopg.Cursor, statement: str) -> None:
+    try:
+        cursor.execute(statement.encode(), prepare=True)
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:
+            raise
+        db.close()  # it is in the middle of a copy that nobody takes
+        raise QueryError(
+            "COPY is not for this command.", fix="Ask with a select, and --csv for a file."
+        ) from error
+    if cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.EMPTY_QUERY:
+        raise QueryError("The statement is empty.", fix=_FOR_EXAMPLE)
+
+
+def _said(error: psycopg.Error) -> str:
+    """Return Postgres's own words: a sentence, or its picture of the place in the statement."""
+    text = str(error).strip()
+    return f"{text}\n" if "\n" in text else f"{text}."
 
 
 def render(answer: Answer, form: Format) -> str:

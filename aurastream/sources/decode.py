@@ -22,6 +22,7 @@ from aurastream.sources.wire.pages import DecodedPage, PageDecoder, printable
 __all__ = ["DecodedFile", "decode_stored"]
 
 _ERROR: Final = 400
+_GZIP: Final = b"\x1f\x8b"
 _SINGLE: Final[Mapping[str, PageDecoder[Any]]] = {
     "youtube#video": youtube.VIDEOS,
     "youtube#searchResult": youtube.SEARCH,
@@ -107,9 +108,7 @@ def decode_stored(platform: Platform, body: bytes, *, status: int | None = None)
     body = body.removeprefix(codecs.BOM_UTF8)
     found = _parsed(body)
     if found is None:
-        is_null = body.strip() == b"null"
-        said = "The file says null: JSON without an answer." if is_null else "The file is not JSON."
-        return _unreadable(said, body)
+        return _unreadable(_not_json(body), body)
     if isinstance(found, list) and found and all(map(_is_exchange, found)):
         return _recording(platform, found)
     headers: Mapping[str, str] = {}
@@ -128,7 +127,10 @@ def _youtube(body: bytes, status: int | None, headers: Mapping[str, str], _: str
         return _error(youtube_fault(_http_status(status or code), headers, body))
     kind = found.get("kind") if isinstance(found, dict) else None
     if not isinstance(found, dict) or not isinstance(kind, str):
-        return _unreadable("The answer names no kind, so it is not one of YouTube's.", body)
+        why = "The answer names no kind, so it is not one of YouTube's."
+        if isinstance(found, dict) and isinstance(found.get("data"), list):
+            why = "The answer names no kind, but has data: it looks like one of Twitch's."
+        return _unreadable(why, body)
     if kind in youtube.KINDS:
         return _page(youtube.KINDS[kind], body)
     if kind in _SINGLE:
@@ -148,6 +150,8 @@ def _twitch(body: bytes, status: int | None, headers: Mapping[str, str], path: s
         return _helix(answer["data"], body, path)
     if "client_id" in answer and "expires_in" in answer:
         return DecodedFile("validation", 1)
+    if str(answer.get("kind")).startswith("youtube#"):
+        return _unreadable(f"The answer is one of YouTube's: {answer['kind']}.", body)
     return _unreadable("The answer has neither data nor a token nor an error.", body)
 
 
@@ -224,6 +228,17 @@ def _unsupported(what: str, items: object) -> DecodedFile:
             Rejected(_id_of(item), reason, printable(_as_bytes(item))) for item in entries
         ),
     )
+
+
+def _not_json(body: bytes) -> str:
+    text = body.strip()
+    if not text:
+        return "The file is empty."
+    if text == b"null":
+        return "The file says null: JSON without an answer."
+    if body.startswith(_GZIP):
+        return "The file is compressed; unpack it with gunzip first."
+    return "The file is not JSON."
 
 
 def _unreadable(why: str, body: bytes) -> DecodedFile:

@@ -15,6 +15,7 @@ from aurastream.store.errors import StoreBusyError, StoreError, StoreUnavailable
 __all__ = ["RetryPolicy", "retrying"]
 
 _T = TypeVar("_T")
+_LINE_END = "\n"
 
 # SQLSTATE codes
 _NO_ROOM = frozenset({"53100", "53200"})
@@ -81,7 +82,7 @@ def _explained(error: Exception) -> StoreError:
     text = str(error).strip()
     if is_connection_loss(error):
         return StoreUnavailableError(
-            f"Postgres does not answer: {text}",
+            f"Postgres does not answer: {text.partition(_LINE_END)[0]}.",
             fix="Start it with script/server, or check AURASTREAM_POSTGRES_URL.",
         )
     state = getattr(error, "sqlstate", None)

@@ -125,7 +125,11 @@ def test_the_doctor_sees_that_a_data_directory_is_none(tmp_path: Path, place: st
     assert done.returncode == 1
     (finding,) = [f for f in json.loads(done.stdout) if f["name"] == "data directory"]
     assert finding["level"] == "fault"
+    assert f"{tmp_path / 'file'} is a file" in finding["detail"]
     assert "AURASTREAM_DATA_DIR" in finding["fix"]
+    assert [f["name"] for f in json.loads(done.stdout) if f["level"] == "fault"] == [
+        "data directory"
+    ]
 
 
 def test_a_disk_that_fills_up_under_the_spool_loses_nothing_that_was_promised(

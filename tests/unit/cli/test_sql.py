@@ -4,7 +4,9 @@ import io
 import json
 
 import pytest
+from typer.testing import CliRunner
 
+from aurastream.cli import app
 from aurastream.operations.query import QueryError, ask, render
 from aurastream.store.urls import reader_url
 
@@ -43,8 +45,36 @@ def test_nothing_can_be_written(reader, database_url, statement):
 
 
 def test_two_statements_at_once_are_refused(reader):
-    with pytest.raises(QueryError, match="multiple commands"):
+    with pytest.raises(QueryError, match="one at a time"):
         ask(reader, "select 1; select 2")
+
+
+@pytest.mark.parametrize("statement", ["", " ; ", "-- a remark"])
+def test_nothing_is_no_question(reader, statement):
+    with pytest.raises(QueryError, match=r"is empty\. For example: aurastream sql"):
+        ask(reader, statement)
+
+
+def test_a_copy_is_refused_in_our_words_alone(reader, caplog):
+    with pytest.raises(QueryError, match="--csv"):
+        ask(reader, "copy (select 1) to stdout")
+    assert caplog.records == []
+
+
+def test_postgres_s_words_and_ours_are_two_sentences(reader):
+    with pytest.raises(QueryError, match=r"^division by zero\. Correct the statement;"):
+        ask(reader, "select 1/0")
+    with pytest.raises(QueryError, match=r'at or near "nonsense"\nLINE 1: nonsense\n +\^\n'):
+        ask(reader, "nonsense")
+
+
+def test_brackets_and_colons_are_printed_as_they_are(reader, monkeypatch):
+    monkeypatch.setenv("AURASTREAM_READER_URL", reader)
+    title = "Song [Official Video] [/b] [red] :fire:"
+    printed = CliRunner().invoke(app, ["sql", f"select '{title}' as \"[/a] [link]\""])
+    assert printed.exit_code == 0, printed.output
+    assert title in printed.output
+    assert "[/a] [link]" in printed.output
 
 
 def test_a_slow_question_ends_at_its_timeout(reader):
