@@ -80,25 +80,27 @@ def text_versions(
                 where g.observed_at >= %(from)s and g.observed_at < %(to)s
             ) snapshots
             order by video_id, observed_at, views desc nulls last, metadata_hash desc
-        ), versions as (
-            select w.as_of, w.video_id, v.metadata_hash
+        ), resolved as materialized (
+            -- Counted and not asked for with "not exists": Postgres takes the versions for a few,
+            -- and would look through all of them for each video of each window.
+            select w.as_of, w.video_id, v.metadata_hash,
+                   count(v.metadata_hash) over (partition by w.as_of, w.video_id) as known
             from wanted w
-            join shown s using (video_id, observed_at)
-            join collection.youtube_videos v
-              on v.video_id = w.video_id and v.metadata_hash = s.metadata_hash
+            left join shown s using (video_id, observed_at)
+            left join collection.youtube_videos v
+              on v.video_id = s.video_id and v.metadata_hash = s.metadata_hash
         )
-        select as_of - %(length)s as window_start, video_id, metadata_hash from versions
+        select as_of - %(length)s as window_start, video_id, metadata_hash
+        from resolved where metadata_hash is not null
         union all
         select w.as_of - %(length)s, w.video_id, v.metadata_hash
-        from wanted w
+        from resolved w
         cross join lateral (
             select metadata_hash from collection.youtube_videos v
             where v.video_id = w.video_id and v.first_observed_at < w.as_of
             order by first_observed_at desc, metadata_hash desc limit 1
         ) v
-        where not exists (
-            select 1 from versions k where k.as_of = w.as_of and k.video_id = w.video_id
-        )
+        where w.known = 0
         order by window_start, video_id, metadata_hash
         """,
         {
