@@ -102,6 +102,9 @@ class _Window:
 
     def __init__(self, low: Ints, high: Ints, known: npt.NDArray[np.bool_]) -> None:
         self._low, self._high, self._known = low, high, known
+        ordered = np.flatnonzero(known)
+        # Ascending, so that the stretches between windows, thrown away below, are short.
+        self._ordered = ordered[np.argsort(low[ordered], kind="stable")]
 
     def count(self) -> Floats:
         return np.where(self._known, self._high - self._low, np.nan)
@@ -116,11 +119,12 @@ class _Window:
 
     def reduced(self, values: pd.Series, of: np.ufunc) -> Floats:
         out = np.full(self._low.size, np.nan)
-        if self._known.any():
+        at = self._ordered
+        if at.size:
             # A pair of borders per window; the stretches between windows are thrown away.
-            borders = np.stack([self._low[self._known], self._high[self._known]], axis=1).ravel()
+            borders = np.stack([self._low[at], self._high[at]], axis=1).ravel()
             padded = np.append(values.to_numpy(dtype="float64"), 0.0)
-            out[self._known] = of.reduceat(padded, borders)[::2]
+            out[at] = of.reduceat(padded, borders)[::2]
         return out
 
 

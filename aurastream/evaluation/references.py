@@ -1,5 +1,6 @@
 """Where a first sighting stands among the first sightings of the last four weeks."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -26,26 +27,46 @@ def trailing_percentiles(
     [0.25, 0.75, 0.5]
     """
     out = {name: np.full(days.size, np.nan) for name in values}
+    columns = {name: values[name].to_numpy(dtype="float64") for name in values}
     order = np.lexsort((days, groups))
     bounds = np.flatnonzero(np.diff(groups[order])) + 1
     for rows in np.split(order, bounds) if days.size else []:
         present = days[rows]
-        each_day = np.unique(present)
-        opens = np.searchsorted(present, each_day - REFERENCE_DAYS + 1)
-        starts = np.searchsorted(present, each_day)
-        ends = np.searchsorted(present, each_day, side="right")
-        for name, column in out.items():
-            value = values[name].to_numpy(dtype="float64")[rows]
-            for opening, start, end in zip(opens, starts, ends, strict=True):
-                column[rows[start:end]] = _mid_rank(value[opening:end], value[start:end])
+        for opening, start, end in _spans(present):
+            each_day, of_day = np.unique(present[start:end], return_inverse=True)
+            reference = rows[opening:end]
+            since = each_day[:, None] - present[opening:end]
+            inside = (since >= 0) & (since < REFERENCE_DAYS)
+            for name, column in out.items():
+                found = _mid_ranks(columns[name][reference], inside, of_day)
+                column[rows[start:end]] = found
     return pd.DataFrame(out, index=values.index)
 
 
-def _mid_rank(
-    reference: npt.NDArray[np.float64], value: npt.NDArray[np.float64]
+def _spans(present: npt.NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+    """Cut ascending days into pieces of four weeks, each with the days that it looks back on."""
+    start = 0
+    while start < present.size:
+        end = int(np.searchsorted(present, present[start] + REFERENCE_DAYS))
+        opening = int(np.searchsorted(present, present[start] - REFERENCE_DAYS + 1))
+        yield opening, start, end
+        start = end
+
+
+def _mid_ranks(
+    values: npt.NDArray[np.float64],
+    inside: npt.NDArray[np.bool_],
+    of_day: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:
-    known = np.sort(reference[~np.isnan(reference)])
-    if not known.size:
-        return np.full(value.size, np.nan)
-    below = np.searchsorted(known, value) + np.searchsorted(known, value, side="right")
-    return np.where(np.isnan(value), np.nan, below / (2 * known.size))
+    """Return the mid-ranks of the last values, each among those inside its day's four weeks."""
+    asked = values[values.size - of_day.size :]
+    known = np.flatnonzero(~np.isnan(values))
+    ascending = known[np.argsort(values[known], kind="stable")]
+    ordered = values[ascending]
+    # Of the k smallest values, how many lie within the four weeks of each day.
+    counts = np.zeros((inside.shape[0], ascending.size + 1), dtype=np.int32)
+    np.cumsum(inside[:, ascending], axis=1, dtype=np.int32, out=counts[:, 1:])
+    below = counts[of_day, np.searchsorted(ordered, asked)]
+    upto = counts[of_day, np.searchsorted(ordered, asked, side="right")]
+    total = np.maximum(counts[of_day, -1], 1)
+    return np.where(np.isnan(asked), np.nan, (below + upto) / (2 * total))

@@ -1,10 +1,14 @@
 """Nothing of tomorrow may reach a first-day feature, whatever tomorrow holds."""
 
+import operator
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from aurastream.evaluation.archives import load_archive
 from aurastream.evaluation.channels import channel_history
@@ -95,3 +99,63 @@ def test_day_two_knows_the_next_day_and_says_when_it_saw_nothing(
     assert found["next_velocity"].tolist()[0] == 100.0
     assert found["next_seen"].tolist() == [1.0, 0.0]
     assert found.loc[1, "next_views":"next_velocity"].isna().all()
+
+
+TITLES = [
+    "",
+    " ",
+    "a",
+    "Été 100% ÉTÉ",
+    "٣ tests ٣٣",
+    "  two\u2003words\n",
+    "🎮🎮 WIN!",
+    "[a](b)【c】|\uff5c",
+    "é\u0301",
+]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(TITLES) | st.text(max_size=8), min_size=1, max_size=6))
+def test_characters_of_titles_are_counted_as_python_counts_them(
+    chart_row: Row, titles: list[str]
+) -> None:
+    rows = pd.DataFrame([chart_row(f"v{n}", 3, title=title) for n, title in enumerate(titles)])
+    found = day_one(
+        rows.assign(day=3, age_h=0.5, own_countries=1, mean_rank=10.0), rows.assign(day=3)
+    )
+    expected = {
+        "title_words": [len(re.findall(r"\S+", title)) for title in titles],
+        "title_digits": [len(re.findall(r"\d", title)) for title in titles],
+        "title_pipes": [sum(c in "|\uff5c" for c in title) for title in titles],
+        "title_brackets": [sum(c in "([【" for c in title) for title in titles],
+        "title_capitals": [
+            sum(c.isupper() for c in title) / max(1, sum(c.isalpha() for c in title))
+            for title in titles
+        ],
+        "title_foreign": [sum(ord(c) > 127 for c in t) / max(1, len(t)) for t in titles],
+        "title_emoji": [sum(ord(c) > 0xFFFF for c in title) for title in titles],
+    }
+    for name, values in expected.items():
+        assert found[name].tolist() == values, name
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 70), st.integers(0, 2), st.integers(0, 4) | st.none()), max_size=40
+    )
+)
+def test_a_trailing_percentile_is_the_mid_rank_among_its_own_four_weeks(
+    rows: list[tuple[int, int, int | None]],
+) -> None:
+    days, groups = (np.array([row[i] for row in rows], dtype="int64") for i in (0, 1))
+    values = pd.Series([row[2] for row in rows], dtype="float64")
+
+    found = trailing_percentiles(days, groups, pd.DataFrame({"v": values}))["v"]
+
+    for n, (day, group, value) in enumerate(rows):
+        known = [v for d, g, v in rows if g == group and day - 28 < d <= day and v is not None]
+        if value is None:
+            assert np.isnan(found[n])
+        else:
+            less, upto = (sum(f(v, value) for v in known) for f in (operator.lt, operator.le))
+            assert found[n] == (less + upto) / (2 * len(known))
