@@ -2,9 +2,13 @@
 
 A game is due when its effective interval has passed since its last crawl: its own interval, made
 longer while its videos stay the same, and longer for all when the quota would not last until the
-reset. Due games go by score, ``priority − 0.5 × hours overdue``, LOWER is sooner. When the units
-do not suffice for all of them, value per unit decides, HIGHER is sooner. Ties go by priority, then
-by name, so that the same state always gives the same plan.
+reset. The planner is asked at ticks, and a crawl begins a little after its tick: a game is due at
+the tick nearest to the end of its interval, so that intervals come out as they are set and not one
+tick longer.
+
+Due games go by score, ``priority − 0.5 × hours overdue``, LOWER is sooner. When the units do not
+suffice for all of them, value per unit decides, HIGHER is sooner. Ties go by priority, then by
+name, so that the same state always gives the same plan.
 """
 
 import datetime as dt
@@ -54,6 +58,9 @@ class PlanParams:
         The two factors, multiplied with each other.
     max_stretch : float
         Bound on the widening for the sake of the quota, 1 or more.
+    tolerance_h : float
+        Hours by which a game may be collected before its interval has passed: half the time between
+        two plans, never more than half the game's effective interval.
     """
 
     never_fetched_overdue_h: float = 24.0
@@ -63,6 +70,7 @@ class PlanParams:
     slow_factor: float = 1.5
     slower_factor: float = 2.0
     max_stretch: float = 4.0
+    tolerance_h: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +206,14 @@ def plan_games(
     last = pd.to_datetime(table["last_crawl_at"], utc=True)
     since_h = ((pd.Timestamp(as_of) - last) / pd.Timedelta(hours=1)).to_numpy(dtype=float)
     overdue = np.where(np.isnan(since_h), p.never_fetched_overdue_h, since_h - interval_h)
+    is_due = (overdue >= -np.minimum(p.tolerance_h, interval_h / 2)) | reconcile
     priority = table["priority"].to_numpy(dtype=float)
     units = np.array([estimate_units(int(n)) for n in table["max_videos"]], dtype=np.int64)
     # Videos refreshed, weighed by how likely they are to have changed and by how long they wait.
     value = table["max_videos"].to_numpy(dtype=float) / priority / slow
     value *= 1 + np.maximum(overdue, 0.0) / interval_h
     table = table.assign(
-        is_due=(overdue >= 0) | reconcile,
+        is_due=is_due,
         effective_interval_minutes=interval_h * 60,
         overdue_h=overdue,
         score=priority - p.overdue_weight * overdue,

@@ -141,9 +141,9 @@ def test_the_stored_state_feeds_the_next_plan(
     _store(store, _results(youtube, twitch)[1])
     state = store.read("operations.collection_state", where={"dataset": "collection/youtube_games"})
     games = CATEGORIES[CATEGORIES["category"] == "minecraft"]
-    later = NOW + dt.timedelta(minutes=119)
+    later = NOW + dt.timedelta(minutes=60)
     plan = plan_games(games, state, as_of=later, available_units=10)
-    assert plan.skipped == {"minecraft": "not due for 1 min"}
+    assert plan.skipped == {"minecraft": "not due for 60 min"}
 
 
 class _Clock:

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -36,9 +37,36 @@ def _plan(games: pd.DataFrame, state: pd.DataFrame, units: int = 1000, **more: A
     return plan_games(games, state, as_of=NOW, available_units=units, **more)
 
 
-def test_a_game_is_due_from_the_moment_its_interval_has_passed() -> None:
-    games = _games(a=120, b=120)
-    assert _plan(games, _state(a=2, b=1.99)).selected == ("a",)
+def test_a_game_is_due_at_the_tick_nearest_to_the_end_of_its_interval() -> None:
+    games = _games(a=120, b=120, c=120)
+    assert _plan(games, _state(a=2, b=1.5, c=1.49)).selected == ("a", "b")
+
+
+def test_a_short_interval_is_cut_by_half_at_most() -> None:
+    assert _plan(_games(a=20, b=20), _state(a=0.16, b=0.17)).selected == ("b",)
+
+
+def test_games_are_collected_as_often_as_their_intervals_say() -> None:
+    # Eighty games for three days make as many crawls as eight games in thirty.
+    kinds = {"two": (120, 0), "three": (180, 0), "four": (240, 0), "slowed": (120, 4)}
+    names = [f"{kind}-{n}" for kind in kinds for n in range(20)]
+    games = _games(**{name: kinds[name.partition("-")[0]][0] for name in names})
+    unchanged = [kinds[name.partition("-")[0]][1] for name in names]
+    random = np.random.default_rng(1)
+    crawls: dict[str, list[dt.datetime]] = {name: [] for name in names}
+    for hour in range(3 * 24):
+        # A tick is served late, and the first answer comes after the plan.
+        as_of = NOW + dt.timedelta(hours=hour, seconds=random.uniform(0, 120))
+        last = [crawls[name][-1] if crawls[name] else pd.NaT for name in names]
+        state = pd.DataFrame(
+            {"category": names, "last_crawl_at": last, "unchanged_count": unchanged}
+        )
+        for name in plan_games(games, state, as_of=as_of, available_units=1000).selected:
+            crawls[name].append(as_of + dt.timedelta(seconds=random.uniform(0, 120)))
+    for name, at in crawls.items():
+        hours = (at[-1] - at[0]) / (len(at) - 1) / dt.timedelta(hours=1)
+        expected = {"two": 2, "three": 3, "four": 4, "slowed": 3}[name.partition("-")[0]]
+        assert hours == pytest.approx(expected, rel=0.002), name
 
 
 def test_a_game_that_was_never_fetched_counts_as_a_day_overdue() -> None:
