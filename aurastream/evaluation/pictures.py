@@ -1,5 +1,7 @@
 """Pictures of an evaluation as SVG text, in the manner of `aurastream.core.pictures`."""
 
+import datetime as dt
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -8,9 +10,10 @@ from xml.sax.saxutils import escape
 from aurastream.core.pictures import Bar, Part, bars
 from aurastream.evaluation.results import EvaluationRow
 
-__all__ = ["calibration", "draw", "ranking"]
+__all__ = ["calibration", "course", "draw", "ranking", "spark"]
 
 Bins = Sequence[tuple[float, float, int]]
+Course = Sequence[tuple[dt.date, float]]
 
 _SIDE: Final = 320
 _LEFT: Final = 52
@@ -29,6 +32,8 @@ _KINDS: Final = {
     "detector": "#6366f1",
     "baseline": "#94a3b8",
 }
+_LEVELS: Final = "▁▂▃▄▅▆▇█"
+_WIDE: Final = 560
 _HEADLINES: Final = ("nab_score", "correlation", "f1")
 _HEADLINE_NAMES: Final = {"nab_score": "NAB score", "correlation": "correlation", "f1": "F1"}
 
@@ -111,13 +116,7 @@ def calibration(curves: Mapping[str, Bins], *, title: str) -> str:
     """
     width, height = _LEFT + _SIDE + _RIGHT, _TOP + _SIDE + _BOTTOM
     bottom = _TOP + _SIDE
-    out = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'",
-        f" viewBox='0 0 {width} {height}' {_FONT}>",
-        "<rect width='100%' height='100%' fill='white'/>",
-        f"<text x='12' y='22' font-size='13' font-weight='600' fill='{_INK}'>",
-        f"{escape(title)}</text>",
-    ]
+    out = _opened(width, height, title)
     for tick in range(0, 101, 20):
         x, y = _LEFT + tick / 100 * _SIDE, bottom - tick / 100 * _SIDE
         out.append(
@@ -133,19 +132,111 @@ def calibration(curves: Mapping[str, Bins], *, title: str) -> str:
         f"<text x='{_LEFT + _SIDE / 2}' y='{bottom + 32}' font-size='11' fill='{_INK}' "
         "text-anchor='middle'>promised</text>"
     )
-    x_legend = float(_LEFT)
-    for (name, bins), colour in zip(curves.items(), _COLOURS, strict=False):
-        places = [(_LEFT + promised * _SIDE, bottom - real * _SIDE) for promised, real, _ in bins]
-        line = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-        out.append(f"<path d='M{line}' stroke='{colour}' stroke-width='1.5' fill='none'/>")
-        out += [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3.5' fill='{colour}'/>" for x, y in places]
+    for (_, bins), colour in zip(curves.items(), _COLOURS, strict=False):
+        out += _line(
+            [(_LEFT + promised * _SIDE, bottom - real * _SIDE) for promised, real, _ in bins],
+            colour,
+        )
+    return "".join([*out, *_legend(list(curves), height), "</svg>"])
+
+
+def course(curves: Mapping[str, Course], *, title: str) -> str:
+    """Draw shares over the days on which they were published.
+
+    Parameters
+    ----------
+    curves : mapping of str to course
+        Day and share, 0–1, by day, for up to three figures; shares that are NaN are left out.
+    title : str
+        Above the picture.
+
+    Examples
+    --------
+    >>> days = [dt.date(2026, 11, 20), dt.date(2026, 11, 21)]
+    >>> svg = course({"recall": [(days[0], 0.5), (days[1], 0.75)]}, title="Kept")
+    >>> svg.startswith("<svg"), svg.count("<circle"), "2026-11-20" in svg
+    (True, 2, True)
+    >>> course({"recall": []}, title="Nothing yet").count("<circle")
+    0
+    """
+    width, height = _LEFT + _WIDE + _RIGHT, _TOP + _SIDE // 2 + _BOTTOM
+    bottom = _TOP + _SIDE // 2
+    known = {
+        name: [(day, share) for day, share in points if not math.isnan(share)]
+        for name, points in curves.items()
+    }
+    days = sorted({day for points in known.values() for day, _ in points})
+    out = _opened(width, height, title)
+    for tick in range(0, 101, 25):
+        y = bottom - tick / 100 * (bottom - _TOP)
         out.append(
-            f"<rect x='{x_legend:.0f}' y='{height - 18}' width='10' height='10' fill='{colour}'/>"
-            f"<text x='{x_legend + 14:.0f}' y='{height - 9}' font-size='11' fill='{_INK}'>"
+            f"<path d='M{_LEFT} {y:.1f}H{_LEFT + _WIDE}' stroke='{_GRID}'/>"
+            f"<text x='{_LEFT - 6}' y='{y + 4:.1f}' font-size='10' fill='{_MUTED}' "
+            f"text-anchor='end'>{tick} %</text>"
+        )
+    if days:
+        span = max((days[-1] - days[0]).days, 1)
+        for day, anchor in {days[0]: "start", days[-1]: "end"}.items():
+            x = _LEFT + (day - days[0]).days / span * _WIDE
+            out.append(
+                f"<text x='{x:.1f}' y='{bottom + 15}' font-size='10' fill='{_MUTED}' "
+                f"text-anchor='{anchor if len(days) > 1 else 'start'}'>{day}</text>"
+            )
+        for points, colour in zip(known.values(), _COLOURS, strict=False):
+            out += _line(
+                [
+                    (_LEFT + (day - days[0]).days / span * _WIDE, bottom - share * (bottom - _TOP))
+                    for day, share in points
+                ],
+                colour,
+            )
+    return "".join([*out, *_legend(list(curves), height), "</svg>"])
+
+
+def spark(shares: Sequence[float]) -> str:
+    """Return shares, 0–1, as one letter each, the higher the more; a dot where there is none.
+
+    Examples
+    --------
+    >>> spark([0.0, 0.5, float("nan"), 1.0]), spark([])
+    ('▁▅·█', '')
+    """
+    return "".join(
+        "·" if math.isnan(share) else _LEVELS[min(int(share * len(_LEVELS)), len(_LEVELS) - 1)]
+        for share in shares
+    )
+
+
+def _opened(width: int, height: int, title: str) -> list[str]:
+    return [
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'",
+        f" viewBox='0 0 {width} {height}' {_FONT}>",
+        "<rect width='100%' height='100%' fill='white'/>",
+        f"<text x='12' y='22' font-size='13' font-weight='600' fill='{_INK}'>",
+        f"{escape(title)}</text>",
+    ]
+
+
+def _line(places: Sequence[tuple[float, float]], colour: str) -> list[str]:
+    if not places:
+        return []
+    line = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+    return [
+        f"<path d='M{line}' stroke='{colour}' stroke-width='1.5' fill='none'/>",
+        *(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3.5' fill='{colour}'/>" for x, y in places),
+    ]
+
+
+def _legend(names: Sequence[str], height: int) -> list[str]:
+    out, x = [], float(_LEFT)
+    for name, colour in zip(names, _COLOURS, strict=False):
+        out.append(
+            f"<rect x='{x:.0f}' y='{height - 18}' width='10' height='10' fill='{colour}'/>"
+            f"<text x='{x + 14:.0f}' y='{height - 9}' font-size='11' fill='{_INK}'>"
             f"{escape(name)}</text>"
         )
-        x_legend += 34 + 6.1 * len(name)
-    return "".join([*out, "</svg>"])
+        x += 34 + 6.1 * len(name)
+    return out
 
 
 def _judged_split(rows: Sequence[EvaluationRow]) -> str:

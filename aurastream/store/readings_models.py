@@ -6,7 +6,7 @@ import pandas as pd
 
 from aurastream.store.frames import FrameStore
 
-__all__ = ["chart_days", "counter_days", "games_of_videos"]
+__all__ = ["backtest_days", "chart_days", "counter_days", "games_of_videos"]
 
 
 def chart_days(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
@@ -86,6 +86,19 @@ def games_of_videos(store: FrameStore, start: dt.datetime, end: dt.datetime) -> 
         from collection.youtube_games
         where observed_at >= %(start)s and observed_at < %(end)s
         order by video_id, observed_at desc, confidence desc, game
+        """,
+        {"start": start, "end": end},
+    )
+
+
+def backtest_days(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
+    """Return what was published of earlier predictions on the days in [start, end), in order."""
+    return store.query(
+        """
+        select window_start, method, horizon_days, category, precision, recall, calibration_error
+        from intelligence.prediction_backtest
+        where window_start >= %(start)s and window_start < %(end)s
+        order by window_start, method, horizon_days, category
         """,
         {"start": start, "end": end},
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from aurastream.evaluation.archives import observations_of
 from aurastream.evaluation.backtest import ALL, HORIZONS, backtest, looked_at_again
 from aurastream.evaluation.metrics import calibration_bins
-from aurastream.evaluation.pictures import calibration
+from aurastream.evaluation.pictures import calibration, course, spark
 from aurastream.store import readings_models
 from aurastream.store.columns import empty_frame
 from aurastream.store.tables.models import prediction_backtest as table
@@ -26,6 +26,7 @@ from resources.store import Store
 __all__ = ["prediction_backtest"]
 
 _LOOK_BACK = "14D"
+_TOLD_DAYS = 30
 
 
 @daily_asset(
@@ -65,6 +66,11 @@ def prediction_backtest(
         context.add_output_metadata({"state": "The oldest prediction is not a day old yet."})
         return empty_frame(table)
     _describe(context, found, dated, seen)
+    earlier = readings_models.backtest_days(
+        store.frames, window.start - timedelta(days=_TOLD_DAYS - 1), window.start
+    )
+    now = found.assign(window_start=pd.Timestamp(window.start).as_unit("us"))
+    context.add_output_metadata(_over_time(pd.concat([earlier, now]), now))
     return found.assign(
         window_start=pd.Timestamp(window.start).as_unit("us"),
         predicted_from=found["first_day"].map(day_start),
@@ -109,3 +115,35 @@ def _describe(
         title = "What was promised, and what came of it"
         metadata["calibration"] = picture(calibration(curves, title=title), title)
     context.add_output_metadata(metadata)
+
+
+def _over_time(days: pd.DataFrame, now: pd.DataFrame) -> dict[str, dg.MetadataValue]:
+    """Tell each game's figures of the day with the course of the last 30 days."""
+    of_row = ["method", "horizon_days", "category"]
+    courses = dict(list(days.sort_values("window_start").groupby(of_row)))
+    titles = ["game", "method", "days", "videos", "called", "hits", "precision", "recall"]
+    titles += ["calibration error", *(f"{n}, {_TOLD_DAYS} days" for n in ("precision", "recall"))]
+    lines = [f"| {' | '.join(titles)} |", "|---|---|" + "--:|" * 7 + "---|---|"]
+    figures = ("precision", "recall", "calibration_error")
+    told = {n: now[n].astype("float64").map("{:.2f}".format, na_action="ignore") for n in figures}
+    shown = now.assign(**{name: column.fillna("-") for name, column in told.items()})
+    for row in shown.sort_values(["category", "method", "horizon_days"]).itertuples():
+        own = courses[row.method, row.horizon_days, row.category]
+        lines.append(
+            f"| {row.category} | {row.method} | {row.horizon_days} | {row.video_count} "
+            f"| {row.called_count} | {row.hit_count} | {row.precision} "
+            f"| {row.recall} | {row.calibration_error} "
+            f"| {spark(own['precision'].astype('float64').tolist())} "
+            f"| {spark(own['recall'].astype('float64').tolist())} |"
+        )
+    metadata: dict[str, dg.MetadataValue] = {"each_game": dg.MetadataValue.md("\n".join(lines))}
+    for (method, horizon, category), own in courses.items():
+        if category == ALL:
+            title = f"{method}, looked at again after {horizon} days: all games, day by day"
+            moments = own["window_start"].dt.date
+            curves = {
+                name.replace("_", " "): list(zip(moments, own[name].astype("float64"), strict=True))
+                for name in figures
+            }
+            metadata[f"course_{method}_{horizon}d"] = picture(course(curves, title=title), title)
+    return metadata

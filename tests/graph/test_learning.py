@@ -1,6 +1,8 @@
 """The model's life in the graph: too little history, trained, predicting, looked at again."""
 
 import hashlib
+import re
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -216,7 +218,21 @@ def test_predictions_are_looked_at_again_per_game_on_what_really_happened(
     assert yesterday["average_precision"] > whole.loc[("velocity", 1), "average_precision"]
     assert yesterday["hit_count"] > 0
     assert 0 <= yesterday["calibration_error"] <= 1
-    assert "svg" in str(metadata_of(result, BACKTEST)["calibration"])
+    said = metadata_of(result, BACKTEST)
+    assert "svg" in str(said["calibration"])
+
+    # With a day before it the course has another point, in the picture and in each game's row.
+    yesterday = found.assign(window_start=found["window_start"] - timedelta(days=1))
+    history.commit([Append("intelligence.prediction_backtest", yesterday)])
+    later = metadata_of(learn(today, BACKTEST), BACKTEST)
+    for told, points in ((said, 1), (later, 2)):
+        rows = [line.split(" | ") for line in str(told["each_game"]).splitlines()[2:]]
+        assert {row[0].removeprefix("| ") for row in rows} == {"all", "minecraft", "other"}
+        assert {len(row[-2]) for row in rows} == {points}
+        encoded = re.search(r"base64,([^)]*)", str(told["course_model_1d"]))
+        assert encoded is not None
+        drawn = b64decode(encoded[1])
+        assert points <= drawn.count(b"<circle") <= 3 * points
 
 
 def test_the_record_is_judged_by_the_protocols_and_an_archive_on_request(

@@ -1,8 +1,10 @@
 """Pictures of results are whole SVG documents that hold what they should."""
 
+import datetime as dt
+import math
 from xml.etree import ElementTree as ET
 
-from aurastream.evaluation.pictures import calibration, draw, ranking
+from aurastream.evaluation.pictures import calibration, course, draw, ranking
 from aurastream.evaluation.results import EvaluationRow, as_json_rows, as_table
 
 ROWS = [
@@ -36,6 +38,20 @@ def test_points_above_the_diagonal_came_true_more_often_than_promised() -> None:
     x, y = float(circle.get("cx", "nan")), float(circle.get("cy", "nan"))
     assert (x - 52) / 320 == 0.2
     assert (360 - y) / 320 == 0.9
+
+
+def test_a_course_has_a_point_per_day_on_which_a_share_is_known() -> None:
+    days = [dt.date(2026, 11, n) for n in (1, 3, 21)]
+    shares = {"recall": [0.5, math.nan, 1.0], "precision": [math.nan, math.nan, math.nan]}
+    svg = course(
+        {name: list(zip(days, own, strict=True)) for name, own in shares.items()}, title="x"
+    )
+    circles = ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}circle")  # noqa: S314 # our own
+    places = [(float(c.get("cx", "nan")), float(c.get("cy", "nan"))) for c in circles]
+    assert places == [(52.0, 120.0), (612.0, 40.0)]
+    assert "2026-11-01" in texts(svg)
+    assert "2026-11-21" in texts(svg)
+    assert "precision" in texts(svg)
 
 
 def test_negative_headlines_have_no_bar_but_a_number() -> None:
