@@ -1,4 +1,5 @@
-with analyses as (
+-- Not materialized: who asks about one game must not wait for all of them.
+with analyses as not materialized (
 
     select * from {{ ref('stg_intelligence__clip_video_lead_lag') }}
     -- An analysis counts once its four hours are over.
@@ -25,7 +26,7 @@ newest as (
 ),
 
 -- One analysis names a link by chance one time in twenty, so each stands beside those of its week.
-week as (
+compared as (
 
     select
         *,
@@ -39,14 +40,15 @@ week as (
 
 ),
 
-persistence as (
+week as (
 
     select
-        category_key,
-        count(*) filter (where relation <> 'UNKNOWN') as known_count,
-        count(*) filter (where relation <> 'UNKNOWN' and relation = newest_relation) as same_count
-    from week
-    group by category_key
+        *,
+        count(*) filter (where relation <> 'UNKNOWN')
+            over (partition by category_key) as known_count,
+        count(*) filter (where relation <> 'UNKNOWN' and relation = newest_relation)
+            over (partition by category_key) as same_count
+    from compared
 
 ),
 
@@ -76,8 +78,8 @@ final as (
         week.correlation,
         week.band,
         week.p_value,
-        persistence.same_count::integer as same_relation_count_7d,
-        persistence.known_count::integer as known_count_7d,
+        week.same_count::integer as same_relation_count_7d,
+        week.known_count::integer as known_count_7d,
         week.common_hours,
         week.clip_hours,
         week.video_hours,
@@ -99,7 +101,6 @@ final as (
         week.as_of
     from week
     inner join categories on week.category_key = categories.category_key
-    inner join persistence on week.category_key = persistence.category_key
     left join snapshots on week.category_key = snapshots.category_key
     where
         week.is_newest

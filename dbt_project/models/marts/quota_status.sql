@@ -1,4 +1,6 @@
-with ledger as (
+-- Not materialized: the ledger keeps a month, and each question reads a day or less of it. What a
+-- day back was reserved is at most two Pacific dates old, also where the day between has 23 hours.
+with ledger as not materialized (
 
     select
         platform,
@@ -10,7 +12,9 @@ with ledger as (
         case when settled_at <= {{ known_at() }} then units_settled end as units_settled,
         case when settled_at <= {{ known_at() }} then settled_at end as settled_at
     from {{ ref('stg_operations__quota_ledger') }}
-    where reserved_at <= {{ known_at() }}
+    where
+        reserved_at <= {{ known_at() }}
+        and quota_date >= ({{ known_at() }} at time zone 'America/Los_Angeles')::date - 2
 
 ),
 
@@ -44,7 +48,7 @@ purposes as (
         count(ledger.settled_at) as settled,
         max(greatest(ledger.reserved_at, ledger.settled_at)) as newest_observed_at
     from ledger
-    inner join quota_day on ledger.quota_date = quota_day.quota_date
+    where ledger.quota_date = (select quota_day.quota_date from quota_day)
     group by ledger.platform, ledger.bucket, ledger.purpose
 
 ),

@@ -18,15 +18,13 @@ categories as (
 
 ),
 
--- What each channel said of itself last; only those behind tracked games' videos are asked.
+-- Only those behind tracked games' videos are asked.
 profiles as (
 
-    select distinct on (channel_id) *
-    from {{ ref('stg_collection__youtube_channels') }}
+    select * from {{ ref('stg_collection__youtube_channels') }}
     where
         observed_at <= {{ known_at() }}
         and observed_at > {{ known_at() }} - interval '7 days'
-    order by channel_id, observed_at desc
 
 ),
 
@@ -98,37 +96,57 @@ placed as (
 
 ),
 
-final as (
+-- What each of them said of itself last. Joined before the last is chosen, so that the channels of
+-- one game are sorted and not all of them.
+described as (
 
-    select
-        placed.category_key,
-        placed.position::integer as position,
-        placed.channel_id,
-        coalesce(profiles.channel_title, metadata.channel_title) as channel_title,
+    select distinct on (placed.category_key, placed.position)
+        placed.*,
+        profiles.channel_title,
         profiles.channel_country,
         profiles.channel_created_at,
-        floor(extract(epoch from coverage.as_of - profiles.channel_created_at) / 86400)::integer
-            as channel_age_days,
         profiles.subscriber_count,
         profiles.channel_view_count,
         profiles.channel_video_count,
-        profiles.channel_view_count::double precision / nullif(profiles.channel_video_count, 0)
+        profiles.observed_at
+    from placed
+    left join profiles on placed.channel_id = profiles.channel_id
+    where placed.position <= 50
+    order by placed.category_key, placed.position, profiles.observed_at desc nulls last
+
+),
+
+final as (
+
+    select
+        described.category_key,
+        described.position::integer as position,
+        described.channel_id,
+        coalesce(described.channel_title, metadata.channel_title) as channel_title,
+        described.channel_country,
+        described.channel_created_at,
+        floor(extract(epoch from coverage.as_of - described.channel_created_at) / 86400)::integer
+            as channel_age_days,
+        described.subscriber_count,
+        described.channel_view_count,
+        described.channel_video_count,
+        described.channel_view_count::double precision / nullif(described.channel_video_count, 0)
             as views_per_video,
-        profiles.observed_at as counted_at,
+        described.observed_at as counted_at,
         case
-            when coverage.first_date <= placed.last_date - 14
-                then placed.first_seen_date > placed.last_date - 7
+            when coverage.first_date <= described.last_date - 14
+                then described.first_seen_date > described.last_date - 7
         end as is_new,
-        placed.first_seen_date,
-        placed.days_seen::integer as days_seen,
-        placed.video_count,
-        placed.viral_video_days::integer as viral_video_days,
-        placed.rising_video_days::integer as rising_video_days,
-        placed.breakout_video_days::integer as breakout_video_days,
-        placed.max_velocity as max_velocity_per_hour,
-        {{ percent_change('placed.max_velocity', 'placed.max_velocity_before') }}
+        described.first_seen_date,
+        described.days_seen::integer as days_seen,
+        described.video_count,
+        described.viral_video_days::integer as viral_video_days,
+        described.rising_video_days::integer as rising_video_days,
+        described.breakout_video_days::integer as breakout_video_days,
+        described.max_velocity as max_velocity_per_hour,
+        {{ percent_change('described.max_velocity', 'described.max_velocity_before') }}
             as velocity_change_pct,
-        placed.top_video_id,
+        described.top_video_id,
         metadata.title as top_video_title,
         coverage.expected_samples,
         coverage.received_samples,
@@ -137,24 +155,21 @@ final as (
         coverage.newest_observed_at,
         extract(epoch from coverage.as_of - coverage.newest_observed_at)::double precision as lag_s,
         coverage.as_of
-    from placed
-    inner join coverage on placed.category_key = coverage.category_key
-    inner join categories on placed.category_key = categories.category_key
-    left join profiles on placed.channel_id = profiles.channel_id
+    from described
+    inner join coverage on described.category_key = coverage.category_key
+    inner join categories on described.category_key = categories.category_key
     left join lateral (
         select
             videos.title,
             videos.channel_title
         from videos
         where
-            videos.video_id = placed.top_video_id
+            videos.video_id = described.top_video_id
             and videos.first_observed_at <= {{ known_at() }}
         order by videos.first_observed_at desc
         limit 1
     ) as metadata on true
-    where
-        placed.position <= 50
-        and categories.is_enabled
+    where categories.is_enabled
 
 )
 

@@ -20,7 +20,7 @@ coverage as (
 
 newest as (
 
-    select max(window_start) as window_start from titles
+    select * from {{ ref('stg_intelligence__latest_titles') }}
 
 ),
 

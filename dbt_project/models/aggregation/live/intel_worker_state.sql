@@ -75,34 +75,60 @@ traces as (
 
     union all
 
-    select distinct
+    -- One look for each of them, instead of all rows that they have.
+    select
         'intelligence/opportunity' as dataset,
-        window_start as run_at,
+        half_hours.at as run_at,
         -- The window that is still open has been scored, but not at its end.
-        least(as_of, now()) as ended_at,
+        least(half_hours.at + interval '30 minutes', now()) as ended_at,
         true as is_success,
         null as error
-    from opportunity
+    from
+        generate_series(
+            date_trunc('day', now(), 'UTC') - interval '7 days',
+            now() + interval '1 hour',
+            interval '30 minutes'
+        ) as half_hours (at)
+    where
+        exists (
+            select 1 from opportunity
+            where opportunity.window_start = half_hours.at
+        )
 
     union all
 
-    select distinct
+    select
         'aggregation/intel_hourly_metrics' as dataset,
-        hour_start as run_at,
-        as_of as ended_at,
+        hours.at as run_at,
+        hours.at + interval '1 hour' as ended_at,
         true as is_success,
         null as error
-    from hourly
+    from
+        generate_series(
+            date_trunc('day', now(), 'UTC') - interval '7 days', now(), interval '1 hour'
+        ) as hours (at)
+    where
+        exists (
+            select 1 from hourly
+            where hourly.hour_start = hours.at
+        )
 
     union all
 
-    select distinct
+    select
         'aggregation/intel_daily_metrics' as dataset,
-        date::timestamp at time zone 'UTC' as run_at,
-        as_of as ended_at,
+        days.at as run_at,
+        days.at + interval '1 day' as ended_at,
         true as is_success,
         null as error
-    from daily
+    from
+        generate_series(
+            date_trunc('day', now(), 'UTC') - interval '32 days', now(), interval '1 day'
+        ) as days (at)
+    where exists (
+        select 1 from daily
+        where daily.date = (days.at at time zone 'UTC')::date
+    )
 
 ),
 
