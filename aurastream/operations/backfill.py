@@ -1,17 +1,19 @@
 """Computing a stretch of time again: planned once, done piece by piece, resumed after a kill.
 
 A backfill is rows in the record: what was asked, its steps, and the checksum of each window before
-and after. A step is one run of a job over at most seven days of windows, whatever their length, so
-that memory is bounded by the step and not by the stretch. Its runs are queued behind everything
-live (`aura/class: batch`, low priority) and go one at a time. Whoever asks for the same again
-continues the unfinished one; a step whose run succeeded meanwhile is not repeated.
+and after. A step is one run of a job over at most ten days of windows, whatever their length, so
+that memory is bounded by the step and not by the stretch; what the database rolls up by itself
+takes a month at a time. Its runs are queued behind everything live (`aura/class: batch`, low
+priority), and at most two go at a time: one may analyse or roll up what is scored while the next
+days are scored. Whoever asks for the same again continues the unfinished one; a step whose run
+succeeded meanwhile is not repeated.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import psycopg
@@ -24,14 +26,31 @@ from aurastream.settings import Settings
 from aurastream.store.archive_checksums import checksums
 from aurastream.store.purge import Relation, relations
 
-__all__ = ["Backfill", "BackfillError", "Changed", "backfill", "in_pieces"]
+__all__ = ["Backfill", "BackfillError", "Changed", "Step", "backfill", "in_pieces", "ready"]
 
 # "back" as a number: one backfill at a time, in the whole installation.
 _LOCK: Final = 0x6261636B
 _TIMEOUT_S: Final = 3600.0
 # A run holds its windows in memory and its pool's slot to its end, whatever their length.
-_STEP: Final = dt.timedelta(days=7)
-_TAGS: Final = {"aura/class": "batch", "dagster/priority": "-10"}
+_STEP: Final = dt.timedelta(days=10)
+# Rows of these stay in the database, so a run's fixed cost is worth more than a short step.
+_STEP_OF: Final = {
+    "hourly_rollup": dt.timedelta(days=31),
+    "daily_rollup": dt.timedelta(days=31),
+}
+# What a job reads of the others: a step waits for those of them that begin before it ends.
+_READS: Final[Mapping[str, tuple[str, ...]]] = {
+    "analyses": ("rescore",),
+    "hourly_rollup": ("rescore",),
+    "daily_rollup": ("rescore", "hourly_rollup"),
+}
+_AT_ONCE: Final = 2  # the slots that the queue gives to batch runs (deploy/dagster.yaml)
+_TAGS: Final = {
+    "aura/class": "batch",
+    "dagster/priority": "-10",
+    # Jobs allow what one partition may take.
+    "dagster/max_runtime": str(int(_TIMEOUT_S)),
+}
 
 
 class BackfillError(AuraStreamError):
@@ -77,12 +96,60 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
+    """One run of a backfill.
+
+    Parameters
+    ----------
+    place : int
+        Its place in the plan.
+    job : str
+        What computes it.
+    keys : KeyRange
+        Its partitions.
+    start, end : datetime
+        What they cover, [start, end).
+    run_id : str, optional
+        The run that was launched for it.
+    is_done : bool
+        Whether it needs nothing more.
+    """
+
     place: int
     job: str
     keys: KeyRange
-    run_id: str | None
-    is_done: bool
+    start: dt.datetime
+    end: dt.datetime
+    run_id: str | None = None
+    is_done: bool = False
+
+
+def ready(steps: Sequence[Step], done: Collection[int], under_way: Collection[int]) -> list[Step]:
+    """Return the steps that may begin, in their order.
+
+    A step waits for the steps of its own job before it, because a window may take over what the
+    one before it found, and for those of the jobs it reads that begin before it ends.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        All of them, in their order.
+    done, under_way : collection of int
+        The places of those that are.
+    """
+
+    def waits_for(step: Step, other: Step) -> bool:
+        if other.job == step.job:
+            return other.place < step.place
+        return other.job in _READS.get(step.job, ()) and other.start < step.end
+
+    return [
+        step
+        for step in steps
+        if step.place not in done
+        and step.place not in under_way
+        and all(other.place in done for other in steps if waits_for(step, other))
+    ]
 
 
 def in_pieces(
@@ -151,14 +218,16 @@ def backfill(
         found, resumed = _find_or_plan(
             connection, graph, (start, end, now), assets=tuple(assets), again=again
         )
-        steps = _steps(connection, found)
+        steps = _steps(connection, graph, found)
         total = sum(step.keys.count for step in steps)
         on_plan(total)
+        tables = {
+            job: _tables_of(graph, job, assets, known, times)
+            for job in dict.fromkeys(step.job for step in steps if not step.is_done)
+        }
+        work = _Work(connection, graph, found, assets, tables)
         try:
-            for step in steps:
-                if not step.is_done:
-                    tables = _tables_of(graph, step.job, assets, known, times)
-                    _run_step(connection, graph, found, step, tables=tables, assets=assets)
+            for step in _run_all(work, steps):
                 on_step(step.job, step.keys.count)
         except BackfillError as error:
             _finish(connection, found, "FAILED", str(error))
@@ -217,7 +286,11 @@ def _find_or_plan(
         (run.job, piece)
         for run in planned
         if run.keys is not None
-        for piece in in_pieces(run.keys, graph.partition_keys(graph.partitioned_asset(run.job)))
+        for piece in in_pieces(
+            run.keys,
+            graph.partition_keys(graph.partitioned_asset(run.job)),
+            _STEP_OF.get(run.job, _STEP),
+        )
     ]
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(
@@ -267,60 +340,90 @@ def _confined(
     return list(dict.fromkeys(found))
 
 
-def _steps(connection: psycopg.Connection, backfill_id: str) -> list[_Step]:
+def _steps(connection: psycopg.Connection, graph: Graph, backfill_id: str) -> list[Step]:
     rows = connection.execute(
         "SELECT step, job, first_key, last_key, partitions, run_id, status "
         "FROM maintenance.backfill_steps WHERE backfill_id = %s ORDER BY step",
         (backfill_id,),
     ).fetchall()
+    lengths = {
+        job: graph.window_length(graph.partitioned_asset(job))
+        for job in dict.fromkeys(str(row[1]) for row in rows)
+    }
     return [
-        _Step(place, job, KeyRange(first, last, count), run_id, status == "DONE")
+        Step(
+            place,
+            job,
+            KeyRange(first, last, count),
+            moment_of(first),
+            moment_of(last) + lengths[job],
+            run_id,
+            status == "DONE",
+        )
         for place, job, first, last, count, run_id, status in rows
     ]
 
 
-def _run_step(
-    connection: psycopg.Connection,
-    graph: Graph,
-    backfill_id: str,
-    step: _Step,
-    *,
-    tables: Sequence[tuple[Relation, str, dt.timedelta]],
-    assets: Sequence[str],
-) -> None:
-    for relation, column, length in tables:
-        _compare_before(connection, backfill_id, relation, column, _span(step.keys, length))
-    if step.run_id is None or _status(graph, step.run_id) != "SUCCESS":
-        wanted = [name.split("/") for name in assets if name]
-        run_id = graph.launch(
-            step.job,
-            keys=step.keys,
-            tags={**_TAGS, **PLANNED, "aura/backfill": backfill_id},
-            assets=[key for key in graph.assets_of(step.job) if list(key) in wanted],
-        )
-        _mark(connection, backfill_id, step, "LAUNCHED", run_id)
-        status = _status(graph, run_id)
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every step of a backfill needs."""
+
+    connection: psycopg.Connection
+    graph: Graph
+    backfill_id: str
+    assets: Sequence[str]
+    tables: Mapping[str, Sequence[tuple[Relation, str]]]
+
+
+def _run_all(work: _Work, steps: Sequence[Step]) -> Iterator[Step]:
+    """Run the steps, as soon as what they read is there; yield each that is done."""
+    done = {step.place for step in steps if step.is_done}
+    yield from (step for step in steps if step.is_done)
+    running: dict[str, Step] = {}
+    while len(done) < len(steps):
+        under_way = {step.place for step in running.values()}
+        for step in ready(steps, done, under_way)[: _AT_ONCE - len(running)]:
+            _compare_before(work, step)
+            # The run of a backfill that was cut off may have succeeded, or be under way still.
+            running[step.run_id or _launch(work, step)] = step
+        run_id, status = _first_ended(work.graph, list(running))
+        step = running.pop(run_id)
+        if status != "SUCCESS" and run_id == step.run_id:
+            running[_launch(work, step)] = replace(step, run_id=None)
+            continue
         if status != "SUCCESS":
             raise BackfillError(
                 f"The run of {step.job} from {step.keys.start} to {step.keys.end} ended as "
-                f"{status}. {graph.explain(run_id)}",
+                f"{status}. {work.graph.explain(run_id)}",
                 fix="Mend the cause and give the same command again; it goes on from there.",
             )
-    for relation, column, length in tables:
-        _compare_after(connection, backfill_id, relation, column, _span(step.keys, length))
-    _mark(connection, backfill_id, step, "DONE", None)
+        _compare_after(work, step)
+        _mark(work.connection, work.backfill_id, step, "DONE", None)
+        done.add(step.place)
+        yield step
 
 
-def _status(graph: Graph, run_id: str) -> str:
-    """Wait for a run; one that Dagster no longer knows has failed."""
+def _launch(work: _Work, step: Step) -> str:
+    wanted = [name.split("/") for name in work.assets if name]
+    run_id = work.graph.launch(
+        step.job,
+        keys=step.keys,
+        tags={**_TAGS, **PLANNED, "aura/backfill": work.backfill_id},
+        assets=[key for key in work.graph.assets_of(step.job) if list(key) in wanted],
+    )
+    _mark(work.connection, work.backfill_id, step, "LAUNCHED", run_id)
+    return run_id
+
+
+def _first_ended(graph: Graph, run_ids: Sequence[str]) -> tuple[str, str]:
+    """Wait until one of some runs has ended; return it with its status."""
     try:
-        _, status = next(graph.ended([run_id], timeout_s=_TIMEOUT_S))
+        return next(graph.ended(run_ids, timeout_s=_TIMEOUT_S))
     except (GraphError, StopIteration) as error:
         raise BackfillError(
-            f"Run {run_id} was not seen to end: {error}.",
+            f"Of the runs {', '.join(run_ids)} none was seen to end: {error}.",
             fix="Give the same command again; it goes on from there.",
         ) from error
-    return status
 
 
 def _tables_of(
@@ -329,70 +432,63 @@ def _tables_of(
     assets: Sequence[str],
     known: dict[str, Relation],
     times: dict[str, str | None],
-) -> list[tuple[Relation, str, dt.timedelta]]:
-    """Return the tables that a step writes, with their time column and the length of a window."""
-    found: list[tuple[Relation, str, dt.timedelta]] = []
+) -> list[tuple[Relation, str]]:
+    """Return the tables that a step writes, with their time column."""
+    found: list[tuple[Relation, str]] = []
     for key in graph.assets_of(job):
         name = ".".join(key)
         column = times.get(name)
         is_wanted = not assets or "/".join(key) in assets
         if name in known and column is not None and is_wanted and graph.partition_keys(key):
-            found.append((known[name], column, graph.window_length(key)))
+            found.append((known[name], column))
     return found
 
 
-def _span(keys: KeyRange, length: dt.timedelta) -> tuple[dt.datetime, dt.datetime]:
-    return moment_of(keys.start), moment_of(keys.end) + length
-
-
-def _compare_before(
-    connection: psycopg.Connection,
-    backfill_id: str,
-    relation: Relation,
-    column: str,
-    span: tuple[dt.datetime, dt.datetime],
-) -> None:
+def _compare_before(work: _Work, step: Step) -> None:
     """Write down each window's checksum; what was written down before a kill stays."""
-    found = checksums(connection, relation, column, *span)
-    rows = [(backfill_id, relation.name, at, n, digest) for at, (n, digest) in found.items()]
-    if rows:
-        with connection.transaction(), connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO maintenance.backfill_windows (backfill_id, table_name, window_start, "
-                "rows_before, checksum_before) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                rows,
-            )
-
-
-def _compare_after(
-    connection: psycopg.Connection,
-    backfill_id: str,
-    relation: Relation,
-    column: str,
-    span: tuple[dt.datetime, dt.datetime],
-) -> None:
-    found = checksums(connection, relation, column, *span)
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE maintenance.backfill_windows SET rows_after = 0, checksum_after = '' "
-            "WHERE backfill_id = %s AND table_name = %s AND window_start >= %s "
-            "AND window_start < %s",
-            (backfill_id, relation.name, *span),
-        )
-        rows = [(backfill_id, relation.name, at, n, digest) for at, (n, digest) in found.items()]
+    for relation, column in work.tables[step.job]:
+        found = checksums(work.connection, relation, column, step.start, step.end)
+        rows = [
+            (work.backfill_id, relation.name, at, n, digest) for at, (n, digest) in found.items()
+        ]
         if rows:
-            cursor.executemany(
-                "INSERT INTO maintenance.backfill_windows (backfill_id, table_name, window_start, "
-                "rows_before, checksum_before, rows_after, checksum_after) "
-                "VALUES (%s, %s, %s, 0, '', %s, %s) ON CONFLICT "
-                "(backfill_id, table_name, window_start) DO UPDATE SET "
-                "rows_after = excluded.rows_after, checksum_after = excluded.checksum_after",
-                rows,
+            with work.connection.transaction(), work.connection.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO maintenance.backfill_windows (backfill_id, table_name, "
+                    "window_start, rows_before, checksum_before) VALUES (%s, %s, %s, %s, %s) "
+                    "ON CONFLICT DO NOTHING",
+                    rows,
+                )
+
+
+def _compare_after(work: _Work, step: Step) -> None:
+    for relation, column in work.tables[step.job]:
+        span = step.start, step.end
+        found = checksums(work.connection, relation, column, *span)
+        with work.connection.transaction(), work.connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE maintenance.backfill_windows SET rows_after = 0, checksum_after = '' "
+                "WHERE backfill_id = %s AND table_name = %s AND window_start >= %s "
+                "AND window_start < %s",
+                (work.backfill_id, relation.name, *span),
             )
+            rows = [
+                (work.backfill_id, relation.name, at, n, digest)
+                for at, (n, digest) in found.items()
+            ]
+            if rows:
+                cursor.executemany(
+                    "INSERT INTO maintenance.backfill_windows (backfill_id, table_name, "
+                    "window_start, rows_before, checksum_before, rows_after, checksum_after) "
+                    "VALUES (%s, %s, %s, 0, '', %s, %s) ON CONFLICT "
+                    "(backfill_id, table_name, window_start) DO UPDATE SET "
+                    "rows_after = excluded.rows_after, checksum_after = excluded.checksum_after",
+                    rows,
+                )
 
 
 def _mark(
-    connection: psycopg.Connection, backfill_id: str, step: _Step, status: str, run_id: str | None
+    connection: psycopg.Connection, backfill_id: str, step: Step, status: str, run_id: str | None
 ) -> None:
     with connection.transaction():
         connection.execute(

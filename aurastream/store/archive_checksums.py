@@ -26,7 +26,7 @@ def checksums(
     rows = connection.execute(
         sql.SQL(
             "SELECT {at}::timestamptz, count(*), "
-            "md5(string_agg(md5(to_jsonb(t)::text), '' ORDER BY {order})) FROM {table} t "
+            "md5(string_agg(md5(t::text), '' ORDER BY {order})) FROM {table} t "
             "WHERE {at} >= {start} AND {at} < {end} GROUP BY 1"
         ).format(
             at=sql.Identifier(column),
