@@ -6,7 +6,7 @@ there are and how they lie.
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,11 +21,14 @@ from aurastream_assets.aggregation.runner import DbtRunner
 __all__ = [
     "DAYS",
     "HOURS",
+    "RELATIONS",
     "VIEWS",
     "analyze",
+    "naive_layout",
     "record",
     "synthetic_days",
     "synthetic_hours",
+    "synthetic_operations",
     "synthetic_windows",
 ]
 
@@ -36,6 +39,7 @@ _NODES = [
     if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral"
 ]
 DAYS = sorted(n["name"] for n in _NODES if n["config"]["meta"].get("partitions") == "days")
+RELATIONS = sorted((n["schema"], n["name"], "category_key" in n["columns"]) for n in _NODES)
 VIEWS = sorted(n["name"] for n in _NODES if n["config"]["materialized"] == "view")
 
 _COVERED = """
@@ -78,7 +82,7 @@ _VELOCITY = """
         w + interval '25 minutes', w - interval '1 hour' * (v * 2 %% 60), 10, null, 1,
         (1e6 * random())::bigint, 100, 10, 30 + v * 60, (array['en', 'de', 'es'])[1 + v %% 3],
         1000 * random(), 500 * random(), 2, 4, false, 0.05, 'FRESH', 95
-    from generate_series(%(start)s, %(end)s - interval '30 minutes', interval '30 minutes') as w
+    from unnest(%(windows)s::timestamptz[]) as w
     cross join generate_series(1, %(games)s) as g
     cross join generate_series(1, %(videos)s) as v
 """
@@ -100,7 +104,7 @@ _COMPETITION = """
     )
     select w, 'game' || g, w + interval '20 minutes', 90, 5000, 90, 4, 50, 0.1, 0.1, 0.1, 'LOW',
         80, 65, false, 90, 'fixed'
-    from generate_series(%(start)s, %(end)s - interval '30 minutes', interval '30 minutes') as w
+    from unnest(%(windows)s::timestamptz[]) as w
     cross join generate_series(1, %(games)s) as g
 """
 _OPPORTUNITY = """
@@ -109,7 +113,7 @@ _OPPORTUNITY = """
         trend_part, velocity_part, ease_part, peak_factor, opportunity_score, confidence_pct
     )
     select w, 'game' || g, 3, 5, 50, 1.1, 50, 50, 50, 1, 60, 90
-    from generate_series(%(start)s, %(end)s - interval '30 minutes', interval '30 minutes') as w
+    from unnest(%(windows)s::timestamptz[]) as w
     cross join generate_series(1, %(games)s) as g
 """
 _DESCRIBED = """
@@ -123,6 +127,142 @@ _DESCRIBED = """
     order by video_id
     on conflict do nothing
 """
+# What the last window said before another code version: what an as-of query of a moment ago reads.
+_KEPT = """
+    insert into maintenance.score_history
+        (window_start, asset, code_version, row_key, values, kept_at)
+    select window_start, 'intelligence/viral_scores', '0',
+        jsonb_build_object('category', category, 'video_id', video_id)::text,
+        to_jsonb(s) - array['window_start', 'category', 'video_id'], now()
+    from intelligence.viral_scores as s
+    where window_start = (select max(window_start) from intelligence.viral_scores)
+    union all
+    select window_start, 'intelligence/opportunity', '0',
+        jsonb_build_object('category', category)::text,
+        to_jsonb(o) - array['window_start', 'category'], now()
+    from intelligence.opportunity as o
+    where window_start = (select max(window_start) from intelligence.opportunity)
+"""
+_TITLES = """
+    insert into intelligence.title_intel (
+        window_start, category, pattern, title_count, pattern_count, pattern_share, with_count,
+        without_count, cohort_count, cluster_count, lift, ci_low, ci_high, p_value, q_value, verdict
+    )
+    select w, 'game' || g, 'pattern' || k, 50, 20, 0.4, 20, 30, 5, 20, 0.8 + random(), 0.7, 1.9,
+        random(), random(), 'UNCLEAR'
+    from unnest(%(windows)s::timestamptz[]) as w
+    cross join generate_series(1, %(games)s) as g
+    cross join generate_series(1, 20) as k
+"""
+# What the channels said of themselves in a week.
+_CHANNELS = """
+    insert into collection.youtube_channels (
+        observed_at, channel_id, title, country, published_at, views, subscribers, videos, fetch_id
+    )
+    select d, 'c' || g || '-' || k, 'A channel', 'US', d - interval '2 years', 1000000, 1000, 100,
+        gen_random_uuid()
+    from generate_series(%(end)s - interval '7 days', %(end)s, interval '1 day') as d
+    cross join generate_series(1, %(games)s) as g
+    cross join generate_series(0, 19) as k
+"""
+_LEADS = """
+    insert into intelligence.clip_video_lead_lag (
+        window_start, category, relation, lag_h, lag_low_h, lag_high_h, correlation, band, p_value,
+        common_hours, clip_hours, video_hours, resolution_h
+    )
+    select w, 'game' || g, (array['LEADS', 'NONE', 'UNKNOWN'])[1 + (random() * 2)::int], 3, 2, 4,
+        0.5, 0.3, 0.02, 300, 320, 310, 1
+    from unnest(%(windows)s::timestamptz[]) as w
+    cross join generate_series(1, %(games)s) as g
+"""
+_CRAWLS = """
+    insert into operations.crawls (
+        crawl_at, dataset, category, region, observed_at, expected, got, rejected, is_complete,
+        reason, membership_hash, stats_hash
+    )
+    select h, dataset, 'game' || g, '', h + interval '1 minute', 50, 50, 0, true, '', '', ''
+    from generate_series(
+        %(start)s::timestamptz, %(end)s::timestamptz - interval '1 hour', interval '1 hour'
+    ) as h
+    cross join generate_series(1, %(games)s) as g
+    cross join unnest(array[
+        'collection/youtube_games', 'collection/twitch_streams', 'collection/clip_radar'
+    ]) as dataset
+"""
+# The platform allows 10,000 units a day, whatever the number of games; a call costs one.
+_CALLS = """
+    insert into operations.quota_ledger (
+        reservation_id, platform, bucket, quota_date, endpoint, purpose, units_reserved,
+        units_settled, reserved_at, settled_at
+    )
+    select gen_random_uuid(), 'youtube', 'youtube.units',
+        (at at time zone 'America/Los_Angeles')::date, 'videos.list',
+        (array['collection/youtube_games', 'collection/youtube_trending'])[1 + n %% 2],
+        1, 1, at, at + interval '1 second'
+    from generate_series(1, 10000 * 31) as n
+    cross join lateral (
+        select %(start)s::timestamptz + n * (%(end)s::timestamptz - %(start)s) / (10000 * 31)
+    ) as call (at)
+"""
+# The sources' tables: intel_hourly_metrics, intel_daily_metrics, intel_duration_performance and
+# intel_regional_performance with their unique keys, snapshots under (video_id, captured_at).
+_NAIVE = (
+    "create schema naive",
+    """
+    create table naive.video_snapshots (
+        video_id text, captured_at timestamptz, category text, channel_id text, title text,
+        view_count bigint, like_count bigint, comment_count bigint, duration_seconds integer,
+        published_at timestamptz, language text, rank integer,
+        primary key (video_id, captured_at)
+    )
+    """,
+    """
+    insert into naive.video_snapshots
+    select video_id, window_start, category, channel_id, 'A title', views, likes, comments,
+        duration_s, published_at, audio_language, best_rank
+    from intelligence.video_velocity order by random()
+    """,
+    """
+    create table naive.intel_hourly_metrics (
+        id bigint generated always as identity primary key, category_key text not null,
+        hour_timestamp timestamptz not null, video_count integer, avg_views double precision,
+        avg_engagement double precision, total_views bigint, viral_count integer,
+        rising_count integer, avg_velocity double precision, max_velocity double precision,
+        shorts_count integer, shorts_avg_views double precision, longform_count integer,
+        longform_avg_views double precision, optimal_duration_bucket text,
+        language_distribution jsonb, dominant_language text,
+        unique (category_key, hour_timestamp)
+    )
+    """,
+    """
+    insert into naive.intel_hourly_metrics overriding user value
+    select 0, category_key, hour_start, video_count, avg_views, avg_engagement, total_views,
+        viral_count, rising_count, avg_velocity, max_velocity, shorts_count, shorts_avg_views,
+        longform_count, longform_avg_views, optimal_duration_bucket, language_distribution,
+        dominant_language
+    from aggregation.intel_hourly_metrics
+    """,
+    """
+    create table naive.intel_daily_metrics as
+    select category_key, date, avg_viral_count, views_trend from aggregation.intel_daily_metrics
+    """,
+    "alter table naive.intel_daily_metrics add unique (category_key, date)",
+    """
+    create table naive.intel_duration_performance as
+    select category_key, date, bucket_label, video_count, avg_views, performance_index
+    from aggregation.intel_duration_performance
+    """,
+    "alter table naive.intel_duration_performance add unique (category_key, date, bucket_label)",
+    """
+    create table naive.intel_regional_performance as
+    select category_key, date, language_code, youtube_video_count, youtube_avg_views,
+        market_share_percent
+    from aggregation.intel_regional_performance
+    """,
+    "alter table naive.intel_regional_performance add unique (category_key, date, language_code)",
+    "grant usage on schema naive to aurastream_reader",
+    "grant select on all tables in schema naive to aurastream_reader",
+)
 # Days, as the rollups would have them: what 90 days of windows would give in hours of work.
 _DAILY = {
     "intel_competition_days": """
@@ -211,17 +351,41 @@ def synthetic_days(url: str, *, games: int, start: dt.datetime, end: dt.datetime
 
 
 def synthetic_windows(
-    url: str, *, games: int, videos: int, start: dt.datetime, end: dt.datetime
+    url: str, *, games: int, videos: int, windows: Sequence[dt.datetime], end: dt.datetime
 ) -> int:
-    """Fill half-hour windows of scores; return how many velocities there are."""
+    """Fill half-hour windows of scores, and a week of analyses; return how many velocities."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        ensure_partitions(connection, end - dt.timedelta(days=8), end)
+    rows = _run(url, _VELOCITY, games=games, videos=videos, windows=list(windows))
+    for statement in (_SCORES, _DESCRIBED):
+        _run(url, statement)
+    for statement in (_COMPETITION, _OPPORTUNITY):
+        _run(url, statement, games=games, windows=list(windows))
+    _run(url, _KEPT)
+    _run(url, _CHANNELS, games=games, end=end)
+    last = end.replace(hour=end.hour - end.hour % 4) - dt.timedelta(hours=4)
+    analysed = [last - n * dt.timedelta(hours=4) for n in range(42)]
+    for statement in (_TITLES, _LEADS):
+        _run(url, statement, games=games, windows=analysed)
+    return rows
+
+
+def synthetic_operations(url: str, *, games: int, end: dt.datetime) -> int:
+    """Fill a month of hourly crawls and of the calls they cost; return how many crawls."""
+    start = end - dt.timedelta(days=31)
     with psycopg.connect(url, autocommit=True) as connection:
         ensure_partitions(connection, start, end)
-    rows = _run(url, _VELOCITY, games=games, videos=videos, start=start, end=end)
-    _run(url, _SCORES)
-    _run(url, _DESCRIBED)
-    for statement in (_COMPETITION, _OPPORTUNITY):
-        _run(url, statement, games=games, start=start, end=end)
-    return rows
+    _run(url, _CALLS, start=start, end=end)
+    return _run(url, _CRAWLS, games=games, start=start, end=end)
+
+
+def naive_layout(url: str) -> None:
+    """Copy the rows into the tables of the sources, with the keys that those have.
+
+    No partitions, no order, no tables of days but the sources' own; the analysts may read it.
+    """
+    for statement in _NAIVE:
+        _run(url, statement)
 
 
 def analyze(url: str) -> None:
@@ -231,6 +395,7 @@ def analyze(url: str) -> None:
 
 
 def _run(url: str, statement: str, **values: object) -> int:
+    """Run a statement in UTC; return how many rows it wrote."""
     with psycopg.connect(url, options="-c timezone=UTC") as connection:
         if not values:
             return connection.execute(statement).rowcount  # type: ignore[arg-type]
