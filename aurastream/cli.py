@@ -358,13 +358,16 @@ def documents() -> None:
     from contextlib import closing
 
     from aurastream.operations.policy import limits_of
-    from aurastream.operations.retention import withheld_documents
+    from aurastream.operations.retention import drop_withheld_documents, withheld_documents
     from aurastream.store.audit import hot_documents
     from aurastream.store.documents import rebuild_documents
     from aurastream.store.frames import FrameStore
 
     settings = Settings.from_env()
+    now = datetime.now(UTC)
     withheld = withheld_documents(limits_of(settings))
+    if gone := drop_withheld_documents(settings, now):
+        _out().print(f"Took {gone} away that policy_mode {settings.policy_mode} forbids.")
     with closing(FrameStore(settings.require_postgres())) as store:
         keys = rebuild_documents(
             store, settings.require_redis(), datetime.now(UTC), without=withheld

@@ -71,6 +71,7 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
     yield from _guarded("data directory", lambda: _data_dir(settings.data_dir))
     yield from _guarded("spool", lambda: _spool(settings.data_dir / "spool"))
     yield from _guarded("postgres", lambda: _postgres(settings))
+    yield from _guarded("terms", lambda: _terms(settings))
     yield from _guarded("redis", lambda: _redis(settings))
     yield from _guarded("platforms", lambda: _platforms(settings))
     yield from _guarded("dagster", lambda: _dagster(settings))
@@ -262,6 +263,33 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
         yield Finding("schema", "ok", "migrated")
     else:
         yield Finding("schema", "fault", "the database has no schema", "Run aurastream migrate.")
+
+
+def _terms(settings: Settings) -> Iterator[Finding]:
+    """Name the terms in force, and tell when the record was last started under others."""
+    chosen = _terms_named(settings.policy_mode)
+    if settings.postgres_url is None:
+        yield Finding("terms", "ok", chosen)
+        return
+    try:
+        with psycopg.connect(settings.require_postgres(), connect_timeout=5) as db:
+            row = db.execute("select policy_mode from operations.installation").fetchone()
+    except psycopg.Error:
+        row = None  # said by the check of Postgres itself
+    if row is None or row[0] == settings.policy_mode:
+        yield Finding("terms", "ok", chosen)
+        return
+    yield Finding(
+        "terms",
+        "warning",
+        f"{chosen} here, but the installation was last started with {_terms_named(row[0])}",
+        "Set AURASTREAM_POLICY_MODE alike everywhere. The next start applies the terms it is "
+        "given, and takes away at once what they forbid.",
+    )
+
+
+def _terms_named(mode: str | None) -> str:
+    return f"policy_mode {mode}" if mode else "no policy_mode (a replay is exempt)"
 
 
 def _first_line(error: Exception) -> str:

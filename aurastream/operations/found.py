@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aurastream.operations.query import Answer, ask
+from aurastream.operations.retention_rules import Mode
 
 __all__ = ["Found", "read_found"]
 
@@ -29,8 +30,8 @@ _QUESTIONS: Final = {
             rising_count as rising, sample_count as videos, ease_score as ease,
             velocity_change_24h_pct as velocity_change, confidence_pct as confidence, certainty
         from marts.taking_off_now
-        where kind = 'game'
-        order by opportunity_score desc nulls last, game
+        where kind = 'game' and opportunity_score is not null
+        order by opportunity_score desc, game
         limit 5
     """,
     "quota": """
@@ -45,13 +46,13 @@ _QUESTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Answers to the three questions of a first look."""
+    """Answers to the three questions of a first look; None to what the terms forbid to show."""
 
-    videos: Answer
-    opportunities: Answer
+    videos: Answer | None
+    opportunities: Answer | None
     quota: Answer
 
-    def titles(self) -> list[tuple[str, Answer]]:
+    def titles(self) -> list[tuple[str, Answer | None]]:
         """Return the answers with their headings, in the order they are shown."""
         return [
             ("Most viral right now", self.videos),
@@ -60,7 +61,10 @@ class Found:
         ]
 
 
-def read_found(reader_url: str) -> Found:
-    """Ask the marts, as the read-only role."""
-    answers: dict[str, Any] = {name: ask(reader_url, text) for name, text in _QUESTIONS.items()}
+def read_found(reader_url: str, *, mode: Mode) -> Found:
+    """Ask the marts, as the read-only role, what the terms permit to show."""
+    asked = {"quota"} if mode == "strict" else set(_QUESTIONS)
+    answers: dict[str, Any] = {
+        name: ask(reader_url, text) if name in asked else None for name, text in _QUESTIONS.items()
+    }
     return Found(**answers)

@@ -35,22 +35,24 @@ from rich.table import Table
 from aurastream.core.errors import AuraStreamError, SettingsError
 from aurastream.operations.dependencies import redis_probe
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
-from aurastream.operations.first_runs import history_start, plan_runs, run_all
+from aurastream.operations.first_runs import PlannedRun, history_start, plan_runs, run_all
 from aurastream.operations.found import read_found
 from aurastream.operations.graph import Graph, GraphError
 from aurastream.operations.history import load_history
+from aurastream.operations.policy import limits_of
 from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.preflight import preflight
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
 from aurastream.operations.query import QueryError, text_rows
 from aurastream.operations.stopping import signals_delivered_to
+from aurastream.operations.terms import apply_terms, note_terms
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.sources.catalog import load_catalog
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.errors import DataDirectoryError
 from aurastream.store.frames import FrameStore
-from aurastream.store.installation import Origin, claim_installation, require_origin
+from aurastream.store.installation import require_origin
 from aurastream.store.migrate import migrate
 from aurastream.store.readings import existing_marts
 from aurastream.store.state import sync_categories
@@ -105,6 +107,8 @@ class Launch:
         self._replay_url: str | None = None
         self._web_url = ""
         self._code_port = 0
+        self._mode = limits_of(settings).mode
+        self._has_other_terms = False
 
     def run(self) -> int:
         """Run until stopped; return the exit code."""
@@ -166,7 +170,10 @@ class Launch:
         if self._settings.live:
             with _step(progress, "Asking the platforms"):
                 preflight(self._settings)
-        self._claim()
+        # What the record holds is noted before anything runs that could add to it. Not earlier: a
+        # start that a platform refused has added nothing, and says nothing of it.
+        with _step(progress, f"Applying the terms ({self._mode})"):
+            self._has_other_terms = apply_terms(self._frames, self._settings, now)
         with _step(progress, "Starting replay server and Dagster"):
             self._start_processes()
         if self._stop.is_set():
@@ -228,21 +235,8 @@ class Launch:
         self._frames = self._stack.enter_context(
             closing(FrameStore(url, spool=self._data / "spool"))
         )
-        require_origin(self._frames, self._origin)
+        require_origin(self._frames, "live" if self._settings.live else "replay")
         sync_categories(self._frames, load_catalog().categories_frame())
-
-    @property
-    def _origin(self) -> Origin:
-        return "live" if self._settings.live else "replay"
-
-    def _claim(self) -> None:
-        """Note what the record holds, before anything runs that could add to it.
-
-        Not earlier: a start that a platform refused has added nothing, and says nothing of it.
-        """
-        claim_installation(
-            self._frames, origin=self._origin, policy_mode=self._settings.policy_mode
-        )
 
     def _start_processes(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
@@ -315,6 +309,12 @@ class Launch:
 
     def _materialize(self, progress: Progress, now: datetime) -> None:
         with closing(Graph(self._web_url)) as graph:
+            if self._has_other_terms:
+                # Dagster's own log shows what was computed under the terms of before.
+                list(run_all(graph, [[PlannedRun("retention")]], stopped=self._stop.is_set))
+                if self._stop.is_set():
+                    return
+                note_terms(self._frames, self._settings)
             days = self._days if self._replay_url is not None else 0
             groups = plan_runs(
                 graph,
@@ -408,16 +408,22 @@ class Launch:
 
     def _show_found(self) -> None:
         try:
-            found = read_found(self._settings.require_reader())
+            found = read_found(self._settings.require_reader(), mode=self._mode)
         except QueryError as error:
             if self._once:
                 raise
             self._console.print(f"There is nothing to show yet: {error}", highlight=False)
             return
         for title, answer in found.titles():
+            if answer is None:
+                self._console.print(
+                    f"{title}: not computed, policy_mode is {self._mode}.", highlight=False
+                )
+                continue
             table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-            for name, sample in zip(answer.columns, (answer.rows or [()])[0], strict=False):
-                number = isinstance(sample, int | float) and not isinstance(sample, bool)
+            for place, name in enumerate(answer.columns):
+                known = [row[place] for row in answer.rows if row[place] is not None]
+                number = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
                 long = name in ("title", "channel")
                 table.add_column(
                     name.replace("_", " "),

@@ -45,7 +45,9 @@ __all__ = [
     "Findings",
     "Planned",
     "Purged",
+    "drop_withheld_documents",
     "examine",
+    "note_rules",
     "plan_retention",
     "proving",
     "purge",
@@ -197,19 +199,49 @@ def purge(
             if step.held is not None:
                 held = step.held
                 continue
-            before = step.count()
-            proof = Proof(connection, _headline(settings, now, step.planned, run_id), before)
-            step.act(proof)
-            if not (proof.gone.rows or proof.gone.parts):
-                continue
-            after = step.count()
-            proof.close(after)
-            result = Purged(_with(step.planned, proof.gone), before, after)
-            done.append(result)
-            on_purge(result)
+            result = _take(connection, settings, now, step, run_id)
+            if result is not None:
+                done.append(result)
+                on_purge(result)
     if held is not None:
         raise held
     return done
+
+
+def note_rules(settings: Settings, now: dt.datetime) -> None:
+    """Write the rules in force where analysts can read them; nothing goes."""
+    with store.connect(settings.require_postgres()) as connection:
+        _write_rules(connection, settings, now)
+
+
+def drop_withheld_documents(settings: Settings, now: dt.datetime) -> int:
+    """Take away the hot documents that the mode forbids, with proof; returns how many went."""
+    gone = 0
+    with store.connect(settings.require_postgres()) as connection:
+        for planned in _planned_documents(settings, now):
+            if planned.cutoff is None:
+                step = _document_step(settings, planned)
+                result = _take(connection, settings, now, step, run_id=None)
+                gone += result.what.items if result else 0
+    return gone
+
+
+def _take(
+    connection: psycopg.Connection,
+    settings: Settings,
+    now: dt.datetime,
+    step: "_Step",
+    run_id: str | None,
+) -> Purged | None:
+    """Do one step and prove it; None where there was nothing to take."""
+    before = step.count()
+    proof = Proof(connection, _headline(settings, now, step.planned, run_id), before)
+    step.act(proof)
+    if not (proof.gone.rows or proof.gone.parts):
+        return None
+    after = step.count()
+    proof.close(after)
+    return Purged(_with(step.planned, proof.gone), before, after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,21 @@ import pandas as pd
 import psycopg
 import pytest
 import redis
+from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from aurastream.cli import app
+from aurastream.operations.doctor import Finding, examine
+from aurastream.operations.found import read_found
 from aurastream.operations.policy import declared_facts
+from aurastream.operations.query import QueryError
 from aurastream.operations.schedule_policy import window_of
+from aurastream.operations.terms import apply_terms, note_terms
+from aurastream.settings import Settings
 from aurastream.sources.fields import SOURCE_FIELDS, USES
 from aurastream.store.frames import FrameStore
 from aurastream.store.tables import metadata as tables
+from aurastream.store.urls import reader_url
 from aurastream.store.writes import Append
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.partitions import half_hours
@@ -57,6 +66,15 @@ def _run(
 
 def _window() -> str:
     return window_of(datetime.now(UTC)).strftime(half_hours.fmt)
+
+
+def _settings(store: FrameStore, redis_url: str) -> Settings:
+    servers = {"postgres_url": SecretStr(store.url), "redis_url": SecretStr(redis_url)}
+    return Settings.from_env(use_running=False).model_copy(update=servers)
+
+
+def _terms_at_the_doctor(settings: Settings) -> list[Finding]:
+    return [f for f in examine(lambda: settings) if f.name == "terms"]
 
 
 def _keys(redis_url: str) -> set[str]:
@@ -153,32 +171,76 @@ def test_strict_says_in_the_graph_what_it_does_not_compute(
     assert NOTE in str(failure.user_failure_data)
 
 
-def test_changing_to_strict_takes_the_scores_of_before_away_and_writes_the_proof(
+def test_changing_to_strict_takes_the_scores_of_before_away_and_writes_the_proof(  # noqa: PLR0917 # fixtures
     graph: dg.Definitions,
     rebuilt: Callable[[str], dg.Definitions],
     instance: dg.DagsterInstance,
     reading: Callable[[str], Any],
+    store: FrameStore,
     redis_url: str,
 ) -> None:
+    before = _settings(store, redis_url)
+    assert not apply_terms(store, before, datetime.now(UTC))
     scored = _run(graph, instance, "signal", partition_key=_window())
     assert reading("select count(*) from intelligence.viral_scores") > 0
     assert "viral:baseline:gaming" in _keys(redis_url)
+    strict_graph = rebuilt("strict")
+    strict = _settings(store, redis_url)
+    assert [f.level for f in _terms_at_the_doctor(strict)] == ["warning"]
 
-    result = _run(rebuilt("strict"), instance, "retention")
+    # What a start does before anything is served.
+    assert apply_terms(store, strict, datetime.now(UTC))
 
-    assert result.success
     for table in FORBIDDEN:
         assert reading(f"select count(*) from intelligence.{table}") == 0
-    assert "viral:baseline:gaming" not in _keys(redis_url)
-    assert instance.get_run_by_id(scored.run_id) is None  # its metadata carried the scores
+    assert not any(
+        k.startswith(("intel:viral", "intel:category", "viral:")) for k in _keys(redis_url)
+    )
+    rules = "select array_agg(table_name) from maintenance.retention_rules where not is_computed"
+    assert {f"intelligence.{table}" for table in FORBIDDEN} <= set(reading(rules))
     proved = reading(
         "select count(*) from maintenance.purges where action = 'empty' and mode = 'strict'"
         " and before_count = items and after_count = 0 and items > 0"
     )
     assert proved >= len(FORBIDDEN)
+    assert apply_terms(store, strict, datetime.now(UTC)), "a start that was killed does it again"
+
+    # And what it does once Dagster runs.
+    result = _run(strict_graph, instance, "retention")
+    note_terms(store, strict)
+
+    assert result.success
+    assert instance.get_run_by_id(scored.run_id) is None  # its metadata carried the scores
     assert all(e.passed for e in result.get_asset_check_evaluations())
     rule = "select reason from maintenance.retention_rules where table_name = "
     assert "not permitted" in reading(f"{rule}'intelligence.viral_scores'")
+    assert not apply_terms(store, strict, datetime.now(UTC))
+    assert [(f.level, f.detail) for f in _terms_at_the_doctor(strict)] == [
+        ("ok", "policy_mode strict")
+    ]
+    with pytest.raises(QueryError, match=r"marts\.quota_status"):  # the one mart that is asked
+        read_found(reader_url(store.url), mode="strict")
+
+
+def test_documents_that_the_mode_forbids_go_when_the_others_are_rebuilt(
+    store: FrameStore,
+    redis_url: str,
+    mode: Callable[[str], None],
+    reading: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    monkeypatch.setenv("AURASTREAM_REDIS_URL", redis_url)
+    mode("strict")
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("viral:baseline:gaming", b"{}")
+
+    done = CliRunner().invoke(app, ["documents"])
+
+    assert done.exit_code == 0, done.output
+    assert "Took 1 away that policy_mode strict forbids." in done.output
+    assert _keys(redis_url) == set()
+    assert reading("select count(*) from maintenance.purges where store = 'redis'") == 1
 
 
 @pytest.mark.parametrize("name", ["strict", "amended"])
