@@ -14,9 +14,11 @@ import httpx
 
 from aurastream.core.errors import AuraStreamError
 
-__all__ = ["Graph", "GraphError", "KeyRange", "missing_ranges", "moment_of"]
+__all__ = ["Graph", "GraphAwayError", "GraphError", "KeyRange", "missing_ranges", "moment_of"]
 
 _POLL_S: Final = 0.25
+# How long a webserver may be silent to who waits for runs: they go on without it.
+_SILENCE_S: Final = 300.0
 _ENDED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _CODE_VERSION: Final = "dagster/code_version"
 _RANGE_START: Final = "dagster/asset_partition_range_start"
@@ -130,6 +132,10 @@ def _never() -> bool:
 
 class GraphError(AuraStreamError):
     """The graph refused a request, or a run of it failed."""
+
+
+class GraphAwayError(GraphError):
+    """The webserver does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,15 +288,25 @@ class Graph:
     ) -> Iterator[tuple[str, str]]:
         """Yield each run with its status as soon as it has ended.
 
+        A webserver that is restarted, or too busy to answer, is asked again for five minutes.
+
         Raises
         ------
         GraphError
             When they take longer than ``timeout_s``, or ``stopped`` says that nobody waits.
         """
         waiting = list(runs)
-        deadline = time.monotonic() + timeout_s
+        answered = time.monotonic()
+        deadline = answered + timeout_s
         while waiting:
-            answer = self._ask(_STATUS, ids=waiting)["runsOrError"]
+            try:
+                answer = self._ask(_STATUS, ids=waiting)["runsOrError"]
+            except GraphAwayError:
+                if stopped() or time.monotonic() > min(deadline, answered + _SILENCE_S):
+                    raise
+                time.sleep(_POLL_S)
+                continue
+            answered = time.monotonic()
             for run in answer.get("results", ()):
                 if run["status"] in _ENDED:
                     waiting.remove(run["runId"])
@@ -398,7 +414,7 @@ class Graph:
             response.raise_for_status()
             answer = response.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise GraphError(
+            raise GraphAwayError(
                 f"The Dagster webserver does not answer: {error}.",
                 fix="Look at its log in the data directory.",
             ) from error
