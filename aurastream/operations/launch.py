@@ -432,7 +432,7 @@ class Launch:
                     max_width=40 if long else None,
                     min_width=None if long else max(len(name), 6),
                 )
-            for row in text_rows(answer):
+            for row in text_rows(answer, decimals=2):
                 table.add_row(*row)
             self._console.print(table if answer.rows else f"{title}: nothing yet")
 

@@ -32,6 +32,12 @@ _FOR_EXAMPLE: Final = 'For example: aurastream sql "select * from marts.taking_o
 _SEVERAL: Final = "multiple commands"
 
 
+# What a floating-point number on a terminal looks like.
+_DIGITS: Final = 6
+_SMALLEST: Final = 1e-4
+_LARGEST: Final = 1e15
+
+
 class QueryError(AuraStreamError):
     """Postgres refused the statement; the message is Postgres's own."""
 
@@ -85,6 +91,8 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
         raise QueryError(
             "This connection only reads.", fix="Write through assets and commands instead."
         ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise QueryError(_said(error), fix=_fix_closed(error)) from error
     except psycopg.errors.UndefinedTable as error:
         raise QueryError(
             _said(error),
@@ -118,6 +126,15 @@ def _execute(db: psycopg.Connection, cursor: psycopg.Cursor, statement: str) -> 
         raise QueryError("The statement is empty.", fix=_FOR_EXAMPLE)
 
 
+def _fix_closed(error: psycopg.Error) -> str:
+    if str(error).strip().endswith("quarantine"):
+        return (
+            "Only its column raw is closed to this role: name the columns you want, as in"
+            " `select occurred_at, source, item_id, reason from operations.quarantine`."
+        )
+    return "This role reads what docs/data-dictionary.md lists; docs/roles.md says what is closed."
+
+
 def _said(error: psycopg.Error) -> str:
     """Return Postgres's own words: a sentence, or its picture of the place in the statement."""
     text = str(error).strip()
@@ -125,13 +142,28 @@ def _said(error: psycopg.Error) -> str:
 
 
 def render(answer: Answer, form: Format) -> str:
-    """Render an answer as JSON (a list of objects) or CSV (RFC 4180, header first)."""
+    """Render an answer as JSON (a list of objects) or CSV (RFC 4180, header first).
+
+    Nothing is rounded: a numeric is the number that Postgres said, a moment has its microseconds.
+
+    Raises
+    ------
+    QueryError
+        When two columns have one name, of which an object would keep the last alone.
+
+    Examples
+    --------
+    >>> render(Answer(("share",), [(Decimal("12345678901234567890.123456789"),)]), "json")
+    '[{"share": 12345678901234567890.123456789}]'
+    """
     if form == "json":
-        rows = [
-            {name: _number(value) for name, value in zip(answer.columns, row, strict=True)}
+        _require_distinct(answer.columns)
+        names = [_json(name) for name in answer.columns]
+        objects = (
+            ", ".join(f"{name}: {_json(value)}" for name, value in zip(names, row, strict=True))
             for row in answer.rows
-        ]
-        return json.dumps(rows, default=_plain, ensure_ascii=False, allow_nan=False)
+        )
+        return "[" + ", ".join(f"{{{fields}}}" for fields in objects) + "]"
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(answer.columns)
@@ -139,31 +171,69 @@ def render(answer: Answer, form: Format) -> str:
     return buffer.getvalue().rstrip("\n")
 
 
-def text_rows(answer: Answer) -> Sequence[Sequence[str]]:
-    """Return the rows as text for a table on a terminal, with a dash for null."""
-    return [["–" if v is None else _text(v) for v in row] for row in answer.rows]
+def text_rows(answer: Answer, *, decimals: int | None = None) -> Sequence[Sequence[str]]:
+    """Return the rows as text for a table on a terminal, with a dash for null.
+
+    Parameters
+    ----------
+    answer : Answer
+        What was found.
+    decimals : int, optional
+        Decimals of floating-point numbers; without it they have six significant digits, and more
+        where their whole part has.
+
+    Examples
+    --------
+    >>> numbers = (0.0034128, 1234567.89, 0.5, 1e-9, 99.999999)
+    >>> text_rows(Answer(tuple("abcde"), [numbers]))
+    [['0.0034128', '1,234,568', '0.5', '1e-09', '100']]
+    >>> text_rows(Answer(("a",), [(0.5,)]), decimals=2)
+    [['0.50']]
+    """
+    return [["–" if v is None else _text(v, decimals) for v in row] for row in answer.rows]
 
 
-def _text(value: object) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else str(_cell(value))
+def _require_distinct(columns: Sequence[str]) -> None:
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise QueryError(
+            f"Several columns are named {', '.join(twice)}, and JSON keeps one of a name.",
+            fix="Name them apart with `as`, or ask with --csv.",
+        )
 
 
-def _number(value: object) -> object:
-    """Return null for what JSON has no number for."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _text(value: object, decimals: int | None) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    if not isinstance(value, float):
+        return str(_cell(value))
+    if decimals is not None:
+        return f"{value:,.{decimals}f}"
+    if value == 0 or not _SMALLEST <= abs(value) < _LARGEST:
+        return f"{value:.{_DIGITS}g}"
+    places = max(0, _DIGITS - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
+
+
+def _json(value: object) -> str:
+    """Return a value as JSON; null for what JSON has no number for."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        return "null"
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return str(value)
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
 
 
 def _cell(value: object) -> object:
     if isinstance(value, dict | list):
-        return json.dumps(value, default=_plain, ensure_ascii=False)
+        return _json(value)
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
+        return value.isoformat(sep=" ")
     return value

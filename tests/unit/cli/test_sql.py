@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aurastream.cli import app
-from aurastream.operations.query import QueryError, ask, render
+from aurastream.operations.query import Answer, QueryError, ask, render, text_rows
 from aurastream.store.urls import reader_url
 
 
@@ -99,6 +99,17 @@ def test_raw_bodies_and_dagster_s_tables_are_not_for_analysts(reader, table):
         ask(reader, f"select * from {table}")
 
 
+def test_who_asks_for_raw_bodies_is_told_which_columns_are_open(reader):
+    with pytest.raises(QueryError, match="denied") as caught:
+        ask(reader, "select * from operations.quarantine")
+    assert "Only its column raw is closed" in caught.value.fix
+    question = caught.value.fix.split("`")[1]
+    assert ask(reader, question).columns[-1] == "reason"
+    with pytest.raises(QueryError, match="denied") as caught:
+        ask(reader, "select pg_read_file('/etc/passwd')")
+    assert "docs/roles.md" in caught.value.fix
+
+
 def test_a_server_that_is_away_is_named_with_what_to_do(free_port):
     with pytest.raises(QueryError, match="does not answer") as caught:
         ask(f"postgresql://nobody:none@127.0.0.1:{free_port()}/none", "select 1")
@@ -109,3 +120,30 @@ def test_a_wrong_statement_says_where_the_columns_are_listed(reader):
     with pytest.raises(QueryError, match="nonsense") as caught:
         ask(reader, "select nonsense")
     assert "data-dictionary" in caught.value.fix
+
+
+def test_small_shares_keep_their_digits_on_a_terminal():
+    numbers = (0.0034128, 0.000012, 0.25, 1234.5678, -98765432.1, 0.0, float("inf"))
+    (row,) = text_rows(Answer(tuple("abcdefg"), [numbers]))
+    assert row == ["0.0034128", "1.2e-05", "0.25", "1,234.57", "-98,765,432", "0", "inf"]
+
+
+def test_what_a_program_reads_is_what_postgres_said(reader):
+    exact = "12345678901234567890.123456789"
+    answer = ask(
+        reader,
+        f"select {exact} as n, array[{exact}, 'NaN'::numeric] as several, 3.0::numeric as whole,"
+        " timestamptz '2026-11-21 12:00:00.123456+00' as at",
+    )
+    (as_json,) = json.loads(render(answer, "json"), parse_float=str)
+    assert (as_json["n"], as_json["several"], as_json["whole"]) == (exact, [exact, None], "3.0")
+    assert as_json["at"] == "2026-11-21T12:00:00.123456+00:00"
+    _, as_csv = csv.reader(io.StringIO(render(answer, "csv")))
+    assert as_csv == [exact, f"[{exact}, null]", "3.0", "2026-11-21 12:00:00.123456+00:00"]
+
+
+def test_json_does_not_lose_the_first_of_two_columns_of_one_name(reader):
+    answer = ask(reader, "select 1 as a, 2 as a")
+    with pytest.raises(QueryError, match=r"Several columns are named a.*--csv"):
+        render(answer, "json")
+    assert render(answer, "csv") == "a,a\n1,2"
