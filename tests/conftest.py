@@ -49,7 +49,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 class _OneProduct(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
     def _split_scope(self, nodeid: str) -> str:
-        return "e2e" if nodeid.startswith("tests/e2e/") else nodeid
+        if nodeid.startswith("tests/e2e/"):
+            return "e2e"
+        # These share a server that they kill, and what a clean run gives.
+        return "killed" if nodeid.startswith("tests/graph/test_faults_jobs.py") else nodeid
 
 
 def pytest_configure() -> None:
@@ -89,6 +92,15 @@ def server_directory() -> Iterator[Path]:
 def postgres_server(server_directory: Path) -> Iterator[EmbeddedPostgres]:
     """A throwaway Postgres with the migrated template database."""
     server = EmbeddedPostgres(server_directory / "postgres", database=_TEMPLATE, durable=False)
+    with server:
+        migrate(server.url)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mortal_postgres(server_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """A second server, with real durability, for tests that kill it; it is back on its port."""
+    server = EmbeddedPostgres(server_directory / "mortal", database=_TEMPLATE)
     with server:
         migrate(server.url)
         yield server

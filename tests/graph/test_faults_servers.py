@@ -8,8 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,14 +21,12 @@ from aurastream.settings import REPO_ROOT
 from aurastream.sources.catalog import load_catalog
 from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.frames import FrameStore, RetryPolicy
-from aurastream.store.migrate import migrate
-from aurastream.store.partitions import ensure_partitions
 from aurastream.store.state import sync_categories
-from aurastream.store.tables import PARTITIONED
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW, half_hours
 from resources.store import Redis, Store
+from tests.conftest import fresh_database
 from tests.graph.evidence import (
     Clock,
     assert_nothing_is_counted_twice,
@@ -42,72 +39,13 @@ from tests.graph.evidence import (
     retries_of,
     scores,
 )
+from tests.graph.gates import LOOK_EVERY_S, Gate, meanwhile
 
 pytestmark = pytest.mark.chaos
 Run = Callable[..., dg.ExecuteInProcessResult]
 # The last but one table that a crawl writes: the rows before it are written and not committed.
 LATE_IN_A_CRAWL = "operations.fetch_log"
 LATE_IN_SCORING = "intelligence.viral_scores"
-_PATIENCE_S = 180
-_LOOK_EVERY_S = 0.02
-
-
-class Gate:
-    """Keeps everybody from a table, and tells when somebody waits for it."""
-
-    def __init__(self, url: str, table: str) -> None:
-        self._url = url
-        with psycopg.connect(url, autocommit=True) as connection:
-            # What is stuck shall be the write, not the making of its partition.
-            now = datetime.now(UTC)
-            ensure_partitions(
-                connection,
-                now - timedelta(days=2),
-                now + timedelta(days=1),
-                tables=[t for t in PARTITIONED if t.fullname == table],
-            )
-        self._holder = psycopg.connect(url)
-        self._holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-
-    def wait(self, ended: Callable[[], bool] = lambda: False) -> None:
-        """Return when somebody is stuck."""
-        deadline = time.monotonic() + _PATIENCE_S
-        with psycopg.connect(self._url, autocommit=True) as watcher:
-            while not watcher.execute(
-                "SELECT 1 FROM pg_locks WHERE NOT granted AND database = "
-                "(SELECT oid FROM pg_database WHERE datname = current_database())"
-            ).fetchone():
-                assert not ended(), "it ended without coming by"
-                assert time.monotonic() < deadline, "nobody came by"
-                time.sleep(_LOOK_EVERY_S)
-
-    def open(self) -> None:
-        """Let everybody pass."""
-        self._holder.close()
-
-
-@contextmanager
-def meanwhile(url: str, table: str, act: Callable[[], object]) -> Iterator[None]:
-    """Do something while the code in this context is stuck at a table, then let it go on."""
-    gate = Gate(url, table)
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            gate.wait()
-            act()
-        except BaseException as error:  # noqa: BLE001 # told in the test's own thread
-            failures.append(error)
-        finally:
-            gate.open()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-    assert not failures, failures
 
 
 def whole_crawl(store: FrameStore, result: dg.ExecuteInProcessResult) -> None:
@@ -126,50 +64,51 @@ def whole_crawl(store: FrameStore, result: dg.ExecuteInProcessResult) -> None:
 
 
 @pytest.fixture
-def server(server_directory: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
-    """A server of this test alone, with real durability."""
-    name = f"killed-{abs(hash(request.node.name)) % 10**8}"
-    with EmbeddedPostgres(server_directory / name) as running:
-        migrate(running.url)
-        with FrameStore(running.url) as store:
+def server_url(mortal_postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database of this test alone, on a server that may be killed."""
+    with fresh_database(mortal_postgres) as url:
+        with FrameStore(url) as store:
             sync_categories(store, load_catalog().categories_frame())
-        yield running
+        yield url
 
 
 @pytest.mark.parametrize("table", [LATE_IN_A_CRAWL, LATE_IN_SCORING])
 def test_a_run_comes_through_a_postgres_killed_in_mid_write(
-    server: EmbeddedPostgres,
+    mortal_postgres: EmbeddedPostgres,
+    server_url: str,
     installation: dict[str, object],
+    *,
     instance: dg.DagsterInstance,
     clock: Clock,
     table: str,
 ) -> None:
     graph = build_defs(
         environment="local",
-        resource_overrides={**installation, "store": Store(postgres_url=server.url)},
+        resource_overrides={**installation, "store": Store(postgres_url=server_url)},
     )
     window = move(clock, newest_window())
 
     def kill() -> None:
-        pid = server.server_pid()
+        pid = mortal_postgres.server_pid()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
 
-    with meanwhile(server.url, table, kill):
+    with meanwhile(server_url, table, kill):
         result = graph.resolve_job_def("signal").execute_in_process(
             instance=instance, partition_key=window.strftime(half_hours.fmt)
         )
 
     assert failed_checks(result) == set()
     assert retries_of(result) == 0
-    with FrameStore(server.url) as store:
+    with FrameStore(server_url) as store:
         whole_crawl(store, result)
         assert len(scores(store, window)["opportunity"]) > 0
         assert_nothing_is_counted_twice(store)
 
 
 def test_answers_that_came_before_postgres_went_are_kept_and_stored_once_when_it_is_back(
-    server: EmbeddedPostgres,
+    mortal_postgres: EmbeddedPostgres,
+    server_url: str,
     installation: dict[str, object],
     instance: dg.DagsterInstance,
     *,
@@ -186,16 +125,16 @@ def test_answers_that_came_before_postgres_went_are_kept_and_stored_once_when_it
         environment="local",
         resource_overrides={
             **installation,
-            "store": Store(postgres_url=server.url, spool_dir=str(tmp_path / "spool")),
+            "store": Store(postgres_url=server_url, spool_dir=str(tmp_path / "spool")),
         },
     )
     fault("latency", platform="twitch", endpoint="*", skip=4, options={"delay_ms": 3_000})
 
     def stop_in_mid_crawl() -> None:
-        with psycopg.connect(server.url, autocommit=True) as watcher:
+        with psycopg.connect(server_url, autocommit=True) as watcher:
             while watcher.execute("SELECT count(*) FROM operations.quota_ledger").fetchone() < (4,):
-                time.sleep(_LOOK_EVERY_S)
-        server.stop()
+                time.sleep(LOOK_EVERY_S)
+        mortal_postgres.stop()
 
     thread = threading.Thread(target=stop_in_mid_crawl)
     thread.start()
@@ -209,8 +148,8 @@ def test_answers_that_came_before_postgres_went_are_kept_and_stored_once_when_it
     assert not said["is_complete"]
     assert "ledger_away" in str(said["why_incomplete"])
     assert int(str(said["rows"])) > 0
-    server.start()
-    with FrameStore(server.url, spool=tmp_path / "spool") as store:
+    mortal_postgres.start()
+    with FrameStore(server_url, spool=tmp_path / "spool") as store:
         assert store.drain() == 1
         assert store.drain() == 0
         streams = store.read("collection.twitch_streams")
@@ -330,7 +269,7 @@ def test_a_worker_killed_while_it_stores_a_crawl_leaves_nothing_and_the_next_one
     clock: Clock,
 ) -> None:
     window = move(clock, newest_window())
-    gate = Gate(store.url, LATE_IN_A_CRAWL)
+    gate = Gate.of_table(store.url, LATE_IN_A_CRAWL)
 
     kill_at(gate, worker("signal", window))
 
@@ -358,7 +297,7 @@ def test_a_worker_killed_while_it_scores_is_followed_by_identical_rows(
         assert run("streams").success
         assert run("signal", first=window).success
     before = scores(store)
-    gate = Gate(store.url, LATE_IN_SCORING)
+    gate = Gate.of_table(store.url, LATE_IN_SCORING)
 
     kill_at(gate, worker("rescore", windows[0], windows[-1]))
 
@@ -375,7 +314,7 @@ def test_a_crawl_that_is_run_again_after_a_kill_counts_no_video_twice(
     clock: Clock,
 ) -> None:
     window = move(clock, newest_window())
-    kill_at(Gate(store.url, LATE_IN_SCORING), worker("signal", window))
+    kill_at(Gate.of_table(store.url, LATE_IN_SCORING), worker("signal", window))
     crawled = len(store.read("collection.youtube_trending"))
 
     result = run("signal", first=window)
