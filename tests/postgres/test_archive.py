@@ -1,15 +1,20 @@
 """The monthly archive, on local disk and on a real S3 server."""
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
 import boto3
 import duckdb
@@ -209,14 +214,7 @@ def test_an_s3_store_holds_the_same_archive_as_a_disk(
 ) -> None:
     local = open_archive(settings)
     archive_month(settings, local, OCTOBER)
-    remote_settings = settings.model_copy(
-        update={
-            "archive_url": "s3://archive/aurastream",
-            "archive_options": SecretStr(
-                f'{{"endpoint_url": "{s3}", "key": "test", "secret": "test"}}'
-            ),
-        }
-    )
+    remote_settings = _on_s3(settings, s3)
     remote = open_archive(remote_settings)
 
     archive_month(remote_settings, remote, OCTOBER)
@@ -228,6 +226,40 @@ def test_an_s3_store_holds_the_same_archive_as_a_disk(
     assert [c.is_equal for c in restored] == [True, True, True]
     remote.remove(local.files(CRAWLS)[0])
     assert len(remote.files(CRAWLS)) == 2
+
+
+def test_a_writer_killed_in_the_middle_of_an_upload_leaves_whole_objects_only(
+    settings: Settings, filled: FrameStore, s3: str, tmp_path: Path
+) -> None:
+    clean = Archive(str(tmp_path / "clean"))
+    archive_month(settings, clean, OCTOBER)
+    with HalfAnUpload(urlsplit(s3).port or 0, of="2026-10-02.parquet") as proxy:
+        killed = _on_s3(settings, f"http://127.0.0.1:{proxy.port}", "killed")
+        process = subprocess.Popen(
+            _archiving(killed),
+            cwd=REPO_ROOT,
+            env={"PATH": os.environ["PATH"]},
+            stderr=subprocess.PIPE,
+        )
+        try:
+            while not proxy.is_half_done.wait(0.05):
+                assert process.poll() is None, process.communicate()[1].decode()
+        finally:
+            process.kill()
+            process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    again = _on_s3(settings, s3, "killed")
+    remote = open_archive(again)
+    written = [path for name in remote.datasets() for path in remote.files(name)]
+    assert written
+    assert len(written) < len(_bytes_of(Path(clean.url))) - 1
+    assert all(remote.bytes_of(p) == clean.bytes_of(p) for p in written), "no object is half of one"
+    assert remote.months() == []
+
+    archive_month(again, remote, OCTOBER)
+
+    found = {path: hashlib.sha256(remote.bytes_of(path)).hexdigest() for path in remote._walk("")}
+    assert found == _bytes_of(Path(clean.url))
 
 
 def test_a_bucket_that_is_not_there_is_named(settings: Settings, s3: str) -> None:
@@ -421,13 +453,99 @@ def _table(name: str):
     return metadata.tables[name]
 
 
-def _archive_and_die(settings: Settings, at_rename: int) -> subprocess.CompletedProcess[str]:
-    """Archive October in a process that is killed when a file is written but not in its place."""
-    program = f"""
-import datetime, os, pathlib, signal
+def _on_s3(settings: Settings, url: str, folder: str = "aurastream") -> Settings:
+    options = {"endpoint_url": url, "key": "test", "secret": "test"}
+    return settings.model_copy(
+        update={
+            "archive_url": f"s3://archive/{folder}",
+            "archive_options": SecretStr(json.dumps(options)),
+        }
+    )
+
+
+def _archiving(settings: Settings, first: str = "") -> list[str]:
+    """Return the command of a process that archives October."""
+    options = settings.archive_options
+    program = f"""{first}
+import datetime, pathlib
 from pydantic import SecretStr
 from aurastream.operations.archive import archive_month, open_archive
 from aurastream.settings import Settings
+settings = Settings(
+    postgres_url=SecretStr({settings.require_postgres()!r}),
+    data_dir=pathlib.Path({str(settings.data_dir)!r}),
+    archive_url={settings.archive_url!r},
+    archive_options={options.get_secret_value() if options else None!r},
+)
+archive_month(settings, open_archive(settings), datetime.date(2026, 10, 1))
+"""
+    return [sys.executable, "-W", "ignore", "-c", program]
+
+
+class HalfAnUpload(threading.Thread):
+    """A proxy that forwards everything, but of one upload only the first half of its body."""
+
+    def __init__(self, target_port: int, *, of: str) -> None:
+        super().__init__(daemon=True)
+        self._target_port = target_port
+        self._of = of.encode()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.is_half_done = threading.Event()
+        self._ends: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Closing alone would not wake who waits in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self.join()
+        for end in (self._listener, *self._ends):
+            end.close()
+
+    def run(self) -> None:
+        """Take connections until the listener ends."""
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target_port))
+            self._ends += [client, server]
+            threading.Thread(target=self._up, args=(client, server), daemon=True).start()
+            threading.Thread(target=_copy, args=(server, client), daemon=True).start()
+
+    def _up(self, client: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(65536):
+                head, _, body = data.partition(b"\r\n\r\n")
+                request = head.partition(b"\r\n")[0]
+                if request.startswith(b"PUT ") and self._of in request:
+                    length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])  # type: ignore[index]
+                    server.sendall(head + b"\r\n\r\n")
+                    while len(body) < length // 2:
+                        body += client.recv(65536)
+                    server.sendall(body[: length // 2])
+                    self.is_half_done.set()
+                    client.recv(1)  # until the client is gone, or sends more: it is not passed on
+                    break
+                server.sendall(data)
+            server.shutdown(socket.SHUT_WR)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def _archive_and_die(settings: Settings, at_rename: int) -> subprocess.CompletedProcess[str]:
+    """Archive October in a process that is killed when a file is written but not in its place."""
+    dying = f"""
+import os, signal
 renames, real = [], os.replace
 def replace(*paths):
     renames.append(paths)
@@ -435,14 +553,9 @@ def replace(*paths):
         os.kill(os.getpid(), signal.SIGKILL)
     real(*paths)
 os.replace = replace
-settings = Settings(
-    postgres_url=SecretStr({settings.require_postgres()!r}),
-    data_dir=pathlib.Path({str(settings.data_dir)!r}),
-)
-archive_month(settings, open_archive(settings), datetime.date(2026, 10, 1))
 """
     return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
+        _archiving(settings, dying),
         cwd=REPO_ROOT,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
