@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from aurastream.core.errors import SettingsError
+from aurastream.replay.fault_options import typed
 from aurastream.replay.faults import KINDS
 from aurastream.replay.quirks import QUIRKS
 from aurastream.settings import Settings
@@ -47,7 +48,10 @@ def list_faults(url: _Url = "") -> None:
 def list_kinds() -> None:
     """Show every kind of fault with its options, and every quirk."""
     for kind, (does, options) in KINDS.items():
-        typer.echo(f"{kind:18} {does}{'; options ' + json.dumps(options) if options else ''}")
+        typer.echo(f"{kind:18} {does}")
+        if kind != "quirk" and options:
+            pairs = " ".join(f"--option {typed(name, value)}" for name, value in options.items())
+            typer.echo(f"{'':18}   {pairs}")
     for quirk, does in QUIRKS.items():
         typer.echo(f"{'quirk ' + quirk:40} {does}")
 
@@ -97,7 +101,7 @@ def _server(url: str) -> str:
 
 def _value(text: str) -> Any:  # noqa: ANN401 # any JSON
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=str)
     except ValueError:
         return text
 
@@ -111,9 +115,10 @@ def _show(method: str, url: str, content: object = None) -> None:
     except httpx.HTTPError as error:
         typer.echo(f"No replay server answers at {url}: {error}", err=True)
         raise typer.Exit(1) from error
-    typer.echo(json.dumps(answer.json(), indent=2))
     if answer.is_error:
+        typer.echo(answer.json()["error"], err=True)
         raise typer.Exit(1)
+    typer.echo(json.dumps(answer.json(), indent=2))
 
 
 if __name__ == "__main__":

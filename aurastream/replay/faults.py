@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from aurastream.replay.fault_options import problem_of
 from aurastream.replay.moments import parse_rfc3339, rfc3339
 from aurastream.replay.quirks import QUIRKS
 from aurastream.replay.wire import Request
@@ -202,15 +203,20 @@ def _parse(content: Any, fault_id: int) -> Fault:  # noqa: ANN401 # any JSON
         raise FaultError("options is a JSON object.")
     for name in options:
         _one_of(f"option of {kind}", name, known)
+        if problem := problem_of(kind, name, options[name]):
+            raise FaultError(problem)
     options = known | options
     if kind == "quirk":
         _one_of("quirk", options["id"], QUIRKS)
+    where = given.pop("where", None) or {}
+    if not isinstance(where, dict):
+        raise FaultError('where is a JSON object, for example {"game_id": "33214"}.')
     fault = Fault(
         fault_id=fault_id,
         kind=kind,
         platform=platform,
         endpoint=str(given.pop("endpoint", "*")),
-        where={str(name): str(value) for name, value in (given.pop("where", None) or {}).items()},
+        where={str(name): str(value) for name, value in where.items()},
         key=str(given.pop("key", "")),
         times=_count("times", given.pop("times", None)),
         skip=_count("skip", given.pop("skip", 0)) or 0,

@@ -40,7 +40,9 @@ def _malform(items: Items, options: dict[str, Any], _now: float) -> Items:
     for item in items if index == "all" else items[int(index) : int(index) + 1]:
         target: Any = item
         for parent in parents:
-            target = target.setdefault(parent, {})
+            target = target.setdefault(parent, {}) if isinstance(target, dict) else None
+        if not isinstance(target, dict):
+            continue  # the path leads into what has no fields
         if options["drop"]:
             target.pop(name, None)
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aurastream.replay.fault_options import OPTIONS, problem_of
 from aurastream.replay.faults import KINDS
 from tests.replay import specs
 from tests.replay.conftest import NOW, Get, new_token
@@ -78,6 +79,27 @@ def test_the_switchboard_lists_replaces_changes_and_clears(
         ({"kind": "latency", "start": "soon"}, "start"),
         ({"kind": "latency", "often": 3}, "Unknown often"),
         ({"quirk": "hiccup"}, "'hiccup' is no quirk"),
+        ({"kind": "latency", "where": "US"}, "where is a JSON object"),
+        *(
+            ({"kind": kind, "options": {name: value}}, f"Option {name} of {kind} is")
+            for kind, name, value in [
+                ("latency", "delay_ms", "abc"),
+                ("latency", "delay_ms", None),
+                ("latency", "delay_ms", True),
+                ("server_error", "status", "banana"),
+                ("server_error", "status", 200),
+                ("rate_limited", "retry_after_s", 1.5),
+                ("invalid_key", "old_style", "no"),
+                ("forbidden", "reason", 3),
+                ("truncated_body", "share", 1.5),
+                ("malformed_item", "index", "first"),
+                ("malformed_item", "path", ""),
+                ("falling_views", "factor", "half"),
+                ("future_publish", "hours", 1e9),
+                ("missing_items", "every", 0),
+                ("clock_skew", "seconds", []),
+            ]
+        ),
         ([], "JSON object"),
     ],
 )
@@ -88,6 +110,19 @@ def test_a_fault_that_means_nothing_is_refused_with_a_reason(
     assert answer.status_code == 400
     assert says in answer.json()["error"]
     assert client.get("/_replay/faults").json() == {"faults": []}
+
+
+def test_every_option_has_a_default_that_may_be_set_and_an_example(
+    client: httpx.Client, youtube: Get, fault: SetFault
+) -> None:
+    for kind, (_, options) in KINDS.items():
+        for name, default in options.items():
+            assert kind == "quirk" or not problem_of(kind, name, default)
+            assert not problem_of(kind, name, OPTIONS[name].example)
+    said = client.post("/_replay/faults", json={"kind": "latency", "options": {"delay_ms": "x"}})
+    assert "for example delay_ms=1000" in said.json()["error"]
+    fault(kind="malformed_item", options={"path": "id.of.nothing"})
+    assert youtube("videos", **PAGE).status_code == 200
 
 
 def test_what_is_no_json_and_what_is_no_page_are_refused(client: httpx.Client) -> None:

@@ -86,6 +86,10 @@ def test_the_command_line_works_the_switchboard(replay_url: str) -> None:
     refused = runner.invoke(app, ["faults", "set", "fire", "--url", replay_url])
     assert refused.exit_code == 1
     assert "choose one of" in refused.output
+    slow = ["faults", "set", "latency", "--option", "delay_ms=abc", "--url", replay_url]
+    refused = runner.invoke(app, slow)
+    assert refused.exit_code == 1
+    assert "Option delay_ms of latency is a number" in refused.output
 
 
 def test_the_command_line_says_when_nobody_answers() -> None:
@@ -94,3 +98,4 @@ def test_the_command_line_says_when_nobody_answers() -> None:
     assert "No replay server answers" in result.output
     kinds = CliRunner().invoke(app, ["faults", "kinds"]).output
     assert "last_page_cursor_loops" in kinds
+    assert "--option status=503 --option retry_after_s=30" in kinds
