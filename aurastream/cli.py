@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aurastream.core.errors import AuraStreamError, InvalidInputError, SettingsError
-from aurastream.settings import Settings
+from aurastream.settings import REPO_ROOT, Settings
 
 # Imports inside the commands keep `aurastream --help` quick and Dagster optional.
 # ruff: noqa: PLC0415
@@ -28,6 +28,27 @@ app = typer.Typer(
 )
 
 _PIPE_WIDTH = 240
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 # typer's callback
+    if asked:
+        import tomllib
+
+        project = tomllib.loads((REPO_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        print(f"aurastream {project['project']['version']}")  # noqa: T201 # the answer
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    del version
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -249,13 +270,29 @@ def once(
     from aurastream.operations.workers import job_of_worker
 
     wanted = job_of_worker(worker)
-    graph = Graph(Settings.from_env().require_webserver())
+    settings = Settings.from_env()
+    graph = Graph(settings.require_webserver())
     run = graph.launch(wanted.job, partition=wanted.partition_at(datetime.now(UTC)))
     _, status = next(graph.ended([run], timeout_s=timeout))
     _out().print(f"{worker}: {status} (run {run})", highlight=False)
+    for line in _spent_quotas(settings, worker):
+        _out().print(line, highlight=False)
     if status != "SUCCESS":
         _out().print(graph.explain(run), highlight=False)
         raise typer.Exit(1)
+
+
+def _spent_quotas(settings: Settings, worker: str) -> list[str]:
+    """Return why a worker that succeeded may have brought nothing new."""
+    from aurastream.operations.quota_report import spent_lines
+    from aurastream.store.ledger import PostgresLedger
+
+    if settings.postgres_url is None:
+        return []
+    now = datetime.now(UTC)
+    with PostgresLedger(settings.require_postgres(), profile=settings.quota_profile) as ledger:
+        mine = [s for s in ledger.usage(now) if worker.startswith(s.platform)]
+    return spent_lines(mine, now)
 
 
 @app.command()
@@ -283,15 +320,27 @@ def backfill(
     from aurastream.operations.backfill import backfill as run
     from aurastream.operations.graph import Graph
 
+    now, first = datetime.now(UTC), start.replace(tzinfo=UTC)
+    last = end and end.replace(tzinfo=UTC)
+    if first >= now:
+        raise InvalidInputError(
+            f"--from {first:%Y-%m-%d %H:%M} UTC lies in the future.",
+            fix="Nothing is collected of it yet; name an earlier moment.",
+        )
+    if last is not None and last <= first:
+        raise InvalidInputError(
+            f"--to {last:%Y-%m-%d %H:%M} UTC is not later than --from {first:%Y-%m-%d %H:%M} UTC.",
+            fix="The stretch ends before --to: of a whole day, name the day after.",
+        )
     settings = Settings.from_env()
     with Progress(disable=as_json) as progress:
         task = progress.add_task("Partitions", total=None)
         done = run(
             settings,
             Graph(settings.require_webserver()),
-            start.replace(tzinfo=UTC),
-            end and end.replace(tzinfo=UTC),
-            now=datetime.now(UTC),
+            first,
+            last,
+            now=now,
             assets=tuple(asset or ()),
             again=again,
             on_plan=lambda total: progress.update(task, total=total),

@@ -25,16 +25,20 @@ import redis
 from aurastream.core.errors import AuraStreamError
 from aurastream.operations.errors import StatusError
 from aurastream.operations.graph import Graph, GraphError
+from aurastream.operations.quota_report import spent_lines
 from aurastream.operations.status import read_status
 from aurastream.settings import Settings, unknown_variables
 from aurastream.sources.transport import http_client
 from aurastream.sources.wire.faults import answered_at
+from aurastream.store.ledger import PostgresLedger
+from aurastream.store.retries import RetryPolicy
 from aurastream.store.spool import Spool
 
 __all__ = ["Finding", "examine"]
 
 Level = Literal["ok", "warning", "fault", "skipped"]
 
+_REPLAY = "replay server"
 _MINIMUM_FREE_BYTES = 1 << 30
 _SKEW_LIMIT_S = 5.0
 # A platform dates its answers to the second, and they travel for a while.
@@ -71,6 +75,7 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
     yield from _guarded("data directory", lambda: _data_dir(settings.data_dir))
     yield from _guarded("spool", lambda: _spool(settings.data_dir / "spool"))
     yield from _guarded("postgres", lambda: _postgres(settings))
+    yield from _guarded("quota", lambda: _quota(settings))
     yield from _guarded("terms", lambda: _terms(settings))
     yield from _guarded("redis", lambda: _redis(settings))
     yield from _guarded("platforms", lambda: _platforms(settings))
@@ -265,6 +270,25 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
         yield Finding("schema", "fault", "the database has no schema", "Run aurastream migrate.")
 
 
+def _quota(settings: Settings) -> Iterator[Finding]:
+    """Name the quotas that are used up: nothing new is collected until they are back."""
+    if settings.postgres_url is None:
+        return
+    now = datetime.now(UTC)
+    url = settings.require_postgres()
+    try:
+        impatient = RetryPolicy(total_s=0.0)
+        with PostgresLedger(url, profile=settings.quota_profile, retry=impatient) as ledger:
+            statuses = ledger.usage(now)
+    except (AuraStreamError, psycopg.Error):
+        return  # said by the checks of Postgres and of the schema
+    spent = spent_lines(statuses, now)
+    for line in spent:
+        yield Finding("quota", "warning", line, "It comes back by itself.")
+    if not spent:
+        yield Finding("quota", "ok", "none is used up")
+
+
 def _terms(settings: Settings) -> Iterator[Finding]:
     """Name the terms in force, and tell when the record was last started under others."""
     chosen = _terms_named(settings.policy_mode)
@@ -329,7 +353,7 @@ def _platforms(settings: Settings) -> Iterator[Finding]:
         }
         addresses = {name: url for name, (key, url) in asked.items() if key is not None}
     elif settings.replay_url is not None:
-        addresses = {"replay server": f"{settings.replay_url}/youtube/v3/videos"}
+        addresses = {_REPLAY: f"{settings.replay_url}/youtube/v3/videos"}
     else:
         yield Finding(
             "platforms",
@@ -352,7 +376,10 @@ def _platform_clock(client: httpx.Client, name: str, url: str) -> Iterator[Findi
             name,
             "warning",
             f"does not answer ({type(error).__name__})",
-            "Check the network and the platform's status page; stored data are served meanwhile.",
+            "Start it with script/server, or unset AURASTREAM_REPLAY_URL."
+            if name == _REPLAY
+            else "Check the network and the platform's status page; stored data are served "
+            "meanwhile.",
         )
         return
     yield Finding(name, "ok", "answers")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from aurastream.core.quota import QuotaStatus, RateStatus
 
-__all__ = ["QuotaReport", "quota_lines"]
+__all__ = ["QuotaReport", "quota_lines", "spent_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,29 @@ def quota_lines(
         (*daily, *by_minute),
         note,
     )
+
+
+def spent_lines(statuses: Sequence[QuotaStatus], now: datetime) -> list[str]:
+    """Return a sentence for each quota that is used up.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> now = dt.datetime(2026, 11, 21, 20, tzinfo=dt.UTC)
+    >>> reset = dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC)
+    >>> spent = QuotaStatus(
+    ...     *("youtube", "youtube.default", dt.date(2026, 11, 21), 10_000, 10_000, 0, 100.0),
+    ...     *(10_000.0, reset, None, True),
+    ... )
+    >>> spent_lines([spent], now)[0].partition(": ")[0]
+    'youtube.default is used up until 08:00 UTC, in 12 h 00 min'
+    """
+    return [
+        f"{status.bucket} is used up until {_moment(status.resets_at, now)}: until then, what is"
+        " stored is served, and nothing new is asked. `aurastream quota` says more."
+        for status in statuses
+        if status.is_exhausted
+    ]
 
 
 def _units(count: int, name: str) -> str:

@@ -12,8 +12,16 @@ from aurastream.replay.faults import KINDS
 from aurastream.replay.quirks import QUIRKS
 from aurastream.settings import Settings
 
-app = typer.Typer(add_completion=False, no_args_is_help=False, help="The replay server.")
-faults = typer.Typer(help="What goes wrong on a running server.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    help="The replay server.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+faults = typer.Typer(
+    help="What goes wrong on a running server.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(faults, name="faults")
 
 _Url = Annotated[
