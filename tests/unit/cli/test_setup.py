@@ -1,5 +1,6 @@
 """script/setup on machines that cannot run AuraStream: one line that says the mend."""
 
+import os
 import shutil
 import subprocess
 
@@ -7,7 +8,19 @@ import pytest
 
 from aurastream.settings import REPO_ROOT
 
-_TOOLS = ("dirname", "uname", "sh", "rm", "cat")
+_TOOLS = ("dirname", "uname", "sh", "rm", "cat", "mkdir", "cp", "chmod", "grep")
+# A Python whose environments hold a uv that writes down what it was asked.
+_PYTHON = r"""case "$1" in
+  -) cat > /dev/null; echo stamp ;;
+  -c) case "$2" in *print*) echo 3.12 ;; esac ;;
+  -m)
+    if [ "$2" = venv ]; then
+      mkdir -p .venv/bin
+      cp "$0" .venv/bin/python
+      printf '#!/bin/sh\necho "$@" >> uv.log\n' > .venv/bin/uv
+      chmod +x .venv/bin/uv
+    fi ;;
+esac"""
 
 
 @pytest.fixture
@@ -24,19 +37,54 @@ def machine(tmp_path):
         assert found is not None
         (programs / tool).symlink_to(found)
 
-    def run(python: str | None):
+    def run(python: str | None, stderr: int = subprocess.PIPE):
         if python is not None:
             (programs / "python3").write_text(f"#!/bin/sh\n{python}\n", encoding="utf-8")
             (programs / "python3").chmod(0o755)
         return subprocess.run(
             [checkout / "script" / "setup"],
             env={"PATH": str(programs), "HOME": str(tmp_path)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             check=False,
         )
 
     return run
+
+
+def test_an_environment_whose_interpreter_is_gone_is_created_again(machine, tmp_path):
+    environment = tmp_path / "checkout" / ".venv"
+
+    assert "1/3 Creating the Python 3.12 environment" in machine(_PYTHON).stdout
+    assert machine(_PYTHON).stdout == "", "what is there and current costs nothing"
+    assert (environment / ".aurastream-runtime-stamp").is_file()
+    (environment / "bin" / "python").unlink()
+    (environment / "bin" / "python").symlink_to(tmp_path / "gone")
+
+    again = machine(_PYTHON)
+
+    assert again.returncode == 0, again.stderr
+    assert "1/3 Creating the Python 3.12 environment" in again.stdout
+    assert (environment / "bin" / "python").is_file()
+
+
+def test_who_watches_sees_the_progress_of_uv_and_a_log_gets_the_steps(machine, tmp_path):
+    log = tmp_path / "checkout" / "uv.log"
+    watching, terminal = os.openpty()
+    try:
+        assert machine(_PYTHON, stderr=terminal).returncode == 0
+        assert "--quiet" not in log.read_text(encoding="utf-8")
+        shutil.rmtree(tmp_path / "checkout" / ".venv")
+        log.unlink()
+
+        steps = machine(_PYTHON).stdout.splitlines()
+    finally:
+        os.close(watching)
+        os.close(terminal)
+
+    assert [step[:4] for step in steps] == ["1/3 ", "2/3 ", "3/3 "]
+    assert "--quiet" in log.read_text(encoding="utf-8")
 
 
 def test_without_python_one_line_says_what_to_install(machine):
