@@ -18,14 +18,44 @@ was overwritten.
 
 {#
 `marts.<name>_as_of(timestamptz)`: the rows of the mart as they could be known at a moment. Made
-from the view's own SQL, so that the two cannot drift apart.
+from the view's own SQL, so that the two cannot drift apart; where the view reads a rollup,
+the scores of an analysis or what was collected, the function reads it as it was then
+(`kept_rows.sql`).
 #}
 {% macro create_as_of_function() -%}
     {%- if execute -%}
         {%- set function = this.schema ~ "." ~ this.identifier ~ "_as_of" -%}
-        {%- set body = model["compiled_code"] | replace(open_until(), "$1")
-            | replace(known_at(), "$1") -%}
-        {%- set columns = model["columns"].values() | list -%}
+        {%- set found = namespace(
+            body=model["compiled_code"] | replace(open_until(), "$1") | replace(known_at(), "$1")
+        ) -%}
+        {%- for node in graph.nodes.values() if node["config"]["materialized"] == "incremental" -%}
+            {%- set found.body = found.body | replace(
+                node["relation_name"], node["schema"] ~ "." ~ node["name"] ~ "_as_of($1)"
+            ) -%}
+        {%- endfor -%}
+        {%- for name in ["title_intel", "clip_video_lead_lag"] -%}
+            {%- set scores = source("intelligence", name) -%}
+            {%- if scores | string in found.body -%}
+                {{ create_scores_as_of(scores) }};
+                {%- set found.body = found.body | replace(
+                    scores | string, scores.schema ~ "." ~ scores.identifier ~ "_as_of($1)"
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- for schema, name, at, table in [
+            ("operations", "crawls", "observed_at", "replace(there.dataset, '/', '.')"),
+            ("collection", "youtube_videos", "first_observed_at", "'collection.youtube_videos'"),
+            ("collection", "youtube_channels", "observed_at", "'collection.youtube_channels'"),
+        ] -%}
+            {%- set record = source(schema, name) -%}
+            {%- if record | string in found.body -%}
+                {{ create_record_as_of(record, at, table) }};
+                {%- set found.body = found.body | replace(
+                    record | string, schema ~ "." ~ name ~ "_as_of($1)"
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set columns = model["columns"].values() | list %}
         drop function if exists {{ function }}(timestamptz);
         create function {{ function }}(known_at timestamptz)
         returns table (
@@ -40,7 +70,7 @@ from the view's own SQL, so that the two cannot drift apart.
                 known.{{ adapter.quote(column["name"]) }}{{ "," if not loop.last }}
                 {%- endfor %}
             from (
-                {{ body }}
+                {{ found.body }}
             ) as known
         $as_of$;
         comment on function {{ function }}(timestamptz) is

@@ -2,6 +2,9 @@
 Replace whole partitions: every row of [start, end) goes, also that of a category which is no
 longer there, and every column of the new rows is written, in one transaction.
 
+What the rows were before is kept (`keep_replaced_rows`), so that it can be asked what was known
+when.
+
 A model may return rows of partitions outside the range (a following day whose trend reads this
 one); those partitions are replaced as well. The model names its partition column in
 `meta.partition_by` and that column's type in `meta.partition_type`.
@@ -17,9 +20,17 @@ one); those partitions are replaced as well. The model names its partition colum
     {%- else -%}
         {%- set from_value, to_value = range_start(), range_end() -%}
     {%- endif %}
+    {%- set in_range -%}
+        ({{ by }} >= {{ from_value }} and {{ by }} < {{ to_value }})
+        or {{ by }} in (select distinct {{ by }} from {{ temp_relation }})
+    {%- endset %}
+    {{ keep_replaced_rows(
+        target_relation, temp_relation, by, in_range,
+        arg_dict["dest_columns"] | map(attribute="name") | list
+    ) }};
+
     delete from {{ target_relation }}
-    where ({{ by }} >= {{ from_value }} and {{ by }} < {{ to_value }})
-        or {{ by }} in (select distinct {{ by }} from {{ temp_relation }});
+    where {{ in_range }};
 
     insert into {{ target_relation }} ({{ columns }})
     (

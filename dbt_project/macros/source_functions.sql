@@ -28,7 +28,7 @@ the tables. Made by the post-hook of a mart over the same tables.
             (count(*) filter (where daily.received_samples > 0))::integer,
             (sum(daily.received_samples) * 100.0 / sum(daily.expected_samples))::double precision,
             max(daily.as_of)
-        from {{ ref('intel_daily_metrics') }} as daily
+        from aggregation.intel_daily_metrics_as_of(p_as_of) as daily
         where
             daily.as_of <= p_as_of
             and daily.date >= (p_as_of at time zone 'UTC')::date - p_days
@@ -68,7 +68,7 @@ the tables. Made by the post-hook of a mart over the same tables.
             sum(lengths.video_count)::integer,
             (sum(lengths.received_samples) * 100.0 / sum(lengths.expected_samples))::double precision,
             max(lengths.as_of)
-        from {{ ref('intel_duration_performance') }} as lengths
+        from aggregation.intel_duration_performance_as_of(p_as_of) as lengths
         where
             lengths.category_key = p_category_key
             and lengths.as_of <= p_as_of

@@ -25,7 +25,8 @@ def warehouse(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> I
     """Empty source tables and no rollups."""
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
         connection.execute(
-            f"truncate {', '.join(SOURCES)}, maintenance.score_history, maintenance.window_versions"
+            f"truncate {', '.join(SOURCES)}, maintenance.score_history, "
+            "maintenance.window_versions, maintenance.deliveries"
         )
         for table in (HOURS, *DAYS):
             connection.execute(f"drop table if exists aggregation.{table} cascade")

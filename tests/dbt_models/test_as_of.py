@@ -1,12 +1,17 @@
 """Time travel: what a mart says of a moment is what could be known then, whatever came later."""
 
+import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
+from psycopg import sql
 
 from aurastream.store.archive_history import keep_replaced, version_marks
+from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.frames import Replace
 from aurastream.store.tables import metadata
 from aurastream.store.urls import reader_url
@@ -22,7 +27,7 @@ _NOON = "2026-11-20 12:00"
 _VIDEOS = ("a", "b", "c", "d", "e", "f")
 
 
-def _half_hour(marts: Warehouse, window: str, views: int) -> None:
+def _half_hour(marts: Warehouse, window: str, views: int, *, is_late: bool = False) -> None:
     """Score a window of one game and of its streams, as collection and intelligence do."""
     start = at(window)
     for n, video_id in enumerate(_VIDEOS):
@@ -89,6 +94,21 @@ def _half_hour(marts: Warehouse, window: str, views: int) -> None:
             for dataset in ("collection/youtube_games", "collection/twitch_streams")
         ),
     )
+    if is_late:
+        marts.insert(
+            "maintenance.deliveries",
+            *(
+                {
+                    "delivered_at": datetime.now(UTC),
+                    "delivery_id": uuid.uuid4(),
+                    "table_name": f"collection.{table}",
+                    "first_at": seen,
+                    "last_at": seen,
+                }
+                for table in ("youtube_games", "twitch_streams")
+            ),
+        )
+        return
     marts.insert(
         "operations.quota_ledger",
         {
@@ -122,8 +142,38 @@ def _titles(marts: Warehouse, moment: str, title: str) -> None:
 
 
 @pytest.fixture
-def marts(warehouse: Warehouse) -> Warehouse:
-    """A game seen on two days, the second until noon."""
+def marts(
+    warehouse: Warehouse,
+    postgres_server: EmbeddedPostgres,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Warehouse]:
+    """A game seen on two days, the second until noon; built once and copied for each test.
+
+    The copy has the name of the original, which stands in every statement of dbt's.
+    """
+    name = str(sa.make_url(warehouse.url).database)
+    built = f"{name}_of_two_days"
+    warehouse.store.close()
+    with psycopg.connect(postgres_server.url_of("postgres"), autocommit=True) as admin:
+        there = admin.execute("select from pg_database where datname = %s", [built]).fetchone()
+        if there is None:
+            fresh = Warehouse(warehouse.url, warehouse.runner.work_dir)
+            _build(fresh)
+            fresh.store.close()
+            _copy(admin, name, built)
+        else:
+            _copy(admin, built, name)
+    found = Warehouse(warehouse.url, tmp_path_factory.getbasetemp() / "dbt")
+    yield found
+    found.store.close()
+
+
+def _copy(admin: psycopg.Connection, name: str, copy: str) -> None:
+    for statement in ("drop database if exists {} with (force)", "create database {} template {}"):
+        admin.execute(sql.SQL(statement).format(sql.Identifier(copy), sql.Identifier(name)))
+
+
+def _build(warehouse: Warehouse) -> None:
     warehouse.categories("gta", kind="game", twitch_game_id="1", interval_minutes=30)
     _titles(warehouse, "2026-11-19 08:00", "As it was called then")
     for window in ("2026-11-19 11:00", "2026-11-19 11:30", "2026-11-20 11:00", "2026-11-20 11:30"):
@@ -131,7 +181,6 @@ def marts(warehouse: Warehouse) -> Warehouse:
     warehouse.roll_hours("2026-11-19 00:00", "2026-11-20 12:00")
     warehouse.runner.build(list(DAYS), start=at("2026-11-19 00:00"), end=at("2026-11-20 00:00"))
     warehouse.publish(*_MARTS)
-    return warehouse
 
 
 def _known(marts: Warehouse, moment: str) -> dict[str, list[str]]:
@@ -195,9 +244,10 @@ def test_a_call_that_was_open_then_is_open_in_what_we_knew_then(marts: Warehouse
 def test_now_is_the_view(marts: Warehouse) -> None:
     # Rollups say the same of now as of this moment; only windows that are open differ.
     for mart in ("competition_over_time", "rising_channels", "format_performance"):
-        rows = marts.rows(f"select * from marts.{mart}")
+        asked = "select to_jsonb(t) as row from marts.{} as t order by 1"
+        rows = marts.rows(asked.format(mart))
         assert rows
-        assert rows == marts.rows(f"select * from marts.{mart}_as_of(now())")
+        assert rows == marts.rows(asked.format(f"{mart}_as_of(now())"))
 
 
 def test_a_clock_that_jumped_ahead_does_not_become_the_present(marts: Warehouse) -> None:
@@ -269,3 +319,99 @@ def test_a_formula_that_changed_later_does_not_change_what_we_knew_then(marts: W
 def _without_coverage(row: dict[str, Any]) -> dict[str, Any]:
     """Leave out what counts the crawls of the last day, which moves with the moment."""
     return {name: value for name, value in row.items() if not name.endswith("_samples")}
+
+
+_OF_ROLLUPS = (
+    "competition_over_time",
+    "format_performance",
+    "posting_times",
+    "quota_cost_per_insight",
+    "rising_channels",
+    "series_coverage",
+    "streaming_times",
+    "trending_categories",
+)
+
+
+def test_a_late_hour_changes_today_and_not_what_we_knew_before(warehouse: Warehouse) -> None:
+    def answers(moment: datetime) -> dict[str, list[dict[str, Any]]]:
+        """Return what each mart says as of a moment, without what tells the time."""
+        found = {
+            mart: warehouse.rows(f"select * from marts.{mart}_as_of('{moment.isoformat()}')")
+            for mart in _OF_ROLLUPS
+        }
+        found["get_trending_categories"] = warehouse.rows(
+            f"select * from aggregation.get_trending_categories(7, '{moment.isoformat()}')"
+        )
+        clock = {"as_of", "lag_s"}
+        return {
+            mart: sorted(
+                ({k: v for k, v in row.items() if k not in clock} for row in rows), key=str
+            )
+            for mart, rows in found.items()
+        }
+
+    def now() -> datetime:
+        return warehouse.rows("select clock_timestamp() as now")[0]["now"]  # type: ignore[no-any-return]
+
+    def roll() -> None:
+        warehouse.roll_hours(*span)
+        warehouse.runner.build(list(DAYS), start=at(span[0]), end=at(span[1]))
+
+    # A day is over that has its evening only: the collector of the morning stood still.
+    today = datetime.now(UTC).date()
+    day = today - timedelta(days=2)
+    span = (f"{day} 00:00", f"{day + timedelta(days=1)} 00:00")
+    warehouse.categories("gta", kind="game", twitch_game_id="1", interval_minutes=30)
+    _half_hour(warehouse, f"{day} 20:00", 100)
+    roll()
+    warehouse.publish(*_OF_ROLLUPS)
+    before = now()
+    known = answers(before)
+    assert all(known[mart] for mart in _OF_ROLLUPS)
+
+    # What waited in the spool is delivered: another hour of the same videos, and a channel.
+    _half_hour(warehouse, f"{day} 08:00", 900, is_late=True)
+    _half_hour(warehouse, f"{day} 20:30", 900, is_late=True)
+    warehouse.video(f"{day} 20:30", "g", category="gta", channel_id="late", trend_class="VIRAL")
+    roll()
+    assert answers(before) == known
+    between = now()
+    today_says = answers(between)
+    unchanged = {mart for mart in known if today_says[mart] == known[mart]}
+    assert unchanged == {"series_coverage"}, "it counts hours and days, and these were there"
+    assert {"late"} == {row["channel_id"] for row in today_says["rising_channels"]} - {
+        row["channel_id"] for row in known["rising_channels"]
+    }
+
+    # Rolled up again with nothing new, nothing is kept again; taken back, all three moments stand.
+    kept = "select count(*) as n from maintenance.score_history"
+    rows_kept = warehouse.rows(kept)
+    assert rows_kept[0]["n"] > 0
+    roll()
+    assert warehouse.rows(kept) == rows_kept
+    warehouse.replace_window(f"{day} 20:30")
+    roll()
+    assert answers(before) == known
+    assert answers(between) == today_says
+    assert answers(now())["rising_channels"] != today_says["rising_channels"]
+
+
+@pytest.mark.parametrize(
+    ("table", "mart", "column"),
+    [
+        ("title_intel", "title_patterns", "lift"),
+        ("clip_video_lead_lag", "clip_lead", "p_value"),
+    ],
+)
+def test_an_analysis_of_another_version_does_not_change_what_we_knew_then(
+    marts: Warehouse, table: str, mart: str, column: str
+) -> None:
+    asked = f"select * from marts.{mart}"
+    [before] = marts.rows(asked)
+    [moment] = marts.rows("select clock_timestamp() as now")
+    _scored_again(marts, table, f"{at('2026-11-20 08:00'):%Y-%m-%d %H:%M}", **{column: 0.9})
+    [after] = marts.rows(asked)
+    [then] = marts.rows(f"{asked}_as_of('{moment['now']}')")
+    assert after[column] == 0.9
+    assert then == before != after

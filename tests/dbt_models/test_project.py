@@ -75,6 +75,29 @@ def test_every_table_has_a_contract_a_unique_grain_and_required_values(
         assert {"unique_grain", "never_null", "accepted_ranges"} <= kinds, node["name"]
 
 
+def test_every_rollup_replaces_its_partitions_and_knows_its_categories(
+    models: list[dict[str, Any]],
+) -> None:
+    tests = [n for n in load_manifest()["nodes"].values() if n["resource_type"] == "test"]
+    rollups = [
+        node for node in models if node["config"]["materialized"] not in ("ephemeral", "view")
+    ]
+    assert len(rollups) >= 9
+    for node in rollups:
+        config = node["config"]
+        assert config["materialized"] == "incremental"
+        assert config["incremental_strategy"] == "partition_replace"
+        assert config["meta"]["partition_by"] in node["columns"]
+        # Marts read these, so that a category which is not tracked is found here.
+        [related] = [
+            test["test_metadata"]["kwargs"]
+            for test in tests
+            if test["attached_node"] == node["unique_id"]
+            and test["test_metadata"]["name"] == "relationships"
+        ]
+        assert related["column_name"] == "category_key"
+
+
 def test_every_row_that_can_be_read_carries_coverage_lag_and_as_of(
     models: list[dict[str, Any]],
 ) -> None:

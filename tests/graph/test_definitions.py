@@ -155,6 +155,35 @@ def test_every_dataset_that_is_collected_or_scored_has_a_freshness_policy(
     }
 
 
+def test_a_source_that_dbt_calls_stale_is_stale_in_the_graph_as_soon(
+    specs: list[dg.AssetSpec],
+) -> None:
+    # Dagster's own daemon judges these policies, so that nobody has to run `dbt source freshness`.
+    charts, games, streams, clips = (
+        f"collection/{name}"
+        for name in ("youtube_trending", "youtube_games", "twitch_streams", "clip_radar")
+    )
+    written_with = {
+        "collection/youtube_videos": [charts, games],
+        "operations/crawls": [charts, games, streams, clips],
+        "operations/quota_ledger": [charts, games, streams, clips],
+    }
+    fails_after = {
+        spec.key.to_user_string(): spec.freshness_policy.fail_window.to_timedelta()
+        for spec in specs
+        if spec.freshness_policy is not None
+    }
+    limits = {
+        f"{source['schema']}/{source['name']}": source["freshness"]["error_after"]
+        for source in load_manifest()["sources"].values()
+        if ((source["freshness"] or {}).get("error_after") or {}).get("count")
+    }
+    assert len(limits) > 8
+    for name, limit in limits.items():
+        allowed = timedelta(**{f"{limit['period']}s": limit["count"]})
+        assert min(fails_after[key] for key in written_with.get(name, [name])) <= allowed, name
+
+
 def test_every_materializable_asset_has_a_check(defs: dg.Definitions) -> None:
     graph = defs.get_repository_def().asset_graph
     checked = {c.asset_key for c in graph.asset_check_keys}

@@ -1,5 +1,6 @@
 """The worked queries of docs/analysts.md, on days that the collectors brought from the replay."""
 
+import inspect
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,13 @@ def ask(
             ]
 
     return answers
+
+
+def test_no_worked_query_is_left_out() -> None:
+    source = inspect.getsource(test_the_answers_make_sense_on_days_of_the_replay)
+    asked = re.findall(r'ask\("(.*?)"\)', source)
+    assert set(asked) == {section for section, queries in _SECTIONS.items() if queries}
+    assert sum(map(len, _SECTIONS.values())) == _PAGE.count("```sql")
 
 
 def test_the_answers_make_sense_on_days_of_the_replay(ask: Ask) -> None:

@@ -163,10 +163,23 @@ score_history = sa.Table(
     metadata,
     column("window_start", Timestamp, "ops", "start of the window", key=True),
     column("asset", sa.Text, "ops", "asset key as stage/table", key=True),
-    column("code_version", sa.Text, "ops", "code version that computed the values", key=True),
+    column(
+        "code_version",
+        sa.Text,
+        "ops",
+        "code version that computed the values; of a rollup until when they stood",
+        key=True,
+    ),
     column("row_key", sa.Text, "raw_meta", "the row's key without the window, as JSON", key=True),
-    column("values", JSONB, "derived", "the row's derived columns, as that version computed them"),
-    column("kept_at", Timestamp, "ops", "when another version replaced them"),
+    column(
+        "values",
+        JSONB,
+        "derived",
+        "the row's derived columns, as they were; of a rollup all columns, or null without the row",
+    ),
+    column("kept_at", Timestamp, "ops", "when they were replaced"),
+    sa.Index("ix_score_history_asset_kept_at", "asset", "kept_at"),
     schema="maintenance",
-    comment="What scores were before another code version replaced them; see `aurastream diff`.",
+    comment="What scores were before another code version replaced them (see `aurastream diff`), "
+    "and hours and days before they were computed again.",
 )

@@ -385,7 +385,7 @@ def _create_score_history() -> None:
             "code_version",
             sa.Text(),
             nullable=False,
-            comment="code version that computed the values",
+            comment="code version that computed the values; of a rollup until when they stood",
         ),
         sa.Column(
             "row_key",
@@ -397,18 +397,25 @@ def _create_score_history() -> None:
             "values",
             JSONB(),
             nullable=False,
-            comment="the row's derived columns, as that version computed them",
+            comment="the row's derived columns, as they were; of a rollup all columns, or null "
+            "without the row",
         ),
         sa.Column(
             "kept_at",
             sa.TIMESTAMP(timezone=True),
             nullable=False,
-            comment="when another version replaced them",
+            comment="when they were replaced",
         ),
         sa.PrimaryKeyConstraint("window_start", "asset", "code_version", "row_key"),
         schema="maintenance",
-        comment="What scores were before another code version replaced them; see `aurastream "
-        "diff`.",
+        comment="What scores were before another code version replaced them (see `aurastream "
+        "diff`), and hours and days before they were computed again.",
+    )
+    op.create_index(
+        "ix_score_history_asset_kept_at",
+        "score_history",
+        ["asset", "kept_at"],
+        schema="maintenance",
     )
 
 

@@ -1,0 +1,191 @@
+{#
+What a partition's rows were before they were replaced by others, in `maintenance.score_history`:
+run before the rows go, in their transaction. A row that was not there is kept as JSON's null. Kept
+is only what could have been read: rows that differ, of partitions that were there and were over.
+#}
+{% macro keep_replaced_rows(target_relation, temp_relation, by, in_range, columns) -%}
+    {%- set key = grain_within_partition() %}
+    insert into maintenance.score_history (
+        window_start, asset, code_version, row_key, values, kept_at
+    )
+    select
+        coalesce({{ moment_of("before") }}, {{ moment_of("after") }}),
+        '{{ asset_of(target_relation) }}',
+        'until ' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        coalesce(
+            case when before.as_of is not null then {{ row_key("before", key) }} end,
+            {{ row_key("after", key) }}
+        ),
+        coalesce(to_jsonb(before), 'null'),
+        now()
+    from (
+        select * from {{ target_relation }} where {{ in_range }}
+    ) as before
+    full join {{ temp_relation }} as after
+        on before.{{ by }} = after.{{ by }}
+        {%- for column in key %} and before.{{ column }} = after.{{ column }}{% endfor %}
+    where
+        -- Asked once: a range without any row has nothing to keep.
+        exists (select 1 from {{ target_relation }} where {{ in_range }})
+        and coalesce(before.as_of, after.as_of) <= now()
+        and (
+            after.as_of is null
+            or (
+                before.as_of is null
+                and after.{{ by }} in (
+                    select there.{{ by }} from {{ target_relation }} as there where {{ in_range }}
+                )
+            )
+            or (
+                before.as_of is not null
+                and row({% for column in columns %}before.{{ adapter.quote(column) }}
+                    {{- ", " if not loop.last }}{% endfor %})
+                is distinct from
+                row({% for column in columns %}after.{{ adapter.quote(column) }}
+                    {{- ", " if not loop.last }}{% endfor %})
+            )
+        )
+    on conflict do nothing
+{%- endmacro %}
+
+{#
+`aggregation.<name>_as_of(timestamptz)`: the rows of a rollup as they were at a moment. In the place
+of what was replaced since stands what was there first after the moment.
+#}
+{% macro create_rollup_as_of() -%}
+    {%- if execute and model["config"]["materialized"] == "incremental" -%}
+    {%- set name = this.schema ~ "." ~ this.identifier -%}
+    create or replace function {{ name }}_as_of(known_at timestamptz)
+    returns setof {{ name }}
+    language sql stable
+    as $as_of$
+        select there.*
+        from {{ name }} as there
+        where
+            ({{ moment_of("there") }}, {{ row_key("there", grain_within_partition()) }}) not in (
+                select
+                    kept.window_start,
+                    kept.row_key
+                from maintenance.score_history as kept
+                where kept.asset = '{{ asset_of(this) }}' and kept.kept_at > $1
+            )
+        union all
+        select before.*
+        from (
+            select distinct on (kept.window_start, kept.row_key) kept.values
+            from maintenance.score_history as kept
+            where kept.asset = '{{ asset_of(this) }}' and kept.kept_at > $1
+            order by kept.window_start, kept.row_key, kept.kept_at
+        ) as first_kept
+        cross join lateral jsonb_populate_record(null::{{ name }}, first_kept.values) as before
+        where jsonb_typeof(first_kept.values) = 'object'
+    $as_of$;
+    comment on function {{ name }}_as_of(timestamptz) is
+        '{{ name }} as it was at a moment, as far as what was replaced since is kept (maintenance.score_history).';
+    grant execute on function {{ name }}_as_of(timestamptz) to aurastream_reader
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+The same of a scored table, whose windows `aurastream.store.archive_history` keeps whole when another
+code version replaces them.
+#}
+{% macro create_scores_as_of(source) -%}
+    {%- set name = source.schema ~ "." ~ source.identifier -%}
+    create or replace function {{ name }}_as_of(known_at timestamptz)
+    returns setof {{ name }}
+    language sql stable
+    as $as_of$
+        select there.*
+        from {{ name }} as there
+        where
+            there.window_start not in (
+                select kept.window_start
+                from maintenance.score_history as kept
+                where kept.asset = '{{ asset_of(source) }}' and kept.kept_at > $1
+            )
+        union all
+        select before.*
+        from (
+            select
+                kept.*,
+                rank() over (partition by kept.window_start order by kept.kept_at) as turn
+            from maintenance.score_history as kept
+            where kept.asset = '{{ asset_of(source) }}' and kept.kept_at > $1
+        ) as first_kept
+        cross join lateral jsonb_populate_record(
+            null::{{ name }},
+            first_kept.row_key::jsonb || first_kept.values
+            || jsonb_build_object('window_start', first_kept.window_start)
+        ) as before
+        where first_kept.turn = 1
+    $as_of$;
+    comment on function {{ name }}_as_of(timestamptz) is
+        '{{ name }} as it was at a moment, as far as what another code version replaced since is kept (maintenance.score_history).';
+    grant execute on function {{ name }}_as_of(timestamptz) to aurastream_reader
+{%- endmacro %}
+
+{#
+The rows of an append-only table that had reached it at a moment: without those that waited in a spool
+and were delivered later. When they were observed is the mart's own question.
+#}
+{% macro create_record_as_of(source, at, table) -%}
+    {%- set name = source.schema ~ "." ~ source.identifier -%}
+    create or replace function {{ name }}_as_of(known_at timestamptz)
+    returns setof {{ name }}
+    language sql stable
+    as $as_of$
+        select there.*
+        from {{ name }} as there
+        where
+            not exists (
+                select 1
+                from maintenance.deliveries as late
+                where
+                    late.delivered_at > $1
+                    and late.table_name = {{ table }}
+                    and there.{{ at }} between late.first_at and late.last_at
+            )
+    $as_of$;
+    comment on function {{ name }}_as_of(timestamptz) is
+        '{{ name }} without what waited in a spool at a moment and was delivered later (maintenance.deliveries). It says nothing of when a row was observed.';
+    grant execute on function {{ name }}_as_of(timestamptz) to aurastream_reader
+{%- endmacro %}
+
+{# The asset that a table is, as `maintenance.score_history` names it. #}
+{% macro asset_of(relation) -%}
+    {{ relation.schema }}/{{ relation.identifier }}
+{%- endmacro %}
+
+{# When the partition of a row begins. #}
+{% macro moment_of(row) -%}
+    {%- set meta = config.get("meta") -%}
+    {%- set at = row ~ "." ~ meta["partition_by"] -%}
+    {%- if meta["partition_type"] == "date" -%}
+        ({{ at }}::timestamp at time zone 'UTC')
+    {%- else -%}
+        {{ at }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# What tells a row from the others of its partition, as JSON. #}
+{% macro row_key(row, columns) -%}
+    jsonb_build_object(
+        {%- for column in columns -%}
+            '{{ column }}', {{ row }}.{{ column }}{{ ", " if not loop.last }}
+        {%- endfor -%}
+    )::text
+{%- endmacro %}
+
+{# The model's grain without the column of its partition, from the test that guards it. #}
+{% macro grain_within_partition() -%}
+    {%- set by = config.get("meta")["partition_by"] -%}
+    {%- for test in graph.nodes.values() -%}
+        {%- if test["resource_type"] == "test"
+            and test["attached_node"] == model["unique_id"]
+            and test["test_metadata"]["name"] == "unique_grain" -%}
+            {{ return(test["test_metadata"]["kwargs"]["columns"] | reject("equalto", by) | list) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ exceptions.raise_compiler_error(model["name"] ~ " has no test unique_grain.") }}
+{%- endmacro %}
