@@ -36,6 +36,7 @@ the scores of an analysis or what was collected, the function reads it as it was
         {%- for name in ["title_intel", "clip_video_lead_lag"] -%}
             {%- set scores = source("intelligence", name) -%}
             {%- if scores | string in found.body -%}
+                {{ one_at_a_time() }};
                 {{ create_scores_as_of(scores) }};
                 {%- set found.body = found.body | replace(
                     scores | string, scores.schema ~ "." ~ scores.identifier ~ "_as_of($1)"
@@ -49,6 +50,7 @@ the scores of an analysis or what was collected, the function reads it as it was
         ] -%}
             {%- set record = source(schema, name) -%}
             {%- if record | string in found.body -%}
+                {{ one_at_a_time() }};
                 {{ create_record_as_of(record, at, table) }};
                 {%- set found.body = found.body | replace(
                     record | string, schema ~ "." ~ name ~ "_as_of($1)"
@@ -79,4 +81,9 @@ the scores of an analysis or what was collected, the function reads it as it was
     {%- else -%}
         select 1
     {%- endif -%}
+{%- endmacro %}
+
+{# Until the transaction ends: two marts are made at once, and both may need the same function. #}
+{% macro one_at_a_time() -%}
+    select pg_advisory_xact_lock(hashtext('aurastream_as_of'))
 {%- endmacro %}
