@@ -26,23 +26,9 @@ the scores of an analysis or what was collected, the function reads it as it was
     {%- if execute -%}
         {%- set function = this.schema ~ "." ~ this.identifier ~ "_as_of" -%}
         {%- set found = namespace(
-            body=model["compiled_code"] | replace(open_until(), "$1") | replace(known_at(), "$1")
+            body=model["compiled_code"] | replace(open_until(), "$1") | replace(known_at(), "$1"),
+            replaced=[]
         ) -%}
-        {%- for node in graph.nodes.values() if node["config"]["materialized"] == "incremental" -%}
-            {%- set found.body = found.body | replace(
-                node["relation_name"], node["schema"] ~ "." ~ node["name"] ~ "_as_of($1)"
-            ) -%}
-        {%- endfor -%}
-        {%- for name in ["title_intel", "clip_video_lead_lag"] -%}
-            {%- set scores = source("intelligence", name) -%}
-            {%- if scores | string in found.body -%}
-                {{ one_at_a_time() }};
-                {{ create_scores_as_of(scores) }};
-                {%- set found.body = found.body | replace(
-                    scores | string, scores.schema ~ "." ~ scores.identifier ~ "_as_of($1)"
-                ) -%}
-            {%- endif -%}
-        {%- endfor -%}
         {%- for schema, name, at, table in [
             ("operations", "crawls", "observed_at", "replace(there.dataset, '/', '.')"),
             ("collection", "youtube_videos", "first_observed_at", "'collection.youtube_videos'"),
@@ -52,10 +38,27 @@ the scores of an analysis or what was collected, the function reads it as it was
             {%- if record | string in found.body -%}
                 {{ one_at_a_time() }};
                 {{ create_record_as_of(record, at, table) }};
-                {%- set found.body = found.body | replace(
-                    record | string, schema ~ "." ~ name ~ "_as_of($1)"
-                ) -%}
+                {%- set found.body = found.body | replace(record | string, as_of_of(record)) -%}
             {%- endif -%}
+        {%- endfor -%}
+        {%- for name in ["title_intel", "clip_video_lead_lag"] -%}
+            {%- set scores = source("intelligence", name) -%}
+            {%- if scores | string in found.body -%}
+                {{ one_at_a_time() }};
+                {{ create_scores_as_of(scores) }};
+                {%- do found.replaced.append(scores) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- for node in graph.nodes.values() if node["config"]["materialized"] == "incremental" -%}
+            {%- if node["relation_name"] in found.body -%}
+                {%- do found.replaced.append(api.Relation.create(
+                    database=node["database"], schema=node["schema"], identifier=node["name"]
+                )) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set found.then = found.body -%}
+        {%- for relation in found.replaced -%}
+            {%- set found.then = found.then | replace(relation | string, as_of_of(relation)) -%}
         {%- endfor -%}
         {%- set columns = model["columns"].values() | list %}
         drop function if exists {{ function }}(timestamptz);
@@ -67,13 +70,15 @@ the scores of an analysis or what was collected, the function reads it as it was
         )
         language sql stable
         as $as_of$
-            select
-                {%- for column in columns %}
-                known.{{ adapter.quote(column["name"]) }}{{ "," if not loop.last }}
-                {%- endfor %}
-            from (
-                {{ found.body }}
-            ) as known
+            {{ named_columns(columns, found.body) }}
+            {%- if found.replaced %}
+            -- Where nothing was replaced since, the tables of today are those of then, and are read
+            -- with their indexes; only one of the two halves is ever computed.
+            where not {{ was_replaced_since(found.replaced) }}
+            union all
+            {{ named_columns(columns, found.then) }}
+            where {{ was_replaced_since(found.replaced) }}
+            {%- endif %}
         $as_of$;
         comment on function {{ function }}(timestamptz) is
             $text${{ this.schema }}.{{ this.identifier }} as it could be known at a moment: {{ model["description"] | trim }}$text$;
@@ -86,4 +91,34 @@ the scores of an analysis or what was collected, the function reads it as it was
 {# Until the transaction ends: two marts are made at once, and both may need the same function. #}
 {% macro one_at_a_time() -%}
     select pg_advisory_xact_lock(hashtext('aurastream_as_of'))
+{%- endmacro %}
+
+{# A relation as a call of its function. #}
+{% macro as_of_of(relation) -%}
+    {{ relation.schema }}.{{ relation.identifier }}_as_of($1)
+{%- endmacro %}
+
+{% macro named_columns(columns, body) -%}
+    select
+        {%- for column in columns %}
+        known.{{ adapter.quote(column["name"]) }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from (
+        {{ body }}
+    ) as known
+{%- endmacro %}
+
+{# Whether rows of some relations were replaced after the moment. #}
+{% macro was_replaced_since(relations) -%}
+    exists (
+        select 1
+        from maintenance.score_history as later
+        where
+            later.kept_at > $1
+            and later.asset in (
+                {%- for relation in relations -%}
+                    '{{ asset_of(relation) }}'{{ ", " if not loop.last }}
+                {%- endfor -%}
+            )
+    )
 {%- endmacro %}
