@@ -54,7 +54,12 @@ JOBS = {"rollup": "hourly_rollup", "archive": "archive", "retention": "retention
 CRAWLS = "operations.crawls"
 # Rows that say when something was done or checked, and not what; the proofs are compared below.
 _OF_THEIR_TIME = frozenset(
-    {"maintenance.purges", "maintenance.archive", "maintenance.retention_rules"}
+    {
+        "maintenance.purges",
+        "maintenance.archive",
+        "maintenance.retention_rules",
+        "maintenance.score_history",
+    }
 )
 _PREPARED = "prepared"
 # The tests of the models use this name too: dbt keeps what it parsed by the database's name.
@@ -184,6 +189,9 @@ class Site:
                 "SELECT target, action, reason, sum(items), (SELECT array_agg(part ORDER BY part) "
                 "FROM maintenance.purges o, unnest(o.parts) part WHERE o.target = p.target) "
                 "FROM maintenance.purges p GROUP BY target, action, reason"
+            )
+            found["kept"] = digest(
+                "SELECT window_start, asset, row_key, values FROM maintenance.score_history"
             )
             found["archived"] = digest(
                 "SELECT month, dataset, rows, bytes, files, content_sha256, columns, left_out "
