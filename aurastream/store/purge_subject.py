@@ -9,6 +9,7 @@ quotes, brackets, bars or the ends of a line.
 
 import base64
 import binascii
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from typing import Final, Literal
 from xml.sax.saxutils import escape
 
 from aurastream.core.errors import AuraStreamError
+from aurastream.store.purge_subject_words import any_of
 
 __all__ = [
     "BLANK",
@@ -74,6 +76,8 @@ _ELSE: Final = re.compile(
 _PICTURE: Final = re.compile(r"data:image/[a-z+]+;base64,([A-Za-z0-9+/=]+)")
 _SHORTEST_NUMBER_IN_PROSE: Final = 6  # a shorter user id would be any number
 _SHORTEST_NAME: Final = 3
+# Postgres's expressions slow down by the number of words: with 600, to 50 kB in a second.
+_MOST_IN_POSTGRES: Final = 20
 _CUT: Final = 12  # of a longer name, so much is enough before an ellipsis
 _CUT_LABEL: Final = re.compile(r">([^<>]+)…<")
 _MARKUP: Final = r"\`*_[]<>|~#"
@@ -235,26 +239,42 @@ class Subject:
 
     @cached_property
     def pattern(self) -> str:
-        """Return a regular expression that finds at least every text that `blanked` changes."""
+        """Return an expression by which Postgres finds at least every text to look into.
+
+        With more than a few words it is empty, which every text matches: `may_be_in` is faster.
+        """
+        return any_of(self._words) if len(self._words) <= _MOST_IN_POSTGRES else ""
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether a text has anything that they could be meant by; most texts have not."""
+        return self._any_word.search(text) is not None
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
         parts = {value[:_CUT] for name in self.names for value in _spellings(name)}
-        return "|".join(map(_plain_escape, sorted({*self.all_ids, *self.logins, *parts})))
+        return frozenset({*self.all_ids, *self.logins, *parts})
+
+    @cached_property
+    def _any_word(self) -> re.Pattern[str]:
+        return re.compile(any_of(self._words))
 
     @cached_property
     def _glance(self) -> re.Pattern[str]:
-        return re.compile(f"{self.pattern}|data:image/")
+        return re.compile(f"{any_of(self._words)}|data:image/")
 
     @cached_property
     def _ids(self) -> re.Pattern[str]:
         """Match an id as a whole token; group 1 stays."""
         parts = []
-        for value in sorted(self.all_ids, key=len, reverse=True):
-            found = re.escape(value)
-            if value.isdecimal():
+        longest_first = sorted(sorted(self.all_ids), key=len, reverse=True)
+        for is_number, values in itertools.groupby(longest_first, str.isdecimal):
+            if not is_number:
+                parts.append(rf"(?<![\w-])(?:{any_of(values)})(?![\w-])")
+                continue
+            for found in values:
                 parts.append(rf"(?<![\w])({_USER_FIELD}[\"']?){found}(?!\w)")
-                if len(value) >= _SHORTEST_NUMBER_IN_PROSE and not self.is_word:
+                if len(found) >= _SHORTEST_NUMBER_IN_PROSE and not self.is_word:
                     parts.append(rf"(?<![\w.,-]){found}(?![\w-]|[.,]\d)")
-            else:
-                parts.append(rf"(?<![\w-]){found}(?![\w-])")
         parts += [
             rf"({_USER_FIELD}[\"']?|twitch\.tv/|@){re.escape(login)}(?!\w)"
             for login in sorted(self.logins)
@@ -339,13 +359,10 @@ def _keep_groups(match: re.Match[str]) -> str:
 
 def _names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
     """Match names that stand alone; what is kept is a group."""
-    found: set[str] = set()
-    for name in names:
-        for spelling in _spellings(name):
-            found.add(re.escape(spelling))
+    found = {spelling for name in names for spelling in _spellings(name)}
     if not found:
         return None
-    either = "|".join(sorted(found, key=lambda part: (-len(part), part)))
+    either = any_of(found)
     field_name = r"(?:title|name|login|channel|user|broadcaster|creator|video|clip)"
     # The brackets of a blank are no delimiters: a second search finds what the first one did.
     opens = r"(?<!\\)(?:[\"'|\[<>`\t]|(?<!\[forgotten)\])\s*"
@@ -362,8 +379,3 @@ def _spellings(name: str) -> set[str]:
     spelled = plain | marked | {escape(value) for value in plain}
     encoded = {json.dumps(v, ensure_ascii=a)[1:-1] for v in spelled for a in (True, False)}
     return {value for value in spelled | encoded if value}
-
-
-def _plain_escape(value: str) -> str:
-    """Escape for Postgres's and Python's regular expressions alike."""
-    return re.sub(r"([^\w\s])", r"\\\1", value)

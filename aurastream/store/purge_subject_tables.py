@@ -7,8 +7,8 @@ about anybody, are read word by word, and those of a row that is somebody else's
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -242,13 +242,15 @@ def _lists(
 
 def _rejected(connection: psycopg.Connection, subject: Subject, *, remove: bool) -> int:
     """Look through what was rejected: theirs goes, what is nobody's is blanked."""
-    rows = connection.execute(
+    query = (
         "SELECT tableoid, ctid::text, item_id, reason, raw FROM operations.quarantine "
-        "WHERE item_id = ANY(%(ids)s) OR raw ~ %(any)s OR reason ~ %(any)s",
-        {"ids": sorted(subject.all_ids), "any": subject.pattern},
-    ).fetchall()
+        "WHERE item_id = ANY(%s) OR raw ~ %s OR reason ~ %s"
+    )
+    given = (sorted(subject.all_ids), subject.pattern, subject.pattern)
     total = 0
-    for part, place, item, reason, raw in rows:
+    for part, place, item, reason, raw in _rows_of(connection, query, given):
+        if not (item in subject.all_ids or subject.may_be_in(raw) or subject.may_be_in(reason)):
+            continue
         is_theirs = subject.owns_text(raw)
         if is_theirs is None and item in subject.all_ids:
             is_theirs = True
@@ -291,13 +293,24 @@ def _texts(
         _table(relation.name), name, sql.SQL(relation.columns[column])
     )
     total = 0
-    for part, place, text in connection.execute(select, (subject.pattern,)).fetchall():
+    for part, place, text in _rows_of(connection, select, (subject.pattern,)):
+        if not subject.may_be_in(text):
+            continue
         cleaned, found = text_without(text, subject)
         if found:
             total += 1
             if remove:
                 connection.execute(update, (cleaned, part, place))
     return total
+
+
+def _rows_of(
+    connection: psycopg.Connection, query: LiteralString | sql.Composed, given: Sequence[Any]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield rows a few at a time; those that are changed meanwhile come as they were."""
+    with connection.transaction(), connection.cursor(name="forget_texts") as cursor:
+        cursor.itersize = 500
+        yield from cursor.execute(query, given)
 
 
 def text_without(text: str, subject: Subject) -> tuple[str, int]:
