@@ -347,3 +347,29 @@ def test_where_only_a_superuser_could_refuse_a_lock_its_session_ends(
         assert [e.why for e in end_overdue(owner)] == ["took an advisory lock"]
         with pytest.raises(psycopg.OperationalError):
             reader.execute("select 1")
+
+
+def test_what_an_owner_without_power_leaves_open_a_superuser_closes_and_the_owner_keeps(
+    plain_owner: str, postgres_server: EmbeddedPostgres
+) -> None:
+    migrate(plain_owner)
+    superuser = postgres_server.url_of("plainly_owned")
+    open_calls = (
+        "select pg_logical_emit_message(false, 'a', 'b')",
+        "select lo_create(0)",
+        "select pg_try_advisory_lock(1)",
+    )
+    with psycopg.connect(reader_url(superuser), autocommit=True) as reader:
+        reader.execute("set default_transaction_read_only = off")
+        for call in open_calls:
+            reader.execute(call)
+
+        migrate(superuser)
+
+        for call in open_calls:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(call)
+    with psycopg.connect(plain_owner, autocommit=True) as owner:
+        for call in open_calls:
+            owner.execute(call)
+        owner.execute("insert into operations.categories select * from operations.categories")
