@@ -7,12 +7,15 @@ type.
 import datetime as dt
 from collections.abc import Sequence
 
+import psycopg
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
 from aurastream.store.errors import ArchiveError
+from aurastream.store.partitions import ensure_partitions
 from aurastream.store.purge import Relation
+from aurastream.store.tables import metadata
 
 __all__ = ["days_with_rows", "read_day", "replace_day"]
 
@@ -101,6 +104,11 @@ def replace_day(url: str, relation: Relation, column: str, day: dt.date, rows: p
             fix="Read the Parquet files themselves (docs/archive.md).",
         )
     names = rows.column_names
+    if relation.is_partitioned:
+        # Retention may have dropped the day.
+        midnight = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+        with psycopg.connect(url, autocommit=True, connect_timeout=10) as owner:
+            ensure_partitions(owner, midnight, midnight, tables=[metadata.tables[relation.name]])
     with dbapi.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
         cursor.adbc_ingest("archived_day", rows, mode="create", temporary=True)

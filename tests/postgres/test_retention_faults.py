@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from aurastream.operations.archive import open_archive
+from aurastream.operations.archive import archive_month, open_archive, restore_month
 from aurastream.operations.retention import examine, plan_retention, purge
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.store.errors import ArchiveError
@@ -144,6 +144,24 @@ def test_a_day_that_is_being_read_stays_for_the_next_time(
 
     purge(settings, NOW)
     assert _left(filled) == AFTER
+
+
+def test_a_clock_that_jumps_takes_nothing_or_what_can_be_put_back(
+    settings: Settings, filled: FrameStore
+) -> None:
+    before = {name: filled.read(name, order_by="observed_at") for name in (TRENDING, CRAWLS)}
+    year = dt.timedelta(days=400)
+
+    assert purge(settings, NOW - year) == []
+    assert {name: len(filled.read(name)) for name in before} == dict.fromkeys(before, 10)
+    purge(settings, NOW + year)
+    assert {name: len(filled.read(name)) for name in before} == dict.fromkeys(before, 0)
+
+    archive, month = open_archive(settings), NOW.date().replace(day=1)
+    archive_month(settings, archive, month)
+    assert all(day.is_equal for day in restore_month(settings, archive, month))
+    for name, rows in before.items():
+        pd.testing.assert_frame_equal(filled.read(name, order_by="observed_at"), rows)
 
 
 def _purge_and_die(settings: Settings, after: int) -> subprocess.CompletedProcess[str]:
