@@ -86,6 +86,8 @@ def _in_column(
         cursor.itersize = 200
         cursor.execute(select, (f"{subject.pattern}|data:image/",))
         for place, text in cursor:
+            if not (subject.may_be_in(text) or "data:image/" in text):
+                continue
             cleaned, found = _cleaned(str(text), subject, with_names=column in _BODIES)
             if found:
                 changed += 1

@@ -100,9 +100,16 @@ def filled(store: FrameStore, rows: Rows, cache: "redis.Redis", settings: Settin
     return store
 
 
+@pytest.mark.parametrize("words_in_postgres", [0, 20])
 def test_every_store_lets_go_of_the_channel_and_of_nobody_else(
-    filled: FrameStore, settings: Settings, cache: "redis.Redis"
+    filled: FrameStore,
+    settings: Settings,
+    cache: "redis.Redis",
+    *,
+    words_in_postgres: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("aurastream.store.purge_subject._MOST_IN_POSTGRES", words_in_postgres)
     done = forget(settings, THEIRS, NOW)
 
     assert done.remaining == {}
