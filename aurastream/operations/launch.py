@@ -45,6 +45,7 @@ from aurastream.operations.preflight import preflight
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
 from aurastream.operations.query import QueryError, text_rows
+from aurastream.operations.restarts import RestartWatch
 from aurastream.operations.stopping import signals_delivered_to
 from aurastream.operations.terms import apply_terms, note_terms
 from aurastream.settings import REPO_ROOT, Settings
@@ -103,7 +104,7 @@ class Launch:
         )
         self._stop = threading.Event()
         self._stack = ExitStack()
-        self._embedded: list[EmbeddedPostgres | EmbeddedRedis] = []
+        self._embedded: dict[EmbeddedPostgres | EmbeddedRedis, RestartWatch] = {}
         self._replay_url: str | None = None
         self._web_url = ""
         self._code_port = 0
@@ -134,10 +135,16 @@ class Launch:
         """Start again whatever has ended, and say so."""
         for event in self._supervisor.watch_once():
             self._tell(event)
-        for server in self._embedded:
+        for server, watch in self._embedded.items():
             if not server.is_guarded:
                 self._console.print(f"{server.name} lost its guard; starting it again.")
                 server.start()
+            if (pid := watch.look()) is not None:
+                self._console.print(
+                    f"{server.name} ended and was started again: process {pid}"
+                    f" ({_short(server.log_path)})",
+                    highlight=False,
+                )
 
     @contextmanager
     def _looked_after(self) -> Iterator[None]:
@@ -202,14 +209,14 @@ class Launch:
         _require_writable(self._data)
         found: dict[str, str] = {}
         if self._settings.postgres_url is None:
-            postgres = EmbeddedPostgres(self._data / "postgres")
-            self._embedded.append(self._stack.enter_context(postgres))
+            postgres = self._stack.enter_context(EmbeddedPostgres(self._data / "postgres"))
+            self._embedded[postgres] = RestartWatch(postgres)
             found["postgres_url"] = postgres.url
         else:
             found["postgres_url"] = self._settings.require_postgres()
         if self._settings.redis_url is None:
-            cache = EmbeddedRedis(self._data / "redis")
-            self._embedded.append(self._stack.enter_context(cache))
+            cache = self._stack.enter_context(EmbeddedRedis(self._data / "redis"))
+            self._embedded[cache] = RestartWatch(cache)
             found["redis_url"] = cache.url
         else:
             found["redis_url"] = self._settings.require_redis()
@@ -324,6 +331,8 @@ class Launch:
                 marts=existing_marts(self._frames),
             )
             total = sum(run.weight for group in groups for run in group)
+            if not total:
+                return  # a warm start finds everything there
             task = progress.add_task("Materializing the graph", total=total)
             _say(progress, f"Materializing the graph, {total} partitions")
             for run in run_all(graph, groups, stopped=self._stop.is_set):
@@ -444,9 +453,8 @@ class Launch:
         self._console.print("Ctrl-C stops everything.")
 
     def _tell(self, event: ProcessEvent) -> None:
-        first_line = event.detail.splitlines()[0] if event.detail else ""
         log = _short(self._supervisor.log_path(event.name))
-        self._console.print(f"{event.name} {event.what}: {first_line} ({log})", highlight=False)
+        self._console.print(f"{event.name} {event.what}: {event.brief} ({log})", highlight=False)
 
 
 @contextmanager

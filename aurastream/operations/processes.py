@@ -88,6 +88,7 @@ class ProcessEvent:
     name: str
     what: str  # "ended", "restarted"
     detail: str
+    brief: str  # one line of it
 
 
 @dataclass(slots=True)
@@ -324,7 +325,9 @@ class Supervisor:
         child.crashes = 1 if steady else child.crashes + 1
         pause = min(_FIRST_PAUSE_S * 2 ** (child.crashes - 1), _LONGEST_PAUSE_S)
         child.restart_at = now + pause if spec.restart else float("inf")
-        return ProcessEvent(spec.name, "ended", f"code {code}. {self._tail(child)}")
+        last = _last_lines(self.log_path(spec.name), child.log_offset)[-1:]
+        brief = f"code {code}" + "".join(f", its last line: {line.strip()}" for line in last)
+        return ProcessEvent(spec.name, "ended", f"code {code}. {self._tail(child)}", brief)
 
     def _restarted(self, name: str, child: _Child) -> ProcessEvent:
         try:
@@ -335,10 +338,11 @@ class Supervisor:
             child.crashes += 1
             pause = min(_FIRST_PAUSE_S * 2 ** (child.crashes - 1), _LONGEST_PAUSE_S)
             child.restart_at = time.monotonic() + pause
-            return ProcessEvent(name, "ended", str(error))
+            return ProcessEvent(name, "ended", str(error), error.message.splitlines()[0])
         fresh.crashes = child.crashes
         self._children[name] = fresh
-        return ProcessEvent(name, "restarted", f"process {fresh.pid}")
+        as_what = f"process {fresh.pid}"
+        return ProcessEvent(name, "restarted", as_what, as_what)
 
     # -- stopping --------------------------------------------------------------------------------
 
@@ -406,14 +410,18 @@ def _close(child: _Child) -> None:
 
 
 def _tail(path: Path, offset: int) -> str:
-    """Return the last lines that a process wrote since it was started."""
+    """Return the last lines that a process wrote since it was started, and where they are."""
+    if lines := _last_lines(path, offset):
+        return f"The end of {path}:\n" + "\n".join(f"  | {line}" for line in lines)
+    return f"{path} is empty."
+
+
+def _last_lines(path: Path, offset: int) -> list[str]:
     with contextlib.suppress(OSError), path.open("rb") as log:
         end = log.seek(0, os.SEEK_END)
         log.seek(max(offset if offset <= end else 0, end - _TAIL_BYTES))
-        lines = log.read().decode("utf-8", errors="replace").strip().splitlines()[-_TAIL_LINES:]
-        if lines:
-            return f"The end of {path}:\n" + "\n".join(f"  | {line}" for line in lines)
-    return f"{path} is empty."
+        return log.read().decode("utf-8", errors="replace").strip().splitlines()[-_TAIL_LINES:]
+    return []
 
 
 def _rotated(path: Path) -> int:

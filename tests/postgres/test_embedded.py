@@ -20,6 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from aurastream.operations.restarts import RestartWatch
 from aurastream.settings import REPO_ROOT
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.embedded.account import Account, reachable_programs
@@ -293,8 +294,10 @@ def test_a_killed_server_comes_back_with_everything_that_was_committed(home: Pat
 
 def test_a_killed_redis_comes_back_on_its_port(home: Path) -> None:
     with EmbeddedRedis(home / "redis") as server:
+        watch = RestartWatch(server)
         pid = server.server_pid()
         assert pid is not None
+        assert watch.look() is None
         os.kill(pid, signal.SIGKILL)
 
         def answers() -> bool:
@@ -307,6 +310,10 @@ def test_a_killed_redis_comes_back_on_its_port(home: Path) -> None:
                 client.close()
 
         wait_until(answers)
+        seen: list[int] = []
+        wait_until(lambda: bool(seen.extend([new] if (new := watch.look()) else []) or seen))
+        assert seen == [server.server_pid()] != [pid]
+        assert watch.look() is None, "it is said once"
 
 
 def test_stale_files_of_a_crash_do_not_stop_the_start(home: Path) -> None:

@@ -245,6 +245,10 @@ def test_a_crashed_child_is_restarted(supervisor: Supervisor) -> None:
         watcher.join()
     assert supervisor.pid("server") != first
     assert "code 137" in events[0].detail
+    # The probe asked it for a page, which it wrote down.
+    assert events[0].brief.startswith("code 137, its last line: ")
+    assert "GET /" in events[0].brief
+    assert str(supervisor.log_path("server")) not in events[0].brief
 
 
 def _answers(port: int) -> bool:
