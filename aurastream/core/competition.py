@@ -80,6 +80,8 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+_ROUNDING: Final = 1e-9  # a sum of squared shares
+
 HISTORY: Final = timedelta(days=28, hours=2)
 """How far before a window its history begins: four weeks may be an hour longer by the clock."""
 
@@ -150,6 +152,11 @@ def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
     numpy.ndarray
         0–100: 0 at twice the usual or more, 50 as usual, 100 when nobody streams.
 
+    Raises
+    ------
+    InvalidInputError
+        When a number of live streams is negative.
+
     Notes
     -----
     O(n).
@@ -174,6 +181,10 @@ def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
     []
     """
     usual = np.asarray(baseline, dtype=np.float64)
+    if (np.asarray(live, dtype=np.float64) < 0).any():
+        raise InvalidInputError(
+            "A number of live streams is negative.", fix="NaN is for unknown ones."
+        )
     known = usual > 0
     divisor = np.where(known, usual, 1.0)
     capped = np.minimum(np.asarray(live, dtype=np.float64), 2.0 * divisor)
@@ -193,6 +204,11 @@ def concentration_scores(hhi: npt.ArrayLike) -> Floats:
     numpy.ndarray
         0–100; 50 where the index is not known.
 
+    Raises
+    ------
+    InvalidInputError
+        When an index is not between 0 and 1.
+
     Notes
     -----
     O(n).
@@ -210,6 +226,10 @@ def concentration_scores(hhi: npt.ArrayLike) -> Floats:
     []
     """
     index = np.asarray(hhi, dtype=np.float64)
+    if ((index < 0) | (index > 1 + _ROUNDING)).any():
+        raise InvalidInputError(
+            "A Herfindahl-Hirschman index is not between 0 and 1.", fix="NaN is for unknown ones."
+        )
     return np.where(np.isnan(index), 50.0, np.maximum(0.0, 100.0 * (1.0 - 2.0 * index)))
 
 

@@ -330,7 +330,7 @@ def link_class(domain: str) -> LinkClass:
     return "other"
 
 
-def mine_description(text: str | None, *, duration_s: float | None = None) -> Description:
+def mine_description(text: object, *, duration_s: float | None = None) -> Description:
     r"""Read everything out of one description.
 
     Chapters follow YouTube's rules: lines that begin with a time, the first at 0:00, at least
@@ -389,7 +389,7 @@ def mine_description(text: str | None, *, duration_s: float | None = None) -> De
                 f"A length is {duration_s:g} seconds.", fix="None is the value for unknown."
             )
         duration_s = None
-    clean = clean_description(text or "")
+    clean = clean_description(text if isinstance(text, str) else "")
     chapters, fault = _chapters(clean, duration_s)
     without_links = _URL.sub(" ", clean)
     folded = without_links.lower().replace("\uff1a", ":")

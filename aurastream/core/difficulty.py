@@ -115,6 +115,11 @@ def difficulty_bands(scores: npt.ArrayLike) -> npt.NDArray[np.object_]:
     numpy.ndarray
         Bands as text.
 
+    Raises
+    ------
+    InvalidInputError
+        When a score is no number or outside 0–100.
+
     Notes
     -----
     O(n).
@@ -131,7 +136,12 @@ def difficulty_bands(scores: npt.ArrayLike) -> npt.NDArray[np.object_]:
     >>> difficulty_bands([]).tolist()
     []
     """
-    at = np.searchsorted(_BANDS, np.asarray(scores, dtype=np.float64), side="right")
+    score = np.asarray(scores, dtype=np.float64)
+    if not ((score >= 0) & (score <= _MOST)).all():
+        raise InvalidInputError(
+            "A difficulty is not between 0 and 100.", fix="Leave out what is unknown."
+        )
+    at = np.searchsorted(_BANDS, score, side="right")
     return np.array(_BAND_NAMES, dtype=object)[at]
 
 

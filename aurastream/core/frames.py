@@ -112,8 +112,19 @@ def times(frame: pd.DataFrame, column: str, name: str, *, null: bool = False) ->
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Floats:
-    """Return a numeric column as floats with NaN for null."""
-    return frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    """Return a numeric column as floats with NaN for null.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is no number.
+    """
+    try:
+        return frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"Column '{column}' holds what is no number: {error}.", fix="Null is for unknown ones."
+        ) from None
 
 
 def counters(frame: pd.DataFrame, column: str, name: str) -> Floats:

@@ -17,7 +17,7 @@ from aurastream.core.topics import lemma_sets
 
 __all__ = ["IDEA_FORMATS", "IDLE_LEMMAS", "WORDING_VERSION", "IdeaFormat", "format_cues"]
 
-WORDING_VERSION: Final = "2026-11-21"
+WORDING_VERSION: Final = "2026-11-21.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +41,24 @@ IDEA_FORMATS: Final = (
             "how guide tutorial tips tricks best build setup settings learn beginner explained"
         ),
         (
-            "{topic} from zero: everything a beginner needs",
-            "Five things about {topic} that good players do and never mention",
-            "Why {topic} works so well right now, and how to copy it",
+            "{topic}, explained for newcomers",
+            "Five {topic} mistakes, and what to do instead",
+            "Why {topic} works right now, and how to copy it",
         ),
         (
             "Most people get {topic} wrong in the first minute",
-            "One small change to {topic} made all the difference",
+            "One small thing about {topic} made all the difference",
         ),
     ),
     IdeaFormat(
         "reaction",
         _lemmas("react reacting reaction review opinion honest rant watching ranking tier"),
         (
-            "Watching what everybody says about {topic}",
+            "Reacting to the best of {topic}",
             "{topic}: an honest verdict",
         ),
         (
-            "I did not expect {topic} to work",
+            "I did not expect this of {topic}",
             "Almost everybody has the wrong idea of {topic}",
         ),
     ),
@@ -66,7 +66,7 @@ IDEA_FORMATS: Final = (
         "challenge",
         _lemmas("challenge only impossible days hours versus vs survive speedrun beat win without"),
         (
-            "Winning with nothing but {topic}",
+            "A whole day of nothing but {topic}",
             "The {topic} challenge: can it be done at all?",
         ),
         ("{topic} almost made me give up",),
@@ -77,10 +77,10 @@ IDEA_FORMATS: Final = (
             "new news update patch leak leaked trailer season announced release reveal official"
         ),
         (
-            "What {topic} changes, and for whom",
-            "{topic}: the update in three minutes",
+            "What is new in {topic}, and what it changes",
+            "{topic}: the news in three minutes",
         ),
-        ("{topic} is out, and it is bigger than it looked",),
+        ("{topic} is back, and it is bigger than it looked",),
     ),
 )
 """In the order that breaks ties."""
@@ -91,7 +91,13 @@ IDLE_LEMMAS: Final = frozenset().union(
         "video game gameplay play playing part episode ep live stream full shorts clip "
         "funny moment compilation highlight top day week month year night time today second minute "
         "first last final vs everything every world people man girl boy make "
-        "making found finally hd 4k"
+        "making found finally hd 4k real testing giveaway subscribe link free viral trending song "
+        "music movie lyric audio teaser thing way life start end stop go come take give get want "
+        "need know think say tell look try turn back little big small good bad great crazy insane "
+        "secret old young hard easy fast slow more most one two three four five six seven ten "
+        "friend viewer follower subscriber spoiler schedule discord join chat stream streaming "
+        "chill oficial nouveau nuevo nueva novo nova neu finale bande annonce capitulo "
+        "completo directo"
     ),
     *(kind.cues for kind in IDEA_FORMATS),
 )

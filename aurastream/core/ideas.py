@@ -6,7 +6,9 @@ An idea is a topic in a kind of video (`aurastream.core.idea_formats`). For each
   velocity, 0–100;
 - ``difficulty_score``  `aurastream.core.difficulty`, 0–100, higher is harder;
 - ``opportunity_part``  opportunity of the category, 50 where it is unknown;
-- ``format_part``  share of the evidence's velocity in titles that tell of the kind, 0–100.
+- ``format_part``  share of the evidence's velocity in titles that tell of the kind, 0–100, drawn
+  towards the share in the whole category as if three more videos had it: a few titles that tell of
+  no kind say little, and what works in the category decides.
 
 idea_score = .40 · demand + .25 · (100 − difficulty) + .15 · opportunity + .20 · format, 0–100,
 higher is better. confidence = .5 · sample + .3 · freshness + .2 · wording: how many videos are the
@@ -28,7 +30,8 @@ from aurastream.core.difficulty import difficulty
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import Schema, build_frame, empty_frame, require_columns
 from aurastream.core.idea_evidence import idea_evidence
-from aurastream.core.idea_formats import IDEA_FORMATS, IDLE_LEMMAS, format_cues
+from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
+from aurastream.core.idea_subjects import subjects, surface
 
 __all__ = ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"]
 
@@ -65,6 +68,7 @@ _CONFIDENCE: Final = {"sample": 0.5, "freshness": 0.3, "wording": 0.2}
 _ENOUGH: Final = 5.0
 _UNKNOWN: Final = 50.0
 _MOST: Final = 100.0
+_PRIOR_VIDEOS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,8 @@ def video_ideas(
     ----------
     topics : pandas.DataFrame
         As `aurastream.core.topics.topics` gives them: ``window_start``, ``category``, ``rank``,
-        ``topic`` and ``lemmas``. They are free of duplicates. A topic of nothing but words that
-        every other title has (``IDLE_LEMMAS``: "challenge", "day 1") is left out; of topics that
-        rest on the very same videos, the longest stays.
+        ``topic`` and ``lemmas``. They are free of duplicates. `aurastream.core.idea_subjects`
+        says which of them a video can be made about.
     videos : pandas.DataFrame
         ``window_start``, ``category``, ``video_id``, ``channel_id``, ``title``, ``tags``,
         ``views``, ``lifetime_velocity_per_hour``, ``viral_score`` and ``confidence_pct``.
@@ -157,19 +160,28 @@ def video_ideas(
         ),
         "videos",
     )
-    says_something = [not IDLE_LEMMAS.issuperset(str(line).split()) for line in topics["lemmas"]]
-    topics = topics[np.array(says_something, dtype=np.bool_)]
-    evidence = _once(idea_evidence(topics, videos), topics)
+    doubled = videos.duplicated([*_KEYS, "video_id"])
+    if doubled.any() or videos["video_id"].isna().any():
+        raise InvalidInputError(
+            "A video has no id, or occurs twice in a window and category.",
+            fix="Pass each video once per window and category.",
+        )
+    evidence = idea_evidence(topics, videos)
     if evidence.empty:
         return empty_frame(IDEAS_SCHEMA)
     shown = evidence.merge(videos, on=[*_KEYS, "video_id"], how="left", validate="m:1")
+    kept = subjects(topics, shown)
+    if kept.empty:
+        return empty_frame(IDEAS_SCHEMA)
+    evidence = evidence.merge(kept, on=[*_KEYS, "topic_rank"])
+    shown = shown.merge(kept, on=[*_KEYS, "topic_rank"])
     shown["velocity"] = shown["lifetime_velocity_per_hour"].fillna(0.0).clip(lower=0.0)
     shown = shown.sort_values(
         [*_KEYS, "topic_rank", "velocity", "video_id"],
         ascending=[True, True, True, False, True],
         kind="stable",
     ).reset_index(drop=True)
-    about = _about_topics(shown, params)
+    about = _about_topics(shown, videos, params)
     hard = difficulty(evidence, videos, competition)
     about = about.merge(
         hard[[*_KEYS, "topic_rank", "difficulty_score", "difficulty_band"]],
@@ -178,31 +190,39 @@ def video_ideas(
     )
     names = topics[[*_KEYS, "rank", "topic"]].rename(columns={"rank": "topic_rank"})
     about = about.merge(names, on=[*_KEYS, "topic_rank"], validate="1:1")
+    about["written"] = [
+        surface(topic, titles)
+        for topic, titles in zip(about["topic"], about.pop("titles"), strict=True)
+    ]
     about["opportunity_part"] = _from(about, opportunity, "opportunity_score").fillna(_UNKNOWN)
     about["duration_bucket"] = _optimal(about, formats)
     return _ranked(_worded(about), params)
 
 
-def _once(evidence: pd.DataFrame, topics: pd.DataFrame) -> pd.DataFrame:
-    """Keep one of the topics that rest on the very same videos: the one that says most."""
-    if evidence.empty:
-        return evidence
-    keys = [*_KEYS, "topic_rank"]
-    shown = evidence.groupby(keys)["video_id"].agg("\x1f".join).reset_index()
-    length = topics["lemmas"].str.count(" ")
-    said = topics[_KEYS].assign(topic_rank=topics["rank"], length=length)
-    shown = shown.merge(said, on=keys, validate="1:1")
-    shown = shown.sort_values([*_KEYS, "length", "topic_rank"], ascending=[True, True, False, True])
-    kept = shown.drop_duplicates([*_KEYS, "video_id"])[keys]
-    return evidence.merge(kept, on=keys, validate="m:1")
-
-
-def _about_topics(shown: pd.DataFrame, params: IdeaParams) -> pd.DataFrame:
-    """Return one row per topic: demand, freshness, and the share of each kind of video."""
+def _cues(rows: pd.DataFrame) -> Floats:
     titles, title_at = np.unique(
-        shown["title"].fillna("").to_numpy(dtype=object).astype(str), return_inverse=True
+        rows["title"].fillna("").to_numpy(dtype=object).astype(str), return_inverse=True
     )
-    cues = format_cues(titles.tolist())[title_at].astype(np.float64)
+    return format_cues(titles.tolist())[title_at].astype(np.float64)
+
+
+def _usual_kinds(videos: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of each kind of video in the velocity of every window and category."""
+    velocity = videos["lifetime_velocity_per_hour"].fillna(0.0).clip(lower=0.0)
+    # In one order whatever the rows' order, or the last bits of the sums would differ.
+    rows = videos.assign(velocity=velocity).sort_values([*_KEYS, "video_id"], kind="stable")
+    moving = rows.groupby(_KEYS)["velocity"].transform("sum")
+    weight = rows["velocity"].where(moving > 0, 1.0)
+    names = [f"usual_{kind.name}" for kind in IDEA_FORMATS]
+    told = pd.DataFrame(_cues(rows) * weight.to_numpy()[:, None], columns=names, index=rows.index)
+    sums = told.assign(weight=weight).groupby([rows[key] for key in _KEYS]).sum()
+    usual: pd.DataFrame = sums[names].div(sums["weight"], axis=0).mul(_MOST)
+    return usual.reset_index()
+
+
+def _about_topics(shown: pd.DataFrame, videos: pd.DataFrame, params: IdeaParams) -> pd.DataFrame:
+    """Return one row per topic: demand, freshness, and the share of each kind of video."""
+    cues = _cues(shown)
     # Where nothing moves, each video counts alike.
     keys = [*_KEYS, "topic_rank"]
     group = shown.groupby(keys, sort=True).ngroup().to_numpy()
@@ -221,8 +241,12 @@ def _about_topics(shown: pd.DataFrame, params: IdeaParams) -> pd.DataFrame:
     about["demand_part"] = np.clip(
         weighted(shown["viral_score"].fillna(_UNKNOWN).to_numpy(dtype=np.float64)), 0.0, _MOST
     )
+    usual = about[_KEYS].merge(_usual_kinds(videos), on=_KEYS, how="left", validate="m:1")
+    own = count / (count + _PRIOR_VIDEOS)
     for at, kind in enumerate(IDEA_FORMATS):
-        about[f"format_{kind.name}"] = np.clip(_MOST * weighted(cues[:, at]), 0.0, _MOST)
+        share = _MOST * weighted(cues[:, at])
+        drawn = own * share + (1.0 - own) * usual[f"usual_{kind.name}"].to_numpy()
+        about[f"format_{kind.name}"] = np.clip(drawn, 0.0, _MOST)
     about["evidence_count"] = count
     about["sample_part"] = _MOST * (1.0 - np.exp(-count / _ENOUGH))
     fresh = shown["confidence_pct"].fillna(0.0).to_numpy(dtype=np.float64)
@@ -230,6 +254,8 @@ def _about_topics(shown: pd.DataFrame, params: IdeaParams) -> pd.DataFrame:
     about["wording_part"] = np.clip(_MOST * weighted(told), 0.0, _MOST)
     ids = np.split(shown["video_id"].to_numpy(dtype=object), first[1:])
     about["evidence_video_ids"] = [found[: params.evidence].tolist() for found in ids]
+    titles = np.split(shown["title"].fillna("").to_numpy(dtype=object), first[1:])
+    about["titles"] = [found[: params.evidence].tolist() for found in titles]
     about["tags"] = _best_tags(shown, group, weight, n, params.tags)
     return about
 
@@ -333,8 +359,8 @@ def _ranked(ideas: pd.DataFrame, params: IdeaParams) -> pd.DataFrame:
         kind="stable",
     ).reset_index(drop=True)
     ideas["rank"] = ideas.groupby(_KEYS, sort=False).cumcount() + 1
-    ideas["concept"] = _fill(ideas["template"], ideas["topic"])
-    ideas["hook"] = _fill(ideas["hook_template"], ideas["topic"])
+    ideas["concept"] = _fill(ideas["template"], ideas["written"])
+    ideas["hook"] = _fill(ideas["hook_template"], ideas["written"])
     told = zip(ideas["category"], ideas["topic"], ideas["format"], ideas["wording"], strict=True)
     ideas["idea_id"] = [
         hashlib.sha256("\x1f".join(map(str, idea)).encode()).hexdigest()[:16] for idea in told

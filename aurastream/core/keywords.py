@@ -74,18 +74,24 @@ KEYWORDS_SCHEMA: Final[Schema] = {
     "trend": "str",
 }
 
-STOP_WORDS_VERSION: Final = "2026-11-21"
+STOP_WORDS_VERSION: Final = "2026-11-21.2"
 STOP_WORDS: Final = frozenset(
     (  # noqa: SIM905 # a list of 250 literals would hide the languages
         # English
         "a an and are as at be but by can did do does for from get got had has have he her him "
         "his how i if im in into is it its just me my no not of off on or our out she so that the "
         "their them then there these they this to too up us was we were what when where which who "
-        "why will with you your ft feat vs via "
+        "why will with you your ft feat vs via about after again all almost also always am any "
+        "because been before being both could could dont cant didnt doesnt isnt wasnt wont im ive "
+        "youre hes shes theyre lets gonna wanna ever every here like many more most much never now "
+        "only other over really should some still such than though through till too under until "
+        "very well were while would yet yes "
         # Spanish and Portuguese
         "al com como con da das de del do dos e el ela ele em en es esta este eu la las lo los mas "
         "me mi muy na nas no nos o os para pero por que se seu si sin sobre son su sua te tu um "
-        "uma un una uno unos y ya não "
+        "uma un una uno unos y ya não mis mi tus sus hasta desde cuando donde porque pero todo "
+        "todos toda todas ser está estoy eres soy fue hay ha he esto esa ese eso ao aos à pelo "
+        "pela quando onde isso meu minha seus você eles tudo mais mas nem foi tem "
         # French
         "au aux avec ce ces cest dans des du elle est et il ils je le les leur mon ne nous on ou "
         "pas plus pour quand qui sa ses sont sur ton une vous "

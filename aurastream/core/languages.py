@@ -787,7 +787,11 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
 def _texts(values: Iterable[str | None]) -> "pd.Series[str]":
     """Return texts by place; a series need not become a list first."""
     known = values.array if isinstance(values, pd.Series) else list(values)
-    return pd.Series(known, dtype="str")
+    try:
+        return pd.Series(known, dtype="str")
+    except UnicodeEncodeError:  # half a surrogate pair: no text, and in no language
+        readable = (v.encode(errors="replace").decode() if isinstance(v, str) else v for v in known)
+        return pd.Series(list(readable), dtype="str")
 
 
 def _first_maximum(group: npt.NDArray[np.integer[Any]], values: Floats) -> Integers:

@@ -177,6 +177,11 @@ def cross_correlation(x: npt.ArrayLike, y: npt.ArrayLike, max_lag: int) -> tuple
     pairs : numpy.ndarray
         Pairs of known values behind each.
 
+    Raises
+    ------
+    InvalidInputError
+        When the series differ in length, or the largest lag is negative.
+
     Notes
     -----
     O(n · lags).
@@ -203,6 +208,8 @@ def cross_correlation(x: npt.ArrayLike, y: npt.ArrayLike, max_lag: int) -> tuple
         raise InvalidInputError(
             "The series differ in length.", fix="Lay both out over the same hours."
         )
+    if max_lag < 0:
+        raise InvalidInputError(f"The largest lag is {max_lag}.", fix="It must be 0 or more.")
     pad = np.full(max_lag, np.nan)
     padded = np.concatenate([pad, second, pad])
     moved = np.lib.stride_tricks.sliding_window_view(padded, first.size)

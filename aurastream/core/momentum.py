@@ -124,6 +124,11 @@ def momentum_scores(
         Score 0–100, the weighted mean of the known z, and the weight of the known signals (0–1);
         score and mean are NaN where none is known. The score never falls when a z grows.
 
+    Raises
+    ------
+    InvalidInputError
+        When there is not one z-score per weight.
+
     Notes
     -----
     O(n).
@@ -146,6 +151,11 @@ def momentum_scores(
     []
     """
     parts = np.asarray(z, dtype=np.float64)
+    if parts.ndim == 0 or len(parts) != len(params.weights):
+        raise InvalidInputError(
+            f"{len(params.weights)} z-scores are needed, one per part of the index.",
+            fix="Stack them along the first axis; NaN is for unknown ones.",
+        )
     weights = np.array(params.weights).reshape(-1, *[1] * (parts.ndim - 1))
     present = ~np.isnan(parts)
     known = np.where(present, weights, 0.0).sum(axis=0)

@@ -80,13 +80,17 @@ def percentile_score(
     []
     """
     value = np.asarray(values, dtype=np.float64)
-    anchors = np.stack(
-        [
+    try:
+        *parts, floors = (
             np.broadcast_to(np.asarray(part, dtype=np.float64), value.shape).ravel()
-            for part in (0.0, p25, p50, p75, p90)
-        ]
-    )
-    floors = np.broadcast_to(np.asarray(scale_floor, dtype=np.float64), value.shape).ravel()
+            for part in (0.0, p25, p50, p75, p90, scale_floor)
+        )
+    except ValueError as error:
+        raise InvalidInputError(
+            f"Values and percentiles differ in shape: {error}.",
+            fix="Give one percentile for all values, or one for each.",
+        ) from None
+    anchors = np.stack(parts)
     if (np.diff(anchors, axis=0) < 0).any() or np.isinf(anchors).any():
         raise InvalidInputError(
             "Percentiles must be finite and ascending: 0 <= p25 <= p50 <= p75 <= p90.",

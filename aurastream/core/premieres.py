@@ -107,6 +107,11 @@ def on_time_share(delay_min: npt.ArrayLike, *, tolerance_min: float = 5.0) -> fl
     float
         0–1, or NaN.
 
+    Raises
+    ------
+    InvalidInputError
+        When the tolerance is negative or no number.
+
     Notes
     -----
     O(n).
@@ -122,6 +127,10 @@ def on_time_share(delay_min: npt.ArrayLike, *, tolerance_min: float = 5.0) -> fl
     >>> on_time_share([float("nan")]), on_time_share([])
     (nan, nan)
     """
+    if not tolerance_min >= 0:
+        raise InvalidInputError(
+            f"The tolerance is {tolerance_min:g} minutes.", fix="It must be 0 or more."
+        )
     delay = np.asarray(delay_min, dtype=np.float64)
     delay = delay[~np.isnan(delay)]
     return float((np.abs(delay) <= tolerance_min).mean()) if delay.size else float("nan")

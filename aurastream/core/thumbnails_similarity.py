@@ -121,7 +121,7 @@ def hash_distance(one: str, other: str) -> int:
 
     Raises
     ------
-    ValueError
+    InvalidInputError
         When a text is not hexadecimal.
 
     Notes
@@ -140,7 +140,12 @@ def hash_distance(one: str, other: str) -> int:
     >>> hash_distance("0" * 16, "f" * 16), hash_distance("0" * 16, "0" * 16)
     (64, 0)
     """
-    return (int(one, 16) ^ int(other, 16)).bit_count()
+    try:
+        return (int(one, 16) ^ int(other, 16)).bit_count()
+    except ValueError as error:
+        raise InvalidInputError(
+            f"A perceptual hash is not hexadecimal: {error}.", fix="Take it from `perceptual_hash`."
+        ) from None
 
 
 def similar_groups(hashes: Iterable[Any], *, params: SimilarityParams = DEFAULT) -> Integers:

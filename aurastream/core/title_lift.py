@@ -236,6 +236,11 @@ def adjusted_p_values(p_values: npt.ArrayLike) -> Floats:
     numpy.ndarray
         q-values.
 
+    Raises
+    ------
+    InvalidInputError
+        When a p-value is not between 0 and 1.
+
     References
     ----------
     Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate: a practical and
@@ -249,6 +254,8 @@ def adjusted_p_values(p_values: npt.ArrayLike) -> Floats:
     []
     """
     p = np.asarray(p_values, dtype=np.float64)
+    if ((p < 0) | (p > 1)).any():
+        raise InvalidInputError("A p-value is not between 0 and 1.", fix="NaN is for unknown ones.")
     order = np.argsort(-p, kind="stable")
     tests = np.count_nonzero(~np.isnan(p))
     result = np.full(p.size, np.nan)

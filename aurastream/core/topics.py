@@ -8,6 +8,9 @@ do not matter, parts of words do ("art" is not in "party"). A topic without any 
 Words of the category's own name say nothing inside it: "minecraft mods" is "mods" there, and
 "minecraft" is no topic.
 
+A term that hardly ever stands apart from a longer one is a part of it: where four of five videos
+that have "poppy" have "poppy playtime", the longer names the topic, and "poppy" is its duplicate.
+
 Topics are found through an index, not pairwise. Sets that overlap by a share t have at least
 ⌈t · size⌉ words in common; of any two words in common, the two rarest are among the first
 size − ⌈t · size⌉ + 2 when each set is ordered by rarity. So it is enough to look up the pairs of
@@ -30,6 +33,7 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
     build_frame,
+    counters,
     empty_frame,
     group_keys,
     numbers,
@@ -58,6 +62,7 @@ DROPPED: Final = -1
 # one set is larger than the first, the other is larger than the second.
 _PAIRED: Final = 20
 _LEAST: Final = 0.5
+_NESTED: Final = 0.8
 _SLACK: Final = 1e-9  # 0.7 * 10 is above 7 in floating point
 
 
@@ -238,7 +243,8 @@ def topics(
     candidates : pandas.DataFrame
         ``window_start``, ``category``, ``term`` and ``score`` (higher is better), such as the
         output of `aurastream.core.keywords.keyword_scores` and ``tag_scores``, together or alone.
-        A score must be finite; a term without a word is dropped.
+        A score must be finite; a term without a word is dropped. With ``video_count``, the videos
+        that have the term, parts of longer terms are told from topics.
     names : mapping of str to sequence of str, optional
         The names of each category, whose words are no part of its topics.
     params : TopicParams
@@ -248,8 +254,9 @@ def topics(
     -------
     pandas.DataFrame
         With the columns of `TOPICS_SCHEMA`, by window, category and rank. ``topic`` is the best
-        term as given, ``lemmas`` what it was compared by, in order of the alphabet; ``duplicates``
-        are the other terms that are the same topic, best first.
+        term as given, or the longer one it is a part of, ``score`` that of the best, ``lemmas``
+        what it was compared by, in order of the alphabet; ``duplicates`` are the other terms that
+        are the same topic, best first.
 
     Raises
     ------
@@ -263,7 +270,8 @@ def topics(
     References
     ----------
     AuraStream paper 5.4.1 and 5.4.4 (#74, #76), in a total order (C33), duplicates by sets of words
-    (C34).
+    (C34). Nested terms: Frantzi, K., Ananiadou, S. and Mima, H. (2000). Automatic recognition of
+    multi-word terms: the C-value/NC-value method. International Journal on Digital Libraries 3(2).
 
     Examples
     --------
@@ -278,6 +286,9 @@ def topics(
     >>> found[["rank", "topic", "lemmas", "duplicates"]].values.tolist()
     [[1, 'best mods', 'best mod', ['Minecraft best mods']], [2, 'mod', 'mod', []],
      [3, 'speedrun', 'speedrun', []]]
+    >>> topics(terms.assign(video_count=[9, 4, 5, 2, 2]), names={"minecraft": ["Minecraft"]})[
+    ...     ["topic", "duplicates"]].values.tolist()
+    [['best mods', ['mod', 'Minecraft best mods']], ['speedrun', []]]
     >>> topics(pd.DataFrame()).shape
     (0, 8)
 
@@ -303,18 +314,26 @@ def topics(
     alphabet = {term: i for i, term in enumerate(sorted({t for t in terms if isinstance(t, str)}))}
     place = np.array([alphabet.get(term, -1) for term in terms], dtype=np.int64)
     order = np.lexsort((place, -score, keyed.keys[0]))
+    videos = (
+        counters(candidates, "video_count", "topic candidates")
+        if "video_count" in candidates
+        else np.full(len(candidates), np.nan)
+    )
     cuts = np.flatnonzero(np.diff(keyed.keys[0][order])) + 1
     category_names = text(keyed.names, keyed.categories[0])
     rows: list[int] = []
+    bests: list[int] = []
     ranks: list[int] = []
     lemmas: list[str] = []
     duplicates: list[list[str]] = []
     for group in np.split(order, cuts):
         own = [terms[i] for i in group.tolist()]
         sets = lemma_sets(own, without=(names or {}).get(category_names[group[0]], ()))
-        merged = _merged(own, duplicate_of(sets, similarity=params.similarity).tolist())
-        for rank, (kept, others) in enumerate(list(merged.items())[: params.top], start=1):
+        kept_of = duplicate_of(sets, similarity=params.similarity)
+        merged = _merged(own, _without_nested(sets, kept_of, videos[group]).tolist())
+        for rank, (best, (kept, others)) in enumerate(list(merged.items())[: params.top], start=1):
             rows.append(int(group[kept]))
+            bests.append(int(group[best]))
             ranks.append(rank)
             lemmas.append(" ".join(sorted(sets[kept])))
             duplicates.append(others)
@@ -329,21 +348,49 @@ def topics(
             "rank": np.array(ranks),
             "topic": pd.array([terms[i] for i in rows], dtype="str"),
             "lemmas": pd.array(lemmas, dtype="str"),
-            "score": score[at],
+            "score": score[np.array(bests, dtype=np.int64)],
             "duplicate_count": np.array([len(own) for own in duplicates], dtype=np.int64),
             "duplicates": pd.Series(duplicates, dtype=object),
         },
     )
 
 
-def _merged(terms: list[Any], kept_of: list[int]) -> dict[int, list[str]]:
-    merged: dict[int, list[str]] = {}
+def _without_nested(
+    sets: Sequence[frozenset[str]], kept_of: Integers, videos: npt.NDArray[np.float64]
+) -> Integers:
+    """Make what hardly ever stands apart from a longer kept set a duplicate of that."""
+    if np.isnan(videos).all():
+        return kept_of
+    kept = np.flatnonzero(kept_of == np.arange(len(sets))).tolist()
+    having: dict[str, list[int]] = {}
+    for place in kept:
+        for word in sets[place]:
+            having.setdefault(word, []).append(place)
+    whole = np.arange(len(sets))
+    # The longest first, so that a part of a part goes to the whole.
+    for place in sorted(kept, key=lambda at: (-len(sets[at]), at)):
+        rarest = min((having[word] for word in sets[place]), key=len)
+        longer = (
+            whole[at]
+            for at in rarest
+            if sets[place] < sets[at] and videos[at] >= _NESTED * videos[place]
+        )
+        whole[place] = min(longer, default=place)
+    return np.where(kept_of == DROPPED, DROPPED, whole[kept_of])
+
+
+def _merged(terms: list[Any], kept_of: list[int]) -> dict[int, tuple[int, list[str]]]:
+    """Return by its best term, best first, what names each topic, and its other terms."""
+    best: dict[int, int] = {}
+    others: dict[int, list[str]] = {}
     for i, kept in enumerate(kept_of):
-        if kept == i:
-            merged[i] = []
-        elif kept != DROPPED and terms[i] != terms[kept] and terms[i] not in merged[kept]:
-            merged[kept].append(terms[i])
-    return merged
+        if kept == DROPPED:
+            continue
+        best.setdefault(kept, i)
+        found = others.setdefault(kept, [])
+        if terms[i] != terms[kept] and terms[i] not in found:
+            found.append(terms[i])
+    return {first: (kept, others[kept]) for kept, first in best.items()}
 
 
 class _Index:

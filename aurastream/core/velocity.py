@@ -138,7 +138,7 @@ def lifetime_velocity(
     Raises
     ------
     InvalidInputError
-        When views are negative.
+        When views are negative or infinite.
 
     Notes
     -----
@@ -163,8 +163,10 @@ def lifetime_velocity(
     """
     view = np.asarray(views, dtype=np.float64)
     age = np.asarray(age_h, dtype=np.float64)
-    if (view < 0).any():
-        raise InvalidInputError("Views are negative.", fix="Null is the value for hidden views.")
+    if (view < 0).any() or np.isinf(view).any():
+        raise InvalidInputError(
+            "Views are negative or infinite.", fix="Null is the value for hidden views."
+        )
     result: Floats = view / np.maximum(min_age_h, age)
     return np.where(age < 0, np.nan, result)
 

@@ -205,18 +205,28 @@ def undescribed(store: FrameStore, *, version: str) -> Iterator[pd.DataFrame]:
 
 
 def category_names(store: FrameStore) -> dict[str, list[str]]:
-    """Return the names of every chart and game, whose words say nothing inside it."""
+    """Return the names of every chart and game, whose words say nothing inside it.
+
+    The phrases that name a game in titles are among them, each written as one word: "gta5" and
+    "マインクラフト" are names, while "san andreas" is a subject of its own.
+    """
     rows = store.read(
         "operations.categories",
-        columns=["category", "title", "twitch_game_name"],
+        columns=["category", "title", "twitch_game_name", "rules"],
         order_by="category",
     )
     return {
-        str(category): [str(category).replace("_", " "), title, *([game] if game else [])]
-        for category, title, game in zip(
+        str(category): [
+            str(category).replace("_", " "),
+            title,
+            *([game] if game else []),
+            *("".join(p.split()).strip("*") for p in (rules or {}).get("phrases", ())),
+        ]
+        for category, title, game, rules in zip(
             rows["category"],
             rows["title"],
             rows["twitch_game_name"].astype(object).where(rows["twitch_game_name"].notna(), None),
+            rows["rules"],
             strict=True,
         )
     }

@@ -22,12 +22,12 @@ _KEYS = ["window_start", "category"]
 
 @analysis_asset(
     key=asset_key("intelligence", "topic_intel"),
-    code_version="1",
+    code_version="2",
     ins={
         "velocity": scored_videos("lifetime_velocity_per_hour"),
         "keywords": dg.AssetIn(
             key=asset_key("intelligence", "keyword_scores"),
-            metadata={"columns": [*_KEYS, "term", "score", "trend"]},
+            metadata={"columns": [*_KEYS, "term", "score", "trend", "video_count"]},
         ),
     },
     deps=TEXT_SOURCES,
@@ -41,7 +41,8 @@ def topic_intel(
     """Merge keywords and tags that say the same into topics, and name the videos behind each.
 
     Two terms are one topic when their words, without plurals and without the category's own name,
-    overlap by 60 % or more; the better one names it. Evidence are the fastest videos whose title or
+    overlap by 60 % or more; the better one names it. A term that hardly ever stands apart from a
+    longer one belongs to that. Evidence are the fastest videos whose title or
     tags say it.
     """
     names = readings_texts.category_names(store.frames)

@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.core import ideas as core
+from aurastream.core.idea_formats import WORDING_VERSION
 from aurastream.core.unchanged import fingerprints
 from aurastream.store.readings_texts import text_versions, video_texts
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
@@ -21,7 +22,7 @@ _KEYS = ["window_start", "category"]
 
 @analysis_asset(
     key=asset_key("intelligence", "video_ideas"),
-    code_version="1",
+    code_version=f"2-{WORDING_VERSION}",
     ins={
         "topics": dg.AssetIn(
             key=asset_key("intelligence", "topic_intel"),

@@ -186,6 +186,49 @@ def test_a_topic_of_words_that_every_title_has_is_no_idea() -> None:
     assert set(ideas["topic"]) == {"creeper day"}
 
 
+@pytest.mark.parametrize("word", ["2026", "until", "mis", "7", "100 days", "with viewers"])
+def test_years_and_small_words_are_no_subject(word: str) -> None:
+    videos = videos_of([f"creeper {word}"] * 3)
+    assert set(video_ideas(topics_of(word, "creeper"), videos)["topic"]) == {"creeper"}
+    assert video_ideas(topics_of(word), videos).empty
+
+
+def test_a_subject_that_creators_tag_comes_before_words_that_carry_titles() -> None:
+    names = ["creeper", "warden", "allay"]
+    titles = [f"{name} suddenly" for name in names for _ in range(3)]
+    tags = [[name.title()] for name in names for _ in range(3)]
+    ideas = video_ideas(topics_of("suddenly", *names), videos_of(titles, tags=tags))
+    assert set(ideas["topic"]) == set(names)
+    untagged = video_ideas(topics_of("suddenly", *names), videos_of(titles, tags=None))
+    assert {*names, "suddenly"} == set(untagged["topic"])
+
+
+def test_english_wording_is_for_topics_that_latin_readers_can_read_while_there_are_enough() -> None:
+    names = ["creeper", "warden", "allay", "엔더맨"]
+    titles = [name for name in names for _ in range(3)]
+    assert "엔더맨" not in set(video_ideas(topics_of(*names), videos_of(titles))["topic"])
+    assert set(video_ideas(topics_of("엔더맨"), videos_of(["엔더맨"] * 3))["topic"]) == {"엔더맨"}
+
+
+def test_no_two_topics_of_a_category_rest_on_the_same_videos() -> None:
+    titles = ["poppy playtime"] * 4 + ["poppy seeds", "creeper", "creeper cave"]
+    ideas = video_ideas(
+        topics_of("poppy", "playtime", "poppy playtime", "creeper"), videos_of(titles)
+    )
+    assert set(ideas["topic"]) == {"poppy playtime", "creeper"}
+
+
+def test_an_idea_spells_its_topic_as_titles_do() -> None:
+    videos = videos_of(["POPPY PLAYTIME!!", "Poppy Playtime: the end", "the Poppy Playtime story"])
+    ideas = video_ideas(topics_of("poppy playtime"), videos)
+    assert ideas["concept"].str.contains("Poppy Playtime").all()
+
+
+def test_a_topic_whose_titles_tell_no_kind_takes_the_kind_that_works_in_its_category() -> None:
+    videos = videos_of(["creeper", "creeper", "warden review", "allay review", "review"])
+    assert video_ideas(topics_of("creeper"), videos)["format"].iloc[0] == "reaction"
+
+
 def test_of_topics_with_the_same_videos_the_one_that_says_most_stays() -> None:
     videos = videos_of(["poppy playtime", "poppy playtime 2", "creeper"])
     ideas = video_ideas(topics_of("poppy", "playtime", "poppy playtime", "creeper"), videos)
@@ -222,7 +265,12 @@ def test_the_score_is_the_definition_with_all_that_is_known_of_the_category() ->
 
     hard = 0.35 * 100 + 0.35 * 100 + 0.3 * 40
     assert idea["difficulty_score"] == pytest.approx(hard)
-    assert idea["idea_score"] == pytest.approx(0.4 * 70 + 0.25 * (100 - hard) + 0.15 * 90 + 20)
+    # Its one title teaches; a third of the category's velocity does, and counts like three videos.
+    kind = 100 * (1 + 3 * 10 / 30) / 4
+    assert idea["format_part"] == pytest.approx(kind)
+    assert idea["idea_score"] == pytest.approx(
+        0.4 * 70 + 0.25 * (100 - hard) + 0.15 * 90 + 0.2 * kind
+    )
     assert idea["duration_bucket"] == "3-8 min"
     sample = 100 * (1 - np.exp(-1 / 5))
     assert idea["confidence_pct"] == pytest.approx(0.5 * sample + 0.3 * 90 + 20)
@@ -285,8 +333,8 @@ def test_golden_ideas_of_a_real_day() -> None:
         assert all(words <= found for found in lemma_sets([titles[i] for i in ids]))
     best = ideas[["topic", "format", "concept"]].head(3).to_numpy().tolist()
     assert best == [
-        ["party", "challenge", "Winning with nothing but party"],
-        ["og", "news", "What og changes, and for whom"],
-        ["admin", "news", "What admin changes, and for whom"],
+        ["party", "challenge", "A whole day of nothing but Party"],
+        ["og", "news", "OG: the news in three minutes"],
+        ["admin", "news", "What is new in Admin, and what it changes"],
     ]
-    assert ideas["idea_score"].head(3).round(4).tolist() == [75.9453, 73.9735, 73.4925]
+    assert ideas["idea_score"].head(3).round(4).tolist() == [69.3996, 68.0163, 67.7984]

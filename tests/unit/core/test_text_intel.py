@@ -251,5 +251,11 @@ def test_golden_figures_of_a_real_day() -> None:
     assert titles["title_count"].iloc[0] == 138
     shown = titles["pattern_count"]
     assert [shown[p] for p in ("short", "question", "emoji", "hook_live")] == [13, 5, 26, 10]
-    assert said["topic"].head(5).tolist() == ["minecraft", "newtown", "roblox", "brainrot", "evil"]
+    assert said["topic"].head(5).tolist() == [
+        "minecraft",
+        "newtown",
+        "roblox",
+        "brainrot",
+        "resident evil",
+    ]
     assert evidence["video_count"].head(5).tolist() == [25, 13, 22, 13, 10]

@@ -125,6 +125,18 @@ def test_categories_and_windows_do_not_mix_and_order_does_not_matter() -> None:
     pd.testing.assert_frame_equal(topics(frame.iloc[::-1], names=names), found, check_exact=True)
 
 
+def test_a_part_of_a_longer_term_is_a_topic_only_where_it_stands_alone() -> None:
+    found = candidates(("poppy", 9.0), ("evil", 8.0), ("poppy playtime", 3.0), ("evil west", 2.0))
+    nested = topics(found.assign(video_count=[10, 10, 8, 7]))
+    assert nested[["topic", "duplicates", "score"]].to_numpy().tolist() == [
+        ["poppy playtime", ["poppy"], 9.0],
+        ["evil", [], 8.0],
+        ["evil west", [], 2.0],
+    ]
+    chain = candidates(("a", 1.0), ("a b", 2.0), ("a b c", 3.0)).assign(video_count=[5, 5, 5])
+    assert topics(chain)[["topic", "duplicates"]].to_numpy().tolist() == [["a b c", ["a b", "a"]]]
+
+
 @pytest.mark.parametrize(
     "term",
     ["\U0001f525", "\u200b", "\x00", "", None, float("nan"), "!!!", "Minecraft", "&amp;"],
