@@ -20,6 +20,7 @@ PUBLIC = {
         "COMPETITION_SCHEMA",
         "CompetitionParams",
         "Concentration",
+        "HISTORY",
         "competition",
         "concentration",
         "concentration_scores",
