@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aurastream.operations.query import Answer, ask
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from aurastream.operations.query import Answer, ask, text_rows
 from aurastream.operations.retention_rules import Mode
 
-__all__ = ["Found", "read_found"]
+__all__ = ["Found", "as_table", "read_found"]
 
 # The same questions as in the README; anybody can ask them with `aurastream sql`.
 _QUESTIONS: Final = {
@@ -68,3 +72,23 @@ def read_found(reader_url: str, *, mode: Mode) -> Found:
         name: ask(reader_url, text) if name in asked else None for name, text in _QUESTIONS.items()
     }
     return Found(**answers)
+
+
+def as_table(title: str, answer: Answer) -> Table:
+    """Return an answer for a terminal; columns of numbers, known or not, stand to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for place, name in enumerate(answer.columns):
+        known = [row[place] for row in answer.rows if row[place] is not None]
+        number = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
+        long = name in ("title", "channel")
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if number else "left",
+            no_wrap=True,
+            max_width=40 if long else None,
+            min_width=None if long else max(len(name), 6),
+        )
+    for row in text_rows(answer, decimals=2):
+        # What somebody called a video is no markup.
+        table.add_row(*map(Text, row))
+    return table

@@ -19,7 +19,6 @@ from typing import Final
 
 import psycopg
 import redis
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -30,13 +29,12 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
 
 from aurastream.core.errors import AuraStreamError, SettingsError
 from aurastream.operations.dependencies import redis_probe
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
 from aurastream.operations.first_runs import PlannedRun, history_start, plan_runs, run_all
-from aurastream.operations.found import read_found
+from aurastream.operations.found import as_table, read_found
 from aurastream.operations.graph import Graph, GraphError
 from aurastream.operations.history import load_history
 from aurastream.operations.policy import limits_of
@@ -44,7 +42,7 @@ from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.preflight import preflight
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
-from aurastream.operations.query import QueryError, text_rows
+from aurastream.operations.query import QueryError
 from aurastream.operations.restarts import RestartWatch
 from aurastream.operations.stopping import signals_delivered_to
 from aurastream.operations.terms import apply_terms, note_terms
@@ -429,21 +427,7 @@ class Launch:
                     f"{title}: not computed, policy_mode is {self._mode}.", highlight=False
                 )
                 continue
-            table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-            for place, name in enumerate(answer.columns):
-                known = [row[place] for row in answer.rows if row[place] is not None]
-                number = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
-                long = name in ("title", "channel")
-                table.add_column(
-                    name.replace("_", " "),
-                    justify="right" if number else "left",
-                    no_wrap=True,
-                    max_width=40 if long else None,
-                    min_width=None if long else max(len(name), 6),
-                )
-            for row in text_rows(answer, decimals=2):
-                table.add_row(*row)
-            self._console.print(table if answer.rows else f"{title}: nothing yet")
+            self._console.print(as_table(title, answer) if answer.rows else f"{title}: nothing yet")
 
     def _show_links(self) -> None:
         source = "replaying a real archive" if self._replay_url else "live"
