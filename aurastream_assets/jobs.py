@@ -54,6 +54,7 @@ _SCORES: Final = _assets(
     "clip_intel",
     "clip_activity",
     "momentum",
+    "viewer_anomalies",
 )
 
 _VIDEOS: Final = asset_key("collection", "youtube_videos")

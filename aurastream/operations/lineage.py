@@ -66,6 +66,7 @@ _MADE_OF: Final[Mapping[str, tuple[str, ...]]] = {
         "viral_scores",
     ),
     "video_velocity": (),
+    "viewer_anomalies": (),
     "viral_model": (),
     "viral_predictions": ("viral_model",),
     "viral_scores": ("category_stats", "video_velocity"),

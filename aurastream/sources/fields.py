@@ -410,6 +410,14 @@ _READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "video_id",
         ),
     },
+    "intelligence/viewer_anomalies": {
+        "collection.twitch_streams": (
+            "game_id",
+            "stream_id",
+            "user_id",
+            "viewer_count",
+        ),
+    },
     "intelligence/viral_model": {
         "collection.youtube_games": (
             "comments",

@@ -23,7 +23,7 @@ FOUR_HOURLY: Final = frozenset(
 )
 ACCEPTING: Final = FOUR_HOURLY - {"clip_hours", "regional_intel"} | {
     *("video_velocity", "category_stats", "viral_scores", "competition", "opportunity"),
-    *("clip_intel", "clip_activity", "momentum"),
+    *("clip_intel", "clip_activity", "momentum", "viewer_anomalies"),
 }
 
 
@@ -200,6 +200,18 @@ _CLIPS: Final = {
     "momentum:range": _changed("momentum", "confidence_pct = 101"),
     "momentum:drift": _changed("momentum", "momentum_score = 95, direction = 'GAINING'"),
 }
+_ANOMALIES: Final = {
+    "viewer_anomalies:range": _changed("viewer_anomalies", "viewers = -1"),
+    "viewer_anomalies:agreement": _changed("viewer_anomalies", "known_count = 9"),
+    "viewer_anomalies:rare": _changed("viewer_anomalies", "direction = 'SPIKE'"),
+    "viewer_anomalies:coverage": _crawl("collection/twitch_streams", "viewer_anomalies"),
+    "viewer_anomalies:known_share": again(
+        "intelligence.viewer_anomalies",
+        newest("viewer_anomalies"),
+        crawl_at="crawl_at + interval '1 minute'",
+        direction="'UNKNOWN'",
+    ),
+}
 _TEXTS: Final = {
     "title_intel:range": _changed("title_intel", "p_value = 2"),
     "title_intel:coverage": _gone("title_intel", _first("title_intel")),
@@ -292,12 +304,12 @@ _SEEN: Final = {
     "thumbnail_designs:shared": _changed("thumbnail_designs", "video_count = 1"),
 }
 
+PARTS: Final = (
+    *(_SCORES, _CLIPS, _ANOMALIES, _TEXTS, _AUDIENCES, _LEARNED, _SEEN),
+    _refused(ACCEPTING),
+)
 SPOILED: Final = MappingProxyType(
-    {
-        f"intelligence/{check}": statement
-        for part in (_SCORES, _CLIPS, _TEXTS, _AUDIENCES, _LEARNED, _SEEN, _refused(ACCEPTING))
-        for check, statement in part.items()
-    }
+    {f"intelligence/{check}": statement for part in PARTS for check, statement in part.items()}
     | _of_collection("youtube_trending", "views")
     | _of_collection("youtube_games", "views")
     | _of_collection("twitch_streams", None)

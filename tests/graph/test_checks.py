@@ -25,7 +25,7 @@ Run = Callable[..., dg.ExecuteInProcessResult]
 Check = Callable[..., dg.ExecuteInProcessResult]
 HALF_HOURLY = (
     *("video_velocity", "category_stats", "viral_scores", "competition", "opportunity"),
-    *("clip_intel", "clip_activity", "momentum"),
+    *("clip_intel", "clip_activity", "momentum", "viewer_anomalies"),
 )
 FOUR_HOURLY = (
     *("clip_hours", "clip_video_lead_lag", "hour_of_week_map", "video_ideas", "topic_intel"),

@@ -74,6 +74,12 @@ POISONS = [
     row("competition", "collection.twitch_streams", "viewer_count", owner=f"game_id = {_GAME_OF}"),
     zone("competition"),
     row("clip_intel", "collection.clip_radar", "view_count", owner=f"game_id = {_GAME_OF}"),
+    row(
+        "viewer_anomalies",
+        "collection.twitch_streams",
+        "viewer_count",
+        owner=f"game_id = {_GAME_OF}",
+    ),
     row("clip_activity", "intelligence.clip_intel", "velocity_per_hour"),
     row(
         "hour_of_week_map",

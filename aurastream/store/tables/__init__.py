@@ -9,6 +9,7 @@ Tables that dbt builds are described in ``dbt_project/models``.
 import sqlalchemy as sa
 
 from aurastream.store.tables import (
+    anomalies,
     audiences,
     clips,
     collection,
@@ -26,6 +27,7 @@ __all__ = [
     "PARTITIONED",
     "SCHEMAS",
     "PolicyClass",
+    "anomalies",
     "audiences",
     "clips",
     "collection",

@@ -91,3 +91,32 @@ def crawls_of_a_month(game: str = "g1", streams: float = 60.0) -> pd.DataFrame:
     return pd.DataFrame(
         {"crawl_at": at, "game_id": game, "live_count": live, "viewer_total": viewers}
     )
+
+
+def streams_of_a_day(channels: int = 20) -> pd.DataFrame:
+    """Return the crawls of a day: real audiences with the real shape of the day.
+
+    Each channel streams for six hours from an hour of its own on and, after an hour, for three
+    more. Four hours in, it has for a moment as many viewers as real channels have at their peak.
+    """
+    level = pd.read_parquet(DATA / "twitch_day.parquet")["spectators"].to_numpy()
+    peak = pd.read_parquet(DATA / "twitch_audience.parquet")["peak_ratio"].to_numpy()[-channels:]
+    viewers = audience(channels)
+    number = np.arange(channels)[:, None]
+    step = np.arange(96)[None, :]
+    since = (step - 3 * number) % 96
+    on = (since < 24) | ((since >= 28) & (since < 40))
+    channel, crawl = np.nonzero(on)
+    second = since[channel, crawl] >= 28
+    raised = np.where(since[channel, crawl] == 16, peak[channel], 1.0)
+    at = FIRST_DAY + pd.to_timedelta(15 * crawl + 4, unit="min")
+    return pd.DataFrame(
+        {
+            "crawl_at": at,
+            "observed_at": at + pd.Timedelta(seconds=20),
+            "game_id": np.where(channel % 3 > 0, "g1", "g2"),
+            "stream_id": [f"s{c}{'b' if b else 'a'}" for c, b in zip(channel, second, strict=True)],
+            "user_id": [f"u{c}" for c in channel],
+            "viewer_count": np.rint(viewers[channel] * level[crawl * 3] * raised),
+        }
+    )

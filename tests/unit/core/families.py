@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from aurastream.core.anomalies import viewer_anomalies
 from aurastream.core.category_stats import category_stats
 from aurastream.core.channel_outliers import channel_outliers
 from aurastream.core.clip_velocity import ClipParams, clip_activity, clip_velocity
@@ -38,7 +39,14 @@ from aurastream.core.topic_evidence import topic_evidence
 from aurastream.core.topics import topics
 from aurastream.core.velocity import VelocityParams, video_velocity
 from aurastream.core.viral import viral_scores
-from tests.unit.core.archive_slice import FIRST_DAY, archive, audience, crawls_of_a_month, ends
+from tests.unit.core.archive_slice import (
+    FIRST_DAY,
+    archive,
+    audience,
+    crawls_of_a_month,
+    ends,
+    streams_of_a_day,
+)
 
 Frames = dict[str, pd.DataFrame]
 NOTHING = pd.DataFrame()
@@ -126,6 +134,7 @@ def frames() -> Frames:
         "videos": tables["videos"],
         "history": history,
         "streams": _streams(history),
+        "broadcasts": streams_of_a_day(),
         "clips": charting.assign(
             game_id=charting["chart"],
             clip_id=charting["video_id"],
@@ -187,6 +196,7 @@ def _freshness(f: Frames) -> pd.DataFrame:
 
 
 _TWITCH_END = pd.DatetimeIndex([crawls_of_a_month()["crawl_at"].max().ceil("30min")])
+_DAY_ENDS = pd.date_range(FIRST_DAY + DAY / 2, periods=6, freq="2h")
 FAMILIES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "video_velocity": lambda f: video_velocity(
         f["trending"], f["games"], f["videos"], as_of=ends()[3:5]
@@ -232,6 +242,7 @@ FAMILIES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "clip_velocity": lambda f: clip_velocity(
         f["clips"], as_of=ends()[4:6], games=CLIPPED, params=DAILY_CLIPS
     ),
+    "viewer_anomalies": lambda f: viewer_anomalies(f["broadcasts"], as_of=_DAY_ENDS, games=GAMES),
     "clip_activity": lambda f: clip_activity(
         clip_velocity(f["clips"], as_of=ends()[4:6], games=CLIPPED, params=DAILY_CLIPS)
     ),

@@ -5,6 +5,23 @@ import importlib
 import pytest
 
 PUBLIC = {
+    "anomalies": [
+        "AnomalyDetector",
+        "AnomalyParams",
+        "AnomalyResult",
+        "VIEWER_ANOMALY_SCHEMA",
+        "viewer_anomalies",
+    ],
+    "anomaly_strategies": [
+        "AnomalyStrategy",
+        "DEFAULT_STRATEGIES",
+        "LONGEST_LOOKBACK",
+        "Measure",
+        "STRATEGIES",
+        "StrategySetting",
+        "anomaly_score",
+        "merge_strategies",
+    ],
     "category_stats": ["CategoryStatsParams", "STATS_SCHEMA", "category_stats"],
     "clip_velocity": [
         "CLIP_ACTIVITY_SCHEMA",

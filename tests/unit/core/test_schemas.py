@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from aurastream.core.anomalies import VIEWER_ANOMALY_SCHEMA, viewer_anomalies
 from aurastream.core.category_stats import STATS_SCHEMA, category_stats
 from aurastream.core.clip_velocity import (
     CLIP_ACTIVITY_SCHEMA,
@@ -44,6 +45,7 @@ SCHEMAS = {
     "clip_video_lead_lag": LEAD_LAG_SCHEMA,
     "hour_of_week_map": HOUR_OF_WEEK_SCHEMA,
     "momentum": MOMENTUM_SCHEMA,
+    "viewer_anomalies": VIEWER_ANOMALY_SCHEMA,
 }
 
 KINDS: list[tuple[type[sa.types.TypeEngine[object]], tuple[str, str]]] = [
@@ -84,6 +86,7 @@ def test_no_input_at_all_gives_empty_frames_of_the_right_shape() -> None:
         "clip_video_lead_lag": clip_video_lead_lag(nothing, nothing, as_of=as_of),
         "hour_of_week_map": hour_of_week_map(nothing, as_of=as_of, games=nothing),
         "momentum": momentum(nothing, nothing, nothing, as_of=as_of),
+        "viewer_anomalies": viewer_anomalies(nothing, as_of=as_of, games=nothing),
     }
     for name, frame in found.items():
         assert frame.empty

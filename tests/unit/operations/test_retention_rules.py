@@ -62,6 +62,7 @@ def test_the_tables_of_the_dbt_project_are_known() -> None:
         ("collection.twitch_streams", "amended", 30, 1, "terms"),
         ("collection.clip_radar", "exempt", 30, 30, "operator"),
         ("intelligence.clip_intel", "amended", 30, 1, "terms"),
+        ("intelligence.viewer_anomalies", "strict", 30, 1, "terms"),
         ("intelligence.hour_of_week_map", "amended", 30, 1, "terms"),
         ("intelligence.momentum", "amended", 30, 1, "terms"),
         ("intelligence.opportunity", "amended", 30, 1, "terms"),
