@@ -229,6 +229,8 @@ _READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "game_id",
             "language",
             "stream_id",
+            "title",
+            "user_name",
             "viewer_count",
         ),
     },

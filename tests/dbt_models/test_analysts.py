@@ -72,6 +72,16 @@ def record(warehouse: Warehouse) -> Warehouse:
                 ),
             )
         warehouse.insert(
+            "intelligence.viewer_anomalies",
+            {
+                "window_start": day + timedelta(hours=23),
+                "category": "roblox",
+                "stream_id": "s1",
+                "crawl_at": day + timedelta(hours=23),
+                "observed_at": day + timedelta(hours=23, seconds=5),
+            },
+        )
+        warehouse.insert(
             "intelligence.opportunity",
             {"window_start": day + timedelta(hours=12), "category": "roblox"},
         )

@@ -34,6 +34,7 @@ SOURCES = (
     "intelligence.opportunity",
     "intelligence.title_intel",
     "intelligence.clip_video_lead_lag",
+    "intelligence.viewer_anomalies",
     "collection.youtube_videos",
     "collection.youtube_channels",
     "collection.twitch_streams",
@@ -126,6 +127,13 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "clip_hours": 200,
         "video_hours": 180,
         "resolution_h": 1.0,
+    },
+    "intelligence.viewer_anomalies": {
+        "user_id": "user",
+        "direction": "UNKNOWN",
+        "sample_count": 0,
+        "known_count": 0,
+        "anomaly_count": 0,
     },
     "intelligence.competition": {
         "baseline_n": 4,

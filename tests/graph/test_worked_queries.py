@@ -117,6 +117,10 @@ def test_the_answers_make_sense_on_days_of_the_replay(ask: Ask) -> None:
     )
     assert streaming[0]["estimate"] > 1
 
+    leading, unusual = ask("Which streams lead now, and which are on the rise?")
+    assert [row["composite_rank"] for row in leading] == list(range(1, len(leading) + 1))
+    assert "USUAL" in {row["direction"] for row in unusual}
+
     [cost] = ask("What does an insight cost?")
     by_dataset = {row["dataset"]: row for row in cost}
     assert {"collection/youtube_trending", "collection/youtube_games"} <= set(by_dataset)
@@ -131,8 +135,13 @@ def test_the_answers_make_sense_on_days_of_the_replay(ask: Ask) -> None:
     lengths, shorts = ask("Which duration and format works?")
     assert len(lengths) > 2
     assert shorts
-    [clips] = ask("Do clips lead videos?")
-    assert {row["relation"] for row in clips} <= {"UNKNOWN", "NONE", "LEADS", "FOLLOWS", "TOGETHER"}
+    assert {row["relation"] for row in ask("Do clips lead videos?")[0]} <= {
+        "UNKNOWN",
+        "NONE",
+        "LEADS",
+        "FOLLOWS",
+        "TOGETHER",
+    }
     [titles] = ask("Which titles work, and by how much?")
     assert all(row["ci_low"] <= row["lift"] <= row["ci_high"] for row in titles if row["ci_low"])
     [channels] = ask("Who is new and rising?")

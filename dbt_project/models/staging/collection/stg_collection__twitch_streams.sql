@@ -12,6 +12,8 @@ renamed as (
         stream_id,
 
         -- strings
+        user_name,
+        title as stream_title,
         {{ primary_language('language') }} as language,
 
         -- numerics

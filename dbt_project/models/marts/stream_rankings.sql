@@ -1,0 +1,176 @@
+with samples as (
+
+    select * from {{ ref('stg_collection__twitch_streams') }}
+    where
+        crawl_at > {{ known_at() }} - interval '24 hours'
+        and crawl_at <= {{ known_at() }}
+        -- The rows lie by their answer's time.
+        and observed_at > {{ known_at() }} - interval '24 hours'
+        and observed_at <= {{ known_at() }}
+
+),
+
+anomalies as (
+
+    select * from {{ ref('stg_intelligence__viewer_anomalies') }}
+    where
+        window_start > {{ known_at() }} - interval '25 hours'
+        and window_start + interval '30 minutes' <= {{ open_until() }}
+
+),
+
+categories as (
+
+    select * from {{ ref('stg_operations__categories') }}
+    where is_enabled
+
+),
+
+coverage as (
+
+    select * from {{ ref('int_collection_coverage') }}
+    where dataset = 'collection/twitch_streams'
+
+),
+
+-- A stream that was answered twice in a crawl counts once, with its larger number.
+once as (
+
+    select distinct on (categories.category_key, samples.crawl_at, samples.stream_id)
+        categories.category_key,
+        categories.title,
+        samples.stream_id,
+        samples.user_name,
+        samples.stream_title,
+        samples.viewer_count,
+        samples.crawl_at,
+        samples.observed_at
+    from samples
+    inner join categories on samples.twitch_game_id = categories.twitch_game_id
+    order by
+        categories.category_key asc,
+        samples.crawl_at asc,
+        samples.stream_id asc,
+        samples.viewer_count desc,
+        samples.observed_at desc
+
+),
+
+placed as (
+
+    select
+        *,
+        max(crawl_at) over (partition by category_key) as newest_crawl_at
+    from once
+
+),
+
+-- The past of each stream beside what it has now.
+measured as (
+
+    select
+        category_key,
+        stream_id,
+        max(viewer_count) as peak_viewer_count_24h,
+        avg(viewer_count) filter (
+            where crawl_at < newest_crawl_at and crawl_at >= newest_crawl_at - interval '1 hour'
+        )::double precision as earlier_viewer_count,
+        count(*) filter (
+            where crawl_at < newest_crawl_at and crawl_at >= newest_crawl_at - interval '1 hour'
+        )::integer as earlier_crawl_count
+    from placed
+    group by category_key, stream_id
+
+),
+
+scored as (
+
+    select
+        live.category_key,
+        live.title,
+        live.stream_id,
+        live.user_name,
+        live.stream_title,
+        live.viewer_count,
+        measured.peak_viewer_count_24h,
+        measured.earlier_viewer_count,
+        measured.earlier_crawl_count,
+        live.crawl_at,
+        live.observed_at,
+        -- Ten viewers on either side keep three friends from being a trend.
+        100
+        * (live.viewer_count + 10)
+        / (live.viewer_count + measured.earlier_viewer_count + 20) as trend_score,
+        -- A million viewers are 100, each tenth of that 16.7 less.
+        least(
+            100, 100 * ln(1 + live.viewer_count::double precision) / ln(1000001::double precision)
+        ) as audience_score
+    from placed as live
+    inner join measured
+        on
+            live.category_key = measured.category_key
+            and live.stream_id = measured.stream_id
+    where live.crawl_at = live.newest_crawl_at
+
+),
+
+weighed as (
+
+    select
+        *,
+        -- Nobody knows where a new stream goes: it counts as one that stays.
+        0.7::double precision * audience_score
+        + 0.3::double precision * coalesce(trend_score, 50) as composite_score
+    from scored
+
+),
+
+final as (
+
+    select
+        weighed.category_key,
+        weighed.title,
+        row_number() over (
+            partition by weighed.category_key
+            order by weighed.composite_score desc, weighed.viewer_count desc, weighed.stream_id asc
+        )::integer as composite_rank,
+        row_number() over (
+            order by
+                weighed.composite_score desc,
+                weighed.viewer_count desc,
+                weighed.stream_id asc,
+                weighed.category_key asc
+        )::integer as overall_rank,
+        weighed.stream_id,
+        weighed.user_name,
+        weighed.stream_title,
+        weighed.viewer_count,
+        weighed.peak_viewer_count_24h,
+        weighed.earlier_viewer_count,
+        weighed.earlier_crawl_count,
+        weighed.trend_score,
+        weighed.audience_score,
+        weighed.composite_score,
+        anomalies.anomaly_score,
+        anomalies.direction as anomaly_direction,
+        case
+            when anomalies.direction <> 'UNKNOWN' then anomalies.direction in ('SPIKE', 'DROP')
+        end as is_anomaly,
+        weighed.crawl_at,
+        coalesce(coverage.expected_samples, 0) as expected_samples,
+        coalesce(coverage.received_samples, 0) as received_samples,
+        coalesce(coverage.coverage_pct, 0) as coverage_pct,
+        weighed.observed_at as newest_observed_at,
+        extract(epoch from {{ known_at() }} - weighed.observed_at)::double precision as lag_s,
+        {{ known_at() }} as as_of
+    from weighed
+    left join anomalies
+        on
+            weighed.category_key = anomalies.category_key
+            and weighed.stream_id = anomalies.stream_id
+            and weighed.crawl_at = anomalies.crawl_at
+    left join coverage on weighed.category_key = coverage.category_key
+
+)
+
+select * from final
