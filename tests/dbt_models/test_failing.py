@@ -36,6 +36,7 @@ _CONTRADICTIONS: dict[str, dict[str, Any]] = {
     "format_performance": {"performance_index": 5, "index_low": 1, "index_high": 2},
     "title_patterns": {"lift": 5, "ci_low": 1, "ci_high": 2},
     "clip_lead": {"relation": "UNKNOWN", "lag_h": 1},
+    "stream_rankings": {"peak_viewer_count_24h": 1, "viewer_count": 2},
     "taking_off_now": {"matched_count": 1, "is_taking_off": True},
 }  # fmt: skip
 

@@ -69,48 +69,35 @@ placed as (
 measured as (
 
     select
-        category_key,
-        stream_id,
-        max(viewer_count) as peak_viewer_count_24h,
-        avg(viewer_count) filter (
-            where crawl_at < newest_crawl_at and crawl_at >= newest_crawl_at - interval '1 hour'
+        *,
+        max(viewer_count) over by_stream as peak_viewer_count_24h,
+        (
+            avg(viewer_count) filter (
+                where crawl_at < newest_crawl_at and crawl_at >= newest_crawl_at - interval '1 hour'
+            ) over by_stream
         )::double precision as earlier_viewer_count,
-        count(*) filter (
-            where crawl_at < newest_crawl_at and crawl_at >= newest_crawl_at - interval '1 hour'
+        (
+            count(*) filter (
+                where crawl_at < newest_crawl_at and crawl_at >= newest_crawl_at - interval '1 hour'
+            ) over by_stream
         )::integer as earlier_crawl_count
     from placed
-    group by category_key, stream_id
+    window by_stream as (partition by category_key, stream_id)
 
 ),
 
 scored as (
 
     select
-        live.category_key,
-        live.title,
-        live.stream_id,
-        live.user_name,
-        live.stream_title,
-        live.viewer_count,
-        measured.peak_viewer_count_24h,
-        measured.earlier_viewer_count,
-        measured.earlier_crawl_count,
-        live.crawl_at,
-        live.observed_at,
+        *,
         -- Ten viewers on either side keep three friends from being a trend.
-        100
-        * (live.viewer_count + 10)
-        / (live.viewer_count + measured.earlier_viewer_count + 20) as trend_score,
+        100 * (viewer_count + 10) / (viewer_count + earlier_viewer_count + 20) as trend_score,
         -- A million viewers are 100, each tenth of that 16.7 less.
         least(
-            100, 100 * ln(1 + live.viewer_count::double precision) / ln(1000001::double precision)
+            100, 100 * ln(1 + viewer_count::double precision) / ln(1000001::double precision)
         ) as audience_score
-    from placed as live
-    inner join measured
-        on
-            live.category_key = measured.category_key
-            and live.stream_id = measured.stream_id
-    where live.crawl_at = live.newest_crawl_at
+    from measured
+    where crawl_at = newest_crawl_at
 
 ),
 
@@ -134,13 +121,6 @@ final as (
             partition by weighed.category_key
             order by weighed.composite_score desc, weighed.viewer_count desc, weighed.stream_id asc
         )::integer as composite_rank,
-        row_number() over (
-            order by
-                weighed.composite_score desc,
-                weighed.viewer_count desc,
-                weighed.stream_id asc,
-                weighed.category_key asc
-        )::integer as overall_rank,
         weighed.stream_id,
         weighed.user_name,
         weighed.stream_title,
