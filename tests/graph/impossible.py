@@ -204,7 +204,7 @@ _ANOMALIES: Final = {
     "viewer_anomalies:range": _changed("viewer_anomalies", "viewers = -1"),
     "viewer_anomalies:agreement": _changed("viewer_anomalies", "known_count = 9"),
     "viewer_anomalies:rare": _changed("viewer_anomalies", "direction = 'SPIKE'"),
-    "viewer_anomalies:coverage": _crawl("collection/twitch_streams", "viewer_anomalies"),
+    "viewer_anomalies:coverage": _gone("viewer_anomalies", _first("viewer_anomalies")),
     "viewer_anomalies:known_share": again(
         "intelligence.viewer_anomalies",
         newest("viewer_anomalies"),
