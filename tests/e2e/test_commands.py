@@ -117,5 +117,9 @@ def test_what_was_found_is_printed_before_the_links(product: Product) -> None:
 
     for title in ("Most viral right now", "Best opportunities right now", "Quota of the current"):
         assert f"\n{title}" in printed
+    opportunities = printed.partition("\nBest opportunities")[2].partition("\nQuota of")[0]
+    scores = re.findall(r"^  \S.*? {2,}(\S+)  .*(?:LOW|MEDIUM|HIGH)", opportunities, re.MULTILINE)
+    assert scores or "nothing yet" in opportunities
+    assert all(float(score) >= 0 for score in scores), "a game without a score is none of the best"
     assert f"Dagster    {product.url}" in printed
     assert "Traceback" not in printed
