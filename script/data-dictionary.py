@@ -23,6 +23,7 @@ sys.path.insert(0, str(REPO_ROOT))
 
 from aurastream.store.diagram import mermaid  # noqa: E402 # see above
 from aurastream.store.tables import SCHEMAS, metadata  # noqa: E402 # see above
+from aurastream.store.tables.narrow import narrow_of  # noqa: E402 # see above
 from aurastream_assets.aggregation.project import load_manifest  # noqa: E402 # the same
 
 TARGET = REPO_ROOT / "docs" / "data-dictionary.md"
@@ -90,7 +91,10 @@ def declared() -> Iterator[Relation]:
             schema=str(table.schema),
             name=table.name,
             meaning=table.comment or "",
-            notes=[f"Partitioned by day of `{by}`."] if by else [],
+            notes=[
+                *([f"Partitioned by day of `{by}`."] if by else []),
+                *(["A view: rows are stored by number (ADR 12)."] if narrow_of(table) else []),
+            ],
             columns=[_declared_column(column, dialect, key) for column in table.columns],
         )
 

@@ -40,6 +40,7 @@ from aurastream.store.document_schemas import KINDS
 from aurastream.store.errors import StoreError
 from aurastream.store.purge_documents import documents, drop_documents, present_documents
 from aurastream.store.purge_proofs import Headline, Proof, unfinished
+from aurastream.store.tables.narrow import NARROW
 
 __all__ = [
     "Findings",
@@ -203,6 +204,8 @@ def purge(
             if result is not None:
                 done.append(result)
                 on_purge(result)
+        if not hourly_only:
+            _drop_unnamed(connection)
     if held is not None:
         raise held
     return done
@@ -465,6 +468,15 @@ def _purge_table(
             store.delete_before(
                 connection, rule.table, rule.time_column, planned.cutoff, witness=note
             )
+
+
+def _drop_unnamed(connection: psycopg.Connection) -> None:
+    """Let go of what the rows that went were about; at every purge, for the last may be killed."""
+    for table in NARROW:
+        try:
+            store.delete_unnamed(connection, table.fullname)
+        except psycopg.errors.LockNotAvailable:
+            _log.warning("%s is being written: what it names no more stays.", table.fullname)
 
 
 # -- hot documents -----------------------------------------------------------------------------

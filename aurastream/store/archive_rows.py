@@ -5,17 +5,23 @@ type.
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg
 import pyarrow as pa
+import sqlalchemy as sa
 from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
+from aurastream.store.columns import arrow_type
 from aurastream.store.errors import ArchiveError
+from aurastream.store.narrow import Numbers, lock, narrowed, replace_range
 from aurastream.store.partitions import ensure_partitions
 from aurastream.store.purge import Relation
 from aurastream.store.tables import metadata
+from aurastream.store.tables.narrow import NARROW, stored_name
 
 __all__ = ["days_with_rows", "read_day", "replace_day"]
 
@@ -38,7 +44,7 @@ def days_with_rows(
                 sql.SQL("SELECT min({0})::date::text FROM {1} WHERE {0} >= {2} AND {0} < {3}")
                 .format(
                     sql.Identifier(column),
-                    _table(relation.name),
+                    _table(stored_name(relation.name)),
                     sql.Literal(_bound(relation, column, at)),
                     sql.Literal(_bound(relation, column, end)),
                 )
@@ -111,6 +117,11 @@ def replace_day(url: str, relation: Relation, column: str, day: dt.date, rows: p
             ensure_partitions(owner, midnight, midnight, tables=[metadata.tables[relation.name]])
     with dbapi.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
+        narrow = next((table for table in NARROW if table.fullname == relation.name), None)
+        if narrow is not None:
+            _replace_narrow(cursor, narrow, day, rows)
+            connection.commit()
+            return int(rows.num_rows)
         cursor.adbc_ingest("archived_day", rows, mode="create", temporary=True)
         cursor.execute(
             sql.SQL("DELETE FROM {0} WHERE {1} >= {2} AND {1} < {3}")
@@ -140,6 +151,27 @@ def replace_day(url: str, relation: Relation, column: str, day: dt.date, rows: p
         cursor.execute("DROP TABLE pg_temp.archived_day")
         connection.commit()
     return int(rows.num_rows)
+
+
+def _replace_narrow(cursor: dbapi.Cursor, table: sa.Table, day: dt.date, rows: pa.Table) -> None:
+    lock(cursor, [table])
+    start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+    declared = pa.table({column.name: _typed(column, rows) for column in table.columns})
+    facts = narrowed(cursor, table, declared, Numbers().open(cursor))
+    replace_range(cursor, facts, start, start + dt.timedelta(days=1))
+
+
+def _typed(column: sa.Column[Any], rows: pa.Table) -> pa.Array:
+    """Return an archived column as it is written; what the archive may not have is null."""
+    wanted = arrow_type(column)
+    if column.name not in rows.column_names:
+        return pa.nulls(rows.num_rows, wanted)
+    values = rows.column(column.name).combine_chunks()
+    if pa.types.is_fixed_size_binary(wanted):  # UUIDs travel as text
+        distinct = values.dictionary_encode()
+        found = [uuid.UUID(text).bytes for text in distinct.dictionary.to_pylist()]
+        return pa.array(found, wanted).take(distinct.indices)
+    return values.cast(wanted)
 
 
 def _selected(relation: Relation, name: str) -> sql.Composable:

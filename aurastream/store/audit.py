@@ -13,6 +13,7 @@ import redis
 from aurastream.store.document_schemas import KINDS, kind_of
 from aurastream.store.documents import Miss, read
 from aurastream.store.frames import FrameStore
+from aurastream.store.tables.narrow import narrow_of
 from aurastream.store.writes import find_table
 
 if TYPE_CHECKING:
@@ -212,7 +213,8 @@ def schema_drift(store: FrameStore, table: str) -> list[str]:
         *(
             f"{name} {'takes' if nullable[name] else 'refuses'} nulls"
             for name in wanted
-            if name in nullable and nullable[name] != wanted[name]
+            # Of a view, Postgres says that every column may be null.
+            if name in nullable and nullable[name] != wanted[name] and narrow_of(declared) is None
         ),
     ]
 

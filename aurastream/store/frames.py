@@ -31,6 +31,15 @@ from aurastream.store.columns import to_arrow, to_pandas
 from aurastream.store.connections import ConnectionPool
 from aurastream.store.deliveries import delivery_note
 from aurastream.store.errors import FrameMismatchError, StoreError, StoreUnavailableError
+from aurastream.store.narrow import (
+    Numbering,
+    Numbers,
+    append,
+    lock,
+    narrowed,
+    replace_range,
+    upsert,
+)
 from aurastream.store.partitions import (
     days_between,
     ensure_partitions,
@@ -41,6 +50,7 @@ from aurastream.store.partitions import (
 from aurastream.store.purge_denied import ITEMS, PLATFORM_OF, find_denied, without_denied
 from aurastream.store.retries import RetryPolicy, retrying
 from aurastream.store.spool import Spool, SpooledOp
+from aurastream.store.tables.narrow import narrow_of
 from aurastream.store.writes import (
     Append,
     Replace,
@@ -102,6 +112,7 @@ class FrameStore:
         self._pool = ConnectionPool(url, application=application)
         self._known_days: dict[str, set[dt.date]] = {}
         self._days_lock = threading.Lock()
+        self._numbers = Numbers()
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -168,7 +179,13 @@ class FrameStore:
             try:
                 with self._pool.connection() as connection:
                     permitted = _permitted(connection, prepared)
-                    results = [_apply(connection, item, is_direct=is_direct) for item in permitted]
+                    numbering = self._numbering(connection, permitted)
+                    results = [
+                        _apply(connection, item, numbering, is_direct=is_direct)
+                        for item in permitted
+                    ]
+                if numbering is not None:
+                    numbering.keep()
                 self._note_sizes(permitted)
             except adbc_driver_manager.Error as error:
                 if is_direct and error.sqlstate == _DUPLICATE_KEY:
@@ -181,6 +198,17 @@ class FrameStore:
                     raise
             else:
                 return results
+
+    def _numbering(
+        self, connection: dbapi.Connection, prepared: Sequence[_Prepared]
+    ) -> Numbering | None:
+        """Take the locks of the narrow tables, and what is known of their numbers."""
+        narrow = [item.table for item in prepared if narrow_of(item.table) is not None]
+        if not narrow:
+            return None
+        with connection.cursor() as cursor:
+            lock(cursor, narrow)
+            return self._numbers.open(cursor)
 
     def _note_sizes(self, written: Sequence[_Prepared]) -> None:
         large = [
@@ -394,8 +422,12 @@ def _permitted(connection: dbapi.Connection, prepared: Sequence[_Prepared]) -> l
     return [replace(item, rows=rows) for item, rows in zip(prepared, kept, strict=True)]
 
 
-def _apply(connection: dbapi.Connection, item: _Prepared, *, is_direct: bool) -> WriteResult:
+def _apply(
+    connection: dbapi.Connection, item: _Prepared, numbering: Numbering | None, *, is_direct: bool
+) -> WriteResult:
     with connection.cursor() as cursor:
+        if numbering is not None and narrow_of(item.table) is not None:
+            return _apply_narrow(cursor, item, numbering, is_direct=is_direct)
         if isinstance(item.op, Replace):
             return _replace(cursor, item, item.op)
         if not item.rows.num_rows:
@@ -403,6 +435,28 @@ def _apply(connection: dbapi.Connection, item: _Prepared, *, is_direct: bool) ->
         if isinstance(item.op, Upsert):
             return _upsert(cursor, item)
         return _append(cursor, item, is_direct=is_direct)
+
+
+def _apply_narrow(
+    cursor: dbapi.Cursor, item: _Prepared, numbering: Numbering, *, is_direct: bool
+) -> WriteResult:
+    op = item.op
+    if not item.rows.num_rows and not isinstance(op, Replace):
+        return WriteResult(item.table.fullname)
+    facts = narrowed(cursor, item.table, item.rows, numbering)
+    if isinstance(op, Replace):
+        done = replace_range(cursor, facts, op.start, op.end)
+    elif isinstance(op, Upsert):
+        done = upsert(cursor, facts)
+    else:
+        done = append(cursor, facts, is_direct=is_direct)
+    return WriteResult(
+        item.table.fullname,
+        inserted=done.inserted,
+        updated=done.updated,
+        unchanged=done.unchanged,
+        deleted=done.deleted,
+    )
 
 
 def _replace(cursor: dbapi.Cursor, item: _Prepared, op: Replace) -> WriteResult:

@@ -15,6 +15,7 @@ from sqlalchemy import Table
 
 from aurastream.store.errors import StoreError
 from aurastream.store.tables import PARTITIONED, metadata
+from aurastream.store.tables.narrow import narrow_of, stored_name, stored_of
 
 __all__ = [
     "days_between",
@@ -64,7 +65,7 @@ def existing_days(connection: psycopg.Connection, table: Table) -> set[dt.date]:
     rows = connection.execute(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
         "WHERE i.inhparent = to_regclass(%s)",
-        (table.fullname,),
+        (stored_name(table.fullname),),
     ).fetchall()
     return {day for (name,) in rows if (day := _day_of(str(name))) is not None}
 
@@ -116,18 +117,36 @@ def note_sizes(connection: psycopg.Connection, table: Table, days: Iterable[dt.d
     answered as if they were a few: minutes instead of a second. Autovacuum notices within minutes,
     which after a load of weeks is too late for the questions that follow at once.
     """
+    if narrow_of(table) is not None:
+        _note_dimensions(connection, table)
     names = [f"{table.schema}.{partition_name(table, day)}" for day in sorted(days)]
     unknown = connection.execute(
         "SELECT relname FROM pg_class WHERE oid = ANY(%s::text[]::regclass[]) AND reltuples < 0"
         " ORDER BY relname",
         (names,),
     ).fetchall()
-    key = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.primary_key.columns)
+    stored = table if narrow_of(table) is None else stored_of(table).facts
+    key = sql.SQL(", ").join(sql.Identifier(column.name) for column in stored.primary_key.columns)
     # The number of rows is what is wanted, and a small sample tells it as well as a large one.
     connection.execute("SET default_statistics_target = 10")
     for (name,) in unknown:
         connection.execute(sql.SQL("ANALYZE {} ({})").format(_identifier(table, name), key))
     return [str(name) for (name,) in unknown]
+
+
+def _note_dimensions(connection: psycopg.Connection, table: Table) -> None:
+    """Let Postgres count what rows are named by, where that has doubled since it last looked."""
+    stored = stored_of(table)
+    for part in (stored.subjects, stored.answers):
+        row = connection.execute(
+            "SELECT pg_relation_size(oid) >= 2 * 8192 * relpages::bigint FROM pg_class"
+            " WHERE oid = %s::regclass",
+            (part.fullname,),
+        ).fetchone()
+        if row and row[0]:
+            connection.execute(
+                sql.SQL("ANALYZE {}").format(sql.Identifier(str(part.schema), part.name))
+            )
 
 
 def drop_before(
@@ -160,13 +179,13 @@ def drop_before(
 
 
 def partition_name(table: Table, day: dt.date) -> str:
-    """Return the name of a day's partition, without its schema."""
+    """Return the name of a day's partition, without its schema; it is the declared table's."""
     return f"{table.name}_p{day:%Y%m%d}"
 
 
 def _create(connection: psycopg.Connection, table: Table, day: dt.date) -> str:
     name = partition_name(table, day)
-    parent = _identifier(table, table.name)
+    parent = _identifier(table, stored_name(table.fullname).rpartition(".")[2])
     connection.execute(
         sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(_identifier(table, name), parent)
     )

@@ -6,12 +6,14 @@ deleted or not, and what is left is found again by the next call.
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg import sql
 
+from aurastream.store.narrow import drop_unnamed
 from aurastream.store.tables import SCHEMAS
+from aurastream.store.tables.narrow import NARROW, stored_name, stored_of
 
 __all__ = [
     "Doomed",
@@ -28,6 +30,7 @@ __all__ = [
     "delete_before",
     "delete_of",
     "delete_unconfirmed",
+    "delete_unnamed",
     "doomed",
     "doomed_days",
     "doomed_unconfirmed",
@@ -120,7 +123,7 @@ def connect(url: str) -> psycopg.Connection:
 
 
 def relations(url: str) -> list[Relation]:
-    """Return every table of our schemas, partitions aside, by name."""
+    """Return every table of our schemas by name: no partitions, nothing behind narrow tables."""
     with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
         rows = connection.execute(
             """
@@ -139,19 +142,41 @@ def relations(url: str) -> list[Relation]:
             FROM pg_class c
             JOIN pg_namespace n ON n.oid = c.relnamespace
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = ANY(%s)
+            WHERE (c.relkind IN ('r', 'p') OR n.nspname || '.' || c.relname = ANY(%s))
+              AND NOT c.relispartition AND n.nspname = ANY(%s)
               AND c.relname !~ '__dbt_'
             GROUP BY c.oid, n.nspname, c.relname, c.relkind
             ORDER BY 1
             """,
-            (list(SCHEMAS),),
+            ([table.fullname for table in NARROW], list(SCHEMAS)),
         ).fetchall()
+    behind = {part.fullname for table in NARROW for part in stored_of(table).tables}
     return [
-        Relation(
-            name, dict(zip(columns, types, strict=True)), tuple(key), bool(divided), tuple(required)
+        _as_declared(
+            Relation(
+                name,
+                dict(zip(columns, types, strict=True)),
+                tuple(key),
+                bool(divided),
+                tuple(required),
+            )
         )
         for name, columns, types, key, divided, required in rows
+        if name not in behind
     ]
+
+
+def _as_declared(found: Relation) -> Relation:
+    """Give the view of a narrow table the key and the days of what is behind it."""
+    for table in NARROW:
+        if table.fullname == found.name:
+            return replace(
+                found,
+                key=tuple(column.name for column in table.primary_key.columns),
+                is_partitioned=True,
+                required=tuple(column.name for column in table.columns if not column.nullable),
+            )
+    return found
 
 
 def doomed(
@@ -186,7 +211,9 @@ def count_before(
 def oldest(connection: psycopg.Connection, table: str, column: str) -> dt.datetime | None:
     """Return the oldest value of a time column; None when the table is empty."""
     row = connection.execute(
-        sql.SQL("SELECT min({})::timestamptz FROM {}").format(sql.Identifier(column), _table(table))
+        sql.SQL("SELECT min({})::timestamptz FROM {}").format(
+            sql.Identifier(column), _table(stored_name(table))
+        )
     ).fetchone()
     return row[0] if row else None
 
@@ -199,7 +226,7 @@ def days_before(
         sql.SQL(
             "SELECT DISTINCT ({0}::timestamptz AT TIME ZONE 'UTC')::date FROM {1} WHERE {0} < {2} "
             "ORDER BY 1"
-        ).format(sql.Identifier(column), _table(table), sql.Literal(cutoff))
+        ).format(sql.Identifier(column), _table(stored_name(table)), sql.Literal(cutoff))
     ).fetchall()
     return [day for (day,) in rows]
 
@@ -266,7 +293,7 @@ def delete_before(
             "DELETE FROM {table} t USING (SELECT tableoid, ctid FROM {table} WHERE {column} < "
             "{cutoff} LIMIT {batch}) d WHERE t.tableoid = d.tableoid AND t.ctid = d.ctid"
         ).format(
-            table=_table(table),
+            table=_table(stored_name(table)),
             column=sql.Identifier(column),
             cutoff=sql.Literal(cutoff),
             batch=sql.Literal(_BATCH),
@@ -368,8 +395,14 @@ def empty(connection: psycopg.Connection, table: str, *, witness: Witness = lamb
         sql.SQL(
             "DELETE FROM {table} t USING (SELECT tableoid, ctid FROM {table} LIMIT {batch}) d "
             "WHERE t.tableoid = d.tableoid AND t.ctid = d.ctid"
-        ).format(table=_table(table), batch=sql.Literal(_BATCH)),
+        ).format(table=_table(stored_name(table)), batch=sql.Literal(_BATCH)),
     )
+
+
+def delete_unnamed(connection: psycopg.Connection, table: str) -> int:
+    """Delete what no row of a narrow table names any more; returns how much."""
+    with connection.transaction():
+        return sum(drop_unnamed(connection, each) for each in NARROW if each.fullname == table)
 
 
 def doomed_unconfirmed(connection: psycopg.Connection, cutoff: dt.datetime) -> Doomed:
@@ -430,6 +463,9 @@ def _totals(connection: psycopg.Connection, table: str) -> tuple[int, int]:
 
 def _size(connection: psycopg.Connection, table: str) -> int:
     """Return the bytes of a table, its partitions and their indexes."""
+    behind = [stored_of(each).tables for each in NARROW if each.fullname == table]
+    if behind:
+        return sum(_size(connection, part.fullname) for part in behind[0])
     return _one(
         connection,
         sql.SQL(
@@ -453,7 +489,7 @@ def days_of(connection: psycopg.Connection, table: str) -> Iterator[dt.date]:
     rows = connection.execute(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
         "WHERE i.inhparent = to_regclass(%s) ORDER BY 1",
-        (table,),
+        (stored_name(table),),
     ).fetchall()
     for (name,) in rows:
         text = str(name).rpartition("_p")[2]

@@ -14,9 +14,11 @@ import psycopg
 from psycopg import sql
 
 from aurastream.store.document_schemas import KINDS
+from aurastream.store.narrow import rows_of_subjects
 from aurastream.store.purge import Relation
 from aurastream.store.purge_subject import BLANK, MENTIONS, NAMES, OWNERS, Kind, Search, Subject
 from aurastream.store.tables import metadata
+from aurastream.store.tables.narrow import NARROW
 
 __all__ = ["ambiguous_names", "in_tables", "known_ids", "known_names", "vocabulary"]
 
@@ -203,6 +205,9 @@ def _rows(
     if not conditions:
         return 0
     where = sql.SQL(" OR ").join(conditions)
+    for table in NARROW:
+        if table.fullname == relation.name:
+            return rows_of_subjects(connection, table, where, remove=remove)
     if remove:
         delete = sql.SQL("DELETE FROM {} WHERE {}").format(_table(relation.name), where)
         return connection.execute(delete).rowcount

@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from aurastream.store.frames import FrameStore
+from aurastream.store.tables.narrow import narrow_of, stored_of
 from aurastream.store.writes import find_table
 
 __all__ = [
@@ -27,6 +28,8 @@ def newest(store: FrameStore, table: str, column: str) -> dt.datetime | None:
     """Return the newest value of a time column; None when the table is empty."""
     found = find_table(table)
     name = found.columns[column].name  # a KeyError here is a typing error of ours
+    if narrow_of(found) is not None and name in stored_of(found).facts.columns:
+        found = stored_of(found).facts  # its index knows; a view has none
     value = store.query(f'select max("{name}") as newest from {found.fullname}')["newest"].iloc[0]  # noqa: S608 # names from tables.py
     return None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
 

@@ -10,6 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from aurastream.store.tables import metadata as tables
+from aurastream.store.tables.narrow import narrow_of, view_of
 
 __all__ = ["ELSEWHERE", "HIDING", "SPOILED", "again", "made_up", "newest"]
 
@@ -112,6 +113,14 @@ def _swapped(column: str) -> str:
     return f"{column} = case when {column} > 0.5 then 0.1 else 0.9 end"
 
 
+def _with_secret(table: sa.Table) -> str:
+    """Add a column that nobody declared to a table, or to the view that stands for it."""
+    if narrow_of(table) is None:
+        return f"alter table {table.fullname} add column secret text"
+    query = view_of(table).replace("\nFROM", ", 'x'::text AS secret\nFROM", 1)
+    return f"create or replace view {table.fullname} as {query}"
+
+
 def _of_collection(name: str, counter: str | None) -> dict[str, str]:
     table = f"collection.{name}"
     last = f"crawl_at = (select max(crawl_at) from {table})"
@@ -122,7 +131,7 @@ def _of_collection(name: str, counter: str | None) -> dict[str, str]:
                 select max(crawl_at) from operations.crawls where dataset = 'collection/{name}')
         """,
         "duplicates": again(table, last, observed_at="observed_at + interval '1 microsecond'"),
-        "schema": f"alter table {table} add column secret text",
+        "schema": _with_secret(tables.tables[table]),
     }
     if counter is not None:
         half_an_hour = "interval '30 minutes'"

@@ -13,7 +13,7 @@ import pytest
 from dagster import AssetKey
 
 from aurastream.evaluation.model import ViralModel
-from aurastream.store.frames import Append, FrameStore
+from aurastream.store.frames import Append, FrameStore, Upsert
 from aurastream_assets.partitions import days
 from tests.graph.evidence import failed_checks, metadata_of
 
@@ -183,11 +183,11 @@ def test_what_comes_later_changes_no_model_and_no_prediction(
         history.read(f"intelligence.{name}", order_by="window_start").to_dict("list")
         for name in ("viral_model", "viral_predictions")
     ]
-    history.execute(
-        "update collection.youtube_trending set views = 1000000000 + views, comments = 1 "
-        "where observed_at >= %(later)s",
-        {"later": today},
-    )
+    later = history.read("collection.youtube_trending", start=today)
+    assert not later.empty
+    changed = later.assign(views=later["views"] + 1_000_000_000, comments=1)
+    done = history.commit([Upsert("collection.youtube_trending", changed)])[0]
+    assert done.updated == len(later)
 
     learn(day, MODEL, PREDICTIONS)
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.dialects import postgresql
 
 from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.errors import MigrationError, StoreError, StoreUnavailableError
@@ -18,6 +19,7 @@ from aurastream.store.migrate import current_revision, head_revision, migrate
 from aurastream.store.partitions import drop_before, ensure_partitions, existing_days
 from aurastream.store.state import collection_state, newest_videos, sync_categories
 from aurastream.store.tables import PARTITIONED, SCHEMAS, metadata
+from aurastream.store.tables.narrow import NARROW, stored_metadata, view_of
 from aurastream.store.urls import dagster_url, reader_url, sqlalchemy_url
 
 Rows = Callable[..., pd.DataFrame]
@@ -42,9 +44,35 @@ def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
                 "include_name": lambda name, kind, _: kind != "schema" or name in SCHEMAS,
             },
         )
-        differences = compare_metadata(context, metadata)
+        differences = compare_metadata(context, stored_metadata())
     engine.dispose()
     assert differences == []
+
+
+def test_the_view_of_a_narrow_table_has_its_columns_types_comments_and_rows(
+    connection: psycopg.Connection,
+) -> None:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    for table in NARROW:
+        found = connection.execute(
+            "SELECT a.attname, format_type(a.atttypid, a.atttypmod),"
+            " col_description(a.attrelid, a.attnum) FROM pg_attribute a"
+            " WHERE a.attrelid = %s::regclass AND a.attnum > 0 ORDER BY a.attnum",
+            (table.fullname,),
+        ).fetchall()
+        assert found == [
+            (c.name, c.type.compile(dialect).lower(), c.comment) for c in table.columns
+        ]
+        connection.execute(f"CREATE VIEW public.declared AS {view_of(table)}")
+        described = connection.execute(
+            "SELECT obj_description(%(name)s::regclass), pg_get_viewdef(%(name)s::regclass),"
+            " pg_get_viewdef('public.declared'::regclass)",
+            {"name": table.fullname},
+        ).fetchone()
+        assert described is not None
+        assert described[0] == table.comment
+        assert described[1] == described[2]
+        connection.execute("DROP VIEW public.declared")
 
 
 def test_comments_reach_the_database(connection: psycopg.Connection) -> None:

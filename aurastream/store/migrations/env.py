@@ -4,7 +4,9 @@ from typing import Any
 
 from alembic import context
 
-from aurastream.store.tables import metadata
+from aurastream.store.tables.narrow import stored_metadata
+
+_STORED = stored_metadata()
 
 
 def _is_ours(_obj: Any, name: str | None, type_: str, reflected: bool, _to: Any) -> bool:  # noqa: ANN401, FBT001 # Alembic's signature
@@ -12,11 +14,11 @@ def _is_ours(_obj: Any, name: str | None, type_: str, reflected: bool, _to: Any)
     return not (type_ == "table" and reflected and name not in _OWN)
 
 
-_OWN = {table.name for table in metadata.tables.values()}
+_OWN = {table.name for table in _STORED.tables.values()}
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=_STORED,
     version_table_schema="operations",
     include_schemas=True,
     include_object=_is_ours,

@@ -3,11 +3,19 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
-from aurastream.store.tables.declare import FETCH, Timestamp, column, metadata, partitioned
+from aurastream.store.tables.declare import (
+    FETCH,
+    Narrow,
+    Timestamp,
+    column,
+    metadata,
+    partitioned,
+)
 
 _CRAWL_AT = "start of the crawl this row belongs to; the same for all rows of one crawl"
 _OBSERVED = "when the platform answered, by the platform's clock"
 _HASH = "metadata version of the video (collection.youtube_videos)"
+_COUNTERS = ("views", "likes", "comments", "concurrent_viewers")
 
 youtube_trending = partitioned(
     "youtube_trending",
@@ -26,6 +34,11 @@ youtube_trending = partitioned(
     column("crawl_at", Timestamp, "ops", _CRAWL_AT),
     column("fetch_id", UUID(as_uuid=False), "ops", FETCH),
     comment="Rows of videos.list chart=mostPopular, one per crawl, chart, region and video.",
+    narrow=Narrow(
+        subject=("video_id", "chart", "region", "metadata_hash"),
+        answer=("fetch_id", "crawl_at"),
+        counters=_COUNTERS,
+    ),
 )
 
 youtube_games = partitioned(
@@ -47,6 +60,19 @@ youtube_games = partitioned(
     column("crawl_at", Timestamp, "ops", _CRAWL_AT),
     column("fetch_id", UUID(as_uuid=False), "ops", FETCH),
     comment="Counters of the videos of each tracked game, one row per crawl, game and video.",
+    narrow=Narrow(
+        subject=(
+            "video_id",
+            "game",
+            "metadata_hash",
+            "confidence",
+            "rule",
+            "classifier_version",
+            "discovered_by",
+        ),
+        answer=("fetch_id", "crawl_at"),
+        counters=_COUNTERS,
+    ),
 )
 
 youtube_videos = sa.Table(

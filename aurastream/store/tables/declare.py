@@ -5,6 +5,7 @@ Policy classes (``column.info["policy"]``) say what the platforms' terms allow:
 ``own`` our decisions and settings; ``ops`` operational records.
 """
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ __all__ = [
     "FETCH",
     "FOUR_HOURS",
     "WINDOW",
+    "Narrow",
     "PolicyClass",
     "Timestamp",
     "column",
@@ -26,6 +28,27 @@ PolicyClass = Literal["raw_meta", "raw_stat", "derived", "own", "ops"]
 metadata = sa.MetaData()
 
 Timestamp = sa.TIMESTAMP(timezone=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """Which columns of a table are kept once and named by number.
+
+    `aurastream.store.tables.narrow` says how.
+
+    Parameters
+    ----------
+    subject : tuple of str
+        What seldom changes of the thing a row is about; all of the key but the time among it.
+    answer : tuple of str
+        What all rows of one answer have in common.
+    counters : tuple of str
+        Columns of 64 bits of which a row keeps 32, and the subject the others.
+    """
+
+    subject: tuple[str, ...]
+    answer: tuple[str, ...]
+    counters: tuple[str, ...]
 
 
 def column(
@@ -57,11 +80,13 @@ def partitioned(
     comment: str,
     identity: tuple[str, ...] = (),
     label: str = "",
+    narrow: Narrow | None = None,
 ) -> sa.Table:
     """Declare a table with native range partitions by one time column.
 
     ``identity`` names what a row of one window is about where the key holds its rank instead, and
-    ``label`` the column that says it to a person.
+    ``label`` the column that says it to a person. With ``narrow``, the name is a view of what is
+    stored in fewer bytes.
     """
     return sa.Table(
         name,
@@ -74,6 +99,7 @@ def partitioned(
             "partition_by": by,
             **({"identity": identity} if identity else {}),
             **({"label": label} if label else {}),
+            **({"narrow": narrow} if narrow else {}),
         },
     )
 
