@@ -119,8 +119,11 @@ def title_lift(
     The lift is exp(β) of the regression of log velocity on the pattern with one level per cohort,
     so that each cohort weighs with·without/(with + without). The interval is analytic, hence the
     same for the same rows: errors are clustered by channel, because a channel's videos rise
-    together, with the factor G/(G − 1) and Student's t on G − 1 degrees of freedom for G channels
-    (Wallace's approximation: up to 4 % too wide on two degrees, 0.5 % on four).
+    together: the spread of the lifts without each channel in turn (the jackknife, CR3), with the
+    factor (G − 1)/G and Student's t on G − 1 degrees of freedom for G channels (Wallace's
+    approximation: up to 4 % too wide on two degrees, 0.5 % on four). Where few channels have the
+    pattern it is still somewhat too narrow: chance patterns of whole channels fall outside a 95 %
+    interval in 6 to 8 cases of 100 with 10 to 100 channels.
     Patterns of one window and category are tested together: ``q_value`` is that of Benjamini and
     Hochberg.
     O(patterns · rows) after one sort.
@@ -276,6 +279,7 @@ _FIGURES: Final = (
     "p_value",
 )
 _FEWEST_CLUSTERS: Final = 3
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,18 +332,21 @@ def _fit(sample: _Sample, x: Floats, params: TitleLiftParams) -> Floats:
     square = per_group(dx * dx, group)
     is_fit = square > 0.0
     safe = np.where(is_fit, square, 1.0)
-    slope = per_group(dx * dy, group) / safe
-    score = dx * (dy - slope[group] * dx)
+    product = per_group(dx * dy, group)
+    slope = product / safe
     _, one, part = np.unique(cluster, return_index=True, return_inverse=True)
     clusters = per_group(np.ones(one.size), group[one])
-    by_cluster = np.bincount(part, score, minlength=one.size)
-    spread = per_group(by_cluster * by_cluster, group[one])
     freedom = np.maximum(clusters - 1.0, 1.0)
-    error = np.sqrt(spread * clusters / freedom) / safe
+    without = _slopes_without(
+        part, cohort, dx=dx, dy=dy, square=square[group[one]], product=product[group[one]]
+    )
+    moved = without - slope[group[one]]
+    spread = per_group(moved * moved, group[one])
+    error = np.sqrt(spread * freedom / np.maximum(clusters, 1.0))
     with_count = per_group(x, group)
     without_count = per_group(1.0 - x, group)
     is_enough = is_fit & (np.minimum(with_count, without_count) >= params.min_each)
-    is_enough &= clusters >= _FEWEST_CLUSTERS
+    is_enough &= (clusters >= _FEWEST_CLUSTERS) & ~np.isnan(error)
     reach = _t_quantile(params.confidence, freedom) * error
     figures = np.column_stack(
         [
@@ -353,6 +360,31 @@ def _fit(sample: _Sample, x: Floats, params: TitleLiftParams) -> Floats:
     _, cohort_one = np.unique(cohort, return_index=True)
     cohorts = per_group(np.ones(cohort_one.size), group[cohort_one])
     return np.column_stack([with_count, without_count, cohorts, clusters, figures])
+
+
+def _slopes_without(
+    part: Integers, cohort: Integers, *, dx: Floats, dy: Floats, square: Floats, product: Floats
+) -> Floats:
+    """Return the slope without each channel in turn, NaN where the pattern goes with it.
+
+    ``dx`` and ``dy`` are less their cohort's mean, ``square`` and ``product`` the sums of dx² and
+    dx·dy in the channel's group. Where a channel leaves, the means of its cohorts move.
+    """
+    n_cohorts = int(cohort.max(initial=-1)) + 1
+    pair, first, of = np.unique(part * n_cohorts + cohort, return_index=True, return_inverse=True)
+    at, channel = cohort[first], part[first]
+
+    def gone(values: Floats | None) -> Floats:
+        return np.bincount(of, values, minlength=pair.size).astype(np.float64)
+
+    rest = np.maximum(np.bincount(cohort, minlength=n_cohorts)[at] - gone(None), 1.0)
+    moved_x, moved_y = gone(dx), gone(dy)
+    less_xx = gone(dx * dx) + moved_x * moved_x / rest
+    less_xy = gone(dx * dy) + moved_x * moved_y / rest
+    xx = square - np.bincount(channel, less_xx, minlength=square.size)
+    xy = product - np.bincount(channel, less_xy, minlength=square.size)
+    is_left = xx > _ROUNDING * square
+    return np.where(is_left, xy / np.where(is_left, xx, 1.0), np.nan)
 
 
 def _shrink(freedom: Floats) -> Floats:

@@ -8,6 +8,7 @@ a row that changed places is one row that moved.
 
 import datetime as dt
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Final
 
 import psycopg
@@ -16,7 +17,8 @@ from psycopg import sql
 
 from aurastream.store.errors import StoreError
 from aurastream.store.frames import FrameStore
-from aurastream.store.writes import find_table, time_column
+from aurastream.store.tables import metadata
+from aurastream.store.writes import time_column
 
 __all__ = ["ColumnDiff", "Example", "Mover", "VersionDiff", "compare_versions", "identity_of"]
 
@@ -106,6 +108,25 @@ def identity_of(table: sa.Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.primary_key.columns if at is None or c.name != at.name)
 
 
+def _table_of(asset: str) -> sa.Table:
+    """Return the table of an asset, given by its key or by the last part of it."""
+    name = asset.replace("/", ".")
+    known = {
+        full: table
+        for full, table in metadata.tables.items()
+        if full == name or full.partition(".")[2] == name
+    }
+    if len(known) == 1:
+        return next(iter(known.values()))
+    near = get_close_matches(name, [full.replace(".", "/") for full in metadata.tables], n=3)
+    raise StoreError(
+        f"There is no asset {asset} with a table of its own.",
+        fix=f"Did you mean {' or '.join(near)}?"
+        if near
+        else "Write it as intelligence/viral_scores.",
+    )
+
+
 def compare_versions(
     store: FrameStore,
     asset: str,
@@ -138,12 +159,12 @@ def compare_versions(
     StoreError
         When nothing of that version was kept; the message names the versions that were.
     """
-    table = find_table(asset.replace("/", "."))
+    table = _table_of(asset)
     column = time_column(table)
     if column is None:
         raise StoreError(f"{asset} has no windows to compare.")
     asked: dict[str, Any] = {
-        "asset": asset,
+        "asset": table.fullname.replace(".", "/"),
         "version": before,
         "start": start or dt.datetime(1970, 1, 1, tzinfo=dt.UTC),
         "end": end or dt.datetime(9999, 1, 1, tzinfo=dt.UTC),

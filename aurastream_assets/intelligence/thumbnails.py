@@ -170,7 +170,7 @@ _FEATURES: Final = dg.AssetIn(
 
 @analysis_asset(
     key=asset_key("intelligence", "thumbnail_intel"),
-    code_version="1",
+    code_version="2",
     ins={
         "velocity": _VELOCITY,
         "viral": at_window_end(

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from aurastream.cli import app
 from aurastream.store.archive_history import keep_replaced, version_marks
+from aurastream.store.errors import StoreError
 from aurastream.store.frames import FrameStore, Replace
 from aurastream.store.tables import metadata
 from aurastream.store.version_diffs import compare_versions, identity_of
@@ -128,6 +129,15 @@ def test_the_command_shows_moves_of_rank_and_what_came_and_went(
         app, ["diff", "intelligence/video_ideas", "--before", "1", "--json"]
     )
     assert json.loads(answer.stdout)["vanished_examples"][0]["label"] == "Try mods"
+
+
+def test_an_asset_goes_by_the_last_part_of_its_key_and_a_misspelt_one_is_named(
+    store: FrameStore,
+) -> None:
+    with pytest.raises(StoreError, match="No row of title_intel"):
+        compare_versions(store, "title_intel", "never")
+    with pytest.raises(StoreError, match="Did you mean intelligence/title_intel"):
+        compare_versions(store, "intelligence/title_intell", "never")
 
 
 def test_no_table_is_compared_by_rank() -> None:

@@ -48,7 +48,7 @@ def videos(n: int, seed: int = 1, effect: float = 0.0, channels: int = 60) -> pd
 
 
 def regression(frame: pd.DataFrame, params: TitleLiftParams) -> dict[str, float]:
-    """Ordinary least squares with dummies, errors clustered by channel."""
+    """Ordinary least squares with dummies, errors by leaving out a channel at a time."""
     age = np.digitize(frame["age_h"], params.age_bands_h)
     cohort = pd.Series(age * 10 + np.digitize(frame["best_rank"], params.rank_bands)).to_numpy()
     x = frame["emoji"].to_numpy(float)
@@ -57,15 +57,13 @@ def regression(frame: pd.DataFrame, params: TitleLiftParams) -> dict[str, float]
     y = np.log(frame["lifetime_velocity_per_hour"].to_numpy())
     design = np.column_stack([x, *(cohort == c for c in np.unique(cohort))]).astype(float)
     beta = np.linalg.lstsq(design, y, rcond=None)[0]
-    bread = np.linalg.inv(design.T @ design)
-    error = y - design @ beta
-    meat = np.zeros_like(bread)
     channels = frame["channel_id"].to_numpy()
     g = len(set(channels))
-    for channel in set(channels):
-        score = design[channels == channel].T @ error[channels == channel]
-        meat += np.outer(score, score)
-    se = float(np.sqrt((bread @ meat @ bread)[0, 0] * g / (g - 1)))
+    without = [
+        np.linalg.lstsq(design[channels != channel], y[channels != channel], rcond=None)[0][0]
+        for channel in sorted(set(channels))
+    ]
+    se = float(np.sqrt((g - 1) / g * np.sum((np.array(without) - beta[0]) ** 2)))
     t = scipy.stats.t(g - 1)
     return {
         "lift": float(np.exp(beta[0])),
