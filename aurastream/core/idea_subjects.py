@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core import words
 from aurastream.core.idea_formats import IDLE_LEMMAS
 from aurastream.core.keywords import STOP_WORDS
 from aurastream.core.topics import jaccard, lemma_sets
@@ -34,7 +35,7 @@ _LATIN: Final = re.compile("[a-z\\u00df-\\u00f6\\u00f8-\\u024f]", re.IGNORECASE)
 _BRACKETS: Final = re.compile(r"[^\w\s'’&.:-]+")
 _ENOUGH_VIDEOS, _ENOUGH_CHANNELS, _FEWEST = 3, 2, 3
 _SAME: Final = 0.6
-_IDLE: Final = IDLE_LEMMAS | lemma_sets([" ".join(STOP_WORDS)])[0]
+_IDLE: Final = IDLE_LEMMAS | frozenset(map(words.lemma, STOP_WORDS))
 
 
 def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:

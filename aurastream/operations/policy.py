@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -103,7 +104,7 @@ def _facts_of(table: sa.Table) -> TableFacts:
 
 def _models() -> Iterator[TableFacts]:
     """Read the columns of dbt's models that are kept as tables: the rollups that are no views."""
-    project = yaml.safe_load((_MODELS.parent / "dbt_project.yml").read_text(encoding="utf-8"))
+    project = _read_yaml(_MODELS.parent / "dbt_project.yml")
     folders = project["models"]["aurastream"][_ROLLUPS]
     views = {
         path.stem
@@ -112,9 +113,16 @@ def _models() -> Iterator[TableFacts]:
         for path in (_MODELS / _ROLLUPS / name).rglob("*.sql")
     }
     for path in sorted((_MODELS / _ROLLUPS).rglob("_*__models.yml")):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+        for model in _read_yaml(path)["models"]:
             if model["name"] not in views:
                 yield _facts_of_model(_ROLLUPS, model)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    # Every process that loads the graph pays for this; libyaml is ten times faster.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 # safe either way
+    return found
 
 
 def _facts_of_model(schema: str, model: dict[str, Any]) -> TableFacts:

@@ -7,11 +7,12 @@ knows only numbers.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -303,29 +304,40 @@ def _numbered(cursor: dbapi.Cursor, dimension: sa.Table, columns: pa.Table) -> l
         "names": sql.SQL(", ").join(map(sql.Identifier, names)),
         "values": sql.SQL(", ").join(sql.SQL("s.{}").format(sql.Identifier(n)) for n in names),
     }
-    cursor.execute(
-        sql.SQL(
-            "INSERT INTO {dimension} ({names}) SELECT {values} FROM {stage} s "
-            "WHERE NOT EXISTS (SELECT FROM {dimension} d WHERE {same}) "
-            "ORDER BY {values}"
+    # A process that has just begun knows no number, but the record knows nearly all.
+    numbers = _looked_up(cursor, columns.num_rows, parts)
+    if not numbers.all():
+        cursor.execute(
+            sql.SQL(
+                "INSERT INTO {dimension} ({names}) SELECT {values} FROM {stage} s "
+                "WHERE NOT EXISTS (SELECT FROM {dimension} d WHERE {same}) "
+                "ORDER BY {values}"
+            )
+            .format(**parts)
+            .as_string()
         )
-        .format(**parts)
-        .as_string()
-    )
-    cursor.execute(
-        sql.SQL("SELECT s.number AS place, d.number FROM {stage} s JOIN {dimension} d ON {same}")
-        .format(**parts)
-        .as_string()
-    )
-    found = cursor.fetch_arrow_table()
-    numbers = np.zeros(columns.num_rows, dtype=np.int64)
-    numbers[np.asarray(found.column("place"))] = np.asarray(found.column("number"))
+        numbers = _looked_up(cursor, columns.num_rows, parts)
     if not numbers.all():
         raise StoreError(
             f"{dimension.fullname} did not give a number to all of its rows.",
             fix="A value there must be equal to itself: look for NaN.",
         )
     return [int(number) for number in numbers]
+
+
+def _looked_up(
+    cursor: dbapi.Cursor, count: int, parts: Mapping[str, sql.Composable]
+) -> npt.NDArray[np.int64]:
+    """Return the numbers by place, 0 for who has none."""
+    cursor.execute(
+        sql.SQL("SELECT s.number AS place, d.number FROM {stage} s JOIN {dimension} d ON {same}")
+        .format(**parts)
+        .as_string()
+    )
+    found = cursor.fetch_arrow_table()
+    numbers = np.zeros(count, dtype=np.int64)
+    numbers[np.asarray(found.column("place"))] = np.asarray(found.column("number"))
+    return numbers
 
 
 def _stage(cursor: dbapi.Cursor, like: sa.Table, rows: pa.Table) -> sql.Identifier:
