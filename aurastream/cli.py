@@ -1,5 +1,6 @@
 """The command line: thin commands over the library and, lazily, over the graph."""
 
+import gc
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -661,6 +662,8 @@ def main() -> None:
     An expected error is one line on standard error and exit code 1, or 2 when what was passed
     cannot be worked on.
     """
+    # Loading history makes millions of rows that are gone soon after; as in aurastream_assets.
+    gc.set_threshold(100_000, 50, 50)
     raise SystemExit(_guard(lambda: app(prog_name="aurastream", standalone_mode=True)))
 
 
