@@ -33,8 +33,8 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
-    engine = sa.create_engine(sqlalchemy_url(database_url))
+def _differences(url: str) -> list[object]:
+    engine = sa.create_engine(sqlalchemy_url(url))
     with engine.connect() as opened:
         context = MigrationContext.configure(
             opened,
@@ -44,9 +44,13 @@ def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
                 "include_name": lambda name, kind, _: kind != "schema" or name in SCHEMAS,
             },
         )
-        differences = compare_metadata(context, stored_metadata())
+        differences = list(compare_metadata(context, stored_metadata()))
     engine.dispose()
-    assert differences == []
+    return differences
+
+
+def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
+    assert _differences(database_url) == []
 
 
 def test_the_view_of_a_narrow_table_has_its_columns_types_comments_and_rows(
@@ -110,6 +114,20 @@ def test_many_processes_may_migrate_at_once(postgres_server: EmbeddedPostgres) -
         assert errors == []
         assert current_revision(url) == head_revision()
         admin.execute("DROP DATABASE migrated_at_once WITH (FORCE)")
+
+
+def test_a_database_that_passed_revision_8_early_becomes_like_a_new_one(
+    database_url: str, connection: psycopg.Connection
+) -> None:
+    connection.execute("DROP INDEX maintenance.ix_score_history_asset_kept_at")
+    connection.execute("COMMENT ON TABLE maintenance.score_history IS 'as it was'")
+    connection.execute("COMMENT ON COLUMN maintenance.purges.parts IS 'as it was'")
+    for column in ("code_version", "values", "kept_at"):
+        connection.execute(f"COMMENT ON COLUMN maintenance.score_history.{column} IS 'as it was'")
+    connection.execute("UPDATE operations.alembic_version SET version_num = '0011'")
+    assert _differences(database_url) != []
+    migrate(database_url)
+    assert _differences(database_url) == []
 
 
 def test_a_database_from_the_future_is_refused(
