@@ -25,7 +25,7 @@ from typing import Any
 import psycopg
 
 from aurastream.operations.first_runs import history_start
-from aurastream.operations.history import load_history
+from aurastream.operations.history_lanes import load_history
 from aurastream.replay.server import background
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.sources.catalog import load_catalog

@@ -5,18 +5,15 @@ runs the same collectors that the graph runs. Their results are written in batch
 transaction, so that an interrupted load continues where it stopped and nothing is loaded twice.
 """
 
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
 
 from aurastream.core.planner import plan_games
-from aurastream.operations.history_plan import Step, plan_history
+from aurastream.operations.history_plan import Step
 from aurastream.settings import Settings
 from aurastream.sources.catalog import classifier_from_categories
 from aurastream.sources.collectors import (
@@ -39,7 +36,7 @@ from aurastream.store.readings import game_candidates, tracked_categories
 from aurastream.store.tables import metadata as tables
 from aurastream.store.writes import Append, Upsert, WriteOp
 
-__all__ = ["RUN_ID", "HistoryLoader", "load_history"]
+__all__ = ["RUN_ID", "HistoryLoader"]
 
 RUN_ID: Final = "history"
 _RECONCILE_HOUR: Final = 6  # once a day, with the searches and channels of the daily pass
@@ -47,72 +44,6 @@ _BATCH: Final = 60  # crawls per transaction: about 20,000 rows
 _CLIP_AGE: Final = timedelta(hours=6)
 _STATE: Final = "operations.collection_state"
 _STREAMS: Final = ("collection/twitch_streams", "collection/twitch_top_games")
-
-
-_LANES: Final = (("youtube_trending", "youtube_games"), ("twitch_streams", "clip_radar"))
-
-
-def load_history(
-    settings: Settings,
-    replay_url: str,
-    now: datetime,
-    *,
-    days: int,
-    on_plan: Callable[[int], None],
-    on_step: Callable[[Step], None],
-    stopped: Callable[[], bool] = lambda: False,
-) -> int:
-    """Load what is missing of the last days, both platforms side by side.
-
-    Parameters
-    ----------
-    settings : Settings
-        Regions, quota profile, and where the record is.
-    replay_url : str
-        Base URL of the replay server.
-    now : datetime
-        The present.
-    days : int
-        How far back.
-    on_plan, on_step : callable
-        Told how many crawls are missing, and of each that was made (from several threads).
-    stopped : callable
-        Says whether to stop early; what was loaded stays.
-
-    Returns
-    -------
-    int
-        Crawls that were stored.
-
-    Raises
-    ------
-    SourceError
-        When the server answered nothing at all to a crawl; what came before is stored.
-    """
-    with ExitStack() as stack:
-        # The lanes share nothing: a clock, connections and a planner's memory each.
-        loaders = []
-        for _ in _LANES:
-            store = stack.enter_context(closing(FrameStore(settings.require_postgres())))
-            loaders.append(stack.enter_context(closing(HistoryLoader(settings, store, replay_url))))
-        steps = loaders[0].plan(now, days=days)
-        on_plan(len(steps))
-        pool = stack.enter_context(ThreadPoolExecutor(len(_LANES)))
-        failed = threading.Event()
-        lanes = [
-            pool.submit(
-                loader.load,
-                [step for step in steps if step.dataset in lane],
-                on_step=on_step,
-                stopped=lambda: stopped() or failed.is_set(),
-            )
-            for loader, lane in zip(loaders, _LANES, strict=True)
-        ]
-        try:
-            return sum(lane.result() for lane in as_completed(lanes))
-        except BaseException:
-            failed.set()
-            raise
 
 
 class _VirtualClock:
@@ -204,17 +135,6 @@ class HistoryLoader:
         self._youtube.close()
         self._http.close()
         self._ledger.close()
-
-    def plan(self, now: datetime, *, days: int) -> list[Step]:
-        """Return the crawls that are not stored yet, oldest first."""
-        stored: dict[str, list[datetime]] = defaultdict(list)
-        known = self._store.query(
-            "select distinct dataset, crawl_at from operations.crawls where crawl_at >= %(start)s",
-            {"start": now - timedelta(days=days)},
-        )
-        for dataset, at in zip(known["dataset"], known["crawl_at"], strict=True):
-            stored[str(dataset).removeprefix("collection/")].append(at.to_pydatetime())
-        return plan_history(now, days=days, stored=stored)
 
     def load(
         self,

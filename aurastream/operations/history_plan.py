@@ -79,7 +79,7 @@ CADENCES: Final[Mapping[Dataset, Cadence]] = {
 def plan_history(
     now: datetime,
     *,
-    days: int,
+    days: float,
     stored: Mapping[str, Iterable[datetime]],
     cadences: Mapping[Dataset, Cadence] = CADENCES,
 ) -> list[Step]:
@@ -89,7 +89,7 @@ def plan_history(
     ----------
     now : datetime
         The present, aware; nothing at or after it is planned.
-    days : int
+    days : float
         How many days back the history reaches.
     stored : mapping of dataset to iterable of datetime
         Starts of the crawls that are already stored; a planned moment with a stored crawl closer

@@ -36,7 +36,7 @@ from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
 from aurastream.operations.first_runs import PlannedRun, history_start, plan_runs, run_all
 from aurastream.operations.found import as_table, read_found
 from aurastream.operations.graph import Graph, GraphError
-from aurastream.operations.history import load_history
+from aurastream.operations.history_lanes import load_history
 from aurastream.operations.policy import limits_of
 from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.preflight import preflight

@@ -13,7 +13,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from aurastream.operations.first_runs import history_start
-from aurastream.operations.history import load_history
+from aurastream.operations.history_lanes import load_history
 from aurastream.replay.server import background
 from aurastream.settings import Settings
 from aurastream.store.frames import FrameStore

@@ -1,0 +1,65 @@
+"""Loading a past in a process for each platform, against a real replay server and real Postgres."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from aurastream.operations.history_lanes import load_history
+from aurastream.operations.history_plan import Step
+from aurastream.operations.ports import free_port
+from aurastream.settings import Settings
+from aurastream.sources.errors import SourceError
+from aurastream.store.frames import FrameStore
+
+_NOW = datetime.now(UTC).replace(microsecond=0)
+
+Load = Callable[..., tuple[int, list[Step], list[int]]]
+
+
+@pytest.fixture
+def load(
+    installation: dict[str, object],
+    store: FrameStore,
+    replay_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Load:
+    assert installation
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    settings = Settings.from_env()
+
+    def load(url: str = replay_server, *, most: int = 10_000) -> tuple[int, list[Step], list[int]]:
+        steps: list[Step] = []
+        planned: list[int] = []
+        stored = load_history(
+            settings,
+            url,
+            _NOW,
+            days=0.1,
+            on_plan=planned.append,
+            on_step=steps.append,
+            stopped=lambda: len(steps) >= most,
+        )
+        return stored, steps, planned
+
+    return load
+
+
+def test_a_load_that_was_stopped_goes_on_where_it_was_and_loads_nothing_twice(
+    load: Load, store: FrameStore
+) -> None:
+    stored, steps, (planned,) = load(most=1)
+    assert 0 < stored == len(steps) < planned
+
+    rest, later, (missing,) = load()
+    assert (rest, missing) == (planned - stored, planned - stored)
+    assert not set(steps) & set(later)
+
+    assert load() == (0, [], [0])
+    crawls = store.query("select distinct dataset, crawl_at from operations.crawls")
+    assert set(crawls["dataset"]) >= {f"collection/{step.dataset}" for step in later}
+
+
+def test_a_server_that_answers_nothing_is_an_error_of_its_source(load: Load) -> None:
+    with pytest.raises(SourceError, match=r"answer|connect|reach"):
+        load(f"http://127.0.0.1:{free_port()}")
