@@ -19,7 +19,7 @@ from typing import Any, Final
 import psycopg
 
 from aurastream.core.errors import AuraStreamError
-from aurastream.operations.first_runs import PLANNED, PlannedRun, plan_backfill
+from aurastream.operations.first_runs import PLANNED, READS, PlannedRun, plan_backfill
 from aurastream.operations.graph import Graph, GraphError, KeyRange, moment_of
 from aurastream.operations.policy import database_facts
 from aurastream.settings import Settings
@@ -37,12 +37,6 @@ _STEP: Final = dt.timedelta(days=10)
 _STEP_OF: Final = {
     "hourly_rollup": dt.timedelta(days=31),
     "daily_rollup": dt.timedelta(days=31),
-}
-# What a job reads of the others: a step waits for those of them that begin before it ends.
-_READS: Final[Mapping[str, tuple[str, ...]]] = {
-    "analyses": ("rescore",),
-    "hourly_rollup": ("rescore",),
-    "daily_rollup": ("rescore", "hourly_rollup"),
 }
 _AT_ONCE: Final = 2  # the slots that the queue gives to batch runs (deploy/dagster.yaml)
 _TAGS: Final = {
@@ -128,7 +122,7 @@ def ready(steps: Sequence[Step], done: Collection[int], under_way: Collection[in
     """Return the steps that may begin, in their order.
 
     A step waits for the steps of its own job before it, because a window may take over what the
-    one before it found, and for those of the jobs it reads that begin before it ends.
+    one before it found, and for those of the jobs it reads (`READS`) that begin before it ends.
 
     Parameters
     ----------
@@ -141,7 +135,7 @@ def ready(steps: Sequence[Step], done: Collection[int], under_way: Collection[in
     def waits_for(step: Step, other: Step) -> bool:
         if other.job == step.job:
             return other.place < step.place
-        return other.job in _READS.get(step.job, ()) and other.start < step.end
+        return other.job in READS.get(step.job, ()) and other.start < step.end
 
     return [
         step

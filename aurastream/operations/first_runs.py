@@ -1,11 +1,12 @@
 """Materializing the whole graph for the first time, through its own queue.
 
 Collection is asked once for the present; everything after it is computed for every window of the
-loaded history that has no result yet. A range of windows is one run, so that it takes seconds. A
-start that was interrupted continues where it was, because only what is missing is planned.
+loaded history that has no result yet. A range of windows is one run, so that it takes seconds; a
+run begins as soon as what it reads is there. A start that was interrupted continues where it was,
+because only what is missing is planned.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,13 +14,35 @@ from typing import Final
 from aurastream.operations.graph import Graph, GraphError, KeyRange
 from aurastream.operations.schedule_policy import window_of
 
-__all__ = ["PLANNED", "PlannedRun", "history_start", "plan_backfill", "plan_runs", "run_all"]
+__all__ = [
+    "PLANNED",
+    "READS",
+    "PlannedRun",
+    "history_start",
+    "plan_backfill",
+    "plan_runs",
+    "ready",
+    "run_all",
+]
 
 PLANNED: Final = {"aura/planned": "true"}
 """Tag of the runs of a start or a backfill, which computes what follows from them by itself."""
 
+READS: Final[Mapping[str, tuple[str, ...]]] = {
+    "signal": ("rescore", "games_reconcile", "streams", "clips"),
+    "analyses": ("rescore",),
+    "hourly_rollup": ("rescore",),
+    "daily_rollup": ("rescore", "hourly_rollup"),
+    "publish_marts": ("signal", "analyses", "hourly_rollup", "daily_rollup"),
+    "thumbnails": ("rescore",),
+    "learning": ("rescore",),
+}
+"""What each job reads of what the others write."""
+
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0
+# Two processors, and a run that waits for the database; more would be in one another's way.
+_AT_ONCE: Final = 3
 _MARTS_JOB: Final = "publish_marts"
 # What looks at the newest window alone: once at first, then kept up by its schedule.
 _NEWEST: Final = {
@@ -61,7 +84,7 @@ def plan_runs(
     now: datetime,
     platforms: Collection[str] = ("youtube", "twitch"),
     marts: Collection[str] = (),
-) -> list[list[PlannedRun]]:
+) -> list[PlannedRun]:
     """Plan the runs that bring the graph up to date.
 
     Parameters
@@ -79,33 +102,30 @@ def plan_runs(
 
     Returns
     -------
-    list of list of PlannedRun
-        Groups in the order of the dependencies; the runs of a group may go side by side.
+    list of PlannedRun
+        First what most others wait for.
     """
     window = window_of(now)
-    # What was collected once is kept up by its schedule.
-    collectors = [
-        PlannedRun(job)
-        for job, (platform, name) in _COLLECTORS.items()
-        if platform in platforms and not graph.is_materialized(("collection", name))
-    ]
+    youtube = "youtube" in platforms
     scores, analyses, hours, days = _stages(graph, start, window)
-    present = _unscored(graph, window, now) if "youtube" in platforms else []
-    # The past needs nothing of the present, so that both processors have work in every group.
-    groups = [
-        [*collectors, *scores],
-        [
-            *hours,
-            *analyses,
-            *(PlannedRun("signal", partition=window.strftime(_KEY)) for _ in present),
-        ],
-        [
-            *days,
-            *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else []),
-            *(_newest(graph, window) if "youtube" in platforms else []),
-        ],
+    return [
+        *scores,
+        # What was collected once is kept up by its schedule.
+        *(
+            PlannedRun(job)
+            for job, (platform, name) in _COLLECTORS.items()
+            if platform in platforms and not graph.is_materialized(("collection", name))
+        ),
+        *hours,
+        *analyses,
+        *days,
+        *(
+            PlannedRun("signal", partition=window.strftime(_KEY))
+            for _ in (_unscored(graph, window, now) if youtube else ())
+        ),
+        *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else []),
+        *(_newest(graph, window) if youtube else []),
     ]
-    return [group for group in groups if group]
 
 
 def plan_backfill(
@@ -175,32 +195,56 @@ def _must_publish(graph: Graph, marts: Collection[str]) -> bool:
     return any(not is_current or key[-1] not in marts for key, is_current in current.items())
 
 
+def ready(waiting: Sequence[PlannedRun], running: Iterable[PlannedRun]) -> list[PlannedRun]:
+    """Return the runs that may begin, in their order: nothing that they read is yet to come.
+
+    Parameters
+    ----------
+    waiting, running : sequence of PlannedRun
+        What was not begun, and what was begun and has not ended.
+
+    Examples
+    --------
+    >>> scores, hours, marts = map(PlannedRun, ("rescore", "hourly_rollup", "publish_marts"))
+    >>> [run.job for run in ready([hours, PlannedRun("clips"), scores], [])]
+    ['clips', 'rescore']
+    >>> ready([hours], [scores])
+    []
+    >>> [run.job for run in ready([hours, marts], [])]
+    ['hourly_rollup']
+    """
+    to_come = {run.job for run in (*waiting, *running)}
+    return [run for run in waiting if not to_come.intersection(READS.get(run.job, ()))]
+
+
 def run_all(
     graph: Graph,
-    groups: Sequence[Sequence[PlannedRun]],
+    runs: Sequence[PlannedRun],
     *,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[PlannedRun]:
-    """Run groups one after another; yields each run once it has succeeded.
+    """Run each as soon as what it reads is there; yields each once it has succeeded.
 
     Raises
     ------
     GraphError
         When a run failed, with the first reason it gave.
     """
-    for group in groups:
-        launched = {
-            graph.launch(run.job, partition=run.partition, keys=run.keys, tags=PLANNED): run
-            for run in group
-        }
-        for run_id, status in graph.ended(launched, timeout_s=_TIMEOUT_S, stopped=stopped):
-            run = launched[run_id]
-            if status != "SUCCESS":
-                raise GraphError(
-                    f"The run of {run.label} ended as {status}. {graph.explain(run_id)}",
-                    fix="Its log is in the Dagster UI under Runs.",
-                )
-            yield run
+    waiting = list(runs)
+    running: dict[str, PlannedRun] = {}
+    while waiting or running:
+        for run in ready(waiting, running.values())[: _AT_ONCE - len(running)]:
+            waiting.remove(run)
+            run_id = graph.launch(run.job, partition=run.partition, keys=run.keys, tags=PLANNED)
+            running[run_id] = run
+        run_id, status = next(graph.ended(running, timeout_s=_TIMEOUT_S, stopped=stopped))
+        run = running.pop(run_id)
+        if status != "SUCCESS":
+            raise GraphError(
+                f"The run of {run.label} ended as {status}. {graph.explain(run_id)}",
+                fix="Its log is in the Dagster UI under Runs.",
+            )
+        yield run
 
 
 def history_start(now: datetime, days: int) -> datetime:

@@ -316,24 +316,24 @@ class Launch:
         with closing(Graph(self._web_url)) as graph:
             if self._has_other_terms:
                 # Dagster's own log shows what was computed under the terms of before.
-                list(run_all(graph, [[PlannedRun("retention")]], stopped=self._stop.is_set))
+                list(run_all(graph, [PlannedRun("retention")], stopped=self._stop.is_set))
                 if self._stop.is_set():
                     return
                 note_terms(self._frames, self._settings)
             days = self._days if self._replay_url is not None else 0
-            groups = plan_runs(
+            runs = plan_runs(
                 graph,
                 start=history_start(now, days),
                 now=now,
                 platforms=self._settings.platforms,
                 marts=existing_marts(self._frames),
             )
-            total = sum(run.weight for group in groups for run in group)
+            total = sum(run.weight for run in runs)
             if not total:
                 return  # a warm start finds everything there
             task = progress.add_task("Materializing the graph", total=total)
             _say(progress, f"Materializing the graph, {total} partitions")
-            for run in run_all(graph, groups, stopped=self._stop.is_set):
+            for run in run_all(graph, runs, stopped=self._stop.is_set):
                 progress.update(task, advance=run.weight)
 
     # -- the processes ---------------------------------------------------------------------------

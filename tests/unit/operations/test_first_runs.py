@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aurastream.operations.first_runs import PlannedRun, plan_backfill, plan_runs
+from aurastream.operations.first_runs import PlannedRun, plan_backfill, plan_runs, ready
 from aurastream.operations.graph import Graph
 
 _NOW = datetime(2026, 11, 21, 3, 40, tzinfo=UTC)
@@ -111,42 +111,71 @@ def graph(webserver: Webserver) -> Iterator[Graph]:
 
 
 @pytest.fixture
-def plan(graph: Graph) -> Callable[..., list[list[PlannedRun]]]:
+def plan(graph: Graph) -> Callable[..., list[PlannedRun]]:
     return lambda marts=_MARTS: plan_runs(graph, start=_START, now=_NOW, marts=marts)
 
 
-def test_a_first_start_computes_the_past_beside_the_present(
-    plan: Callable[..., list[list[PlannedRun]]],
+def test_a_first_start_plans_everything_that_the_history_has_no_result_of(
+    plan: Callable[..., list[PlannedRun]],
 ) -> None:
-    groups = plan(marts=())
-    assert [[run.job for run in group] for group in groups] == [
-        ["games_reconcile", "streams", "clips", "rescore"],
-        ["hourly_rollup", "analyses", "signal"],
-        ["daily_rollup", "publish_marts", "thumbnails", "learning"],
+    runs = {run.job: run for run in plan(marts=())}
+    assert list(runs) == [
+        *("rescore", "games_reconcile", "streams", "clips"),
+        *("hourly_rollup", "analyses", "daily_rollup", "signal"),
+        *("publish_marts", "thumbnails", "learning"),
     ]
-    assert [run.partition for run in groups[2][2:]] == ["2026-11-20-20:00", "2026-11-20"]
-    (scores,), (hours, analyses, signal) = groups[0][3:], groups[1]
-    assert scores.keys is not None
-    assert (scores.keys.start, scores.keys.end) == ("2026-11-19-03:00", "2026-11-21-03:00")
-    assert analyses.keys is not None
-    assert (analyses.keys.start, analyses.keys.end) == ("2026-11-19-00:00", "2026-11-20-20:00")
-    assert hours.keys is not None
-    assert (hours.keys.end, signal.partition) == ("2026-11-21-02:00", "2026-11-21-03:30")
+    assert (runs["thumbnails"].partition, runs["learning"].partition) == (
+        "2026-11-20-20:00",
+        "2026-11-20",
+    )
+    scores, analyses, hours = (runs[j].keys for j in ("rescore", "analyses", "hourly_rollup"))
+    assert scores is not None
+    assert (scores.start, scores.end) == ("2026-11-19-03:00", "2026-11-21-03:00")
+    assert analyses is not None
+    assert (analyses.start, analyses.end) == ("2026-11-19-00:00", "2026-11-20-20:00")
+    assert hours is not None
+    assert (hours.end, runs["signal"].partition) == ("2026-11-21-02:00", "2026-11-21-03:30")
+
+
+def test_a_run_begins_when_all_that_it_reads_has_ended(
+    plan: Callable[..., list[PlannedRun]],
+) -> None:
+    runs = {run.job: run for run in plan(marts=())}
+    waiting = list(runs.values())
+
+    def begin(*ended: str) -> set[str]:
+        for job in ended:
+            running.remove(runs[job])
+        begun = ready(waiting, running)
+        running.extend(begun)
+        for run in begun:
+            waiting.remove(run)
+        return {run.job for run in begun}
+
+    running: list[PlannedRun] = []
+    assert begin() == {"rescore", "games_reconcile", "streams", "clips"}
+    assert begin("games_reconcile", "streams") == set()
+    assert begin("rescore") == {"hourly_rollup", "analyses", "thumbnails", "learning"}
+    assert begin("clips") == {"signal"}
+    assert begin("hourly_rollup") == {"daily_rollup"}
+    assert begin("analyses", "signal", "learning") == set()
+    assert begin("daily_rollup") == {"publish_marts"}
+    assert waiting == []
 
 
 def test_a_start_in_strict_mode_computes_what_the_mode_permits(
-    webserver: Webserver, plan: Callable[..., list[list[PlannedRun]]]
+    webserver: Webserver, plan: Callable[..., list[PlannedRun]]
 ) -> None:
     webserver.forbidden = set(_PARTITIONS) - {"competition"}
     webserver.published = dict.fromkeys(_MARTS, "v2")
-    assert [[run.job for run in group] for group in plan()] == [
-        ["games_reconcile", "streams", "clips", "rescore"],
-        ["signal"],
+    assert [run.job for run in plan()] == [
+        *("rescore", "games_reconcile", "streams", "clips"),
+        "signal",
     ]
 
 
 def test_a_start_that_finds_everything_in_place_runs_nothing(
-    webserver: Webserver, plan: Callable[..., list[list[PlannedRun]]]
+    webserver: Webserver, plan: Callable[..., list[PlannedRun]]
 ) -> None:
     webserver.finish()
     assert plan() == []
@@ -159,13 +188,13 @@ def test_a_start_that_finds_everything_in_place_runs_nothing(
 )
 def test_marts_that_are_not_those_of_the_code_are_published_again(
     webserver: Webserver,
-    plan: Callable[..., list[list[PlannedRun]]],
+    plan: Callable[..., list[PlannedRun]],
     version: str,
     marts: tuple[str, ...],
 ) -> None:
     webserver.finish()
     webserver.published["taking_off_now"] = version
-    assert plan(marts=marts) == [[PlannedRun("publish_marts")]]
+    assert plan(marts=marts) == [PlannedRun("publish_marts")]
 
 
 def test_gaps_of_one_stage_go_side_by_side_and_stages_one_after_another(
