@@ -13,7 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -40,19 +40,26 @@ _TEMPLATE = "aurastream_template"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Keep the tests that share one running product on one worker, spread all others singly.
+    """Give the tests that mostly wait a worker each, from the first minute; spread the others.
 
-    The group marks of xdist do the same, but not with this version of pytest.
+    The larger groups are begun first, one on each worker, so that what waits for processes of its
+    own leaves its core to the workers that compute. The group marks of xdist would group likewise,
+    but not with this version of pytest.
     """
-    return _OneProduct(config, log)
+    return _WaitingFirst(config, log)
 
 
-class _OneProduct(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
+class _WaitingFirst(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
+    _GROUPS: ClassVar = {
+        "tests/e2e/": "e2e",  # they share one running product
+        "tests/chaos/": "chaos",  # they share a code server, and wait for leases to end
+        # They share a server that they kill, and what a clean run gives.
+        "tests/graph/test_faults_jobs.py": "killed",
+    }
+
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/e2e/"):
-            return "e2e"
-        # These share a server that they kill, and what a clean run gives.
-        return "killed" if nodeid.startswith("tests/graph/test_faults_jobs.py") else nodeid
+        groups = (group for start, group in self._GROUPS.items() if nodeid.startswith(start))
+        return next(groups, nodeid)
 
 
 def pytest_configure() -> None:

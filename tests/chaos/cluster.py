@@ -11,7 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest import mock
 
+import dagster as dg
 import grpc
 import psutil
 import psycopg
@@ -99,12 +101,8 @@ class Cluster:
         (home / "workspace.yaml").write_text(
             yaml.safe_dump({"load_from": [{"grpc_server": server}]}), encoding="utf-8"
         )
-        subprocess.run(
-            [sys.executable, "-c", "import dagster; dagster.DagsterInstance.get().dispose()"],
-            env=self.environment(self.database_url),
-            check=True,
-            timeout=180,
-        )
+        with mock.patch.dict(os.environ, self.environment(self.database_url)):
+            dg.DagsterInstance.get().dispose()
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute(_AUDIT)
             for table in _AUDITED:
