@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from aurastream.store.urls import dagster_url
+from aurastream_assets.definitions import defs
 from aurastream_assets.event_log import EventLogStorage
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +112,26 @@ def test_a_partition_that_was_planned_in_bulk_and_did_not_come_counts_as_failed(
         status = instance.get_status_by_partition(broken.key, keys, _HOURS)
     assert not result.success
     assert {str(value) for value in (status or {}).values()} == {"AssetPartitionStatus.FAILED"}
+
+
+_CHECKS = """
+select check_name, partition, execution_status from dagster.asset_check_executions
+where run_id = %s
+"""
+
+
+@pytest.mark.usefixtures("home")
+def test_a_check_of_a_range_is_planned_once_and_answered_once(database_url: str) -> None:
+    with dg.DagsterInstance.get() as instance, psycopg.connect(database_url) as connection:
+        stored = connection.execute(_CHECKS, (_run_a_range(instance),)).fetchall()
+    assert stored == [("is_fine", None, "SUCCEEDED")]
+
+
+def test_no_check_of_ours_has_partitions_which_would_be_planned_as_one() -> None:
+    graph = defs.resolve_asset_graph()
+    partitioned = [key for key in graph.asset_check_keys if graph.get(key).partitions_def]
+    assert graph.asset_check_keys
+    assert partitioned == []
 
 
 _SESSIONS = "select sessions from pg_stat_database where datname = current_database()"
