@@ -27,14 +27,10 @@ def platform(tmp_path):
         )
 
 
-def test_good_keys_pass_in_silence(platform):
-    _, settings = platform
-    preflight(settings)
-
-
-def test_the_questions_are_paid_for(platform, database_url):
+def test_good_keys_pass_in_silence_and_the_questions_are_paid_for(platform, database_url, capsys):
     _, settings = platform
     preflight(settings.model_copy(update={"postgres_url": SecretStr(database_url)}))
+    assert capsys.readouterr() == ("", "")
     with FrameStore(database_url) as store:
         paid = store.read("operations.quota_ledger", order_by="platform")
     assert paid["platform"].tolist() == ["twitch", "youtube"]
