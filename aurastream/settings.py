@@ -224,9 +224,18 @@ class Settings(BaseSettings):
         if self.environment == "production" or not path.is_file():
             return self
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return self
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise SettingsError(
+                f"{path} says where the running installation is, but cannot be read: "
+                f"{error.strerror}.",
+                fix="Work as the user who started it, or set AURASTREAM_POSTGRES_URL.",
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise SettingsError(
+                f"{path} does not say where the running installation is: {error}.",
+                fix="Delete it and start script/server again.",
+            ) from error
         return self.with_endpoints({k: v for k, v in found.items() if isinstance(v, str)})
 
     def with_endpoints(self, found: Mapping[str, str]) -> Self:

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from aurastream.core.errors import SettingsError
@@ -72,9 +74,20 @@ def test_an_explicit_url_wins_over_the_endpoints(monkeypatch, tmp_path):
     assert Settings.from_env().require_redis() == "redis://127.0.0.1:2/0"
 
 
-def test_a_damaged_endpoints_file_is_ignored(tmp_path):
-    (tmp_path / "endpoints.json").write_text("{not json", encoding="utf-8")
-    assert Settings.from_env().postgres_url is None
+@pytest.mark.parametrize("text", ["{not json", "5", ""])
+def test_a_damaged_endpoints_file_is_named_with_its_mend(tmp_path, text):
+    (tmp_path / "endpoints.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"endpoints\.json .* Delete it"):
+        Settings.from_env()
+    assert Settings.from_env(use_running=False).postgres_url is None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_the_endpoints_of_another_user_are_no_missing_installation(tmp_path):
+    remember_endpoints(tmp_path, {"redis_url": "redis://127.0.0.1:1/0"})
+    (tmp_path / "endpoints.json").chmod(0)
+    with pytest.raises(SettingsError, match="the user who started it"):
+        Settings.from_env()
 
 
 def test_the_starting_program_does_not_believe_the_endpoints_of_a_killed_one(tmp_path):
