@@ -22,7 +22,7 @@ def decode(tmp_path):
     [
         ("youtube", b"nonsense", "The file is not JSON."),
         ("youtube", b" \n", "The file is empty."),
-        ("twitch", gzip.compress(b"{}"), "unpack it with gunzip first."),
+        ("twitch", gzip.compress(b"{}", mtime=0), "unpack it with gunzip first."),
         ("youtube", b'{"data":[]}', "it looks like one of Twitch's."),
         ("twitch", b'{"kind":"youtube#videoListResponse","items":[]}', "one of YouTube's"),
         ("twitch", b"[]", "The answer has neither data nor a token nor an error."),
