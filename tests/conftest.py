@@ -13,7 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 import pytest
@@ -37,29 +37,42 @@ settings.load_profile("aurastream")
 _LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 _TEMPLATE = "aurastream_template"
 
+# What shares something beyond its own file, in the order in which it is begun.
+_SHARING = (
+    "tests/e2e/",  # one running product
+    "tests/chaos/",  # a code server
+    "tests/dbt_models/",  # dbt, and what it parsed
+    "tests/graph/test_faults_jobs.py",  # a server that they kill, and what a clean run gives
+    "tests/graph/test_definitions.py",  # the graph
+    "tests/unit/evaluation/",  # a made-up archive, and forests
+)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Give the tests that mostly wait a worker each, from the first minute; spread the others.
+    """Keep on one worker what shares something that is expensive to make.
 
-    The larger groups are begun first, one on each worker, so that what waits for processes of its
-    own leaves its core to the workers that compute. The group marks of xdist would group likewise,
-    but not with this version of pytest.
+    The group marks of xdist would do the same, but not with this version of pytest.
     """
-    return _WaitingFirst(config, log)
+    config.option.loadscopereorder = False  # the order is that of the collection
+    return _Sharing(config, log)
 
 
-class _WaitingFirst(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
-    _GROUPS: ClassVar = {
-        "tests/e2e/": "e2e",  # they share one running product
-        "tests/chaos/": "chaos",  # they share a code server, and wait for leases to end
-        # They share a server that they kill, and what a clean run gives.
-        "tests/graph/test_faults_jobs.py": "killed",
-    }
-
+class _Sharing(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
     def _split_scope(self, nodeid: str) -> str:
-        groups = (group for start, group in self._GROUPS.items() if nodeid.startswith(start))
-        return next(groups, nodeid)
+        shared = next(filter(nodeid.startswith, _SHARING), None)
+        alone = nodeid.startswith("tests/graph/")  # long ones that share nothing
+        return shared or (nodeid if alone else nodeid.partition("::")[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: first those that mostly wait, so that others compute meanwhile."""
+
+    def place(item: pytest.Item) -> int:
+        begun = (n for n, start in enumerate(_SHARING) if item.nodeid.startswith(start))
+        return next(begun, len(_SHARING))
+
+    items.sort(key=place)
 
 
 def pytest_configure() -> None:
