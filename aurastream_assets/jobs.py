@@ -130,9 +130,9 @@ clips: Final = dg.define_asset_job(
 
 hourly_rollup: Final = dg.define_asset_job(
     "hourly_rollup",
-    selection=_assets("aggregation", "intel_hourly_metrics"),
+    selection=_assets("aggregation", "intel_hourly_metrics", "intel_collection_hours"),
     tags=_tags("intel_aggregation_hourly"),
-    description="Roll one hour of scores up, or a range of hours in one run.",
+    description="Roll one hour of scores and crawls up, or a range of hours in one run.",
 )
 
 daily_rollup: Final = dg.define_asset_job(
@@ -147,6 +147,7 @@ daily_rollup: Final = dg.define_asset_job(
         "intel_posting_hours",
         "intel_stream_hours",
         "intel_competition_days",
+        "intel_insight_days",
     ),
     tags=_tags("intel_aggregation_daily"),
     description="Roll one day up into every table of days, or a range of days in one run.",

@@ -66,6 +66,7 @@ def freshness_within(warn: timedelta, fail: timedelta) -> dg.FreshnessPolicy:
 
 
 _HALF_HOURLY: Final = freshness_within(timedelta(minutes=40), timedelta(hours=1))
+_HOURLY: Final = freshness_within(timedelta(minutes=75), timedelta(hours=2, minutes=15))
 _DAILY: Final = freshness_within(timedelta(hours=25), timedelta(hours=49))
 
 # A little more than one missed tick warns, two fail. Games are adaptive: four hours is the slowest
@@ -86,9 +87,8 @@ FRESHNESS: Final[dict[str, dg.FreshnessPolicy]] = {
     "intelligence/prediction_backtest": _DAILY,
     "intelligence/evaluations": _DAILY,
     "reporting/hot_documents": _HALF_HOURLY,
-    "aggregation/intel_hourly_metrics": freshness_within(
-        timedelta(minutes=75), timedelta(hours=2, minutes=15)
-    ),
+    "aggregation/intel_hourly_metrics": _HOURLY,
+    "aggregation/intel_collection_hours": _HOURLY,
     "aggregation/intel_daily_metrics": freshness_within(timedelta(hours=25), timedelta(hours=49)),
     "maintenance/purges": freshness_within(timedelta(hours=25), timedelta(hours=49)),
     "maintenance/archive": freshness_within(timedelta(days=32), timedelta(days=63)),

@@ -19,8 +19,10 @@ from aurastream_assets.aggregation.project import load_manifest
 from aurastream_assets.aggregation.runner import DbtRunner
 
 __all__ = [
+    "COLLECTION_HOURS",
     "DAYS",
     "HOURS",
+    "INSIGHTS",
     "RELATIONS",
     "VIEWS",
     "analyze",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 HOURS = "intel_hourly_metrics"
+COLLECTION_HOURS = "intel_collection_hours"
+INSIGHTS = "intel_insight_days"
 _NODES = [
     node
     for node in load_manifest()["nodes"].values()
@@ -313,7 +317,7 @@ def record(games: int) -> Iterator[tuple[str, DbtRunner]]:
         with EmbeddedPostgres(Path(directory) / "postgres") as server:
             migrate(server.url)
             runner = DbtRunner(server.url, Path(directory) / "dbt")
-            runner.build([HOURS])
+            runner.build([HOURS, COLLECTION_HOURS])
             runner.build(DAYS)
             _run(server.url, _CATEGORIES, games=games)
             yield server.url, runner

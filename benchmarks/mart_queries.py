@@ -20,7 +20,9 @@ import psycopg
 
 from aurastream.store.urls import reader_url
 from benchmarks._mart_record import (
+    COLLECTION_HOURS,
     HOURS,
+    INSIGHTS,
     RELATIONS,
     VIEWS,
     analyze,
@@ -63,9 +65,6 @@ _FUNCTIONS = {
     "get_trending_categories": "select * from aggregation.get_trending_categories(7) "
     "where %s <> '' limit 20",
 }
-# They sum a month of every crawl and call of the installation, whoever asks, and belong to nobody's
-# page: one analyst asks them, a few times, so that the others' figures are about the others.
-_REPORTS = ("quota_cost_per_insight", "quota_cost_per_insight_as_of", "intel_worker_state")
 _AS_OF = "marts.{}_as_of(now() - interval '1 hour')"
 # What the sources' tables can say to the same question.
 _NAIVE = {
@@ -159,7 +158,9 @@ def run(n: int | None = None) -> list[dict[str, Any]]:
                 "dbt run of one hour, with the load of dbt",
                 games,
                 _HOUR_LIMIT_S,
-                lambda: runner.build([HOURS], start=now - dt.timedelta(hours=1), end=now),
+                lambda: runner.build(
+                    [HOURS, COLLECTION_HOURS], start=now - dt.timedelta(hours=1), end=now
+                ),
             ),
             _timed(
                 "rollup of 90 days of hours into days",
@@ -169,6 +170,8 @@ def run(n: int | None = None) -> list[dict[str, Any]]:
             ),
         ]
         synthetic_days(url, games=games, start=start, end=midnight)
+        runner.build([COLLECTION_HOURS], start=now - dt.timedelta(days=31), end=now)
+        runner.build([INSIGHTS], start=midnight - dt.timedelta(days=31), end=midnight)
         runner.build(VIEWS)
         naive_layout(url)
         analyze(url)
@@ -235,7 +238,6 @@ def _timed(name: str, n: int, limit: float, call: Any) -> dict[str, Any]:  # noq
 def _compared(url: str, games: int) -> list[dict[str, Any]]:
     """Ask ours and the sources' layout in turns, so that the machine is the same to both."""
     ours, naive = questions(), _NAIVE
-    reports = {name: ours.pop(name) for name in _REPORTS}
     seconds: dict[str, list[float]] = {name: [] for name in ours}
     naive_seconds: dict[str, list[float]] = {name: [] for name in naive}
     for turn in range(_TURNS):
@@ -244,12 +246,6 @@ def _compared(url: str, games: int) -> list[dict[str, Any]]:
     limits = [
         _result(f"p95 of 8 analysts: {name}", games, _p95(found), _LIMIT_S, "allowed")
         for name, found in seconds.items()
-    ]
-    report_seconds: dict[str, list[float]] = {name: [] for name in reports}
-    _asked(url, games, reports, report_seconds, seed=0, analysts=1, rounds=3)
-    limits += [
-        _result(f"slowest of 3, one analyst: {name}", games, max(found), _LIMIT_S, "allowed")
-        for name, found in report_seconds.items()
     ]
     return limits + [
         _beside(name, games, _p95(seconds[name]), _p95(found))
@@ -264,8 +260,6 @@ def _asked(
     seconds: dict[str, list[float]],
     *,
     seed: int,
-    analysts: int = _ANALYSTS,
-    rounds: int = _QUERIES // _TURNS,
 ) -> None:
     """Let eight analysts ask every question about games of their choice, all at once."""
     failures: list[Exception] = []
@@ -274,7 +268,7 @@ def _asked(
         chance = random.Random(_ANALYSTS * seed + number)  # noqa: S311 # a choice of games
         try:
             with psycopg.connect(reader_url(url), autocommit=True) as connection:
-                for _ in range(rounds):
+                for _ in range(_QUERIES // _TURNS):
                     for name in chance.sample(list(asked), len(asked)):
                         game = f"game{chance.randint(1, games)}"
                         started = time.perf_counter()
@@ -283,7 +277,7 @@ def _asked(
         except psycopg.Error as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=analyst, args=(number,)) for number in range(analysts)]
+    threads = [threading.Thread(target=analyst, args=(number,)) for number in range(_ANALYSTS)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -62,6 +62,7 @@ INPUTS: Final[Mapping[str, Mapping[dg.AssetKey, tuple[_Partitioned, ...]]]] = {
             "intel_posting_hours": (_HOURLY, _VELOCITY),
             "intel_stream_hours": (_COMPETITION,),
             "intel_competition_days": (_COMPETITION,),
+            "intel_insight_days": (_HOURLY, _VELOCITY, _SCORES, _COMPETITION),
         }.items()
     },
 }

@@ -25,7 +25,7 @@ __all__ = ["ASSETS", "daily", "hourly", "marts"]
 _POOL: Final = "dbt"  # one dbt at a time, whoever asks
 
 _translator: Final = Translator(load_manifest())
-_HOURLY: Final = _translator.model("intel_hourly_metrics")
+_HOURS: Final = tuple(_translator.model(n) for n in _translator.names("aggregation", "hours"))
 _DAYS: Final = tuple(_translator.model(n) for n in _translator.names("aggregation", "days"))
 _VIEWS: Final = tuple(
     _translator.model(name)
@@ -50,11 +50,11 @@ def _declared(
     )
 
 
-@_declared("aggregation__intel_hourly_metrics", _HOURLY, partitions=hours)
+@_declared("aggregation__hours", *_HOURS, partitions=hours)
 def hourly(context: dg.AssetExecutionContext, store: Store) -> _Events:
-    """Roll hours up, every category of every hour in the run at once."""
+    """Roll hours up, every category and dataset of every hour in the run at once."""
     window = context.partition_time_window
-    yield from _built(context, store, [_HOURLY], window.start, window.end)
+    yield from _built(context, store, _HOURS, window.start, window.end)
 
 
 @_declared("aggregation__days", *_DAYS, partitions=days)
@@ -62,13 +62,13 @@ def daily(context: dg.AssetExecutionContext, store: Store) -> _Events:
     """Roll days up from their hours and, where a video must count once, from their windows."""
     window = context.partition_time_window
     # A day may be asked for before the first hour, whose table exists then and is empty.
-    yield from _built(context, store, _DAYS, window.start, window.end, parents=[_HOURLY])
+    yield from _built(context, store, _DAYS, window.start, window.end, parents=_HOURS)
 
 
 @_declared("marts", *_VIEWS)
 def marts(context: dg.AssetExecutionContext, store: Store) -> _Events:
     """Define what analysts and the API read; these are views and always current."""
-    yield from _built(context, store, _VIEWS, parents=[_HOURLY, *_DAYS])
+    yield from _built(context, store, _VIEWS, parents=[*_HOURS, *_DAYS])
 
 
 ASSETS: Final = (hourly, daily, marts)

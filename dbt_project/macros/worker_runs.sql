@@ -45,3 +45,16 @@ own summary of a failed run: which steps failed.
         'Runs of workers that ended, succeeded or failed, from Dagster''s run history: what aggregation.intel_worker_state rests on. Empty where Dagster keeps its history in another database.';
     grant execute on function aggregation.worker_runs(timestamptz) to aurastream_reader
 {%- endmacro %}
+
+{# Whether a relation has a row of a moment: one look into its index for each, never all its rows. #}
+{% macro is_there(relation, column, moment) -%}
+    coalesce(
+        (
+            select true
+            from {{ relation }}
+            where {{ relation }}.{{ column }} = {{ moment }}
+            limit 1
+        ),
+        false
+    )
+{%- endmacro %}

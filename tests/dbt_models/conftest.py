@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from aurastream.store.embedded import EmbeddedPostgres
-from tests.dbt_models.warehouse import DAYS, HOURS, SOURCES, Warehouse
+from tests.dbt_models.warehouse import COLLECTION_HOURS, DAYS, HOURS, SOURCES, Warehouse
 
 _DATABASE = "dbt_models"
 
@@ -28,7 +28,7 @@ def warehouse(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> I
             f"truncate {', '.join(SOURCES)}, maintenance.score_history, "
             "maintenance.window_versions, maintenance.deliveries"
         )
-        for table in (HOURS, *DAYS):
+        for table in (HOURS, COLLECTION_HOURS, *DAYS):
             connection.execute(f"drop table if exists aggregation.{table} cascade")
     found = Warehouse(warehouse_url, tmp_path_factory.getbasetemp() / "dbt")
     yield found

@@ -55,8 +55,10 @@ def test_a_range_of_hours_is_one_run_with_an_event_per_hour(
 ) -> None:
     warehouse.categories("music", "gaming")
     first, second, third = hours.get_partition_keys()[-5:-2]
-    result = materialize(hourly, tags={_RANGE_START: first, _RANGE_END: third})
-    events = result.asset_materializations_for_node("aggregation__intel_hourly_metrics")
+    selection = dg.AssetSelection.assets(_HOURLY)
+    tags = {_RANGE_START: first, _RANGE_END: third}
+    result = materialize(hourly, tags=tags, selection=selection)
+    events = result.asset_materializations_for_node("aggregation__hours")
     assert [event.partition for event in events] == [first, second, third]
     assert {event.metadata["rows_in_run"].value for event in events} == {6}
     assert len(warehouse.hours("gaming")) == 3

@@ -1,9 +1,10 @@
 """Marts of analysts' questions, on rows as the collectors and the ledger write them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from aurastream.store.ledger import PostgresLedger
@@ -11,7 +12,7 @@ from aurastream_assets.collection.clip_radar import clip_radar
 from aurastream_assets.collection.twitch_streams import twitch_streams
 from aurastream_assets.collection.youtube_games import youtube_games
 from aurastream_assets.collection.youtube_trending import youtube_trending
-from tests.dbt_models.warehouse import DAYS, Warehouse, at
+from tests.dbt_models.warehouse import COLLECTION_HOURS, DAYS, Warehouse, at
 
 _COLLECTORS: dict[str, dg.AssetsDefinition] = {
     "videos.list": youtube_trending,
@@ -98,6 +99,19 @@ def test_calls_meet_the_rows_and_the_insights_they_were_made_for(spent: Warehous
     }
     charts = rows["collection/youtube_trending"]
     assert (charts["units"], charts["units_per_insight"]) == (2, 2)
+
+    # Hours that are rolled up say the same, and need nothing else any more.
+    asked = (
+        "select date, dataset, units, call_count, row_count, insight_count, received_samples, "
+        "newest_observed_at from marts.quota_cost_per_insight order by date, dataset"
+    )
+    counted = spent.rows(asked)
+    day = datetime.combine(counted[0]["date"], time(), UTC)
+    spent.runner.build([COLLECTION_HOURS], start=day, end=day + timedelta(days=1))
+    assert spent.rows(asked) == counted
+    with psycopg.connect(spent.url) as connection:
+        connection.execute("truncate operations.crawls, operations.quota_ledger")
+    assert spent.rows(asked) == counted
 
 
 def _analysis(warehouse: Warehouse, window: str, category: str, **values: Any) -> None:

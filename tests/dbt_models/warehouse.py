@@ -13,9 +13,10 @@ from aurastream.store.tables import metadata
 from aurastream_assets.aggregation.project import load_manifest
 from aurastream_assets.aggregation.runner import DbtRunner, NodeResult
 
-__all__ = ["DAYS", "HOURS", "SOURCES", "Warehouse", "at"]
+__all__ = ["COLLECTION_HOURS", "DAYS", "HOURS", "SOURCES", "Warehouse", "at"]
 
 HOURS = "intel_hourly_metrics"
+COLLECTION_HOURS = "intel_collection_hours"
 DAYS = (
     "intel_daily_metrics",
     "intel_duration_performance",
@@ -25,6 +26,7 @@ DAYS = (
     "intel_posting_hours",
     "intel_stream_hours",
     "intel_competition_days",
+    "intel_insight_days",
 )
 
 SOURCES = (
@@ -230,7 +232,7 @@ class Warehouse:
 
     def publish(self, *marts: str) -> None:
         """Define views; those tables they read are made where they are missing."""
-        self.runner.build([HOURS])
+        self.runner.build([HOURS, COLLECTION_HOURS])
         self.runner.build(list(DAYS))
         if marts:
             self.runner.build(list(marts))

@@ -119,6 +119,7 @@ youtube_channels = partitioned(
     column("subscribers", sa.BigInteger, "raw_stat", "subscribers; null when hidden", null=True),
     column("videos", sa.BigInteger, "raw_stat", "public videos", null=True),
     column("fetch_id", UUID(as_uuid=False), "ops", FETCH),
+    sa.Index("ix_youtube_channels_channel", "channel_id", "observed_at"),
     comment="Counters of the channels behind the tracked games' videos.",
 )
 

@@ -76,6 +76,7 @@ quota_ledger = sa.Table(
     column("reserved_at", Timestamp, "ops", "when it was reserved"),
     column("settled_at", Timestamp, "ops", "when it was settled or released", null=True),
     sa.Index("ix_quota_ledger_day", "platform", "bucket", "quota_date"),
+    sa.Index("ix_quota_ledger_reserved_at", "reserved_at"),
     schema="operations",
     comment="Quota reservations and settlements; what remains is a sum over this table.",
 )

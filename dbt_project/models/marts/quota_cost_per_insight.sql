@@ -1,52 +1,41 @@
-with ledger as (
+-- Whole days: the 30th before today is the first.
+with {{ collection_hours(first_day_of_30()) }},
+
+ledger as (
 
     select
-        *,
-        (reserved_at at time zone 'UTC')::date as date
-    from {{ ref('stg_operations__quota_ledger') }}
-    where
-        reserved_at <= {{ known_at() }}
-        and reserved_at > {{ known_at() }} - interval '30 days'
+        ledger.*,
+        (ledger.reserved_at at time zone 'UTC')::date as date
+    from {{ of_open_hours('stg_operations__quota_ledger', 'reserved_at', 'ledger') }}
+    where ledger.reserved_at <= {{ known_at() }}
 
 ),
 
 crawls as (
 
     select
-        *,
-        (crawl_at at time zone 'UTC')::date as date
-    from {{ ref('stg_operations__crawls') }}
-    where
-        crawl_at <= {{ known_at() }}
-        and crawl_at > {{ known_at() }} - interval '31 days'
+        crawls.*,
+        (crawls.crawl_at at time zone 'UTC')::date as date
+    from {{ of_open_hours('stg_operations__crawls', 'crawl_at', 'crawls') }}
+    where crawls.crawl_at <= {{ known_at() }}
 
 ),
 
-channels as (
+insights as (
 
-    select * from {{ ref('intel_channel_days') }}
-    where
-        as_of <= {{ known_at() }}
-        and as_of > {{ known_at() }} - interval '31 days'
-
-),
-
-competition as (
-
-    select * from {{ ref('intel_competition_days') }}
+    select
+        date,
+        dataset as purpose,
+        insight,
+        insight_count
+    from {{ ref('intel_insight_days') }}
     where
         as_of <= {{ known_at() }}
         and as_of > {{ known_at() }} - interval '31 days'
 
 ),
 
-categories as (
-
-    select * from {{ ref('stg_operations__categories') }}
-
-),
-
-spent as (
+calls as (
 
     select
         date,
@@ -63,6 +52,56 @@ spent as (
     from ledger
     group by date, platform, purpose
 
+    union all
+
+    select
+        (hour_start at time zone 'UTC')::date as date,
+        platform,
+        dataset as purpose,
+        sum(units) as units,
+        sum(call_count) as call_count,
+        sum(settled_count) as settled_count,
+        max(newest_call_at) as newest_observed_at
+    from rolled_hours
+    where call_count > 0
+    group by (hour_start at time zone 'UTC')::date, platform, dataset
+
+),
+
+spent as (
+
+    select
+        date,
+        platform,
+        purpose,
+        sum(units) as units,
+        sum(call_count) as call_count,
+        sum(settled_count) as settled_count,
+        max(newest_observed_at) as newest_observed_at
+    from calls
+    group by date, platform, purpose
+
+),
+
+counted as (
+
+    select
+        date,
+        dataset,
+        sum(got_count) as row_count
+    from crawls
+    group by date, dataset
+
+    union all
+
+    select
+        (hour_start at time zone 'UTC')::date as date,
+        dataset,
+        sum(row_count) as row_count
+    from rolled_hours
+    where crawl_count > 0
+    group by (hour_start at time zone 'UTC')::date, dataset
+
 ),
 
 -- A call's purpose is the dataset it was made for.
@@ -71,36 +110,9 @@ stored as (
     select
         date,
         dataset as purpose,
-        sum(got_count) as row_count
-    from crawls
+        sum(row_count) as row_count
+    from counted
     group by date, dataset
-
-),
-
--- What a dataset is collected for: videos that broke out, and games whose competition is known.
-insights as (
-
-    select
-        channels.date,
-        case categories.kind
-            when 'chart' then 'collection/youtube_trending'
-            else 'collection/youtube_games'
-        end as purpose,
-        'videos that went viral or rose' as insight,
-        sum(channels.breakout_count) as insight_count
-    from channels
-    inner join categories on channels.category_key = categories.category_key
-    group by channels.date, categories.kind
-
-    union all
-
-    select
-        date,
-        'collection/twitch_streams' as purpose,
-        'half hours of a game''s competition' as insight,
-        sum(received_samples) as insight_count
-    from competition
-    group by date
 
 ),
 

@@ -96,23 +96,28 @@ placed as (
 
 ),
 
--- What each of them said of itself last. Joined before the last is chosen, so that the channels of
--- one game are sorted and not all of them.
+-- What each of them said of itself last: one look into the index for each.
 described as (
 
-    select distinct on (placed.category_key, placed.position)
+    select
         placed.*,
-        profiles.channel_title,
-        profiles.channel_country,
-        profiles.channel_created_at,
-        profiles.subscriber_count,
-        profiles.channel_view_count,
-        profiles.channel_video_count,
-        profiles.observed_at
+        said.channel_title,
+        said.channel_country,
+        said.channel_created_at,
+        said.subscriber_count,
+        said.channel_view_count,
+        said.channel_video_count,
+        said.observed_at
     from placed
-    left join profiles on placed.channel_id = profiles.channel_id
+    left join
+        lateral (
+            select * from profiles
+            where profiles.channel_id = placed.channel_id
+            order by profiles.observed_at desc
+            limit 1
+        ) as said
+        on true
     where placed.position <= 50
-    order by placed.category_key, placed.position, profiles.observed_at desc nulls last
 
 ),
 

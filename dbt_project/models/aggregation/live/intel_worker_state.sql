@@ -1,9 +1,20 @@
 {{ config(pre_hook='{{ create_worker_runs() }}') }}
 
-with crawls as (
+with {{ collection_hours("(now() - interval '7 days')") }},
 
-    select * from {{ ref('stg_operations__crawls') }}
-    where crawl_at > now() - interval '7 days'
+crawls as (
+
+    select
+        crawls.*,
+        date_trunc('hour', crawls.crawl_at, 'UTC') as hour_start
+    from {{ of_open_hours('stg_operations__crawls', 'crawl_at', 'crawls') }}
+    where crawls.crawl_at > now() - interval '7 days'
+
+),
+
+crawl_runs as (
+
+    {{ crawl_runs('crawls') }}
 
 ),
 
@@ -60,18 +71,33 @@ dagster_runs as (
 
 ),
 
--- A crawl brings several categories; it succeeded when one of them came, and says why one did not.
 -- A window, an hour or a day is there because it was computed: what failed left no trace.
 traces as (
 
     select
         dataset,
-        crawl_at as run_at,
-        coalesce(max(observed_at), max(crawl_at)) as ended_at,
-        bool_or(got_count > 0 or is_complete) as is_success,
-        max(reason) filter (where not is_complete) as error
-    from crawls
-    group by dataset, crawl_at
+        run_at,
+        ended_at,
+        is_success,
+        error
+    from crawl_runs
+
+    union all
+
+    select
+        rolled_hours.dataset,
+        run.run_at,
+        run.ended_at,
+        run.is_success,
+        run.error
+    from rolled_hours
+    cross join
+        unnest(
+            rolled_hours.crawl_at_list,
+            rolled_hours.ended_at_list,
+            rolled_hours.is_success_list,
+            rolled_hours.error_list
+        ) as run (run_at, ended_at, is_success, error)
 
     union all
 
@@ -89,11 +115,7 @@ traces as (
             now() + interval '1 hour',
             interval '30 minutes'
         ) as half_hours (at)
-    where
-        exists (
-            select 1 from opportunity
-            where opportunity.window_start = half_hours.at
-        )
+    where {{ is_there('opportunity', 'window_start', 'half_hours.at') }}
 
     union all
 
@@ -107,11 +129,7 @@ traces as (
         generate_series(
             date_trunc('day', now(), 'UTC') - interval '7 days', now(), interval '1 hour'
         ) as hours (at)
-    where
-        exists (
-            select 1 from hourly
-            where hourly.hour_start = hours.at
-        )
+    where {{ is_there('hourly', 'hour_start', 'hours.at') }}
 
     union all
 
@@ -125,10 +143,7 @@ traces as (
         generate_series(
             date_trunc('day', now(), 'UTC') - interval '32 days', now(), interval '1 day'
         ) as days (at)
-    where exists (
-        select 1 from daily
-        where daily.date = (days.at at time zone 'UTC')::date
-    )
+    where {{ is_there('daily', 'date', "(days.at at time zone 'UTC')::date") }}
 
 ),
 
