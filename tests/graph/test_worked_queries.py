@@ -28,6 +28,7 @@ _SECTIONS = {
 }
 _DAYS = 3
 _MODELS = [n for n in load_manifest()["nodes"].values() if n["resource_type"] == "model"]
+_HOURS = [n["name"] for n in _MODELS if n["config"]["meta"].get("partition_by") == "hour_start"]
 _ROLLUPS = [n["name"] for n in _MODELS if n["config"]["meta"].get("partition_by") == "date"]
 _VIEWS = [n["name"] for n in _MODELS if n["config"]["materialized"] == "view"]
 
@@ -64,7 +65,7 @@ def ask(
     start = (first + timedelta(days=1)).replace(hour=0, minute=0, second=0)
     runner = DbtRunner(store.url, tmp_path / "dbt")
     hour = now.replace(minute=0, second=0)
-    runner.build(["intel_hourly_metrics"], start=start - timedelta(days=1), end=hour)
+    runner.build(_HOURS, start=start - timedelta(days=1), end=hour)
     runner.build(_ROLLUPS, start=start - timedelta(days=1), end=midnight)
     runner.build(_VIEWS)
 
