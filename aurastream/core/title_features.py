@@ -19,6 +19,7 @@ import pandas as pd
 
 from aurastream.core import words
 from aurastream.core.frames import Schema, build_frame, require_columns
+from aurastream.core.title_questions import asks
 
 __all__ = [
     "HOOKS_VERSION",
@@ -97,15 +98,6 @@ HOOK_PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "versus": ("vs", "versus", "contra", "gegen", "1v1", "2v2", "pro vs", "noob", "対決"),
 }  # fmt: skip
-
-_INTERROGATIVES: Final = frozenset(
-    {
-        "who", "whose", "what", "when", "where", "why", "how", "which", "is", "are", "was", "were",
-        "do", "does", "did", "can", "could", "should", "would", "will", "quién", "qué", "cuándo",
-        "dónde", "quem", "qual", "quando", "onde", "pourquoi", "comment", "quand", "combien",
-        "warum", "wieso", "wann", "wie", "क्या", "क्यों", "कैसे",
-    }
-)  # fmt: skip
 
 _COUNTERS: Final = {
     "exclamations": "!！¡‼⁉",  # noqa: RUF001 # full-width forms
@@ -189,7 +181,8 @@ def title_features(titles: Iterable[Any]) -> pd.DataFrame:
         - ``numbers``: runs of digits, so that "1,000" is two;
         - ``emojis``: as a viewer sees them: a family, a flag, a keycap and a skin tone are one;
         - ``hashtags``: number signs before a letter or a digit at the start of a word;
-        - ``is_question``: a question mark, or a first word that asks;
+        - ``is_question``: a question mark, or words that stand as they do in questions
+          (`aurastream.core.title_questions`);
         - ``hook_*``: a phrase of that kind in `HOOK_PHRASES`.
 
     Notes
@@ -351,7 +344,7 @@ def _features(titles: list[Any]) -> pd.DataFrame:
     upper, cased = count((flags & words.UPPER) != 0), count((flags & _CASED) != 0)
     share = np.divide(upper, cased, out=np.full(n, np.nan), where=cased > 0)
     questions = count(_among(codes, _COUNTERS["questions"]))
-    asks = np.array([bool(s) and s[0] in _INTERROGATIVES for s in spoken], dtype=np.bool_)
+    asking = np.array([asks(line) for line in spoken], dtype=np.bool_)
     return build_frame(
         TITLE_FEATURES_SCHEMA,
         {
@@ -365,7 +358,7 @@ def _features(titles: list[Any]) -> pd.DataFrame:
             "numbers": count(_starts((flags & words.DIGIT) != 0)),
             "emojis": count(_emoji_starts(codes, flags)),
             "hashtags": count(_hashtags(codes, flags)),
-            "is_question": (questions > 0) | asks,
+            "is_question": (questions > 0) | asking,
             **{f"hook_{name}": found for name, found in _hooks(spoken).items()},
         },
     )
