@@ -57,6 +57,8 @@ _TEXTBOOK_Z: Final = 2.5
 _RESAMPLES: Final = 2000
 _TAILS: Final = (2.5, 97.5)
 _FEWEST_SERIES: Final = 2
+# Of fewer, resampling says how like each other they are, not what others would give.
+_FEWEST_RESAMPLED: Final = 5
 _FEWEST_POINTS: Final = 10
 _STRETCH_POINTS: Final = 100
 """As many counts in a row do not recur by chance."""
@@ -243,11 +245,16 @@ def _row(
 ) -> EvaluationRow:
     precision, recall, f1 = nab_f1(counts)
     rng = np.random.default_rng(len(counts))
-    drawn = [
-        nab_score([counts[i] for i in rng.integers(0, len(counts), len(counts))])
-        for _ in range(_RESAMPLES)
-    ]
-    low, high = np.percentile(drawn, _TAILS).tolist()
+    low = high = None
+    if len(counts) >= _FEWEST_RESAMPLED:
+        drawn = [
+            nab_score([counts[i] for i in rng.integers(0, len(counts), len(counts))])
+            for _ in range(_RESAMPLES)
+        ]
+        low, high = np.percentile(drawn, _TAILS).tolist()
+    else:
+        remark = f"no interval: {len(counts)} series are fewer than {_FEWEST_RESAMPLED}"
+        detail = "; ".join(filter(None, [detail, remark]))
     return EvaluationRow(
         label=_LABEL,
         method=method,

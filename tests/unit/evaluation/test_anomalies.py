@@ -73,10 +73,12 @@ def test_an_unknown_strategy_and_an_impossible_step_are_refused() -> None:
         scores([1.0], "z-score", interval=timedelta(0), **MEMORY)
 
 
-def write_series(folder: Path, *, first: int = 0) -> Path:
+def write_series(
+    folder: Path, *, first: int = 0, bursts: tuple[int, ...] = (1500, 2200, 2600)
+) -> Path:
     (folder / "live").mkdir(parents=True)
     windows = {}
-    for i, at in enumerate((1500, 2200, 2600), start=first):
+    for i, at in enumerate(bursts, start=first):
         stamps = pd.date_range("2026-01-01", periods=3000, freq=STEP)
         pd.DataFrame({"timestamp": stamps, "value": audience(3000, at=at, seed=i)}).to_csv(
             folder / "live" / f"s{i}.csv", index=False
@@ -112,6 +114,20 @@ def test_other_series_are_judged_with_the_settings_of_the_training(
     assert primary.split == "test"
     assert primary.detail == fitted.detail
     assert (primary.n, fitted.n) == (3, 3)
+
+
+def test_few_series_have_no_interval_and_say_so(made_up: Path, tmp_path: Path) -> None:
+    bursts = (1400, 1700, 2000, 2300, 2600)
+    enough = evaluate_anomalies(made_up, write_series(tmp_path / "5", first=3, bursts=bursts))
+    few = evaluate_anomalies(made_up, write_series(tmp_path / "4", first=3, bursts=bursts[:4]))
+
+    for rows, is_known in ((enough, True), (few, False)):
+        judged = [row for row in rows if row.split == "test"]
+        assert len(judged) > 2
+        assert {row.ci_low is not None for row in judged} == {is_known}
+        assert {row.ci_high is not None for row in judged} == {is_known}
+        told = ["no interval: 4 series are fewer than 5" in (row.detail or "") for row in judged]
+        assert set(told) == {not is_known}
 
 
 def test_a_series_that_is_judged_chooses_nothing(made_up: Path, tmp_path: Path) -> None:
