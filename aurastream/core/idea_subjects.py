@@ -1,16 +1,21 @@
 """Which topics are subjects that a video can be made about.
 
 What carries a category's titles is often no subject: a verb, a year, the half of a name. A topic is
-doubtful on each of three counts:
+doubtful on each of five counts, the last two of which weigh double:
 
 - no video of its evidence carries it as a tag: creators name their subjects there, and nobody tags
   "until" or "almost";
 - it has no Latin letter: the wording of ideas is English (`aurastream.core.idea_formats`);
-- fewer than three videos or two channels show it.
+- fewer than three videos or two channels show it;
+- it is one word that tags hold in longer ones: of the channels with such a tag, fewer than half
+  have the word alone. So are surnames, halves of titles and forms of verbs;
+- titles write it small, in running text, more often than with a capital letter: so are no names.
+  Titles that shout, or know no capitals, say nothing of that.
 
-A category keeps its least doubtful topics; where those are fewer than three, the next. Of topics
-whose videos overlap by 60 % or more (Jaccard, as words of topics do) one stays: the least doubtful,
-and of those the one of more words, which says more.
+A category keeps its least doubtful topics; where those are fewer than three, the next. What is
+doubtful threefold or more is kept only where nothing else is. Of topics whose videos overlap by
+60 % or more (Jaccard, as words of topics do) one stays: the least doubtful, and of those the one of
+more words, which says more.
 """
 
 import re
@@ -34,6 +39,7 @@ _TOPIC: Final = [*_KEYS, "topic_rank"]
 _LATIN: Final = re.compile("[a-z\\u00df-\\u00f6\\u00f8-\\u024f]", re.IGNORECASE)
 _BRACKETS: Final = re.compile(r"[^\w\s'’&.:-]+")
 _ENOUGH_VIDEOS, _ENOUGH_CHANNELS, _FEWEST = 3, 2, 3
+_HOPELESS: Final = 3
 _SAME: Final = 0.6
 _IDLE: Final = IDLE_LEMMAS | frozenset(map(words.lemma, STOP_WORDS))
 
@@ -46,8 +52,9 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     topics : pandas.DataFrame
         ``window_start``, ``category``, ``rank``, ``topic`` and ``lemmas``.
     shown : pandas.DataFrame
-        The evidence: ``window_start``, ``category``, ``topic_rank``, ``video_id``, ``channel_id``
-        and ``tags`` (a sequence of texts, or null), a row per topic and video.
+        The evidence: ``window_start``, ``category``, ``topic_rank``, ``video_id``, ``channel_id``,
+        ``title`` (a text, or null) and ``tags`` (a sequence of texts, or null), a row per topic and
+        video.
 
     Returns
     -------
@@ -69,29 +76,44 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     >>> topics = pd.DataFrame({"window_start": at, "category": "g", "rank": [1, 2, 3],
     ...     "topic": ["until", "creeper", "2026"], "lemmas": ["until", "creeper", "2026"]})
     >>> shown = pd.DataFrame({"window_start": at, "category": "g", "topic_rank": [1, 1, 2, 2, 3],
-    ...     "video_id": list("abcde"), "channel_id": list("xyxyx"),
+    ...     "video_id": list("abcde"), "channel_id": list("xyxyx"), "title": None,
     ...     "tags": [None, None, ["Creeper"], None, None]})
     >>> subjects(topics, shown)["topic_rank"].tolist()
     [2]
     >>> subjects(topics, shown.head(0)).empty
     True
+
+    Half of a name, which tags write in full:
+
+    >>> names = ["Creeper Kid", "Creeper Queen", "Creeper"]
+    >>> subjects(topics, shown.assign(topic_rank=[2, 2, 2, 3, 3], channel_id=list("uvwxy"),
+    ...     tags=[[names[0]], [names[1]], [names[2]], ["2026"], None])).empty
+    False
     """
     known = topics.rename(columns={"rank": "topic_rank"})[[*_TOPIC, "topic", "lemmas"]]
     known = known[[_says_something(str(line)) for line in known["lemmas"]]]
     shown = shown.merge(known, on=_TOPIC, validate="m:1")
     if shown.empty:
         return pd.DataFrame(shown[_TOPIC])
-    shown["is_named"] = _named(shown["tags"], shown["lemmas"])
+    is_named, is_within = _tagged(shown["tags"], shown["lemmas"])
+    shown["named_by"] = shown["channel_id"].where(is_named)
+    shown["within_by"] = shown["channel_id"].where(is_within)
+    shown["capitals"] = _capitals(shown["topic"], shown["title"])
     about = shown.groupby([*_TOPIC, "topic", "lemmas"], as_index=False).agg(
         videos=("video_id", "size"),
         channels=("channel_id", "nunique"),
-        named=("is_named", "any"),
+        named=("named_by", "nunique"),
+        within=("within_by", "nunique"),
+        capitals=("capitals", "sum"),
         evidence=("video_id", frozenset),
     )
+    is_half = (about["within"] >= _ENOUGH_CHANNELS) & (2 * about["named"] < about["within"])
     about["doubts"] = (
-        (~about["named"]).astype(int)
+        (about["named"] == 0).astype(int)
         + [_LATIN.search(str(topic)) is None for topic in about["topic"]]
         + ((about["videos"] < _ENOUGH_VIDEOS) | (about["channels"] < _ENOUGH_CHANNELS))
+        + 2 * is_half
+        + 2 * (about["capitals"] < 0)
     )
     about["words"] = about["lemmas"].str.count(" ") + 1
     about = about.sort_values(
@@ -106,7 +128,8 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     )
     before = better.groupby([about["window_start"], about["category"]]).cumsum() - better
     first = before.groupby([about[key] for key in (*_KEYS, "doubts")]).transform("first")
-    kept: pd.DataFrame = about.loc[first < _FEWEST, _TOPIC]
+    is_enough = (first > 0) & (about["doubts"] >= _HOPELESS)
+    kept: pd.DataFrame = about.loc[(first < _FEWEST) & ~is_enough, _TOPIC]
     return kept.sort_values(_TOPIC, ignore_index=True)
 
 
@@ -116,17 +139,57 @@ def _says_something(lemmas: str) -> bool:
     )
 
 
-def _named(tags: "pd.Series[Any]", lemmas: "pd.Series[str]") -> npt.NDArray[np.bool_]:
-    """Return whether one of the tags of each row has just the words of its topic."""
+def _tagged(
+    tags: "pd.Series[Any]", lemmas: "pd.Series[str]"
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return whether a tag of each row has just the words of its topic, and whether one has more.
+
+    The latter of topics of one word alone.
+    """
     listed = pd.DataFrame({"row": np.arange(len(tags)), "tag": tags.to_numpy()}).explode("tag")
     listed = listed.dropna(subset="tag")
     codes, distinct = pd.factorize(listed["tag"])
-    said = np.array([" ".join(sorted(found)) for found in lemma_sets(distinct)], dtype=object)
+    sets = [frozenset(found) for found in lemma_sets(distinct)]
+    said = np.array([" ".join(sorted(found)) for found in sets], dtype=object)
     rows = listed["row"].to_numpy(dtype=np.int64)
-    is_it = said[codes] == lemmas.to_numpy(dtype=object)[rows] if rows.size else np.zeros(0, bool)
-    named = np.zeros(len(tags), dtype=np.bool_)
+    wanted = lemmas.to_numpy(dtype=object)[rows]
+    is_it, is_in = np.zeros((2, rows.size), dtype=np.bool_)
+    if rows.size:
+        is_it = said[codes] == wanted
+        is_in[:] = [word in sets[code] for word, code in zip(wanted, codes, strict=True)]
+    named, within = np.zeros((2, len(tags)), dtype=np.bool_)
     named[rows[is_it]] = True
-    return named
+    within[rows[is_in]] = True
+    return named, within
+
+
+def _capitals(topics: "pd.Series[str]", titles: "pd.Series[Any]") -> "pd.Series[int]":
+    """Return how much more often each title writes its topic with a capital letter than without."""
+    pairs = pd.DataFrame({"topic": topics.astype("str"), "title": titles.astype("str").fillna("")})
+    found = {
+        (topic, title): _capitals_less_small(pattern, title)
+        for topic, own in pairs.drop_duplicates().groupby("topic")
+        for pattern in (_pattern(str(topic)),)
+        for title in own["title"]
+    }
+    keys = zip(pairs["topic"], pairs["title"], strict=True)
+    return pd.Series([found[key] for key in keys], index=topics.index, dtype="int64")
+
+
+def _capitals_less_small(pattern: re.Pattern[str], title: str) -> int:
+    if title.isupper() or title == title.lower():
+        return 0  # here capitals tell nothing
+    written = [str(match) for match in pattern.findall(title) if not match.isupper()]
+    initials = [match[0] for match in written]
+    return len([c for c in initials if c != c.lower()]) - len(
+        [c for c in initials if c != c.upper()]
+    )
+
+
+def _pattern(topic: str) -> re.Pattern[str]:
+    return re.compile(
+        r"(?<!\w)" + r"[\W_]+".join(map(re.escape, topic.split())) + r"(?!\w)", re.IGNORECASE
+    )
 
 
 def _apart(about: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -171,13 +234,10 @@ def surface(topic: str, titles: Sequence[str]) -> str:
     >>> surface("boss", [])
     'boss'
     """
-    pattern = re.compile(
-        r"(?<!\w)" + r"[\W_]+".join(map(re.escape, topic.split())) + r"(?!\w)", re.IGNORECASE
-    )
     found = Counter(
         " ".join(_BRACKETS.sub(" ", match).split())
         for title in titles
-        for match in pattern.findall(title)
+        for match in _pattern(topic).findall(title)
     )
     if not found:
         return topic

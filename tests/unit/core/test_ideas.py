@@ -13,6 +13,7 @@ from aurastream.core.difficulty import difficulty, difficulty_bands, difficulty_
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
+from aurastream.core.idea_subjects import subjects
 from aurastream.core.ideas import IDEAS_SCHEMA, IdeaParams, video_ideas
 from aurastream.core.keywords import keyword_scores
 from aurastream.core.topics import lemma_sets, topics
@@ -338,3 +339,43 @@ def test_golden_ideas_of_a_real_day() -> None:
         ["admin", "news", "What is new in Admin, and what it changes"],
     ]
     assert ideas["idea_score"].head(3).round(4).tolist() == [69.3996, 68.0163, 67.7984]
+
+
+def shown_as(**found: list[tuple[str, list[str] | None]]) -> pd.DataFrame:
+    """Return evidence: of each topic, in their order, titles with tags, each of another channel."""
+    rows = [
+        (rank, f"v{rank}{n}", f"c{rank}{n}", title, tags)
+        for rank, own in enumerate(found.values(), start=1)
+        for n, (title, tags) in enumerate(own)
+    ]
+    columns = ["topic_rank", "video_id", "channel_id", "title", "tags"]
+    return pd.DataFrame(rows, columns=columns).assign(window_start=NOW, category="minecraft")
+
+
+def test_the_half_of_names_and_words_of_running_text_yield_to_what_is_named() -> None:
+    named = [("Ender Fort at night", ["Ender Fort"])] * 3
+    evidence = shown_as(
+        fort=named,
+        # A surname: tags have it inside of longer names alone.
+        vale=[(f"{first} Vale sings", [f"{first} Vale"]) for first in ("Ana", "Bo", "Cy")],
+        # A form of a verb, which one channel tags as well.
+        prefieres=[("Qué prefieres", [["que prefieres"], ["que prefieres"], ["prefieres"]][n])
+                   for n in range(3)],
+        # Written small in the middle of titles, and never a tag.
+        road=[("The road to glory", None), ("On the road again", None), ("A long road", None)],
+        # Shouting says nothing of capitals, and a tag of its own everything.
+        newtown=[("NEWTOWN EPISODE 3", ["newtown", "newtown rp"])] * 3,
+        keep=[("The Keep, part 2", ["keep"])] * 3,
+    )  # fmt: skip
+    found = topics_of("ender fort", "vale", "prefieres", "road", "newtown", "keep")
+
+    assert subjects(found, evidence)["topic_rank"].tolist() == [1, 5, 6]
+
+
+@pytest.mark.parametrize("topic", ["vale", "road"])
+def test_a_doubtful_topic_is_a_subject_where_nothing_else_is(topic: str) -> None:
+    title, tags = {"vale": ("Ana Vale", ["ana vale"]), "road": ("My road home", None)}[topic]
+
+    kept = subjects(topics_of(topic), shown_as(own=[(title, tags)] * 3))
+
+    assert kept["topic_rank"].tolist() == [1]

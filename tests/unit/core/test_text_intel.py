@@ -250,7 +250,7 @@ def test_golden_figures_of_a_real_day() -> None:
     evidence = topic_evidence(said, videos)
     assert titles["title_count"].iloc[0] == 138
     shown = titles["pattern_count"]
-    assert [shown[p] for p in ("short", "question", "emoji", "hook_live")] == [13, 5, 26, 10]
+    assert [shown[p] for p in ("short", "question", "emoji", "hook_live")] == [13, 6, 26, 10]
     assert said["topic"].head(5).tolist() == [
         "minecraft",
         "newtown",
