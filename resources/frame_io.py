@@ -89,10 +89,7 @@ class FrameIO(dg.IOManager):
             writes = [Replace(table, rows, window.start, window.end)]
             writes += _version_marks(context, table, rows)
         if isinstance(obj, Analysis):
-            if len(obj.inputs):
-                writes.append(Upsert("operations.analysis_inputs", obj.inputs))
-            if len(obj.refused):
-                writes.append(Upsert("operations.quarantine", obj.refused))
+            writes += _beside(context, obj)
         _frames(context).commit(writes)
         context.add_output_metadata({"rows_in_run": len(rows)})
 
@@ -174,6 +171,31 @@ def _version_marks(context: dg.OutputContext, table: str, rows: pd.DataFrame) ->
             run_id=context.step_context.run_id,
         )
     ]
+
+
+def _beside(context: dg.OutputContext, found: Analysis) -> list[WriteOp]:
+    """Return the writes of what belongs to an analysis, in the place of what an older run said."""
+    beside = {
+        "operations.analysis_inputs": (
+            found.inputs,
+            {"dataset": context.asset_key.to_user_string()},
+        ),
+        "operations.quarantine": (found.refused, {"source": context.asset_key.to_user_string()}),
+    }
+    if not context.has_asset_partitions:
+        return [Upsert(table, rows) for table, (rows, _) in beside.items() if len(rows)]
+    window = context.asset_partitions_time_window
+    writes: list[WriteOp] = []
+    for table, (rows, only) in beside.items():
+        # What is refused is so at a window's end, after the last instant of the one before it.
+        late = timedelta(microseconds=table == "operations.quarantine")
+        frame = rows if len(rows) else _no_rows(table)
+        writes.append(Replace(table, frame, window.start + late, window.end + late, only))
+    return writes
+
+
+def _no_rows(table: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=[column.name for column in tables.tables[table].columns])
 
 
 def _log_along(context: dg.OutputContext, result: CrawlResult) -> None:

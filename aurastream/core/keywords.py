@@ -52,6 +52,7 @@ __all__ = [
     "keyword_scores",
     "tag_scores",
     "trend_z",
+    "usable_rows",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -301,6 +302,53 @@ def trend_z(
     return np.where(error == 0.0, 0.0, result)
 
 
+def usable_rows(videos: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that `keyword_scores` and `tag_scores` can work on as they are.
+
+    Parameters
+    ----------
+    videos : pandas.DataFrame
+        ``window_start``, ``category``, ``tags`` and ``lifetime_velocity_per_hour``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows, or an empty frame with the columns.
+
+    Raises
+    ------
+    InvalidInputError
+        When they could not: a column is missing, a velocity is negative or infinite, the tags of a
+        video are one text, or a row has no category.
+
+    Notes
+    -----
+    O(n). Scores rest on all categories of a window: this tells beforehand which rows to leave out.
+
+    References
+    ----------
+    Ours, beside #80.
+
+    Examples
+    --------
+    >>> usable_rows(pd.DataFrame()).empty
+    True
+    """
+    videos = require_columns(videos, ("window_start", "category", "tags", _VELOCITY), "videos")
+    counters(videos, _VELOCITY, "videos")
+    group_keys((videos, "videos"))
+    for own in videos["tags"]:
+        _refuse_one_text(own)
+    return videos
+
+
+def _refuse_one_text(tags: Any) -> None:  # noqa: ANN401 # what a frame of objects may hold
+    if isinstance(tags, str):
+        raise InvalidInputError(
+            f"The tags of a video are one text: {tags[:40]!r}.", fix="Pass a list of tags."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Groups:
     """The rows group by group; groups grow with the window, then the category."""
@@ -483,10 +531,7 @@ def _count_tags(tags: list[Any], groups: _Groups, min_videos: int) -> _Counted:
     flat: list[Any] = []
     sizes = np.zeros(len(tags), dtype=np.int64)
     for row, own in enumerate(tags):
-        if isinstance(own, str):
-            raise InvalidInputError(
-                f"The tags of a video are one text: {own[:40]!r}.", fix="Pass a list of tags."
-            )
+        _refuse_one_text(own)
         if isinstance(own, (list, tuple, np.ndarray)):
             flat.extend(own)
             sizes[row] = len(own)

@@ -114,9 +114,9 @@ def topic_evidence(
     topics = require_columns(topics, ("window_start", "category", "topic", "duplicates"), "topics")
     columns = ("window_start", "category", "video_id", "title", "tags", _VELOCITY)
     videos = require_columns(videos, columns, "videos")
+    velocity = counters(videos, _VELOCITY, "videos")
     if topics.empty:
         return empty_frame(TOPIC_EVIDENCE_SCHEMA)
-    velocity = counters(videos, _VELOCITY, "videos")
     (of_topic, of_video) = group_keys((topics, "topics"), (videos, "videos")).keys
     ids = videos["video_id"]
     places = pd.factorize(ids, sort=True)[0].astype(np.int64)

@@ -136,6 +136,10 @@ class FrameStore:
         SpoolError
             When it could not be spooled either.
         """
+        if spool and any(isinstance(op, Replace) and op.only for op in ops):
+            raise FrameMismatchError(
+                "The spool cannot replace a part of a range.", fix="Write it without the spool."
+            )
         prepared = [_prepare(op) for op in ops]
         use_spool = self.spool if spool else None
         try:
@@ -397,6 +401,16 @@ def _check_range(item: _Prepared, op: Replace) -> None:
                 f"{bounds['max']}, outside the range it replaces ({op.start} to {op.end}).",
                 fix="Rows outside the range would be doubled by the next run.",
             )
+    for name, value in op.only.items():
+        if (
+            narrow_of(item.table) is not None
+            or pc.any(pc.not_equal(item.rows[name], value)).as_py()
+        ):
+            raise FrameMismatchError(
+                f"The frame for {item.table.fullname} cannot replace only the rows whose {name} is "
+                f"{value!r}.",
+                fix="Pass rows of that kind, to a table that is stored as it is declared.",
+            )
 
 
 def _days_of(item: _Prepared) -> set[dt.date]:
@@ -471,13 +485,19 @@ def _replace(cursor: dbapi.Cursor, item: _Prepared, op: Replace) -> WriteResult:
     )
     cursor.fetchall()
     cursor.execute(
-        sql.SQL("DELETE FROM {} WHERE {} >= {} AND {} < {}")
+        sql.SQL("DELETE FROM {} WHERE {} >= {} AND {} < {}{}")
         .format(
             _identifier(item.table),
             sql.Identifier(column.name),
             sql.Literal(op.start),
             sql.Identifier(column.name),
             sql.Literal(op.end),
+            sql.Composed(
+                [
+                    sql.SQL(" AND {} = {}").format(sql.Identifier(name), sql.Literal(value))
+                    for name, value in op.only.items()
+                ]
+            ),
         )
         .as_string()
     )

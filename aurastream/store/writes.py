@@ -5,7 +5,8 @@ rows: there is no column that an older run could have left behind.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -47,12 +48,15 @@ class Replace:
         Rows of that range only.
     start, end : datetime
         Aware, ``start`` before ``end``.
+    only : Mapping, optional
+        Columns and their values: of the range only such rows are replaced.
     """
 
     table: TableName
     frame: pd.DataFrame
     start: dt.datetime
     end: dt.datetime
+    only: Mapping[str, str] = field(default_factory=dict)
 
 
 WriteOp = Append | Upsert | Replace

@@ -8,8 +8,9 @@ from typing import Any, Final
 import dagster as dg
 import pandas as pd
 
+from aurastream.core.errors import InvalidInputError
 from aurastream.core.unchanged import carried, fingerprints, with_sources
-from aurastream_assets.intelligence.refusals import each_for_itself, quarantined, without
+from aurastream_assets.intelligence.refusals import Frames, accepted_rows, quarantined, warn_of
 from aurastream_assets.intelligence.windows import describe_windows, window_length
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import four_hours
@@ -17,7 +18,16 @@ from aurastream_assets.policies import RETRIES, SINGLE_RUN, freshness_within
 from resources.frame_io import Analysis
 from resources.store import Store
 
-__all__ = ["ANALYSIS_TAG", "analyse", "analysis_asset", "analysis_of", "at_window_end"]
+__all__ = [
+    "ANALYSIS_TAG",
+    "analyse",
+    "analyse_together",
+    "analysis_asset",
+    "analysis_of",
+    "at_window_end",
+]
+
+_KEYS: Final = ["window_start", "category"]
 
 ANALYSIS_TAG: Final = {"cadence": "four_hours"}
 """What the job that runs the whole layer selects by."""
@@ -64,12 +74,13 @@ def analyse(
     frame: pd.DataFrame,
     compute: Callable[[pd.DataFrame], pd.DataFrame],
     *,
+    names: Sequence[str] = (),
     refused: pd.DataFrame | None = None,
 ) -> Analysis:
     """Compute what is new, and carry over what is the same as in the window before.
 
-    A category whose rows `compute` refuses in a window is left out of it and put in quarantine with
-    the reason; all others are what they would be without it.
+    Rows that `compute` refuses are left out and put in quarantine with the reason; all others are
+    what they would be without them.
 
     Parameters
     ----------
@@ -83,36 +94,95 @@ def analyse(
     compute : callable
         From such rows to results with ``window_start`` and ``category``, each category and window
         for itself.
+    names : sequence of str, optional
+        Columns that are there only to name what is refused: `compute` does not depend on them.
     refused : DataFrame, optional
         What was refused while `frame` was made (`each_for_itself`).
+    """
+    return analyse_together(
+        context,
+        store,
+        {"videos": frame},
+        lambda seen: compute(seen["videos"]),
+        read=lambda seen: seen["videos"].drop(columns=list(names)),
+        refused=refused,
+    )
+
+
+def analyse_together(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    frames: Frames,
+    compute: Callable[[Frames], pd.DataFrame],
+    *,
+    read: Callable[[Frames], pd.DataFrame],
+    refused: pd.DataFrame | None = None,
+) -> Analysis:
+    """Do what `analyse` does for an analysis that rests on several frames.
+
+    Parameters
+    ----------
+    context : AssetExecutionContext
+        Of a windowed asset.
+    store : Store
+        Where the window before the run lies.
+    frames : Mapping
+        All with ``window_start`` and ``category``.
+    compute : callable
+        From such rows of some windows and categories to results.
+    read : callable
+        From the frames to all that `compute` depends on: what it returns is fingerprinted.
+    refused : DataFrame, optional
+        What was refused while the frames were made.
+    """
+    before, known = _before(context, store)
+
+    def news(seen: Frames) -> tuple[pd.DataFrame, Frames]:
+        sources = with_sources(fingerprints(read(seen)), before)
+        is_new = sources["source_window"] == sources["window_start"]
+        new = sources.loc[is_new, _KEYS]
+        return sources, {name: rows.merge(new, on=_KEYS) for name, rows in seen.items()}
+
+    all_refused = [] if refused is None else [refused]
+    sources, new = news(frames)
+    try:
+        computed = compute(new)
+    except InvalidInputError:
+        # In every window, new or not: each says what it had to leave out.
+        frames, newly_refused = accepted_rows(frames, compute)
+        all_refused.append(newly_refused)
+        sources, new = news(frames)
+        computed = compute(new)
+    is_new = sources["source_window"] == sources["window_start"]
+    taken = known[known["category"].isin(sources.loc[~is_new, "category"])] if len(known) else known
+    rows = carried(pd.concat([taken, computed]) if len(taken) else computed, sources)
+    return analysis_of(context, rows, sources, all_refused)
+
+
+def _before(
+    context: dg.AssetExecutionContext, store: Store
+) -> tuple[pd.DataFrame | None, pd.DataFrame]:
+    """Return what the window before the run read, and what the same formula found in it.
+
+    A category that was read and is not among the results was found to have none.
     """
     name = context.asset_key.to_user_string()
     version = context.assets_def.code_versions_by_key[context.asset_key]
     previous = context.partition_time_window.start - window_length(context)
     same_formula = {"window_start": previous, "dataset": name, "code_version": version}
     before = store.frames.read("operations.analysis_inputs", where=same_formula)
-    known = pd.DataFrame()
-    if len(before):
-        known = store.frames.read(name.replace("/", "."), where={"window_start": previous})
-        before = before[before["category"].isin(known["category"])]
-    sources = with_sources(fingerprints(frame), before)
-    is_new = sources["source_window"] == sources["window_start"]
-    new = sources.loc[is_new, ["window_start", "category"]]
-    wanted = frame.merge(new, on=["window_start", "category"], how="inner")
-    computed, newly_refused = each_for_itself(wanted, compute)
-    sources = without(sources, newly_refused)
-    is_new = sources["source_window"] == sources["window_start"]
-    taken = known[known["category"].isin(sources.loc[~is_new, "category"])] if len(known) else known
-    rows = carried(pd.concat([taken, computed]) if len(taken) else computed, sources)
-    all_refused = newly_refused if refused is None else pd.concat([refused, newly_refused])
-    return analysis_of(context, rows, sources, all_refused)
+    if before.empty:
+        return None, pd.DataFrame()
+    known = store.frames.read(name.replace("/", "."), where={"window_start": previous})
+    # A window without any result may be one whose results retention has dropped.
+    return (None if known.empty else before), known
 
 
 def analysis_of(
     context: dg.AssetExecutionContext,
     rows: pd.DataFrame,
     sources: pd.DataFrame,
-    refused: pd.DataFrame,
+    refused: Sequence[pd.DataFrame],
 ) -> Analysis:
     """Return results with their proof and refusals, and say so in the metadata.
 
@@ -124,9 +194,11 @@ def analysis_of(
         Results of all windows.
     sources : DataFrame
         Where each comes from, as `with_sources` says it.
-    refused : DataFrame
+    refused : sequence of DataFrame
         What was refused, as `each_for_itself` says it.
     """
+    told = [part for part in refused if len(part)]
+    left_out = pd.concat(told, ignore_index=True) if told else pd.DataFrame()
     name = context.asset_key.to_user_string()
     is_new = sources["source_window"] == sources["window_start"]
     describe_windows(
@@ -134,16 +206,15 @@ def analysis_of(
         rows,
         computed=int(is_new.sum()),
         unchanged=int((~is_new).sum()),
-        refused=len(refused),
+        refused=len(left_out),
         inputs=dg.MetadataValue.md(_proof(sources)),
     )
-    for row in refused.itertuples():
-        context.log.warning("%s in %s was refused: %s", row.category, row.window_start, row.reason)
+    warn_of(context, left_out)
     version = context.assets_def.code_versions_by_key[context.asset_key]
     return Analysis(
         rows,
         sources.assign(dataset=name, code_version=version),
-        quarantined(refused, name, window_length(context)),
+        quarantined(left_out, name, window_length(context)),
     )
 
 

@@ -2,8 +2,8 @@
 
 The four-hour analyses carry over what they found where what they read has not changed
 (`analyses.analyse`). Here nothing can be the same twice: the scores are formulas of how old videos,
-clips and crawls are at the window's end. So they say that they were computed, and why; a category
-that is refused costs itself alone, as there.
+clips and crawls are at the window's end. So they say that they were computed, and why; a row that
+is refused costs itself alone, as there.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from datetime import timedelta
 import dagster as dg
 import pandas as pd
 
-from aurastream_assets.intelligence.refusals import Frames, apart, quarantined
+from aurastream_assets.intelligence.refusals import Frames, apart, quarantined, warn_of
 from aurastream_assets.intelligence.windows import describe_last, window_ends, window_length
 from resources.frame_io import Analysis
 
@@ -29,7 +29,7 @@ def compute_anew(
     because: str,
     reach: timedelta | Mapping[str, timedelta] = _NONE,
 ) -> Analysis:
-    """Compute the windows of the run; quarantine the categories that are refused, with the reason.
+    """Compute the windows of the run; quarantine the rows that are refused, with the reason.
 
     Parameters
     ----------
@@ -47,7 +47,6 @@ def compute_anew(
     length = window_length(context)
     rows, refused = apart(compute, frames, ends=window_ends(context), length=length, reach=reach)
     describe_last(context, computed=f"anew: {because}", refused=len(refused))
-    for row in refused.itertuples():
-        context.log.warning("%s in %s was refused: %s", row.category, row.window_start, row.reason)
+    warn_of(context, refused)
     name = context.asset_key.to_user_string()
     return Analysis(rows, refused=quarantined(refused, name, length))

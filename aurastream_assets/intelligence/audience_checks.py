@@ -418,7 +418,7 @@ _OUTLIERS: Final = (
 
 _ACCEPTED: Final = (
     *(
-        accepted(table, every="4 hours")
+        accepted(table)
         for table in (
             "content_formats",
             "shorts_comparison",
@@ -428,7 +428,7 @@ _ACCEPTED: Final = (
         )
     ),
     # The streams of a game are told of in the same table.
-    accepted("language_mix", every="4 hours", part="t.platform = 'youtube'"),
+    accepted("language_mix"),
 )
 
 audience_checks = window_checks(

@@ -58,7 +58,7 @@ def channel_outliers(
     rows = usable[[*_KEYS, "channel_id"]].merge(found, on=["window_start", "video_id"])
     rows = rows.merge(scores, on=_KEYS, how="left", validate="one_to_one")
     read = fingerprints(usable)
-    result = analysis_of(context, rows, read.assign(source_window=read["window_start"]), refused)
+    result = analysis_of(context, rows, read.assign(source_window=read["window_start"]), [refused])
     last = last_window(context, rows)
     top = most_outstanding(last)
     describe_last(

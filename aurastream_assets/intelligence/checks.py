@@ -231,7 +231,9 @@ _CHECKS: Final = (
                    where s.category is null and {unrefused("category_stats", "v")}
                ) as missing,
                count(*) filter (where v.category is null) as unfounded,
-               count(*) filter (where s.sample_count <> v.videos) as miscounted
+               count(*) filter (
+                   where s.sample_count <> v.videos and {unrefused("category_stats", "v")}
+               ) as miscounted
         from (
             select window_start, category, count(*) as videos from intelligence.video_velocity
             where window_start >= %(start)s and window_start < %(end)s group by 1, 2

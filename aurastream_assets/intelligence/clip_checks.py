@@ -98,9 +98,10 @@ _HALF_HOURLY: Final = (
                ) as missing,
                count(*) filter (where c.category is null) as unfounded,
                count(*) filter (
-                   where a.clip_count <> c.clips
-                      or coalesce(a.viral_count, c.viral) <> c.viral
-                      or a.viral_share not between 0 and 1
+                   where (a.clip_count <> c.clips
+                          or coalesce(a.viral_count, c.viral) <> c.viral
+                          or a.viral_share not between 0 and 1)
+                     and {unrefused("clip_activity", "c")}
                ) as miscounted
         from (
             select window_start, category, count(*) as clips,
@@ -324,7 +325,7 @@ _FOUR_HOURLY: Final = (
         "For few hours of the week are twice as many viewers expected, or half, as before.",
         every="4 hours",
     ),
-    *(accepted(table, every="4 hours") for table in ("hour_of_week_map", "clip_video_lead_lag")),
+    *(accepted(table) for table in ("hour_of_week_map", "clip_video_lead_lag")),
 )
 
 clip_checks = window_checks(

@@ -19,7 +19,7 @@ __all__ = ["content_formats"]
     code_version="1",
     ins={
         "velocity": at_window_end(
-            "video_velocity", ["window_start", "category", "duration_s", "views"]
+            "video_velocity", ["window_start", "category", "video_id", "duration_s", "views"]
         )
     },
 )
@@ -30,6 +30,6 @@ def content_formats(
 
     The optimal length is the best among those with at least five videos; a tie goes to the shorter.
     """
-    found = analyse(context, store, velocity, formats.format_buckets)
+    found = analyse(context, store, velocity, formats.format_buckets, names=["video_id"])
     describe_last(context, lengths=lengths(last_window(context, found.rows)))
     return found

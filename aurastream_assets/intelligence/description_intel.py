@@ -18,7 +18,7 @@ from aurastream_assets.keys import asset_key
 from resources.frame_io import Analysis
 from resources.store import Store
 
-__all__ = ["description_intel"]
+__all__ = ["description_intel", "in_batches"]
 
 _VERSION: Final = ["video_id", "metadata_hash"]
 _BATCH: Final = 200_000  # videos, or one category if it has more
@@ -43,7 +43,7 @@ def description_intel(
         known = new[new["metadata_hash"].notna()]
         parts = [
             summarised(some, _features(store, some[_VERSION].drop_duplicates()))
-            for some in _batches(known)
+            for some in in_batches(known)
         ]
         return pd.concat(parts, ignore_index=True)
 
@@ -55,7 +55,7 @@ def description_intel(
     return found
 
 
-def _batches(members: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def in_batches(members: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield the members some categories at a time, so that a large window fits into memory."""
     sizes = members.groupby("category", sort=True, observed=True).size()
     batch = (sizes.cumsum() - sizes) // _BATCH

@@ -98,7 +98,7 @@ _CHECKS: Final = (
         few_moved,
         dg.AssetCheckSeverity.WARN,
     ),
-    accepted("video_ideas", every="4 hours"),
+    accepted("video_ideas"),
 )
 
 idea_checks = window_checks(

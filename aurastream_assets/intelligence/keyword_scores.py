@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Final
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
 from aurastream.core import keywords
 from aurastream.core.unchanged import fingerprints
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset
+from aurastream_assets.intelligence.refusals import each_for_itself
 from aurastream_assets.intelligence.text_plots import top_keywords
 from aurastream_assets.intelligence.texts import TEXT_SOURCES, scored_videos, with_texts
 from aurastream_assets.intelligence.windows import last_window
@@ -39,20 +39,15 @@ def keyword_scores(
     The trend compares the share of videos that have it with that in the window before.
     """
     videos = with_texts(context, store, velocity, ["title", "tags"])
-    videos = videos.drop(columns="metadata_hash")
     start = context.partition_time_window.start
-    speed = videos["lifetime_velocity_per_hour"]
-    unusable = _groups(videos[(speed < 0) | (speed == np.inf)])
+    # Scores rest on all categories of a window: what cannot be scored goes before any is.
+    videos, refused = each_for_itself(videos.drop(columns="metadata_hash"), keywords.usable_rows)
 
     def score(new: pd.DataFrame) -> pd.DataFrame:
         wanted = new["window_start"].unique()
-        # Scores rest on all categories of a window, trends on the window before it too.
+        # Trends rest on the window before, too.
         read = {*wanted, *(moment - FOUR_HOURS for moment in wanted)}
-        is_read = videos["window_start"].isin(read)
-        # Of the rest of a window, a category that cannot be scored stays out, so that it is the
-        # only one to be refused.
-        is_own = _groups(videos).isin(_groups(new))
-        rows = videos[is_read & (is_own | ~_groups(videos).isin(unusable))]
+        rows = videos[videos["window_start"].isin(read)]
         found = pd.concat(
             [
                 keywords.keyword_scores(rows, params=_PARAMS),
@@ -62,7 +57,13 @@ def keyword_scores(
         )
         return found[_groups(found).isin(_groups(new))]
 
-    found = analyse(context, store, _with_context(videos, start), score)
+    found = analyse(
+        context,
+        store,
+        _with_context(videos, start),
+        score,
+        refused=refused[refused["window_start"] >= start],
+    )
     context.add_asset_metadata(
         {"keywords": top_keywords(last_window(context, found.rows))},
         partition_key=context.partition_key_range.end,

@@ -63,31 +63,23 @@ def all_zero(*names: str) -> Callable[[Counts], bool]:
     return lambda counts: all(not counts[name] for name in names)
 
 
-def accepted(table: str, *, every: str = "30 minutes", part: str = "true") -> QueryCheck:
-    """Check that no category was refused: what was left out is in quarantine, with the reason.
+def accepted(table: str) -> QueryCheck:
+    """Check that nothing was refused: what was left out is in quarantine, with the reason.
 
     Parameters
     ----------
     table : str
-        Dataset of the intelligence stage.
-    every : str, optional
-        Length of its windows.
-    part : str, optional
-        Condition on its rows t: which of a category's rows say that it was accepted after all.
+        Dataset of the intelligence stage. What it refused in a window is replaced with the
+        window's results, so that what was mended is accepted again.
     """
     return QueryCheck(
         table,
         "accepted",
-        "No category was refused for impossible input; operations.quarantine says which, and why.",
+        "Nothing was refused for impossible input; operations.quarantine says what, and why.",
         f"""
         select count(*) as refused from operations.quarantine q
         where q.source = 'intelligence/{table}'
           and q.occurred_at > %(start)s and q.occurred_at <= %(end)s
-          and not exists (
-              select 1 from intelligence.{table} t
-              where t.window_start = q.occurred_at - interval '{every}'
-                and t.category = q.item_id and {part}
-          )
         """,  # noqa: S608 # the name of a table of ours
         all_zero("refused"),
         dg.AssetCheckSeverity.WARN,
@@ -159,7 +151,7 @@ def both_above_zero(column: str) -> str:
 
 
 def unrefused(table: str, of: str, *, every: str = "30 minutes") -> str:
-    """Return the condition that the category of a row was not refused: `accepted` warns of those.
+    """Return the condition that nothing of a row's category was refused: `accepted` warns of it.
 
     Parameters
     ----------
@@ -172,7 +164,9 @@ def unrefused(table: str, of: str, *, every: str = "30 minutes") -> str:
     """
     return f"""not exists (
         select 1 from operations.quarantine q
-        where q.source = 'intelligence/{table}' and q.item_id = {of}.category
+        where q.source = 'intelligence/{table}'
+          and (q.item_id = {of}.category
+               or starts_with(q.raw, '{{"category": ' || to_json({of}.category)::text))
           and q.occurred_at = {of}.window_start + interval '{every}'
     )"""  # noqa: S608 # names of ours
 

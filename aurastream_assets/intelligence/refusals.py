@@ -1,56 +1,109 @@
-"""One category's bad data never stops the others: it is left out, and quarantined with reasons."""
+"""What is impossible is left out item by item, and quarantined with the reason.
 
+The analyses compute all categories at once. Where that is refused, each category is tried alone;
+of one that is refused, the items that are to blame are found (`aurastream.core.offenders`). What is
+left is computed at once again, so that it is, to the bit, what a run without those items gives.
+"""
+
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Final, cast
 
+import dagster as dg
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.offenders import MOST_ATTEMPTS, offenders
+from aurastream.core.value_hashes import row_hashes
 
-__all__ = ["Frames", "apart", "each_for_itself", "quarantined", "without"]
+__all__ = ["Frames", "accepted_rows", "apart", "each_for_itself", "quarantined", "warn_of"]
 
 Frames = Mapping[str, pd.DataFrame]
 """The inputs of a computation by the names of its parameters."""
 
+_Compute = Callable[[Frames], object]
+_Found = dict[tuple[str, int], str]  # which row of which frame, and why
+_Group = tuple[pd.Timestamp, str]
+_Places = dict[str, npt.NDArray[np.int64]]  # which rows of which frame
+
 _KEYS: Final = ["window_start", "category"]
+_REFUSED: Final = [*_KEYS, "item_id", "raw", "reason"]
 # How raw snapshots name the category, and the time that decides which window may see a row.
 _CATEGORY_COLUMNS: Final = ("category", "chart", "game", "game_id")
 _TIME_COLUMNS: Final = ("window_start", "crawl_at", "observed_at")
+# What an item is called by those who look for it; what has no such name is its category's.
+_NAMES: Final = ("video_id", "clip_id", "stream_id", "term", "topic")
+
+_LOGGED: Final = 20
+_NOWHERE: Final = np.zeros(0, dtype=np.int64)
 
 
 def each_for_itself(
     frame: pd.DataFrame, compute: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute everything at once, or window by window and category by category if that is refused.
+    """Compute everything at once, without the rows that are refused.
 
     Parameters
     ----------
     frame : DataFrame
         With ``window_start`` and ``category``.
     compute : callable
-        From such rows to results; raises `InvalidInputError` for what it cannot work on.
+        From such rows to results, each window and category for itself; raises `InvalidInputError`
+        for what it cannot work on.
 
     Returns
     -------
     tuple of DataFrame
-        The results of all that was not refused; ``window_start``, ``category`` and ``reason`` of
-        what was.
+        The results of all that was not refused; ``window_start``, ``category``, ``item_id``,
+        ``raw`` and ``reason`` of what was.
     """
-    refused: list[tuple[object, ...]] = []
     try:
-        computed = compute(frame)
+        return compute(frame), _none()
     except InvalidInputError:
-        parts = [compute(frame.iloc[:0])]
-        for key, rows in frame.groupby(_KEYS, sort=True, observed=True):
-            try:
-                parts.append(compute(rows.reset_index(drop=True)))
-            except InvalidInputError as error:
-                refused.append((*key, str(error)))
-        filled = [part for part in parts if len(part)]
-        computed = pd.concat(filled, ignore_index=True) if filled else parts[0]
-    return computed, pd.DataFrame(refused, columns=[*_KEYS, "reason"])
+        kept, refused = accepted_rows({"videos": frame}, lambda seen: compute(seen["videos"]))
+        return compute(kept["videos"]), refused
+
+
+def accepted_rows(frames: Frames, compute: _Compute) -> tuple[Frames, pd.DataFrame]:
+    """Leave out the rows that are refused, window by window and category by category.
+
+    Parameters
+    ----------
+    frames : Mapping
+        All with ``window_start`` and ``category``.
+    compute : callable
+        Of each window and category for itself; raises `InvalidInputError`.
+
+    Returns
+    -------
+    tuple
+        The frames without those rows, and the rows as `each_for_itself` says them.
+    """
+    _refuse_nobody(compute, frames)
+    rows = {name: _groups(frame) for name, frame in frames.items()}
+    gone = {name: np.zeros(len(frame), dtype=np.bool_) for name, frame in frames.items()}
+    refused = [_none()]
+    groups = sorted(set[_Group]().union(*rows.values()))
+    for window, of_window in groupby(groups, key=itemgetter(0)):
+        everybody = []
+        for _, category in of_window:
+            places = {name: found.get((window, category), _NOWHERE) for name, found in rows.items()}
+            theirs = _refused(compute, frames, places, gone)
+            refused.append(theirs.assign(window_start=window, category=category))
+            everybody.append(places)
+        places = {name: np.concatenate([own[name] for own in everybody]) for name in frames}
+        for (name, row), reason in _refused_together(compute, frames, places, gone).items():
+            category = frames[name]["category"].iloc[row]
+            told = _told(frames, {(name, row): reason})
+            refused.append(told.assign(window_start=window, category=category))
+    return _without(frames, gone), _joined(refused)
 
 
 def apart(
@@ -63,8 +116,8 @@ def apart(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute all windows of several frames at once, or apart from each other if that is refused.
 
-    A window that is refused is computed again without the categories that are refused when they
-    are computed alone; what is left is what a run without their rows would have given.
+    A window that is refused is computed again without the rows for which a category is refused when
+    it is computed alone.
 
     Parameters
     ----------
@@ -85,16 +138,15 @@ def apart(
     Returns
     -------
     tuple of DataFrame
-        The results of all that was not refused; ``window_start``, ``category`` and ``reason`` of
-        what was.
+        As `each_for_itself` returns them.
     """
-    refused: list[tuple[object, ...]] = []
     try:
-        return compute(ends, frames), pd.DataFrame(refused, columns=[*_KEYS, "reason"])
+        return compute(ends, frames), _none()
     except InvalidInputError:
-        # What is wrong with no rows at all is wrong with nobody's in particular.
-        parts = [compute(ends, {name: frame.iloc[:0] for name, frame in frames.items()})]
+        _refuse_nobody(partial(compute, ends), frames)
     reaches = reach if isinstance(reach, Mapping) else dict.fromkeys(frames, reach)
+    parts = [compute(ends, {name: frame.iloc[:0] for name, frame in frames.items()})]
+    refused = [_none()]
     owners = _owners(frames)
     for end in ends:
         window = pd.DatetimeIndex([end])
@@ -106,17 +158,161 @@ def apart(
         try:
             parts.append(compute(window, seen))
         except InvalidInputError:
-            kept = []
-            for category in sorted(set().union(*(owner.dropna() for owner in known.values()))):
-                try:
-                    compute(window, _of(seen, known, [category]))
-                    kept.append(category)
-                except InvalidInputError as error:
-                    refused.append((end - length, category, str(error)))
-            parts.append(compute(window, _of(seen, known, kept)))
+            kept, theirs = _accepted_now(partial(compute, window), seen, known)
+            parts.append(compute(window, kept))
+            refused.append(theirs.assign(window_start=end - length))
     filled = [part for part in parts if len(part)]
     computed = pd.concat(filled, ignore_index=True) if filled else parts[0]
-    return computed, pd.DataFrame(refused, columns=[*_KEYS, "reason"])
+    return computed, _joined(refused)
+
+
+def _accepted_now(
+    compute: _Compute, seen: Frames, known: Mapping[str, "pd.Series[str]"]
+) -> tuple[Frames, pd.DataFrame]:
+    """Leave out the rows of one window that are refused."""
+    gone = {name: np.zeros(len(frame), dtype=np.bool_) for name, frame in seen.items()}
+    refused = [_none()]
+    categories = sorted(set().union(*(owner.dropna() for owner in known.values())))
+    for category in categories:
+        # What went for another category's sake is gone.
+        places = {
+            name: rows[~gone[name][rows]] for name, rows in _of(seen, known, [category]).items()
+        }
+        refused.append(_refused(compute, seen, places, gone).assign(category=category))
+    everybody = _of(seen, known, categories)
+    for name, is_gone in gone.items():
+        is_gone |= ~np.isin(np.arange(is_gone.size), everybody[name])  # noqa: PLW2901 # in place
+    for at, reason in _refused_together(compute, seen, everybody, gone).items():
+        name, row = at
+        category = known[name].iloc[row] if name in known else "nobody"
+        refused.append(_told(seen, {at: reason}).assign(category=category))
+    kept = {name: frame[~gone[name]] for name, frame in seen.items()}
+    return kept, _joined(refused)
+
+
+def _refuse_nobody(compute: _Compute, frames: Frames) -> None:
+    """Raise what is wrong with no rows at all: it is wrong with nobody's in particular."""
+    compute({name: frame.iloc[:0] for name, frame in frames.items()})
+
+
+def _refused(
+    compute: _Compute, frames: Frames, places: _Places, gone: dict[str, npt.NDArray[np.bool_]]
+) -> pd.DataFrame:
+    """Mark which of a category's rows must go, and return them with the reasons."""
+    whole = _refusal(compute, frames, places)
+    if whole is None:
+        return _none()
+    # What rests on other rows is refused for their sake: that is asked from both sides, and the
+    # answer believed that costs less.
+    small_first = _small_first(frames, places)
+    found = _offenders(compute, frames, places, small_first)
+    if len(small_first) > 1 and (found is None or len(found) > 1):
+        other = _offenders(compute, frames, places, small_first[::-1])
+        if other is not None and (found is None or len(other) < len(found)):
+            found = other
+    if found is None:
+        for name, rows in places.items():
+            gone[name][rows] = True
+        reason = f"{whole} More of its rows are impossible than {MOST_ATTEMPTS:,} attempts can tell"
+        return pd.DataFrame({"item_id": [None], "raw": "", "reason": f"{reason} apart."})
+    for name, row in found:
+        gone[name][row] = True
+    told = _told(frames, found)
+    everything = sum(rows.size for rows in places.values())
+    if len(told) == everything and told["item_id"].isna().all() and len({*told["reason"]}) == 1:
+        # Nameless rows that are all impossible in the same way: so is the category.
+        return told.head(1).assign(raw="")
+    return told
+
+
+def _refused_together(
+    compute: _Compute, frames: Frames, places: _Places, gone: dict[str, npt.NDArray[np.bool_]]
+) -> _Found:
+    """Mark which rows must go that are refused only in the company of other categories' rows."""
+    places = {name: rows[~gone[name][rows]] for name, rows in places.items()}
+    whole = _refusal(compute, frames, places)
+    if whole is None:
+        return {}
+    found = _offenders(compute, frames, places, _small_first(frames, places))
+    if found is None:
+        raise InvalidInputError(whole)
+    for name, row in found:
+        gone[name][row] = True
+    return found
+
+
+def _small_first(frames: Frames, places: _Places) -> list[str]:
+    """Return the frames that have rows; of two as small, the one that is declared later."""
+    return sorted(
+        (name for name in list(frames)[::-1] if places[name].size), key=lambda n: places[n].size
+    )
+
+
+def _told(frames: Frames, found: _Found) -> pd.DataFrame:
+    said = []
+    for (name, row), reason in found.items():
+        item = frames[name].iloc[[row]]
+        own = next((str(item[c].iloc[0]) for c in _NAMES if c in item), None)
+        said.append((own, _written(name, item), reason))
+    return pd.DataFrame(said, columns=["item_id", "raw", "reason"])
+
+
+def _refusal(compute: _Compute, frames: Frames, places: _Places) -> str | None:
+    try:
+        compute({name: frame.iloc[places[name]] for name, frame in frames.items()})
+    except InvalidInputError as error:
+        return str(error)
+    return None
+
+
+def _offenders(
+    compute: _Compute, frames: Frames, places: _Places, names: list[str]
+) -> _Found | None:
+    """Return the rows that must go, with the reasons; frames are believed in the order given."""
+    # Rows come in any order: what they hold says which of two is believed.
+    ordered = [
+        rows[np.argsort(row_hashes(frames[name].iloc[rows]), kind="stable")]
+        for name, rows in ((name, places[name]) for name in names)
+    ]
+    frame_of = np.repeat(np.arange(len(names)), [len(rows) for rows in ordered])
+    row_of = np.concatenate(ordered)
+
+    def refusal(items: npt.NDArray[np.int64]) -> str | None:
+        chosen = {name: np.zeros(0, dtype=np.int64) for name in frames}
+        for number, name in enumerate(names):
+            chosen[name] = np.sort(row_of[items[frame_of[items] == number]])
+        return _refusal(compute, frames, chosen)
+
+    found = offenders(refusal, np.arange(row_of.size))
+    if found is None:
+        return None
+    return {(names[frame_of[n]], int(row_of[n])): reason for n, reason in found.items()}
+
+
+def _written(name: str, item: pd.DataFrame) -> str:
+    """Return what a row holds, and where it stood."""
+    (held,) = json.loads(item.to_json(orient="records", date_format="iso", date_unit="us"))
+    return json.dumps({"input": name, "row": held}, ensure_ascii=True, sort_keys=True)
+
+
+def _none() -> pd.DataFrame:
+    return pd.DataFrame(columns=_REFUSED, dtype=object)
+
+
+def _joined(refused: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [part for part in refused if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else _none()
+
+
+def _groups(frame: pd.DataFrame) -> dict[_Group, npt.NDArray[np.int64]]:
+    """Return the places of the rows of each window and category."""
+    places = pd.Series(np.arange(len(frame)), index=pd.MultiIndex.from_frame(frame[_KEYS]))
+    found = places.groupby(level=_KEYS, observed=True)
+    return {cast("_Group", key): rows.to_numpy(dtype=np.int64) for key, rows in found}
+
+
+def _without(frames: Frames, gone: Mapping[str, npt.NDArray[np.bool_]]) -> Frames:
+    return {name: frame[~gone[name]].reset_index(drop=True) for name, frame in frames.items()}
 
 
 def _owners(frames: Frames) -> dict[str, "pd.Series[str]"]:
@@ -139,43 +335,57 @@ def _between(frame: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.
     return frame if column is None else frame[(frame[column] >= start) & (frame[column] < end)]
 
 
-def _of(frames: Frames, owners: Mapping[str, "pd.Series[str]"], categories: list[str]) -> Frames:
-    """Return the rows of the categories, and of the videos that are left."""
-    kept = {name: frames[name][owner.isin(categories)] for name, owner in owners.items()}
-    videos = [frame["video_id"] for frame in kept.values() if "video_id" in frame]
-    for name in frames.keys() - kept.keys():
-        frame = frames[name]
+def _of(frames: Frames, owners: Mapping[str, "pd.Series[str]"], categories: list[str]) -> _Places:
+    """Return the places of the categories' rows, and of those of the videos they name."""
+    places = {
+        name: np.flatnonzero(owner.isin(categories).to_numpy()) for name, owner in owners.items()
+    }
+    videos = [
+        frames[name]["video_id"].iloc[rows]
+        for name, rows in places.items()
+        if "video_id" in frames[name]
+    ]
+    for name, frame in frames.items():
+        if name in places:
+            continue
+        is_theirs = np.ones(len(frame), dtype=np.bool_)
         if "video_id" in frame and videos:
-            frame = frame[frame["video_id"].isin(pd.concat(videos))]
-        kept[name] = frame
-    return kept
-
-
-def without(sources: pd.DataFrame, refused: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the categories of refused windows, and of those that would take from them."""
-    if refused.empty:
-        return sources
-    gone = pd.MultiIndex.from_frame(refused[_KEYS])
-    return sources[~pd.MultiIndex.from_frame(sources[["source_window", "category"]]).isin(gone)]
+            is_theirs = frame["video_id"].isin(pd.concat(videos)).to_numpy()
+        places[name] = np.flatnonzero(is_theirs)
+    return places
 
 
 def quarantined(refused: pd.DataFrame, dataset: str, length: timedelta) -> pd.DataFrame:
     """Return rows of operations.quarantine; the same refusal always has the same id."""
     if refused.empty:
         return refused
+    raws = [
+        json.dumps({"category": category}, ensure_ascii=False)[:-1]
+        + (f", {str(raw)[1:]}" if raw else "}")
+        for category, raw in zip(refused["category"], refused["raw"], strict=True)
+    ]
     ids = [
-        str(uuid.uuid5(uuid.NAMESPACE_URL, f"{dataset} {row.category} {row.window_start}"))
-        for row in refused.itertuples()
+        str(uuid.uuid5(uuid.NAMESPACE_URL, f"{dataset} {window} {raw}"))
+        for window, raw in zip(refused["window_start"], raws, strict=True)
     ]
     rows = pd.DataFrame(
         {
             "occurred_at": refused["window_start"].to_numpy() + length,
             "quarantine_id": ids,
             "source": dataset,
-            "item_id": refused["category"].to_numpy(),
+            "item_id": refused["item_id"].fillna(refused["category"]).to_numpy(),
             "reason": refused["reason"].to_numpy(),
-            "raw": "",
+            "raw": raws,
             "fetch_id": None,
         }
     )
     return rows.drop_duplicates("quarantine_id")
+
+
+def warn_of(context: dg.AssetExecutionContext, refused: pd.DataFrame) -> None:
+    """Log what was refused, the first of it row by row."""
+    for row in refused.head(_LOGGED).itertuples():
+        whose = (row.category, row.item_id or "its own row", row.window_start)
+        context.log.warning("%s (%s) in %s was refused: %s", *whose, row.reason)
+    if len(refused) > _LOGGED:
+        context.log.warning("And %d more: see operations.quarantine.", len(refused) - _LOGGED)

@@ -20,7 +20,10 @@ __all__ = ["shorts_comparison"]
     ins={
         "velocity": at_window_end(
             "video_velocity",
-            ["window_start", "category", "observed_at", "published_at", "duration_s", "views"],
+            [
+                *("window_start", "category", "video_id"),
+                *("observed_at", "published_at", "duration_s", "views"),
+            ],
         )
     },
 )
@@ -34,6 +37,6 @@ def shorts_comparison(
     """
     # Rules change at midnight: to the day is exact, and a crawl alone does not make input new.
     days = velocity.assign(observed_at=velocity["observed_at"].dt.floor("D"))
-    found = analyse(context, store, days, formats.format_comparison)
+    found = analyse(context, store, days, formats.format_comparison, names=["video_id"])
     describe_last(context, ratios=shorts_ratios(last_window(context, found.rows)))
     return found

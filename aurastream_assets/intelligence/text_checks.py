@@ -352,7 +352,7 @@ _CHECKS: Final = (
 )
 
 _ACCEPTED: Final = tuple(
-    accepted(table, every="4 hours")
+    accepted(table)
     for table in ("title_intel", "keyword_scores", "topic_intel", "description_intel")
 )
 

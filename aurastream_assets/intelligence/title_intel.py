@@ -35,7 +35,11 @@ def title_intel(
     """
     videos = with_texts(context, store, velocity, ["title"])
     found = analyse(
-        context, store, videos.drop(columns=["video_id", "metadata_hash", "said"]), measured
+        context,
+        store,
+        videos.drop(columns=["metadata_hash", "said"]),
+        measured,
+        names=["video_id"],
     )
     context.add_asset_metadata(
         {"lift": lift_forest(last_window(context, found.rows))},

@@ -7,7 +7,8 @@ from aurastream.core.topic_evidence import topic_evidence
 from aurastream.core.topics import topics
 from aurastream.core.unchanged import fingerprints
 from aurastream.store import readings_texts
-from aurastream_assets.intelligence.analyses import analyse, analysis_asset
+from aurastream_assets.intelligence.analyses import analyse_together, analysis_asset
+from aurastream_assets.intelligence.refusals import Frames
 from aurastream_assets.intelligence.text_plots import top_topics
 from aurastream_assets.intelligence.texts import TEXT_SOURCES, scored_videos, with_texts
 from aurastream_assets.intelligence.windows import last_window
@@ -47,15 +48,9 @@ def topic_intel(
     """
     names = readings_texts.category_names(store.frames)
     videos = with_texts(context, store, velocity, ["title", "tags"])
-    terms = fingerprints(keywords).rename(columns={"input_hash": "terms"})
-    read = videos.drop(columns=["metadata_hash", "title", "tags"]).merge(
-        terms[[*_KEYS, "terms"]], on=_KEYS, how="left"
-    )
-    own_names = read["category"].map(lambda category: "\n".join(names.get(category, ())))
 
-    def find(new: pd.DataFrame) -> pd.DataFrame:
-        wanted = new[_KEYS].drop_duplicates()
-        candidates = keywords.merge(wanted, on=_KEYS, how="inner")
+    def find(seen: Frames) -> pd.DataFrame:
+        candidates = seen["keywords"]
         found = topics(candidates, names=names)
         trends = (
             candidates.sort_values([*_KEYS, "score", "trend"], ascending=[True, True, False, True])
@@ -63,9 +58,17 @@ def topic_intel(
             .rename(columns={"term": "topic"})[[*_KEYS, "topic", "trend"]]
         )
         found = found.merge(trends, on=[*_KEYS, "topic"], how="left", sort=False)
-        return pd.concat([found, topic_evidence(found, videos.merge(wanted, on=_KEYS))], axis=1)
+        return pd.concat([found, topic_evidence(found, seen["videos"])], axis=1)
 
-    found = analyse(context, store, read.assign(names=own_names), find)
+    def read(seen: Frames) -> pd.DataFrame:
+        terms = fingerprints(seen["keywords"]).rename(columns={"input_hash": "terms"})
+        rows = seen["videos"].drop(columns=["metadata_hash", "title", "tags"])
+        own_names = rows["category"].map(lambda category: "\n".join(names.get(category, ())))
+        return rows.assign(names=own_names).merge(terms[[*_KEYS, "terms"]], on=_KEYS, how="left")
+
+    found = analyse_together(
+        context, store, {"videos": videos, "keywords": keywords}, find, read=read
+    )
     context.add_asset_metadata(
         {"topics": top_topics(last_window(context, found.rows))},
         partition_key=context.partition_key_range.end,

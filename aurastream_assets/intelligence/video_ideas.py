@@ -7,8 +7,13 @@ from aurastream.core import ideas as core
 from aurastream.core.idea_formats import WORDING_VERSION
 from aurastream.core.unchanged import fingerprints
 from aurastream.store.readings_texts import text_versions, video_texts
-from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
+from aurastream_assets.intelligence.analyses import (
+    analyse_together,
+    analysis_asset,
+    at_window_end,
+)
 from aurastream_assets.intelligence.plots import best_ideas
+from aurastream_assets.intelligence.refusals import Frames
 from aurastream_assets.intelligence.windows import describe_last, last_window, window_ends
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS
@@ -22,7 +27,7 @@ _KEYS = ["window_start", "category"]
 
 @analysis_asset(
     key=asset_key("intelligence", "video_ideas"),
-    code_version=f"2-{WORDING_VERSION}",
+    code_version=f"3-{WORDING_VERSION}",
     ins={
         "topics": dg.AssetIn(
             key=asset_key("intelligence", "topic_intel"),
@@ -74,22 +79,23 @@ def video_ideas(  # noqa: PLR0917 # one parameter per dataset it rests on
         "opportunity": opportunity,
         "formats": formats,
     }
-    read = videos.drop(columns="metadata_hash")
-    for name, rows in beside.items():
-        proof = fingerprints(rows).rename(columns={"input_hash": name})
-        read = read.merge(proof[[*_KEYS, name]], on=_KEYS, how="left")
 
-    def find(new: pd.DataFrame) -> pd.DataFrame:
-        wanted = new[_KEYS].drop_duplicates()
-        theirs = {name: rows.merge(wanted, on=_KEYS, how="inner") for name, rows in beside.items()}
+    def find(seen: Frames) -> pd.DataFrame:
         return core.video_ideas(
-            theirs["topics"],
-            videos.merge(wanted, on=_KEYS, how="inner"),
-            competition=theirs["competition"],
-            opportunity=theirs["opportunity"],
-            formats=theirs["formats"],
+            seen["topics"],
+            seen["videos"],
+            competition=seen["competition"],
+            opportunity=seen["opportunity"],
+            formats=seen["formats"],
         )
 
-    found = analyse(context, store, read, find)
+    def read(seen: Frames) -> pd.DataFrame:
+        rows = seen["videos"].drop(columns="metadata_hash")
+        for name in beside:
+            proof = fingerprints(seen[name]).rename(columns={"input_hash": name})
+            rows = rows.merge(proof[[*_KEYS, name]], on=_KEYS, how="left")
+        return rows
+
+    found = analyse_together(context, store, {"videos": videos, **beside}, find, read=read)
     describe_last(context, best=best_ideas(last_window(context, found.rows)))
     return found

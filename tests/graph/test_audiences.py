@@ -1,5 +1,6 @@
 """Formats, languages, releases and outliers as runs on a real record, bad input among it."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -108,16 +109,18 @@ def test_a_window_is_told_of_by_every_analysis_and_all_checks_pass(
     assert on_youtube.tolist() == [len(velocity), len(velocity)]
 
 
-def test_a_category_that_is_refused_costs_itself_alone_and_is_quarantined_with_the_reason(
+def test_a_video_that_is_refused_costs_itself_alone_and_is_quarantined_with_the_reason(
     run: Run, store: FrameStore, window: datetime
 ) -> None:
     analyse(run, window)
     before = results(store)
-    victim = before["content_formats"]["category"].min()
-    change(store, window, views=lambda f: f["views"].where(f["category"] != victim, -1))
+    rows = store.read("intelligence.video_velocity", order_by=["category", "video_id"])
+    victim, bad = rows.loc[rows["views"].notna(), ["category", "video_id"]].iloc[0]
+    theirs = {"victim": victim, "bad": bad}
+    where = "where category = %(victim)s and video_id = %(bad)s"
+    store.execute(f"update intelligence.video_velocity set views = -1 {where}", theirs)
 
     result = analyse(run, window)
-    analyse(run, window)
 
     assert result.success
     after = results(store)
@@ -126,11 +129,19 @@ def test_a_category_that_is_refused_costs_itself_alone_and_is_quarantined_with_t
     # The languages are summed up from what was not refused, and no video is a day old by chance.
     for name in set(FAMILY) - {"regional_intel", "publishing_times"}:
         assert metadata_of(result, AssetKey(["intelligence", name]))["refused"] == 1
-        assert f"intelligence/{name}:coverage" in failed_checks(result)
         assert f"intelligence/{name}:accepted" in failed_checks(result)
         (row,) = quarantine[quarantine["source"] == f"intelligence/{name}"].to_dict("records")
-        assert row["item_id"] == victim
+        assert (row["item_id"], json.loads(row["raw"])["category"]) == (bad, victim)
         assert "'views'" in row["reason"]
+        assert victim in set(after[name]["category"])
+
+    store.execute(f"delete from intelligence.video_velocity {where}", theirs)
+    analyse(run, window)
+
+    # To the bit what is found without the video, and nothing is in quarantine any more.
+    for name, expected in results(store).items():
+        assert_same(after[name], expected)
+    assert store.read("operations.quarantine").empty
 
 
 def test_an_unknown_time_zone_costs_its_category_alone(

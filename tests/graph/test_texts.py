@@ -219,27 +219,26 @@ def test_few_videos_or_equal_titles_are_unknown_and_not_an_error(
     assert store.read("intelligence.description_intel")["video_count"].sum() == 28
 
 
-def test_a_category_that_cannot_be_is_quarantined_and_the_others_are_as_without_it(
+def test_videos_that_cannot_be_are_quarantined_and_all_others_are_as_without_them(
     analyse: Run, store: FrameStore
 ) -> None:
-    others = [*_plain("minecraft", 30), *_plain("gta", 12)]
+    *others, last = [*_plain("minecraft", 30), *_plain("gta", 13)]
     _write(store, others)
     analyse()
     expected = _results(store)
 
-    _write(store, [*others, *({**v, "speed": -1.0} for v in _plain("apex", 12))])
+    impossible = [{**v, "speed": -1.0} for v in [last, *_plain("apex", 4)]]
+    _write(store, [*others, *impossible])
     result = analyse()
 
     assert result.success
-    found = _results(store, without="apex")
-    _assert_same(found, expected)
+    del expected["description_intel"]  # which knows no speed
+    _assert_same(_results(store), expected)
+    refused = store.read("operations.quarantine")
     for name in ("title_intel", "keyword_scores", "topic_intel"):
-        assert store.read(f"intelligence.{name}", where={"category": "apex"}).empty
-    refused = store.read("operations.quarantine", where={"item_id": "apex"})
-    assert set(refused["source"]) == {
-        "intelligence/title_intel",
-        "intelligence/keyword_scores",  # without keywords there is nothing to make topics of
-    }
+        theirs = refused[refused["source"] == f"intelligence/{name}"]
+        assert sorted(theirs["item_id"]) == sorted(v["video_id"] for v in impossible)
+    assert len(refused) == 3 * len(impossible)
     assert refused["reason"].str.contains("must be finite and 0 or more").all()
 
 
