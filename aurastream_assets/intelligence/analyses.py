@@ -11,7 +11,7 @@ import pandas as pd
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.unchanged import carried, fingerprints, with_sources
 from aurastream_assets.intelligence.refusals import Frames, accepted_rows, quarantined, warn_of
-from aurastream_assets.intelligence.windows import describe_windows, window_length
+from aurastream_assets.intelligence.windows import describe_last, describe_windows, window_length
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import four_hours
 from aurastream_assets.policies import RETRIES, SINGLE_RUN, freshness_within
@@ -75,6 +75,7 @@ def analyse(
     compute: Callable[[pd.DataFrame], pd.DataFrame],
     *,
     names: Sequence[str] = (),
+    moved_by: str = "",
     refused: pd.DataFrame | None = None,
 ) -> Analysis:
     """Compute what is new, and carry over what is the same as in the window before.
@@ -96,6 +97,8 @@ def analyse(
         for itself.
     names : sequence of str, optional
         Columns that are there only to name what is refused: `compute` does not depend on them.
+    moved_by : str, optional
+        What changes with nearly every window, for the metadata: why hardly anything is unchanged.
     refused : DataFrame, optional
         What was refused while `frame` was made (`each_for_itself`).
     """
@@ -105,6 +108,7 @@ def analyse(
         {"videos": frame},
         lambda seen: compute(seen["videos"]),
         read=lambda seen: seen["videos"].drop(columns=list(names)),
+        moved_by=moved_by,
         refused=refused,
     )
 
@@ -116,6 +120,7 @@ def analyse_together(
     compute: Callable[[Frames], pd.DataFrame],
     *,
     read: Callable[[Frames], pd.DataFrame],
+    moved_by: str = "",
     refused: pd.DataFrame | None = None,
 ) -> Analysis:
     """Do what `analyse` does for an analysis that rests on several frames.
@@ -132,6 +137,8 @@ def analyse_together(
         From such rows of some windows and categories to results.
     read : callable
         From the frames to all that `compute` depends on: what it returns is fingerprinted.
+    moved_by : str, optional
+        What changes with nearly every window, for the metadata: why hardly anything is unchanged.
     refused : DataFrame, optional
         What was refused while the frames were made.
     """
@@ -156,6 +163,8 @@ def analyse_together(
     is_new = sources["source_window"] == sources["window_start"]
     taken = known[known["category"].isin(sources.loc[~is_new, "category"])] if len(known) else known
     rows = carried(pd.concat([taken, computed]) if len(taken) else computed, sources)
+    if moved_by and is_new.any():
+        describe_last(context, why_computed=moved_by)
     return analysis_of(context, rows, sources, all_refused)
 
 

@@ -62,6 +62,7 @@ def keyword_scores(
         store,
         _with_context(videos, start),
         score,
+        moved_by="what sets a category apart depends on all categories, and one of them has moved",
         refused=refused[refused["window_start"] >= start],
     )
     context.add_asset_metadata(

@@ -60,7 +60,14 @@ def language_mix(
     on_youtube, refused = each_for_itself(titled, _on_youtube)
     items = pd.concat([on_youtube, on_twitch], ignore_index=True)
     items = items.drop(columns="language_source")
-    found = analyse(context, store, items, _mix, refused=refused)
+    found = analyse(
+        context,
+        store,
+        items,
+        _mix,
+        moved_by="live streams and their viewers are those of the window",
+        refused=refused,
+    )
     describe_last(context, shares=language_shares(last_window(context, found.rows)))
     return found
 

@@ -25,6 +25,12 @@ def regional_intel(context: dg.AssetExecutionContext, store: Store, mix: pd.Data
     Diversity is the normalised entropy of the determined languages: 0 is one language, 1 an even
     mix, null when none is determined.
     """
-    found = analyse(context, store, mix, languages.regional)
+    found = analyse(
+        context,
+        store,
+        mix,
+        languages.regional,
+        moved_by="live streams and their viewers are those of the window",
+    )
     describe_last(context, diversity=diversity(last_window(context, found.rows)))
     return found

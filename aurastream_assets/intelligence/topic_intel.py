@@ -67,7 +67,12 @@ def topic_intel(
         return rows.assign(names=own_names).merge(terms[[*_KEYS, "terms"]], on=_KEYS, how="left")
 
     found = analyse_together(
-        context, store, {"videos": videos, "keywords": keywords}, find, read=read
+        context,
+        store,
+        {"videos": videos, "keywords": keywords},
+        find,
+        read=read,
+        moved_by="scores and trends of keywords depend on all categories, and one has moved",
     )
     context.add_asset_metadata(
         {"topics": top_topics(last_window(context, found.rows))},

@@ -96,6 +96,13 @@ def video_ideas(  # noqa: PLR0917 # one parameter per dataset it rests on
             rows = rows.merge(proof[[*_KEYS, name]], on=_KEYS, how="left")
         return rows
 
-    found = analyse_together(context, store, {"videos": videos, **beside}, find, read=read)
+    found = analyse_together(
+        context,
+        store,
+        {"videos": videos, **beside},
+        find,
+        read=read,
+        moved_by="topics, opportunity and competition are those at the window's end",
+    )
     describe_last(context, best=best_ideas(last_window(context, found.rows)))
     return found

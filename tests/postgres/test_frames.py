@@ -156,6 +156,29 @@ def test_replacing_a_range_leaves_the_rest_and_is_repeatable(store: FrameStore) 
     assert store.read("collection.youtube_games")["video_id"].tolist() == ["z", "c"]
 
 
+def test_a_part_of_a_range_is_replaced_and_the_rest_of_it_stays(store: FrameStore) -> None:
+    def refusals(source: str, *items: str) -> pd.DataFrame:
+        rows = {"item_id": list(items), "source": source, "occurred_at": NOON, "reason": ""}
+        ids = [str(uuid.uuid5(uuid.NAMESPACE_URL, source + item)) for item in items]
+        return pd.DataFrame({**rows, "quarantine_id": ids, "raw": "", "fetch_id": None})
+
+    def replaced(rows: pd.DataFrame) -> Replace:
+        span = (NOON, NOON + dt.timedelta(hours=1))
+        return Replace("operations.quarantine", rows, *span, {"source": "mine"})
+
+    store.commit([Append("operations.quarantine", refusals("another's", "a"))])
+    for items, gone in ((["b", "c"], 0), (["d"], 2), ([], 1)):
+        (result,) = store.commit([replaced(refusals("mine", *items))])
+        assert (result.inserted, result.deleted) == (len(items), gone)
+        found = store.read("operations.quarantine", order_by=["item_id"])
+        assert found["item_id"].tolist() == ["a", *items]
+
+    with pytest.raises(FrameMismatchError, match="only the rows whose source is 'mine'"):
+        store.commit([replaced(refusals("another's", "e"))])
+    with pytest.raises(FrameMismatchError, match="spool"):
+        store.commit([replaced(refusals("mine"))], spool=True)
+
+
 def test_an_empty_frame_clears_the_range_it_replaces(store: FrameStore) -> None:
     store.commit([Append("collection.youtube_games", games(["a"]))])
     nothing = games([])
