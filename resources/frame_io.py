@@ -187,6 +187,8 @@ def _beside(context: dg.OutputContext, found: Analysis) -> list[WriteOp]:
     window = context.asset_partitions_time_window
     writes: list[WriteOp] = []
     for table, (rows, only) in beside.items():
+        if table == "operations.analysis_inputs" and not len(rows.columns):
+            continue  # computed anew in every window: there never was a proof
         # What is refused is so at a window's end, after the last instant of the one before it.
         late = timedelta(microseconds=table == "operations.quarantine")
         frame = rows if len(rows) else _no_rows(table)
