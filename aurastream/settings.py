@@ -10,11 +10,20 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from aurastream.core.errors import SettingsError
@@ -25,6 +34,7 @@ __all__ = [
     "Environment",
     "PolicyMode",
     "Settings",
+    "record_start",
     "unknown_variables",
 ]
 
@@ -102,6 +112,9 @@ class Settings(BaseSettings):
     request_timeout_s: float = Field(default=20.0, gt=0)
     max_parallel_requests: int = Field(default=4, ge=1, le=32)
     retention_days: int = Field(default=30, ge=2, le=3650)
+    record_start: AwareDatetime | None = Field(
+        default=None, description="no partition before it is offered; script/server sets it"
+    )
     keep_twitch_aggregates: bool = Field(
         default=False, description="whether Twitch allowed category aggregates beyond 24 hours"
     )
@@ -285,6 +298,24 @@ class Settings(BaseSettings):
                 fix="Start one with script/server, or set AURASTREAM_WEBSERVER_URL.",
             )
         return self.webserver_url
+
+
+def record_start() -> datetime | None:
+    """Return where the record begins, for what is defined before the settings are read.
+
+    Raises
+    ------
+    SettingsError
+        When ``AURASTREAM_RECORD_START`` is no moment.
+    """
+    text = os.environ.get("AURASTREAM_RECORD_START")
+    try:
+        return TypeAdapter(AwareDatetime).validate_python(text) if text else None
+    except ValidationError as error:
+        raise SettingsError(
+            f"AURASTREAM_RECORD_START is no moment with a time zone: {text!r}.",
+            fix="Write 2026-11-07T15:00:00Z, or unset it.",
+        ) from error
 
 
 def unknown_variables() -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 The sets roll with retention: they begin on the Monday at least ``WINDOW_DAYS`` days back, so that
 no set grows past about 2,000 keys, and their identity (which Dagster's partition caches and
-running backfills hang on) changes once a week and not at every load.
+running backfills hang on) changes once a week and not at every load. A record that is younger
+begins later: what it can never have is not offered, and does not look as if it were missing.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,15 @@ from typing import Final
 
 import dagster as dg
 
+from aurastream.settings import record_start
+
 __all__ = [
     "FOUR_HOURS",
     "WINDOW",
     "WINDOW_DAYS",
     "days",
     "first_day",
+    "first_moment",
     "four_hours",
     "half_hours",
     "hours",
@@ -50,7 +54,39 @@ def first_day(now: datetime) -> datetime:
     return day - timedelta(days=day.weekday())
 
 
-_START: Final = first_day(datetime.now(UTC))
+def first_moment(now: datetime, start: datetime | None) -> datetime:
+    """Return where the sets begin, given where the record does.
+
+    Parameters
+    ----------
+    now : datetime
+        Any moment, with a timezone.
+    start : datetime or None
+        Beginning of the record; None when nobody said.
+
+    Returns
+    -------
+    datetime
+        `first_day`, or midnight of the day on which a younger record begins, so that the windows of
+        every set divide those of the longer ones; at least two days back, so that each has two.
+
+    Examples
+    --------
+    >>> now = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
+    >>> first_moment(now, datetime(2026, 11, 7, 14, 30, tzinfo=UTC)).isoformat()
+    '2026-11-07T00:00:00+00:00'
+    >>> first_moment(now, now).isoformat()
+    '2026-11-19T00:00:00+00:00'
+    >>> first_moment(now, None) == first_moment(now, datetime(2020, 1, 1, tzinfo=UTC))
+    True
+    """
+    if start is None:
+        return first_day(now)
+    start = min(start, now - timedelta(days=2)).astimezone(UTC)
+    return max(first_day(now), start.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+_START: Final = first_moment(datetime.now(UTC), record_start())
 
 # end_offset=1: the window that is still open can be scored, as each new crawl comes in.
 half_hours: Final = dg.TimeWindowPartitionsDefinition(

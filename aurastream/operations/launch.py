@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +53,7 @@ from aurastream.store.errors import DataDirectoryError
 from aurastream.store.frames import FrameStore
 from aurastream.store.installation import require_origin
 from aurastream.store.migrate import migrate
-from aurastream.store.readings import existing_marts
+from aurastream.store.readings import existing_marts, first_crawl
 from aurastream.store.state import sync_categories
 from aurastream.store.urls import dagster_url, reader_url
 
@@ -179,6 +179,7 @@ class Launch:
         # start that a platform refused has added nothing, and says nothing of it.
         with _step(progress, f"Applying the terms ({self._mode})"):
             self._has_other_terms = apply_terms(self._frames, self._settings, now)
+        self._record_start = self._first_moment(now)
         with _step(progress, "Starting replay server and Dagster"):
             self._start_processes()
         if self._stop.is_set():
@@ -242,6 +243,12 @@ class Launch:
         )
         require_origin(self._frames, "live" if self._settings.live else "replay")
         sync_categories(self._frames, load_catalog().categories_frame())
+
+    def _first_moment(self, now: datetime) -> datetime:
+        """Return midnight of the day on which the record begins, or will with its history."""
+        begun = now if self._settings.live else now - timedelta(days=self._days)
+        begun = min(begun, first_crawl(self._frames) or begun).astimezone(UTC)
+        return begun.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _start_processes(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
@@ -320,10 +327,10 @@ class Launch:
                 if self._stop.is_set():
                     return
                 note_terms(self._frames, self._settings)
-            days = self._days if self._replay_url is not None else 0
             runs = plan_runs(
                 graph,
-                start=history_start(now, days),
+                # Windows of the first day before its first crawl say that nothing came.
+                start=self._record_start if self._replay_url else history_start(now, 0),
                 now=now,
                 platforms=self._settings.platforms,
                 marts=existing_marts(self._frames),
@@ -344,6 +351,7 @@ class Launch:
             "AURASTREAM_READER_URL": self._settings.require_reader(),
             "AURASTREAM_REDIS_URL": self._settings.require_redis(),
             "AURASTREAM_DATA_DIR": str(self._data.resolve()),
+            "AURASTREAM_RECORD_START": self._record_start.isoformat(),
             "DAGSTER_HOME": str(self._home.resolve()),
             "DAGSTER_PG_URL": dagster_url(self._settings.require_postgres()),
             "PYTHONPATH": str(REPO_ROOT),

@@ -15,6 +15,7 @@ from aurastream.store.writes import find_table
 
 __all__ = [
     "existing_marts",
+    "first_crawl",
     "game_candidates",
     "incomplete_crawls",
     "newest",
@@ -32,6 +33,12 @@ def newest(store: FrameStore, table: str, column: str) -> dt.datetime | None:
         found = stored_of(found).facts  # its index knows; a view has none
     value = store.query(f'select max("{name}") as newest from {found.fullname}')["newest"].iloc[0]  # noqa: S608 # names from tables.py
     return None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
+
+
+def first_crawl(store: FrameStore) -> dt.datetime | None:
+    """Return when the first crawl of the record was made, None before there is one."""
+    found = store.query("select min(crawl_at) as at from operations.crawls")["at"].iloc[0]
+    return None if pd.isna(found) else found.to_pydatetime()
 
 
 def existing_marts(store: FrameStore) -> set[str]:

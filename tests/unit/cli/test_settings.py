@@ -1,11 +1,12 @@
 import os
+from datetime import UTC, datetime
 
 import pytest
 
 from aurastream.core.errors import SettingsError
 from aurastream.operations.doctor import _variables, examine
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
-from aurastream.settings import Settings, unknown_variables
+from aurastream.settings import Settings, record_start, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -168,3 +169,14 @@ def test_a_server_that_is_away_is_a_fault_with_its_mend(monkeypatch, tmp_path, f
     assert found.level == "fault"
     assert "does not answer" in found.detail
     assert "script/server" in found.fix
+
+
+def test_where_the_record_begins_is_a_moment_with_a_time_zone(monkeypatch):
+    assert record_start() is None
+    monkeypatch.setenv("AURASTREAM_RECORD_START", "2026-11-07T15:00:00Z")
+    assert (
+        record_start() == Settings.from_env().record_start == datetime(2026, 11, 7, 15, tzinfo=UTC)
+    )
+    monkeypatch.setenv("AURASTREAM_RECORD_START", "last week")
+    with pytest.raises(SettingsError, match=r"AURASTREAM_RECORD_START .* Write 2026"):
+        record_start()
