@@ -91,8 +91,10 @@ def head() -> None:
 def migrate() -> None:
     """Bring the database to the current schema; safe to run at any time."""
     from aurastream.store.migrate import migrate as run
+    from aurastream.store.reader import Reader
 
-    run(Settings.from_env().require_postgres())
+    settings = Settings.from_env()
+    run(settings.require_postgres(), reader=Reader.from_settings(settings))
     _out().print("The schema is current.")
 
 

@@ -44,6 +44,17 @@ PolicyMode = Literal["strict", "amended"]
 REPO_ROOT = Path(__file__).resolve().parent.parent
 ENDPOINTS_FILE = "endpoints.json"
 
+_DURATION = re.compile(r"[0-9]{1,9}(ms|s|min|h)?")
+_SIZE = re.compile(r"[1-9][0-9]{0,8}(kB|MB|GB)")
+# What an operator may decide of the role of analysts, and how it is written.
+_READER_LIMITS = {
+    "statement_timeout": _DURATION,
+    "idle_in_transaction_session_timeout": _DURATION,
+    "transaction_timeout": _DURATION,
+    "work_mem": _SIZE,
+    "temp_file_limit": _SIZE,
+    "max_parallel_workers_per_gather": re.compile("[0-9]{1,3}"),
+}
 _KEYS = {
     "youtube_api_key": "YOUTUBE_API_KEY",
     "twitch_client_id": "TWITCH_CLIENT_ID",
@@ -69,6 +80,10 @@ class Settings(BaseSettings):
     )
     reader_url: SecretStr | None = Field(
         default=None, description="the same database as the read-only role aurastream_reader"
+    )
+    reader_limits: Annotated[tuple[tuple[str, str], ...] | None, NoDecode] = Field(
+        default=None,
+        description="other limits of that role, as statement_timeout=60s,work_mem=64MB",
     )
     redis_url: SecretStr | None = None
     replay_url: str | None = Field(
@@ -175,6 +190,25 @@ class Settings(BaseSettings):
         if value is not None:
             _require_scheme(value.get_secret_value(), "postgresql", "postgres")
         return value
+
+    @field_validator("reader_limits", mode="before")
+    @classmethod
+    def _split_reader_limits(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+        found = {name.strip(): limit.strip() for name, _, limit in pairs}
+        wrong = [
+            name
+            for name, limit in found.items()
+            if name not in _READER_LIMITS or not _READER_LIMITS[name].fullmatch(limit)
+        ]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(wrong)} is no limit that can be set so: write "
+                f"statement_timeout=60s,work_mem=64MB; there are {', '.join(_READER_LIMITS)}"
+            )
+        return tuple(sorted(found.items()))
 
     @field_validator(
         "replay_url",

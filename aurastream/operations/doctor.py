@@ -31,8 +31,11 @@ from aurastream.settings import Settings, unknown_variables
 from aurastream.sources.transport import http_client
 from aurastream.sources.wire.faults import answered_at
 from aurastream.store.ledger import PostgresLedger
+from aurastream.store.reader import Reader
+from aurastream.store.reader_hold import altered_settings, lets_in
 from aurastream.store.retries import RetryPolicy
 from aurastream.store.spool import Spool
+from aurastream.store.urls import READER_ROLE
 
 __all__ = ["Finding", "examine"]
 
@@ -75,6 +78,7 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
     yield from _guarded("data directory", lambda: _data_dir(settings.data_dir))
     yield from _guarded("spool", lambda: _spool(settings.data_dir / "spool"))
     yield from _guarded("postgres", lambda: _postgres(settings))
+    yield from _guarded("analysts", lambda: _analysts(settings))
     yield from _guarded("quota", lambda: _quota(settings))
     yield from _guarded("terms", lambda: _terms(settings))
     yield from _guarded("redis", lambda: _redis(settings))
@@ -268,6 +272,33 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
         yield Finding("schema", "ok", "migrated")
     else:
         yield Finding("schema", "fault", "the database has no schema", "Run aurastream migrate.")
+
+
+def _analysts(settings: Settings) -> Iterator[Finding]:
+    """Tell when the role of analysts is not as it is meant to be: each may alter it for all."""
+    if settings.postgres_url is None:
+        return
+    reader = Reader.from_settings(settings)
+    try:
+        with psycopg.connect(settings.require_postgres(), connect_timeout=5) as db:
+            known = db.execute("select from pg_roles where rolname = %s", (READER_ROLE,)).fetchone()
+            altered = altered_settings(db, reader)
+    except psycopg.Error:
+        return  # said by the check of Postgres
+    if known is None:
+        return  # said by the check of the schema
+    if not lets_in(reader):
+        altered = (*altered, "password, or it may not log in")
+    if altered:
+        yield Finding(
+            "analysts",
+            "warning",
+            f"the role {READER_ROLE} is not as it is meant to be: {', '.join(altered)}",
+            "A running head sets it back within seconds, and says so in its log; else run "
+            "aurastream migrate. Limits of your own belong in AURASTREAM_READER_LIMITS.",
+        )
+    else:
+        yield Finding("analysts", "ok", f"{READER_ROLE} has its limits and its password")
 
 
 def _quota(settings: Settings) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from aurastream.operations.leadership import Claim, HeadIdentity, HeadSession, L
 from aurastream.operations.states import HeadState, StateBoard, StateReport
 from aurastream.operations.stopping import StopSignal, signals_delivered_to
 from aurastream.settings import Settings
+from aurastream.store.reader import Reader
 
 __all__ = ["Head", "run_head"]
 
@@ -69,6 +70,7 @@ def run_head(
         probes["redis"] = redis_probe(settings.redis_url.get_secret_value())
     return Head(
         settings.require_postgres(),
+        reader=Reader.from_settings(settings),
         run_daemon=run_daemon,
         preload=preload,
         probes=probes,
@@ -83,6 +85,7 @@ class Head:
         self,
         database_url: str,
         *,
+        reader: Reader,
         run_daemon: Callable[[StopSignal], None],
         preload: Callable[[], None],
         probes: Mapping[str, Callable[[], None]],
@@ -95,7 +98,7 @@ class Head:
         self._identity = HeadIdentity()
         self._board = StateBoard()
         self._monitor = DependencyMonitor(self._board, probes)
-        self._analysts = AnalystWatch(database_url)
+        self._analysts = AnalystWatch(database_url, reader)
         self._ending = ProcessEnding()
         self._stop = threading.Event()
         self._heart: Heartbeat | None = None

@@ -53,6 +53,7 @@ from aurastream.store.errors import DataDirectoryError
 from aurastream.store.frames import FrameStore
 from aurastream.store.installation import require_origin
 from aurastream.store.migrate import migrate
+from aurastream.store.reader import Reader
 from aurastream.store.readings import existing_marts, first_crawl
 from aurastream.store.state import sync_categories
 from aurastream.store.urls import dagster_url, reader_url
@@ -235,7 +236,7 @@ class Launch:
 
     def _prepare_store(self) -> None:
         url = self._settings.require_postgres()
-        migrate(url)
+        migrate(url, reader=Reader.from_settings(self._settings))
         with psycopg.connect(url) as connection:
             connection.execute("create schema if not exists dagster")
         self._frames = self._stack.enter_context(

@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy as sa
 
 from aurastream.store.errors import MigrationError, StoreUnavailableError
+from aurastream.store.reader import Reader
 from aurastream.store.roles import ensure_reader
 from aurastream.store.urls import sqlalchemy_url
 
@@ -23,16 +24,16 @@ __all__ = ["current_revision", "head_revision", "migrate"]
 _LOCK = (0x61757261, 0x6D696772)
 
 
-def migrate(url: str, *, reader_secret: str | None = None) -> str:
+def migrate(url: str, *, reader: Reader | None = None) -> str:
     """Create or update schemas, tables and the role ``aurastream_reader``.
 
     Parameters
     ----------
     url : str
         ``postgresql://`` URL of the database, as its owner.
-    reader_secret : str, optional
-        Password of the read-only role. By default it is derived from the URL's own, so that
-        `aurastream.store.urls.reader_url` knows it; an existing role then keeps the one it has.
+    reader : Reader, optional
+        Limits and password of the read-only role. By default those that hold when nothing is set,
+        with the password that `aurastream.store.urls.reader_url` derives from the URL's own.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def migrate(url: str, *, reader_secret: str | None = None) -> str:
         with engine.connect() as connection, connection.begin():
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:a, :b)"), _lock())
             driver = connection.connection.driver_connection
-            ensure_reader(cast("psycopg.Connection", driver), url, reader_secret)
+            ensure_reader(cast("psycopg.Connection", driver), reader or Reader.of(url))
             connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS operations"))
             config = _config()
             config.attributes["connection"] = connection

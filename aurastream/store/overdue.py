@@ -1,33 +1,25 @@
 """Sessions of analysts that outlive the limits of their role.
 
-`SET statement_timeout = 0` is anybody's right in Postgres. The limits of the role therefore hold
-only while nobody lifts them; here they are held from outside, by what the role itself has written
-down, so that an operator changes them in one place (`ALTER ROLE aurastream_reader SET …`).
+`SET statement_timeout = 0` is anybody's right in Postgres, and so is writing that down at one's own
+role. The limits therefore hold only while nobody lifts them; here they are held from outside, by
+what the installation says (`aurastream.store.reader`).
 """
 
 from dataclasses import dataclass
 
 import psycopg
 
+from aurastream.store.reader import Reader
 from aurastream.store.urls import READER_ROLE
 
 __all__ = ["Ended", "end_overdue"]
 
-# A bare number in a role's setting is milliseconds, and zero is no limit.
+# Zero is no limit.
 _OVERDUE = """
-    WITH said AS (
-        SELECT split_part(item, '=', 1) AS name,
-               split_part(item, '=', 2)
-                   || CASE WHEN item ~ '=[0-9]+$' THEN ' ms' ELSE '' END AS value
-        FROM pg_roles, unnest(rolconfig) AS item WHERE rolname = %(role)s
-    ), limits AS (
-        SELECT max(value) FILTER (WHERE name = 'statement_timeout')::interval AS statement,
-               max(value) FILTER (WHERE name = 'transaction_timeout')::interval AS transaction,
-               max(value) FILTER (
-                   WHERE name = 'idle_in_transaction_session_timeout')::interval AS idle
-        FROM said
-        WHERE name IN ('statement_timeout', 'transaction_timeout',
-                       'idle_in_transaction_session_timeout')
+    WITH limits AS (
+        SELECT %(statement)s * interval '1 ms' AS statement,
+               %(transaction)s * interval '1 ms' AS transaction,
+               %(idle)s * interval '1 ms' AS idle
     ), judged AS (
         SELECT a.pid,
                CASE
@@ -73,12 +65,18 @@ class Ended:
     why: str
 
 
-def end_overdue(connection: psycopg.Connection) -> list[Ended]:
+def end_overdue(connection: psycopg.Connection, reader: Reader) -> list[Ended]:
     """Cancel statements and end sessions of analysts on this database that are over a limit.
 
     A statement over ``statement_timeout`` is cancelled, and its session ended when it is twice
     over. A session ends that is idle in a transaction, or in one transaction, for longer than the
-    role grants, or that holds or awaits an advisory lock.
+    role is granted, or that holds or awaits an advisory lock.
     """
-    rows = connection.execute(_OVERDUE, {"role": READER_ROLE}).fetchall()
+    limits = {
+        "role": READER_ROLE,
+        "statement": reader.milliseconds("statement_timeout"),
+        "transaction": reader.milliseconds("transaction_timeout"),
+        "idle": reader.milliseconds("idle_in_transaction_session_timeout"),
+    }
+    rows = connection.execute(_OVERDUE, limits).fetchall()
     return [Ended(int(pid), str(why)) for pid, why, was_sent in rows if was_sent]

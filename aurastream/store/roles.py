@@ -1,9 +1,10 @@
 """The role of analysts: what it may read, what it cannot take, and limits for honest mistakes.
 
-Postgres lets every role change most settings of its own session, so a limit set on a role is a
-default and not a fence (`docs/roles.md` says which is which). What is a fence is a right that the
-role does not have: here, those rights that Postgres gives to everybody. What is left over, somebody
-who lifts a limit of their own session, `aurastream.store.overdue` ends.
+Postgres lets every role change most settings of its own session, what is written down at the role
+itself, and its password; so a limit set on a role is a default and not a fence (`docs/roles.md`
+says which is which). What is a fence is a right that the role does not have: here, those rights
+that Postgres gives to everybody. What is left over, `aurastream.store.overdue` ends and
+`aurastream.store.reader_hold` undoes.
 """
 
 import logging
@@ -12,7 +13,9 @@ from collections.abc import Mapping, Sequence
 import psycopg
 from psycopg import sql
 
-from aurastream.store.urls import READER_ROLE, reader_password
+from aurastream.store.reader import Reader
+from aurastream.store.reader_hold import hold_password, hold_settings
+from aurastream.store.urls import READER_ROLE
 
 __all__ = ["ensure_reader"]
 
@@ -20,18 +23,6 @@ _Values = Sequence[object] | Mapping[str, object] | None
 
 _log = logging.getLogger(__name__)
 _CONNECTIONS = 20
-_SCHEMAS = ("marts", "aggregation", "intelligence", "collection", "reporting", "operations")
-_LIMITS = {
-    "default_transaction_read_only": "on",
-    "statement_timeout": "30s",
-    # A transaction that is left open keeps retention from dropping what it has read.
-    "idle_in_transaction_session_timeout": "60s",
-    "transaction_timeout": "5min",
-    "work_mem": "32MB",
-    "max_parallel_workers_per_gather": "0",
-    "temp_file_limit": "1GB",
-    "search_path": ", ".join(_SCHEMAS),
-}
 # What Postgres lets everybody call, and what one session could stop or fill the server with:
 # advisory locks (writers, migrations, backfills, the quota ledger and leadership wait for them),
 # large objects, and messages in the write-ahead log. Giving up one's own locks harms nobody, and
@@ -45,27 +36,21 @@ _WITHHELD = """
 """
 
 
-def ensure_reader(connection: psycopg.Connection, url: str, secret: str | None) -> None:
+def ensure_reader(connection: psycopg.Connection, reader: Reader) -> None:
     """Create the role, or bring it up to date; in the transaction of the connection.
 
-    Roles belong to the whole server, so it may be there already. What the operator changed stays;
-    what an older version did not set is added.
+    Roles belong to the whole server, so it may be there already. What was written down at it since
+    is set back, its password too, as far as we may.
 
     Parameters
     ----------
     connection : psycopg.Connection
         As the owner of the database.
-    url : str
-        Its URL, from whose password the role's is derived.
-    secret : str or None
-        Another password.
+    reader : Reader
+        Its limits and password.
     """
-    known = connection.execute(
-        "SELECT rolconfig FROM pg_roles WHERE rolname = %s", (READER_ROLE,)
-    ).fetchone()
-    settled = {str(item).partition("=")[0] for item in (known[0] if known and known[0] else ())}
     role = sql.Identifier(READER_ROLE)
-    if known is None:
+    if not _is_true(connection, "SELECT true FROM pg_roles WHERE rolname = %s", (READER_ROLE,)):
         # Another database of this server may be migrated right now: roles know no IF NOT EXISTS.
         connection.execute(
             sql.SQL(
@@ -73,38 +58,36 @@ def ensure_reader(connection: psycopg.Connection, url: str, secret: str | None) 
                 "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
             ).format(role)
         )
-    password = secret or (reader_password(url) if known is None else None)
-    if password is not None:
-        connection.execute(
-            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password))
-        )
-    if known is None:
+        if reader.password is not None:
+            connection.execute(
+                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
+                    role, sql.Literal(reader.password)
+                )
+            )
         connection.execute(
             sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(role, sql.Literal(_CONNECTIONS))
         )
-    for name, value in _LIMITS.items():
-        if name not in settled and _may_set(connection, name):
-            connection.execute(
-                sql.SQL("ALTER ROLE {} SET {} = {}").format(
-                    role,
-                    sql.Identifier(name),
-                    # A list of schemas is no string: quoted, it would name one schema.
-                    sql.SQL(value) if name == "search_path" else sql.Literal(value),
-                )
-            )
+        hold_settings(connection, reader)
+    else:
+        _hold(connection, reader)
     _see_sessions(connection, role)
     _withhold_temporary(connection)
     _withhold_functions(connection)
 
 
-def _may_set(connection: psycopg.Connection, name: str) -> bool:
-    """Whether this server knows a setting, and lets us decide on it for another role."""
-    return _is_true(
-        connection,
-        "SELECT EXISTS (SELECT FROM pg_settings WHERE name = %(name)s AND (context = 'user' "
-        "OR has_parameter_privilege(current_user, %(name)s, 'SET')))",
-        {"name": name},
-    )
+def _hold(connection: psycopg.Connection, reader: Reader) -> None:
+    try:
+        with connection.transaction():
+            altered = hold_settings(connection, reader)
+            if hold_password(connection, reader):
+                altered = (*altered, "password")
+    except psycopg.errors.InsufficientPrivilege as error:
+        _log.warning(
+            "%s is not as it is meant to be, and we may not mend it: %s", READER_ROLE, error
+        )
+    else:
+        if altered:
+            _log.warning("Set back what was altered at %s: %s", READER_ROLE, ", ".join(altered))
 
 
 def _see_sessions(connection: psycopg.Connection, role: sql.Identifier) -> None:

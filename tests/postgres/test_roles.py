@@ -9,17 +9,24 @@ import pandas as pd
 import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg import sql
+from pydantic import SecretStr
 
+from aurastream.core.errors import SettingsError
 from aurastream.operations.analysts import AnalystWatch
 from aurastream.operations.backfill import _LOCK as BACKFILL
+from aurastream.operations.doctor import _analysts as analysts_findings
 from aurastream.operations.leadership import LOCK_KEY as LEADERSHIP
+from aurastream.settings import Settings
 from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.frames import Append, FrameStore
 from aurastream.store.migrate import _LOCK as MIGRATION
 from aurastream.store.migrate import migrate
-from aurastream.store.overdue import end_overdue
+from aurastream.store.overdue import Ended, end_overdue
 from aurastream.store.purge import connect, drop_days
 from aurastream.store.purge_denied import LOCK as FORGETTING
+from aurastream.store.reader import Reader
+from aurastream.store.reader_hold import Altered, ReaderHold
 from aurastream.store.urls import READER_ROLE, reader_url
 
 Rows = Callable[..., pd.DataFrame]
@@ -92,7 +99,7 @@ def test_analysts_cannot_take_the_connections_of_collectors(store: FrameStore) -
 def test_the_limits_of_the_role_hold_in_every_session(store: FrameStore) -> None:
     with psycopg.connect(reader_url(store.url), autocommit=True) as reader:
         found = {
-            name: reader.execute(f"show {name}").fetchone()[0]
+            name: reader.execute(f"show {name}").fetchone()[0]  # type: ignore[index] # one row
             for name in (
                 "statement_timeout",
                 "idle_in_transaction_session_timeout",
@@ -116,15 +123,160 @@ def test_the_limits_of_the_role_hold_in_every_session(store: FrameStore) -> None
     }
 
 
-def test_a_limit_that_the_operator_changed_stays(store: FrameStore) -> None:
-    with psycopg.connect(store.url, autocommit=True) as owner:
-        owner.execute("alter role aurastream_reader set work_mem = '64MB'")
-        try:
-            migrate(store.url)
-            with psycopg.connect(reader_url(store.url)) as reader:
-                assert reader.execute("show work_mem").fetchone() == ("64MB",)
-        finally:
-            owner.execute("alter role aurastream_reader set work_mem = '32MB'")
+def _as_found(url: str) -> dict[str, str]:
+    """Return what a session that begins now runs under."""
+    with psycopg.connect(url, autocommit=True) as session:
+        return {
+            name: session.execute(f"show {name}").fetchone()[0]  # type: ignore[index] # one row
+            for name in ("statement_timeout", "work_mem", "default_transaction_read_only")
+        }
+
+
+LIMITED = {
+    "statement_timeout": "30s",
+    "work_mem": "32MB",
+    "default_transaction_read_only": "on",
+}
+
+
+def _lift_everything(url: str) -> None:
+    """Do to the role what every role may do to itself."""
+    with psycopg.connect(url, autocommit=True) as reader:
+        reader.execute("set default_transaction_read_only = off")
+        for statement in (
+            "set statement_timeout = 0",
+            "set work_mem = '1GB'",
+            "set default_transaction_read_only = off",
+            "set random_page_cost = 7",
+            "in database {} set statement_timeout = 0",
+            "password 'hijacked'",
+        ):
+            database = sql.Identifier(reader.info.dbname)
+            reader.execute(
+                sql.SQL("alter role {} " + statement).format(sql.Identifier(READER_ROLE), database)
+                if "{}" in statement
+                else f"alter role {READER_ROLE} {statement}"
+            )
+
+
+def test_limits_and_a_password_that_an_analyst_lifted_for_all_are_set_back_by_the_next_look(
+    store: FrameStore,
+) -> None:
+    url = reader_url(store.url)
+    reader = Reader.of(store.url)
+    hold = ReaderHold(reader)
+    with connect(store.url) as owner:
+        assert hold.look(owner) == Altered()
+        with psycopg.connect(url, autocommit=True) as bystander:
+            _lift_everything(url)
+            hijacked = sa.make_url(url).set(password="hijacked")
+            lifted = hijacked.render_as_string(hide_password=False)
+            assert _as_found(lifted)["statement_timeout"] == "0"
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(url)
+            with psycopg.connect(lifted, autocommit=True) as late:
+                found = hold.look(owner)
+
+                assert late.info.dbname
+                with pytest.raises(psycopg.OperationalError):
+                    late.execute("select pg_sleep(75)")
+            with pytest.raises(psycopg.OperationalError):
+                bystander.execute("select 1")  # it began after the last look: nobody knows how
+
+        assert set(found.altered) == {
+            "statement_timeout",
+            "work_mem",
+            "default_transaction_read_only",
+            "random_page_cost",
+            f"{owner.info.dbname}: statement_timeout",
+            "password",
+        }
+        assert found.ended >= 2
+        assert _as_found(url) == LIMITED
+        with psycopg.connect(url, autocommit=True) as after:
+            assert hold.look(owner) == Altered()
+            assert after.execute("select 1").fetchone() == (1,)
+
+
+def test_a_watch_holds_its_own_limits_whatever_is_written_down_at_the_role(
+    store: FrameStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = reader_url(store.url)
+    _lift_everything(url)
+    watch = AnalystWatch(store.url, Reader.of(store.url), every_s=0.05)
+    watch.start()
+    try:
+        while "Set back what was altered at the role of analysts" not in caplog.text:
+            _gets_in(url)
+        assert _as_found(url) == LIMITED
+    finally:
+        watch.stop()
+
+
+def test_migrating_sets_back_what_an_analyst_lifted(store: FrameStore) -> None:
+    url = reader_url(store.url)
+    _lift_everything(url)
+    [finding] = [f for f in analysts_findings(_settings(store)) if f.name == "analysts"]
+    assert finding.level == "warning"
+    assert "statement_timeout" in finding.detail
+    assert "password" in finding.detail
+
+    migrate(store.url)
+
+    assert _as_found(url) == LIMITED
+    assert [f.level for f in analysts_findings(_settings(store))] == ["ok"]
+
+
+def _gets_in(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _settings(store: FrameStore, **more: object) -> Settings:
+    return Settings(postgres_url=SecretStr(store.url), **more)  # type: ignore[arg-type]
+
+
+def test_an_operator_s_own_limits_are_a_setting(
+    store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    monkeypatch.setenv("AURASTREAM_READER_LIMITS", "work_mem=64MB, statement_timeout=45s")
+    reader = Reader.from_settings(Settings.from_env(use_running=False))
+    try:
+        migrate(store.url, reader=reader)
+
+        assert _as_found(reader_url(store.url)) == {
+            **LIMITED,
+            "work_mem": "64MB",
+            "statement_timeout": "45s",
+        }
+        assert reader.milliseconds("statement_timeout") == 45_000
+    finally:
+        migrate(store.url)
+    assert _as_found(reader_url(store.url)) == LIMITED
+
+
+@pytest.mark.parametrize("text", ["work_mem=lots", "search_path=public", "statement_timeout"])
+def test_a_limit_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURASTREAM_READER_LIMITS", text)
+    with pytest.raises(SettingsError, match=text.partition("=")[0]):
+        Settings.from_env(use_running=False)
+
+
+def test_a_password_of_its_own_is_held_at_the_owner_s_server(store: FrameStore) -> None:
+    elsewhere = SecretStr(f"postgresql://{READER_ROLE}:own@replica.example:6432/aurastream")
+    reader = Reader.from_settings(_settings(store, reader_url=elsewhere))
+    try:
+        migrate(store.url, reader=reader)
+        assert reader.url is not None
+        assert _gets_in(reader.url)
+        assert not _gets_in(reader_url(store.url))
+    finally:
+        migrate(store.url)
+    assert _gets_in(reader_url(store.url))
 
 
 @pytest.mark.parametrize(
@@ -237,26 +389,19 @@ def test_what_is_a_default_only_is_what_the_guide_calls_one(
 
 
 @pytest.fixture
-def short_limits(store: FrameStore) -> Iterator[None]:
+def short_limits(store: FrameStore) -> Iterator[Reader]:
     names = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
-    with psycopg.connect(store.url, autocommit=True) as owner:
-        before = owner.execute(
-            "select name, setting from unnest((select rolconfig from pg_roles where rolname = %s))"
-            " item, split_part(item, '=', 1) name, split_part(item, '=', 2) setting",
-            (READER_ROLE,),
-        ).fetchall()
-        for name in names:
-            owner.execute(f"alter role {READER_ROLE} set {name} = '200ms'")
-        yield
-        for name, setting in before:
-            if name in names:
-                owner.execute(f"alter role {READER_ROLE} set {name} = '{setting}'")
+    usual = Reader.of(store.url)
+    short = Reader(usual.url, {**usual.limits, **dict.fromkeys(names, "200ms")})
+    migrate(store.url, reader=short)
+    yield short
+    migrate(store.url)
 
 
 def test_a_question_ends_although_its_session_lifted_the_limit(
-    free_reader: psycopg.Connection, store: FrameStore, short_limits: None
+    short_limits: Reader, free_reader: psycopg.Connection, store: FrameStore
 ) -> None:
-    watch = AnalystWatch(store.url, every_s=0.05)
+    watch = AnalystWatch(store.url, short_limits, every_s=0.05)
     watch.start()
     try:
         with pytest.raises((psycopg.errors.QueryCanceled, psycopg.errors.AdminShutdown)):
@@ -266,13 +411,13 @@ def test_a_question_ends_although_its_session_lifted_the_limit(
 
 
 def test_a_question_that_cannot_be_cancelled_ends_with_its_session(
-    free_reader: psycopg.Connection, store: FrameStore, short_limits: None
+    short_limits: Reader, free_reader: psycopg.Connection, store: FrameStore
 ) -> None:
     stubborn = (
         "do $$ begin loop begin perform pg_sleep(60);"
         " exception when query_canceled then null; end; end loop; end $$"
     )
-    watch = AnalystWatch(store.url, every_s=0.05)
+    watch = AnalystWatch(store.url, short_limits, every_s=0.05)
     watch.start()
     try:
         with pytest.raises(psycopg.errors.AdminShutdown):
@@ -282,14 +427,14 @@ def test_a_question_that_cannot_be_cancelled_ends_with_its_session(
 
 
 def test_a_transaction_that_is_left_open_ends_with_its_session(
-    free_reader: psycopg.Connection, store: FrameStore, short_limits: None
+    short_limits: Reader, free_reader: psycopg.Connection, store: FrameStore
 ) -> None:
     free_reader.execute("begin")
     free_reader.execute(f"select count(*) from {TRENDING}")
     with connect(store.url) as owner:
-        ended = []
+        ended: list[Ended] = []
         while not ended:
-            ended = end_overdue(owner)
+            ended = end_overdue(owner, short_limits)
         assert {e.why for e in ended} <= {"idle in a transaction", "in one transaction"}
     with pytest.raises(psycopg.OperationalError):
         free_reader.execute("select 1")
@@ -302,7 +447,7 @@ def test_sessions_within_their_limits_and_those_of_the_owner_stay(
     with psycopg.connect(store.url) as owner:
         owner.execute("select pg_advisory_xact_lock(1)")
         with connect(store.url) as other:
-            assert end_overdue(other) == []
+            assert end_overdue(other, Reader.of(store.url)) == []
         owner.execute("select 1")
     free_reader.execute("rollback")
 
@@ -344,7 +489,9 @@ def test_where_only_a_superuser_could_refuse_a_lock_its_session_ends(
             reader.execute("create temp table mine (a int)")
         reader.execute("select pg_advisory_lock(%s)", (FORGETTING,))
 
-        assert [e.why for e in end_overdue(owner)] == ["took an advisory lock"]
+        assert [e.why for e in end_overdue(owner, Reader.of(plain_owner))] == [
+            "took an advisory lock"
+        ]
         with pytest.raises(psycopg.OperationalError):
             reader.execute("select 1")
 
