@@ -563,12 +563,16 @@ def restore(
     found = list(
         work(settings, open_archive(settings), month_of(month), datasets=tuple(dataset or ()))
     )
-    table = Table("table", "day", "archived", "in the record", "equal", box=None)
+    table = Table("table", "day", "archived", "in the record", "not archived", "equal", box=None)
     for c in found:
-        equal = "yes" if c.is_equal else "NO"
-        table.add_row(c.dataset, c.day, f"{c.rows_archived:,}", f"{c.rows_found:,}", equal)
+        equal = "yes" if c.is_equal else "the archived" if c.is_there else "NO"
+        counts = (f"{n:,}" for n in (c.rows_archived, c.rows_found, c.rows_beyond))
+        table.add_row(c.dataset, c.day, *counts, equal)
     _out().print(table)
-    raise typer.Exit(int(not all(c.is_equal for c in found)))
+    beyond = sum(c.rows_beyond for c in found)
+    if beyond and not compare:
+        _out().print(f"Kept {beyond:,} rows that the archive does not have.")
+    raise typer.Exit(int(not all(c.is_equal if compare else c.is_there for c in found)))
 
 
 @app.command()

@@ -16,13 +16,13 @@ import psycopg
 import pyarrow as pa
 
 from aurastream.core.errors import SettingsError
-from aurastream.operations.late_rows import replaced_by, with_late_rows
+from aurastream.operations.late_rows import replaced_by, with_late_rows, without_strangers
 from aurastream.operations.policy import database_facts, label_of, limits_of
 from aurastream.operations.retention_rules import TableFacts, may_archive
 from aurastream.settings import Settings
 from aurastream.store.archive import SCHEMA_VERSION, Archive, ArchivedFile, checksum_of, combined
 from aurastream.store.archive_manifest import Manifests
-from aurastream.store.archive_rows import days_with_rows, read_day, replace_day
+from aurastream.store.archive_rows import days_with_rows, identity_of, put_back_day, read_day
 from aurastream.store.errors import ArchiveError
 from aurastream.store.purge import Relation, relations
 from aurastream.store.purge_proofs import Purges, purges_of
@@ -79,13 +79,29 @@ class ArchivedDataset:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A day of a table, as the archive and as the record have it."""
+    """A day of a table, as the archive and as the record have it.
+
+    Parameters
+    ----------
+    dataset, day : str
+        Which.
+    rows_archived, rows_found : int
+        Rows in the archive and in the record.
+    is_equal : bool
+        Whether they are the same rows.
+    rows_beyond : int
+        Rows of the record that the archive does not have.
+    is_there : bool
+        Whether every archived row is in the record as it was archived.
+    """
 
     dataset: str
     day: str
     rows_archived: int
     rows_found: int
     is_equal: bool
+    rows_beyond: int = 0
+    is_there: bool = True
 
 
 def open_archive(settings: Settings) -> Archive:
@@ -248,13 +264,29 @@ def compare_month(
             day = dt.date.fromisoformat(file["path"].rpartition("/")[2].removesuffix(".parquet"))
             kept = archive.read(file["path"], sha256=file["sha256"])
             found = read_day(url, relation, column, day, kept.column_names)
-            yield Comparison(
+            yield _compared(
                 relation.name,
-                day.isoformat(),
-                kept.num_rows,
-                found.num_rows,
-                checksum_of(found) == file["content_sha256"],
+                day,
+                kept,
+                found,
+                by=[n for n in identity_of(relation, column) if n in kept.column_names],
+                checksum=file["content_sha256"],
             )
+
+
+def _compared(
+    name: str, day: dt.date, kept: pa.Table, found: pa.Table, *, by: Sequence[str], checksum: str
+) -> Comparison:
+    counts = name, day.isoformat(), kept.num_rows, found.num_rows
+    if checksum_of(found) == checksum:
+        return Comparison(*counts, is_equal=True)
+    common = without_strangers(kept, found, by=by)
+    return Comparison(
+        *counts,
+        is_equal=False,
+        rows_beyond=found.num_rows - common.num_rows,
+        is_there=checksum_of(common) == checksum,
+    )
 
 
 def restore_month(
@@ -267,7 +299,8 @@ def restore_month(
 ) -> list[Comparison]:
     """Put a month's rows back into the record, and prove it by reading them again.
 
-    Each day is one transaction: it has the archived rows then and no others.
+    Each day is one transaction. An archived row takes the place of the one of the same key; rows
+    that the archive does not have stay, and are counted (`Comparison.rows_beyond`).
 
     Raises
     ------
@@ -279,7 +312,7 @@ def restore_month(
         for file in entry["files"]:
             day = dt.date.fromisoformat(file["path"].rpartition("/")[2].removesuffix(".parquet"))
             rows = archive.read(file["path"], sha256=file["sha256"])
-            replace_day(url, relation, column, day, rows)
+            put_back_day(url, relation, column, day, rows)
     proved = []
     for comparison in compare_month(settings, archive, month, datasets=datasets):
         on_day(comparison)

@@ -9,9 +9,10 @@ which are replaced window by window).
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
-__all__ = ["replaced_by", "with_late_rows"]
+__all__ = ["replaced_by", "with_late_rows", "without_strangers"]
 
 _APPEND_ONLY: Final = frozenset({"collection", "operations"})
 _PLACE: Final = "__place"
@@ -55,7 +56,7 @@ def with_late_rows(
     >>> with_late_rows(kept, late, by=["at"], order=["at", "id"])["n"].to_pylist()
     [9, 3]
     """
-    keys = archived.select(list(by)).append_column(_PLACE, pa.array(range(archived.num_rows)))
+    keys = archived.select(list(by)).append_column(_PLACE, pa.array(np.arange(archived.num_rows)))
     left = keys.join(
         found.select(list(by)).cast(pa.schema([keys.schema.field(name) for name in by])),
         keys=list(by),
@@ -71,3 +72,27 @@ def with_late_rows(
     ]
     both = pa.concat_tables([pa.table(columns, schema=found.schema), found]).combine_chunks()
     return both.sort_by([(name, "ascending") for name in order]) if order else both
+
+
+def without_strangers(archived: pa.Table, found: pa.Table, *, by: Sequence[str]) -> pa.Table:
+    """Return those of the found rows that the archive has too, in their order.
+
+    Parameters
+    ----------
+    archived, found : pyarrow.Table
+        What the file has; what the record has now.
+    by : sequence of str
+        Columns that say which row is which.
+
+    Examples
+    --------
+    >>> kept = pa.table({"at": [1, 2], "id": ["a", "a"], "n": [1, 2]})
+    >>> now = pa.table({"at": [1, 1, 2], "id": ["a", "b", "a"], "n": [7, 8, 9]})
+    >>> without_strangers(kept, now, by=["at", "id"])["n"].to_pylist()
+    [7, 9]
+    """
+    theirs = archived.select(list(by))
+    places = pa.array(np.arange(found.num_rows))
+    keys = found.select(list(by)).cast(theirs.schema).append_column(_PLACE, places)
+    known = keys.join(theirs, keys=list(by), join_type="left semi")
+    return found.take(known[_PLACE].combine_chunks().sort())

@@ -17,13 +17,13 @@ from psycopg import sql
 
 from aurastream.store.columns import arrow_type
 from aurastream.store.errors import ArchiveError
-from aurastream.store.narrow import Numbers, lock, narrowed, replace_range
+from aurastream.store.narrow import Numbers, lock, narrowed, upsert
 from aurastream.store.partitions import ensure_partitions
 from aurastream.store.purge import Relation
 from aurastream.store.tables import metadata
 from aurastream.store.tables.narrow import NARROW, stored_name
 
-__all__ = ["days_with_rows", "read_day", "replace_day"]
+__all__ = ["days_with_rows", "identity_of", "put_back_day", "read_day"]
 
 _AS_TEXT = frozenset({"uuid", "jsonb", "json", "numeric"})
 
@@ -93,8 +93,18 @@ def read_day(
         return _plain(cursor.fetch_arrow_table())
 
 
-def replace_day(url: str, relation: Relation, column: str, day: dt.date, rows: pa.Table) -> int:
-    """Put archived rows in the place of a day's rows, in one transaction; returns how many.
+def identity_of(relation: Relation, column: str) -> tuple[str, ...]:
+    """Return the columns by which an archived row takes the place of one in the record.
+
+    The key; for rollups, which have none and are computed a category at a time, time and category.
+    """
+    return relation.key or tuple(n for n in (column, "category_key") if n in relation.columns)
+
+
+def put_back_day(url: str, relation: Relation, column: str, day: dt.date, rows: pa.Table) -> int:
+    """Put archived rows in the place of those that are the same; returns how many.
+
+    One transaction. Rows that the archive does not have stay (`identity_of`).
 
     Raises
     ------
@@ -119,20 +129,12 @@ def replace_day(url: str, relation: Relation, column: str, day: dt.date, rows: p
         cursor.execute("SET TIME ZONE 'UTC'")
         narrow = next((table for table in NARROW if table.fullname == relation.name), None)
         if narrow is not None:
-            _replace_narrow(cursor, narrow, day, rows)
+            _put_back_narrow(cursor, narrow, rows)
             connection.commit()
             return int(rows.num_rows)
         cursor.adbc_ingest("archived_day", rows, mode="create", temporary=True)
-        cursor.execute(
-            sql.SQL("DELETE FROM {0} WHERE {1} >= {2} AND {1} < {3}")
-            .format(
-                _table(relation.name),
-                sql.Identifier(column),
-                sql.Literal(_bound(relation, column, day)),
-                sql.Literal(_bound(relation, column, day + dt.timedelta(days=1))),
-            )
-            .as_string()
-        )
+        cursor.execute("ANALYZE pg_temp.archived_day")
+        cursor.execute(_without_archived(relation, column, day).as_string())
         cursor.execute(
             sql.SQL("INSERT INTO {} ({}) SELECT {} FROM pg_temp.archived_day")
             .format(
@@ -153,12 +155,31 @@ def replace_day(url: str, relation: Relation, column: str, day: dt.date, rows: p
     return int(rows.num_rows)
 
 
-def _replace_narrow(cursor: dbapi.Cursor, table: sa.Table, day: dt.date, rows: pa.Table) -> None:
+def _without_archived(relation: Relation, column: str, day: dt.date) -> sql.Composed:
+    """Return the statement that takes away what archived rows take the place of."""
+    by = identity_of(relation, column)
+    conditions = [
+        sql.SQL("t.{0} = a.{0}::{1}").format(sql.Identifier(name), sql.SQL(relation.columns[name]))
+        for name in by
+    ]
+    if column in by:  # else the row of that key may be of another day by now
+        conditions.append(
+            sql.SQL("t.{0} >= {1} AND t.{0} < {2}").format(
+                sql.Identifier(column),
+                sql.Literal(_bound(relation, column, day)),
+                sql.Literal(_bound(relation, column, day + dt.timedelta(days=1))),
+            )
+        )
+    return sql.SQL("DELETE FROM {} t USING pg_temp.archived_day a WHERE {}").format(
+        _table(relation.name), sql.SQL(" AND ").join(conditions)
+    )
+
+
+def _put_back_narrow(cursor: dbapi.Cursor, table: sa.Table, rows: pa.Table) -> None:
     lock(cursor, [table])
-    start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
     declared = pa.table({column.name: _typed(column, rows) for column in table.columns})
-    facts = narrowed(cursor, table, declared, Numbers().open(cursor))
-    replace_range(cursor, facts, start, start + dt.timedelta(days=1))
+    if declared.num_rows:
+        upsert(cursor, narrowed(cursor, table, declared, Numbers().open(cursor)))
 
 
 def _typed(column: sa.Column[Any], rows: pa.Table) -> pa.Array:

@@ -22,9 +22,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from aurastream.cli import app
 from aurastream.core.errors import SettingsError
 from aurastream.operations.archive import (
     archive_days,
@@ -164,18 +167,86 @@ def test_a_restored_month_is_proved_equal_value_by_value(
         pd.testing.assert_frame_equal(restored, october)
 
 
-def test_restoring_takes_away_what_the_archive_does_not_have(
-    settings: Settings, filled: FrameStore, rows: Rows
+@pytest.fixture(params=["disk", "s3"])
+def anywhere(request: pytest.FixtureRequest, settings: Settings, s3: str) -> Settings:
+    return settings if request.param == "disk" else _on_s3(settings, s3, "late")
+
+
+def test_restoring_keeps_and_counts_what_the_archive_does_not_have(
+    anywhere: Settings, filled: FrameStore, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive(anywhere)
+    archive_month(anywhere, archive, OCTOBER)
+    october = {name: _october(filled, name) for name in (TRENDING, CRAWLS)}
+    # The same day goes on after it was archived, at a moment that is archived and at others.
+    at = dt.datetime(2026, 10, 2, 23, 59, 59, 999_999, tzinfo=dt.UTC)
+    for moment in (at, at - dt.timedelta(hours=5)):
+        late = [{"video_id": "late", "chart": "music", "views": 7}]
+        filled.commit([Append(TRENDING, rows(TRENDING, late, at=moment))])
+        crawl = [{"category": "late", "region": "US"}]
+        filled.commit([Append(CRAWLS, rows(CRAWLS, crawl, at=moment))])
+    before = {name: _october(filled, name) for name in october}
+    for name in october:
+        filled.execute(f"delete from {name} where observed_at < '2026-10-02'")
+    different = [
+        c.day
+        for c in compare_month(anywhere, archive, OCTOBER, datasets=[CRAWLS])
+        if not c.is_equal
+    ]
+    assert different == ["2026-10-01", "2026-10-02"]
+
+    for name, value in _variables_of(anywhere).items():
+        monkeypatch.setenv(name, value)
+    asked = ["restore", "--month", "2026-10", "--dataset", TRENDING, "--dataset", CRAWLS]
+    answer = CliRunner().invoke(app, asked)
+
+    assert answer.exit_code == 0, answer.output
+    assert "Kept 4 rows that the archive does not have." in answer.output
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(_october(filled, name), frame)
+        assert len(frame) == len(october[name]) + 2
+    assert len(filled.read(TRENDING)) == len(before[TRENDING]) + 1, "November's stays"
+    proved = {c.day: c for c in compare_month(anywhere, archive, OCTOBER, datasets=[CRAWLS])}
+    second = proved["2026-10-02"]
+    assert (second.is_equal, second.is_there, second.rows_beyond) == (False, True, 2)
+
+
+def test_an_archived_row_that_says_something_else_now_is_told_and_put_back(
+    settings: Settings, filled: FrameStore
 ) -> None:
     archive = open_archive(settings)
     archive_month(settings, archive, OCTOBER)
-    at = dt.datetime(2026, 10, 2, 5, tzinfo=dt.UTC)
-    filled.commit([Append(TRENDING, rows(TRENDING, [{"video_id": "stranger"}], at=at))])
-    different = [c.day for c in compare_month(settings, archive, OCTOBER) if not c.is_equal]
-    assert different == ["2026-10-02"]
+    before = _october(filled, CRAWLS)
+    filled.execute(f"update {CRAWLS} set got = got + 1 where observed_at < '2026-10-02'")
+    found = [c.is_there for c in compare_month(settings, archive, OCTOBER, datasets=[CRAWLS])]
+    assert found == [False, True, True]
 
-    assert all(c.is_equal for c in restore_month(settings, archive, OCTOBER))
-    assert "stranger" not in set(filled.read(TRENDING)["video_id"])
+    restored = restore_month(settings, archive, OCTOBER, datasets=[CRAWLS])
+
+    assert [c.is_equal for c in restored] == [True, True, True]
+    pd.testing.assert_frame_equal(_october(filled, CRAWLS), before)
+
+
+def test_a_category_s_hour_that_the_archive_does_not_have_stays(
+    settings: Settings, filled: FrameStore
+) -> None:
+    hours = "aggregation.intel_hourly_metrics"
+    filled.execute(
+        f"create table {hours} (hour_start timestamptz not null, category_key text not null, "
+        "video_count int)"
+    )
+    hour = f"insert into {hours} values ('2026-10-02 05:00+00', "
+    filled.execute(f"{hour} 'music', 1)")
+    archive = open_archive(settings)
+    archive_month(settings, archive, OCTOBER)
+    filled.execute(f"update {hours} set video_count = 2")
+    filled.execute(f"{hour} 'gaming', 3)")
+
+    (day,) = restore_month(settings, archive, OCTOBER, datasets=[hours])
+
+    assert (day.is_there, day.rows_beyond) == (True, 1)
+    found = filled.query(f"select category_key, video_count from {hours} order by 1")
+    assert found.to_numpy().tolist() == [["gaming", 3], ["music", 1]]
 
 
 @pytest.mark.parametrize("at_rename", [1, 3])
@@ -447,10 +518,28 @@ def test_a_checksum_is_that_of_the_values_alone() -> None:
     assert checksum_of(rows.set_column(1, "s", pa.array(["x", None, None]))) != checksum_of(rows)
 
 
-def _table(name: str):
+def _table(name: str) -> sa.Table:
     from aurastream.store.tables import metadata  # noqa: PLC0415 # only here
 
     return metadata.tables[name]
+
+
+def _october(store: FrameStore, name: str) -> pd.DataFrame:
+    key = [c.name for c in _table(name).primary_key.columns]
+    frame = store.read(name)
+    return frame[frame[key[0]] < "2026-11-01"].sort_values(key, ignore_index=True)
+
+
+def _variables_of(settings: Settings) -> dict[str, str]:
+    """Return the environment of a command of this installation."""
+    found = {
+        "AURASTREAM_POSTGRES_URL": settings.require_postgres(),
+        "AURASTREAM_DATA_DIR": str(settings.data_dir),
+    }
+    if settings.archive_url is not None and settings.archive_options is not None:
+        found["AURASTREAM_ARCHIVE_URL"] = settings.archive_url
+        found["AURASTREAM_ARCHIVE_OPTIONS"] = settings.archive_options.get_secret_value()
+    return found
 
 
 def _on_s3(settings: Settings, url: str, folder: str = "aurastream") -> Settings:
