@@ -44,6 +44,7 @@ _SHARING = (
     "tests/dbt_models/",  # dbt, and what it parsed
     "tests/graph/test_faults_jobs.py",  # a server that they kill, and what a clean run gives
     "tests/graph/test_definitions.py",  # the graph
+    "tests/graph/test_isolation.py",  # a window that was scored and analysed
     "tests/unit/evaluation/",  # a made-up archive, and forests
 )
 
@@ -94,6 +95,11 @@ def pytest_runtest_setup() -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings and keys of the person who runs the tests do not reach them."""
+    forget_settings(monkeypatch)
+
+
+def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take whatever configures us out of the environment."""
     for name in list(os.environ):
         if name.startswith(("AURASTREAM_", "YOUTUBE_", "TWITCH_", "DAGSTER_")):
             monkeypatch.delenv(name)
@@ -141,13 +147,13 @@ def database_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def fresh_database(server: EmbeddedPostgres) -> Iterator[str]:
-    """Clone the template; drop the clone at the end, whoever still holds a connection."""
+def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Iterator[str]:
+    """Clone a template; drop the clone at the end, whoever still holds a connection."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server.url_of("postgres"), autocommit=True) as admin:
         admin.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(_TEMPLATE)
+                sql.Identifier(name), sql.Identifier(template)
             )
         )
     try:
