@@ -1,0 +1,134 @@
+"""What is left out of an impossible input: by row, by category, and in whose company."""
+
+import json
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.frames import counters
+from aurastream_assets.intelligence.refusals import (
+    Frames,
+    apart,
+    each_for_itself,
+    quarantined,
+)
+
+AT = pd.Timestamp("2026-11-20T00:00Z").as_unit("us")
+LENGTH = timedelta(hours=4)
+
+
+def videos(category: str, *views: float, at: pd.Timestamp = AT) -> pd.DataFrame:
+    ids = [f"{category}{n}" for n in range(len(views))]
+    return pd.DataFrame(
+        {"window_start": at, "category": category, "video_id": ids, "views": list(views)}
+    )
+
+
+def checked(rows: pd.DataFrame) -> pd.DataFrame:
+    counters(rows, "views", "videos")
+    return rows
+
+
+def test_of_every_window_and_category_exactly_the_impossible_rows_are_left_out() -> None:
+    later = AT + LENGTH
+    rows = pd.concat(
+        [videos("a", 1, -1, 2), videos("b", 3, 4), videos("a", 5, 6, -7, -8, at=later)],
+        ignore_index=True,
+    )
+
+    found, refused = each_for_itself(rows, checked)
+
+    pd.testing.assert_frame_equal(found, rows[rows["views"] >= 0].reset_index(drop=True))
+    told = quarantined(refused, "intelligence/x", LENGTH).sort_values(["occurred_at", "item_id"])
+    assert told["item_id"].tolist() == ["a1", "a2", "a3"]
+    assert told["occurred_at"].tolist() == [AT + LENGTH, later + LENGTH, later + LENGTH]
+    assert [json.loads(raw)["row"]["views"] for raw in told["raw"]] == [-1, -7, -8]
+    # Again, and in another order: the same rows with the same ids.
+    _, again = each_for_itself(rows.iloc[::-1], checked)
+    ids = quarantined(again, "intelligence/x", LENGTH)["quarantine_id"]
+    assert set(ids) == set(told["quarantine_id"])
+
+
+def test_what_is_wrong_with_no_rows_at_all_is_raised() -> None:
+    with pytest.raises(InvalidInputError, match="'views'"):
+        each_for_itself(videos("a", 1).drop(columns="views"), _need)
+
+
+def _need(rows: pd.DataFrame) -> pd.DataFrame:
+    if "views" not in rows:
+        raise InvalidInputError("There is no column 'views'.")
+    return rows
+
+
+def test_nameless_rows_that_are_all_impossible_in_one_way_are_a_category_that_is() -> None:
+    rows = pd.concat([videos("a", -1, -1, -1), videos("b", 1)], ignore_index=True)
+
+    found, refused = each_for_itself(rows.drop(columns="video_id"), checked)
+
+    assert found["category"].tolist() == ["b"]
+    (told,) = quarantined(refused, "intelligence/x", LENGTH).to_dict("records")
+    assert (told["item_id"], json.loads(told["raw"])) == ("a", {"category": "a"})
+
+
+def test_more_impossible_rows_than_can_be_told_apart_cost_their_category() -> None:
+    # Every other one: nothing is learned from any half.
+    rows = pd.concat([videos("a", *np.tile([-1.0, 1.0], 1500)), videos("b", 1)], ignore_index=True)
+
+    found, refused = each_for_itself(rows, checked)
+
+    assert found["category"].tolist() == ["b"]
+    (reason,) = refused["reason"]
+    assert "than 1,000 attempts can tell apart" in reason
+
+
+@pytest.mark.parametrize(
+    ("stats", "gone"),
+    [({"a": 1.0, "b": 1.0}, []), ({"a": -1.0, "b": 1.0}, ["a"])],
+)
+def test_what_describes_other_rows_is_blamed_and_not_the_rows(
+    stats: dict[str, float], gone: list[str]
+) -> None:
+    """A category's statistics are impossible only where a video is compared with them."""
+    seen = pd.concat([videos("a", 1, 2, 3), videos("b", 4)], ignore_index=True)
+    usual = pd.DataFrame({"window_start": AT, "category": [*stats], "mean": [*stats.values()]})
+
+    def compared(_: pd.DatetimeIndex, frames: Frames) -> pd.DataFrame:
+        both = frames["videos"].merge(frames["stats"], on="category", how="left")
+        if (both["mean"] < 0).any():
+            raise InvalidInputError("A mean is negative.")
+        return both
+
+    found, refused = apart(
+        compared,
+        {"videos": seen, "stats": usual},
+        ends=pd.DatetimeIndex([AT + LENGTH]),
+        length=LENGTH,
+        reach=timedelta(),
+    )
+
+    assert found["video_id"].tolist() == seen["video_id"].tolist()
+    assert refused["category"].tolist() == gone
+    assert refused["item_id"].isna().all()
+
+
+def test_rows_that_only_exclude_each_other_across_categories_cost_one_of_them() -> None:
+    seen = pd.concat([videos("a", 1, 2), videos("b", 2, 3)], ignore_index=True)
+
+    def once(_: pd.DatetimeIndex, frames: Frames) -> pd.DataFrame:
+        if frames["videos"]["views"].duplicated().any():
+            raise InvalidInputError("A number of views comes twice.")
+        return frames["videos"]
+
+    found, refused = apart(
+        once,
+        {"videos": seen},
+        ends=pd.DatetimeIndex([AT + LENGTH]),
+        length=LENGTH,
+        reach=timedelta(),
+    )
+
+    assert sorted(found["views"]) == [1, 2, 3]
+    assert refused["item_id"].tolist() in (["a1"], ["b0"])
