@@ -528,10 +528,17 @@ def archive(
     month: Annotated[str, typer.Option("--month", help="For example 2026-10.")],
 ) -> None:
     """Write a month into the Parquet archive, as the job of the same name does."""
-    from aurastream.operations.archive import archive_month, month_of, open_archive
+    from aurastream.operations.archive import (
+        archive_month,
+        month_of,
+        open_archive,
+        require_archivable,
+    )
 
-    settings = Settings.from_env()
-    done = archive_month(settings, open_archive(settings), month_of(month))
+    settings, wanted = Settings.from_env(), month_of(month)
+    target = open_archive(settings)
+    require_archivable(settings, target, wanted, datetime.now(UTC))
+    done = archive_month(settings, target, wanted)
     table = Table("table", "rows", "MB", "files", "left out", box=None)
     for d in done:
         size = f"{d.bytes / 1e6:,.2f}"

@@ -24,7 +24,7 @@ from aurastream.store.archive import SCHEMA_VERSION, Archive, ArchivedFile, chec
 from aurastream.store.archive_manifest import Manifests
 from aurastream.store.archive_rows import days_with_rows, identity_of, put_back_day, read_day
 from aurastream.store.errors import ArchiveError
-from aurastream.store.purge import Relation, relations
+from aurastream.store.purge import Relation, connect, oldest, relations
 from aurastream.store.purge_proofs import Purges, purges_of
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "month_of",
     "open_archive",
     "refresh_manifests",
+    "require_archivable",
     "restore_month",
 ]
 
@@ -148,6 +149,46 @@ def month_of(text: str) -> dt.date:
         return dt.datetime.strptime(text, "%Y-%m").replace(tzinfo=dt.UTC).date()
     except ValueError:
         raise ArchiveError(f"{text} is no month.", fix="Write it as 2026-10.") from None
+
+
+def require_archivable(
+    settings: Settings, archive: Archive, month: dt.date, now: dt.datetime
+) -> None:
+    """Refuse a month that is not over, or that lies before everything we have.
+
+    Raises
+    ------
+    ArchiveError
+        With the first month that can be archived, or when this one can. Nothing is written.
+    """
+    end = (month + dt.timedelta(days=32)).replace(day=1)
+    if now.date() < end:
+        raise ArchiveError(
+            f"{month:%Y-%m} is not over.", fix=f"Archive it from {end:%Y-%m-%d} on (UTC)."
+        )
+    first = _first_day(settings, archive)
+    if first is None or first >= end:
+        said = "there is none" if first is None else f"it begins on {first:%Y-%m-%d}"
+        raise ArchiveError(
+            f"{month:%Y-%m} lies before all data: {said}.",
+            fix="Name a month of which something was collected, for example --month 2026-10.",
+        )
+
+
+def _first_day(settings: Settings, archive: Archive) -> dt.date | None:
+    """Return the first day that the record or the archive has a row of."""
+    url = settings.require_postgres()
+    found: list[dt.date] = []
+    with connect(url) as connection:
+        for dataset in archived_datasets(settings):
+            at = oldest(connection, dataset.name, dataset.time_column)
+            found += [at.astimezone(dt.UTC).date()] if at is not None else []
+            found += [_day_of(path) for path in archive.files(dataset.name)[:1]]
+    return min(found, default=None)
+
+
+def _day_of(path: str) -> dt.date:
+    return dt.date.fromisoformat(path.rpartition("/")[2].removesuffix(".parquet"))
 
 
 def archived_datasets(settings: Settings) -> list[Dataset]:
@@ -261,7 +302,7 @@ def compare_month(
     url = settings.require_postgres()
     for relation, column, entry in _archived(url, archive, month, datasets):
         for file in entry["files"]:
-            day = dt.date.fromisoformat(file["path"].rpartition("/")[2].removesuffix(".parquet"))
+            day = _day_of(file["path"])
             kept = archive.read(file["path"], sha256=file["sha256"])
             found = read_day(url, relation, column, day, kept.column_names)
             yield _compared(
@@ -305,12 +346,18 @@ def restore_month(
     Raises
     ------
     ArchiveError
-        When the archive is damaged, or lacks columns that the record must have.
+        When the archive is damaged, lacks columns that the record must have, or has nothing of
+        that month.
     """
     url = settings.require_postgres()
+    manifest = archive.manifest(month)
+    if manifest is not None and not manifest["datasets"]:
+        raise ArchiveError(
+            f"The archive of {month:%Y-%m} has no row.", fix="There is nothing to put back."
+        )
     for relation, column, entry in _archived(url, archive, month, datasets):
         for file in entry["files"]:
-            day = dt.date.fromisoformat(file["path"].rpartition("/")[2].removesuffix(".parquet"))
+            day = _day_of(file["path"])
             rows = archive.read(file["path"], sha256=file["sha256"])
             put_back_day(url, relation, column, day, rows)
     proved = []

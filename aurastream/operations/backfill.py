@@ -203,10 +203,10 @@ def backfill(
     Raises
     ------
     BackfillError
-        When another backfill is under way or unfinished, an asset is not known, or a run failed.
-        Everything that was done stays done.
+        When another backfill is under way or unfinished, an asset is not known, a run failed, or
+        Postgres went away. Everything that was done stays done.
     """
-    with _alone(settings) as connection:
+    with _resumable(), _alone(settings) as connection:
         known = {r.name: r for r in relations(settings.require_postgres())}
         times = {n: f.time_column for n, f in database_facts(settings.require_postgres()).items()}
         found, resumed = _find_or_plan(
@@ -228,6 +228,19 @@ def backfill(
             raise
         _finish(connection, found, "DONE", "")
         return Backfill(found, resumed, total, tuple(_changes(connection, found)))
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say in one line what to do when Postgres ends in the middle: what is planned is on record."""
+    try:
+        yield
+    except psycopg.Error as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise BackfillError(
+            f"Postgres did not let the backfill go on: {reason.rstrip('.')}.",
+            fix="When it answers, give the same command again; it goes on from there.",
+        ) from error
 
 
 @contextmanager

@@ -19,6 +19,8 @@ __all__ = ["Graph", "GraphAwayError", "GraphError", "KeyRange", "missing_ranges"
 _POLL_S: Final = 0.25
 # How long a webserver may be silent to who waits for runs: they go on without it.
 _SILENCE_S: Final = 300.0
+# After Postgres was away, each connection that the webserver kept fails one question.
+_ASKED_AGAIN_AFTER_S: Final = (0.25, 0.5, 1.0, 2.0)
 _ENDED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _CODE_VERSION: Final = "dagster/code_version"
 _RANGE_START: Final = "dagster/asset_partition_range_start"
@@ -409,8 +411,16 @@ class Graph:
         }
 
     def _ask(self, query: str, **variables: Any) -> dict[str, Any]:  # noqa: ANN401 # JSON
+        # What may have begun something is asked once.
+        pauses = () if query.lstrip().startswith("mutation") else _ASKED_AGAIN_AFTER_S
         try:
-            response = self._client.post("/graphql", json={"query": query, "variables": variables})
+            for pause in (*pauses, None):
+                response = self._client.post(
+                    "/graphql", json={"query": query, "variables": variables}
+                )
+                if pause is None or response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                    break
+                time.sleep(pause)
             response.raise_for_status()
             answer = response.json()
         except (httpx.HTTPError, ValueError) as error:

@@ -36,6 +36,7 @@ from aurastream.operations.archive import (
     month_of,
     open_archive,
     refresh_manifests,
+    require_archivable,
     restore_month,
 )
 from aurastream.settings import REPO_ROOT, Settings
@@ -46,6 +47,7 @@ from aurastream.store.frames import Append, FrameStore, Upsert
 
 Rows = Callable[..., pd.DataFrame]
 OCTOBER = dt.date(2026, 10, 1)
+AFTERWARDS = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 TRENDING = "collection.youtube_trending"
 CRAWLS = "operations.crawls"
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -474,6 +476,36 @@ def test_live_archives_keep_what_the_terms_let_them(settings: Settings, filled: 
         restore_month(
             amended, open_archive(amended), OCTOBER, datasets=["collection.youtube_videos"]
         )
+
+
+def test_a_month_that_is_not_over_or_lies_before_all_data_is_refused_and_nothing_written(
+    settings: Settings, filled: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in _variables_of(settings).items():
+        monkeypatch.setenv(name, value)
+    now = dt.datetime.now(dt.UTC)
+    for month, message in (
+        (f"{now:%Y-%m}", "is not over"),
+        (f"{now.year + 1}-05", "is not over"),
+        ("1999-01", "before all data: it begins on 2026-10-01"),
+    ):
+        answer = CliRunner().invoke(app, ["archive", "--month", month])
+        assert isinstance(answer.exception, ArchiveError)
+        assert message in str(answer.exception)
+    assert open_archive(settings).months() == []
+    assert not list((settings.data_dir).glob("archive/*"))
+    assert filled.read("maintenance.archive").empty
+    with pytest.raises(ArchiveError, match="1999-01 is not archived"):
+        restore_month(settings, open_archive(settings), dt.date(1999, 1, 1))
+
+    # What was archived so by an older version is no proof of anything.
+    open_archive(settings).write_manifest(dt.date(1999, 1, 1), {})
+    with pytest.raises(ArchiveError, match="has no row"):
+        restore_month(settings, open_archive(settings), dt.date(1999, 1, 1))
+    require_archivable(settings, open_archive(settings), OCTOBER, AFTERWARDS)
+    archive_month(settings, open_archive(settings), OCTOBER)
+    filled.execute(f"delete from {TRENDING}")  # retention took it; the archive still knows
+    require_archivable(settings, open_archive(settings), OCTOBER, AFTERWARDS)
 
 
 @pytest.mark.parametrize(("month", "message"), [("2026-13", "no month"), ("October", "no month")])

@@ -58,3 +58,23 @@ def test_a_webserver_that_stays_away_ends_the_waiting(webserver: tuple[str, list
             list(graph.ended(["a"], timeout_s=0))
         with pytest.raises(GraphAwayError):
             list(graph.ended(["a"], timeout_s=60, stopped=lambda: True))
+
+
+def test_a_webserver_whose_connections_broke_is_asked_again(
+    webserver: tuple[str, list[int]],
+) -> None:
+    url, statuses = webserver
+    statuses += [500, 500, 200]
+
+    with closing(Graph(url)) as graph:
+        assert list(graph.ended(["a"], timeout_s=0)) == [("a", "SUCCESS")]
+    assert statuses == [200]
+
+
+def test_a_run_is_asked_for_once(webserver: tuple[str, list[int]]) -> None:
+    url, statuses = webserver
+    statuses += [500, 200]
+
+    with closing(Graph(url)) as graph, pytest.raises(GraphAwayError, match="500"):
+        graph.launch("rescore")
+    assert statuses == [200]

@@ -1,0 +1,89 @@
+"""A backfill whose Postgres is killed under it: one line, and the same command goes on."""
+
+import datetime as dt
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from aurastream.operations.backfill import BackfillError, backfill
+from aurastream.operations.graph import Graph, KeyRange
+from aurastream.settings import Settings
+from aurastream.store.embedded import EmbeddedPostgres
+from tests.conftest import fresh_database
+
+HOUR = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+KEY = ("intelligence", "opportunity")
+
+
+class OneJob(Graph):
+    """A graph of one job whose runs succeed at once; what happens in between is up to the test."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1")
+        self.launched: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def missing(
+        self, key: Sequence[str], start: dt.datetime, end: dt.datetime, *, again: bool = False
+    ) -> list[KeyRange]:
+        keys = self.partition_keys(key)
+        return [KeyRange(keys[0], keys[-1], len(keys))] if tuple(key) == KEY else []
+
+    def assets_of(self, job: str) -> list[tuple[str, ...]]:
+        return [KEY]
+
+    def partition_keys(self, key: Sequence[str]) -> list[str]:
+        return [f"{HOUR + n * dt.timedelta(minutes=30):%Y-%m-%d-%H:%M}" for n in range(4)]
+
+    def launch(self, job: str, **_: object) -> str:
+        self.launched.append(job)
+        return f"run {len(self.launched)}"
+
+    def ended(self, runs: Iterable[str], **_: object) -> Iterator[tuple[str, str]]:
+        self.meanwhile()
+        yield next(iter(runs)), "SUCCESS"
+
+
+@pytest.fixture
+def server_url(mortal_postgres: EmbeddedPostgres) -> Iterator[str]:
+    with fresh_database(mortal_postgres) as url:
+        yield url
+
+
+def test_a_backfill_whose_postgres_is_killed_ends_in_one_line_and_goes_on_at_once(
+    mortal_postgres: EmbeddedPostgres, server_url: str, tmp_path: Path
+) -> None:
+    settings = Settings(postgres_url=SecretStr(server_url), data_dir=tmp_path)
+    graph = OneJob()
+    end = HOUR + dt.timedelta(hours=2)
+
+    def kill() -> None:
+        pid = mortal_postgres.server_pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    graph.meanwhile = kill
+    with pytest.raises(BackfillError, match="give the same command again") as error:
+        backfill(settings, graph, HOUR, end, now=end, again=True)
+    assert "\n" not in str(error.value)
+    _wait_for(server_url)
+
+    graph.meanwhile = lambda: None
+    done = backfill(settings, graph, HOUR, end, now=end, again=True)
+
+    assert (done.resumed, done.partitions) == (True, 4)
+    assert graph.launched == ["rescore"], "the run that succeeded meanwhile is not repeated"
+
+
+def _wait_for(url: str) -> None:
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            continue
+        return
