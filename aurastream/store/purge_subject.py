@@ -12,11 +12,14 @@ import binascii
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
 from xml.sax.saxutils import escape
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from aurastream.core.errors import AuraStreamError
 from aurastream.store.purge_subject_words import any_of
@@ -78,6 +81,9 @@ _SHORTEST_NUMBER_IN_PROSE: Final = 6  # a shorter user id would be any number
 _SHORTEST_NAME: Final = 3
 # Postgres's expressions slow down by the number of words: with 600, to 50 kB in a second.
 _MOST_IN_POSTGRES: Final = 20
+# With 3,000 its automaton no longer fits into its memory, and it is a thousand times slower.
+_MOST_IN_RE2: Final = 500
+_RE2_SPECIAL: Final = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _CUT: Final = 12  # of a longer name, so much is enough before an ellipsis
 _CUT_LABEL: Final = re.compile(r">([^<>]+)…<")
 _MARKUP: Final = r"\`*_[]<>|~#"
@@ -249,6 +255,20 @@ class Subject:
         """Whether a text has anything that they could be meant by; most texts have not."""
         return self._any_word.search(text) is not None
 
+    def may_be_in_each(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each of many texts has anything that they could be meant by.
+
+        Examples
+        --------
+        >>> Subject("youtube", "UC1", videos=frozenset({"abc"})).may_be_in_each(["xabcx", "ab"])
+        [True, False]
+        """
+        given = pa.array(texts, pa.string())
+        found = pa.array([False] * len(texts), pa.bool_())
+        for pattern in self._linear:
+            found = pc.or_(found, pc.match_substring_regex(given, pattern=pattern))
+        return [bool(value) for value in found.to_pylist()]
+
     @cached_property
     def _words(self) -> frozenset[str]:
         parts = {value[:_CUT] for name in self.names for value in _spellings(name)}
@@ -257,6 +277,14 @@ class Subject:
     @cached_property
     def _any_word(self) -> re.Pattern[str]:
         return re.compile(any_of(self._words))
+
+    @cached_property
+    def _linear(self) -> tuple[str, ...]:
+        """Expressions that RE2 reads a text with once, however many words they have."""
+        words = sorted(_RE2_SPECIAL.sub(r"\\\g<0>", word) for word in self._words)
+        return tuple(
+            "|".join(words[at : at + _MOST_IN_RE2]) for at in range(0, len(words), _MOST_IN_RE2)
+        )
 
     @cached_property
     def _glance(self) -> re.Pattern[str]:

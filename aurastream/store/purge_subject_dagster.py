@@ -48,6 +48,9 @@ _KEYS: Final = frozenset(
     {"asset_key", "partition", "step_key", "run_id", "job_name", "pipeline_name", "key", "name"}
 )
 
+# An event may be a megabyte.
+_ROWS_AT_ONCE: Final = 200
+
 
 def in_dagster(
     connection: psycopg.Connection, subject: Subject, search: Search, *, remove: bool
@@ -83,16 +86,17 @@ def _in_column(
     )
     changed = 0
     with connection.transaction(), connection.cursor(name="forget") as cursor:
-        cursor.itersize = 200
         cursor.execute(select, (f"{subject.pattern}|data:image/",))
-        for place, text in cursor:
-            if not (subject.may_be_in(text) or "data:image/" in text):
-                continue
-            cleaned, found = _cleaned(str(text), subject, with_names=column in _BODIES)
-            if found:
-                changed += 1
-                if remove:
-                    connection.execute(update, (cleaned, place, text))
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            may_be = subject.may_be_in_each([text for _, text in rows])
+            for (place, text), is_worth_it in zip(rows, may_be, strict=True):
+                if not (is_worth_it or "data:image/" in text):
+                    continue
+                cleaned, found = _cleaned(str(text), subject, with_names=column in _BODIES)
+                if found:
+                    changed += 1
+                    if remove:
+                        connection.execute(update, (cleaned, place, text))
     return changed
 
 
