@@ -219,6 +219,13 @@ def _cleanup(url: str, rows: int) -> list[dict[str, Any]]:
             "('aggregation.intel_hourly_metrics', '', '', 'amended', 'replay', 24 * 89, "
             "'operator', 'delete_rows', true, 'a benchmark', now())"
         )
+        connection.execute(
+            "insert into maintenance.archive (month, dataset, rows, bytes, files, content_sha256, "
+            "schema_version, columns, left_out, path, archived_at) "
+            "select date_trunc('month', hour_start at time zone 'UTC')::date, "
+            "'aggregation.intel_hourly_metrics', count(*), 0, 0, '', 1, '{}', '{}', '', now() "
+            "from aggregation.intel_hourly_metrics group by 1"
+        )
         started = time.perf_counter()
         connection.execute("select * from aggregation.cleanup_intel_data()").fetchall()
         seconds = time.perf_counter() - started

@@ -87,6 +87,8 @@ the tables. Made by the post-hook of a mart over the same tables.
 {#
 Age alone does not decide here: maintenance.retention_rules does, which the retention job writes
 from the policy classes of the columns. Without a rule nothing goes. Each purge leaves its proof.
+What only the operator's limit lets go has to be in the archive first: this function cannot write
+it, so it refuses and says who can. What the terms let go goes in any case.
 #}
 {% macro create_cleanup_intel_data() -%}
     create or replace function aggregation.cleanup_intel_data()
@@ -99,6 +101,7 @@ from the policy classes of the columns. Without a rule nothing goes. Each purge 
         found_rule record;
         at timestamptz := clock_timestamp();
         rows_before bigint;
+        not_archived text;
     begin
         for found_rule in
             select rules.*
@@ -117,6 +120,35 @@ from the policy classes of the columns. Without a rule nothing goes. Each purge 
                     then at - found_rule.max_age_hours * interval '1 hour'
             end;
             rule := found_rule.reason;
+            if found_rule.decided_by = 'operator' and cutoff is not null then
+                -- A row ends with its hour or day, so it belongs to the month just before that.
+                execute format(
+                    $query$
+                        select string_agg(format('%%s rows of %%s', due, to_char(m, 'YYYY-MM')), ', ' order by m)
+                        from (
+                            select
+                                date_trunc(
+                                    'month', (as_of - interval '1 microsecond') at time zone 'UTC'
+                                )::date as m,
+                                count(*) as found,
+                                count(*) filter (where as_of < $1) as due
+                            from %s
+                            group by 1
+                        ) as months
+                        where due > 0 and not exists (
+                            select from maintenance.archive as kept
+                            where kept.dataset = $2 and kept.month = m and kept.rows >= found
+                        )
+                    $query$, purged_table
+                ) into not_archived using cutoff, purged_table;
+                if not_archived is not null then
+                    raise exception '%: % are over age, and the archive does not have them',
+                        purged_table, not_archived
+                        using
+                            errcode = 'object_not_in_prerequisite_state',
+                            hint = 'Nothing was removed. Run aurastream archive --month YYYY-MM first, or let the daily job retention do both.';
+                end if;
+            end if;
             execute format('select count(*) from %s', purged_table) into rows_before;
             -- A row is as old as the end of its hour or day.
             execute format(
@@ -140,6 +172,6 @@ from the policy classes of the columns. Without a rule nothing goes. Each purge 
     end
     $function$;
     comment on function aggregation.cleanup_intel_data() is
-        'Removes what is over age by maintenance.retention_rules from the rollups, and writes the proof to maintenance.purges. For the owner; the daily retention job does the same.';
+        'Removes what is over age by maintenance.retention_rules from the rollups, and writes the proof to maintenance.purges. Refuses rows that only the operator''s limit lets go and that are in no archived month. For the owner; the daily retention job archives and compares them first.';
     revoke execute on function aggregation.cleanup_intel_data() from public
 {%- endmacro %}

@@ -12,9 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from aurastream.core.quota import cost_table
-from aurastream.settings import REPO_ROOT
+from aurastream.operations.archive import archive_month, open_archive
+from aurastream.settings import REPO_ROOT, Settings
 from tests.dbt_models.warehouse import DAYS, HOURS, Warehouse, at
 
 _KILLED = """
@@ -254,7 +256,7 @@ def test_a_killed_rollup_leaves_the_old_rows_and_the_next_one_gives_the_clean_re
 
 
 def test_cleaning_up_follows_the_rules_of_retention_and_leaves_its_proof(
-    warehouse: Warehouse,
+    warehouse: Warehouse, tmp_path: Path
 ) -> None:
     warehouse.categories("music")
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -271,6 +273,18 @@ def test_cleaning_up_follows_the_rules_of_retention_and_leaves_its_proof(
             "'youtube', 'derived', 'amended', 'live', 720, 'operator', 'delete_rows', true, "
             "'hours are kept for 30 days', now())"
         )
+        # Only the operator's limit lets them go, so the archive must have them first.
+        with pytest.raises(
+            psycopg.errors.ObjectNotInPrerequisiteState,
+            match=f"24 rows of {old:%Y-%m} are over age",
+        ) as refused:
+            connection.execute(clean)
+        assert "aurastream archive --month" in str(refused.value.diag.message_hint)
+        assert len(warehouse.hours()) == 48
+        settings = Settings(
+            postgres_url=SecretStr(warehouse.url), data_dir=tmp_path, retention_days=30
+        )
+        archive_month(settings, open_archive(settings), old.date().replace(day=1))
         [row] = connection.execute(clean).fetchall()
         assert (row[0], row[2], row[3]) == ("aggregation.intel_hourly_metrics", 24, 24)
         assert connection.execute(
