@@ -66,6 +66,8 @@ _TWITCH_DOCUMENTS: Final = frozenset(
 _MADE_OF_BOTH: Final = frozenset({"video_ideas"})
 _TWITCH_AGGREGATES: Final = frozenset({"competition"}) | _MADE_OF_BOTH
 _HISTORY: Final = "maintenance.score_history"
+_BACKFILLS: Final = "maintenance.backfills"
+_STEPS_OF: Final = "maintenance.backfill_steps"
 _SCORED_SCHEMAS: Final = frozenset({"intelligence", "aggregation"})
 _UNTIL_NEXT: Final = dt.timedelta(hours=1)
 _NEVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -277,6 +279,8 @@ def _steps(
     for planned in _planned_documents(settings, now):
         yield _document_step(settings, planned)
     if not hourly_only:
+        for planned in _planned_steps(connection, settings, now):
+            yield _steps_step(connection, planned)
         archive = open_archive(settings)
         for planned in _planned_archive(settings, archive, now):
             yield _archive_step(settings, archive, planned)
@@ -321,6 +325,8 @@ def _planned_tables(
                 yield planned
         yield from _planned_blanks(connection, settings, now)
         yield from _planned_history(connection, settings, now)
+        if not hourly_only:
+            yield from _planned_steps(connection, settings, now)
 
 
 def _planned_blanks(
@@ -381,6 +387,28 @@ def _history_step(connection: psycopg.Connection, planned: Planned) -> _Step:
         )
 
     return _Step(planned, count, act)
+
+
+def _planned_steps(
+    connection: psycopg.Connection, settings: Settings, now: dt.datetime
+) -> Iterator[Planned]:
+    """Plan away the steps of backfills that go, or went: nothing in a step tells its age."""
+    rule = rules_of(settings).get(_BACKFILLS)
+    planned = _plan_table(connection, rule, now) if rule is not None else None
+    if planned is None or planned.cutoff is None:
+        return
+    items = store.count_steps(connection, planned.cutoff)
+    why = "the steps of a backfill go with it"
+    yield Planned("table", _STEPS_OF, "delete_rows", why, planned.cutoff, items, 0)
+
+
+def _steps_step(connection: psycopg.Connection, planned: Planned) -> _Step:
+    cutoff = planned.cutoff or _NEVER
+
+    def act(proof: Proof) -> None:
+        store.delete_steps(connection, cutoff, witness=proof.note)
+
+    return _Step(planned, lambda: store.count_before(connection, _STEPS_OF, None, None), act)
 
 
 def _twitch_assets() -> list[str]:

@@ -79,6 +79,7 @@ _STANDING: Final = {
     "maintenance.forgotten": "the proof and the list of the denied, with hashed ids",
     "maintenance.forgotten_items": "the list of the denied, with hashed ids",
     "maintenance.archive": "the archive's manifest",
+    "maintenance.backfill_steps": "goes with its backfill",
 }
 
 

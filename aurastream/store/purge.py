@@ -24,11 +24,13 @@ __all__ = [
     "count_before",
     "count_filled",
     "count_of",
+    "count_steps",
     "database_bytes",
     "days_before",
     "days_of",
     "delete_before",
     "delete_of",
+    "delete_steps",
     "delete_unconfirmed",
     "delete_unnamed",
     "doomed",
@@ -54,6 +56,13 @@ _UNCONFIRMED = """
           SELECT FROM collection.youtube_games g
           WHERE g.observed_at >= %(cutoff)s
             AND g.video_id = v.video_id AND g.metadata_hash = v.metadata_hash)
+"""
+
+# The steps of backfills that were asked for before a moment, or are gone.
+_LEFT_BEHIND = """
+    FROM maintenance.backfill_steps s WHERE NOT EXISTS (
+        SELECT FROM maintenance.backfills b
+        WHERE b.backfill_id = s.backfill_id AND b.asked_at >= {cutoff})
 """
 
 
@@ -350,6 +359,22 @@ def delete_of(
             batch=sql.Literal(_BATCH),
         ),
     )
+
+
+def count_steps(connection: psycopg.Connection, cutoff: dt.datetime) -> int:
+    """Count the steps of backfills that were asked for before a moment, or are gone."""
+    query = sql.SQL(
+        "SELECT count(*) FROM maintenance.backfill_steps s WHERE "
+    ) + _LEFT_BEHIND.format(cutoff=sql.Literal(cutoff))
+    return _one(connection, query)
+
+
+def delete_steps(
+    connection: psycopg.Connection, cutoff: dt.datetime, *, witness: Witness = lambda _: None
+) -> int:
+    """Delete the steps of backfills that were asked for before a moment, or are gone."""
+    query = sql.SQL("DELETE" + _LEFT_BEHIND).format(cutoff=sql.Literal(cutoff))
+    return _once(connection, witness, query)
 
 
 def count_filled(

@@ -77,6 +77,34 @@ def test_the_plan_says_what_then_goes_and_touches_nothing(
     assert set(proofs["run_id"]) == {"a run"}
 
 
+def test_the_steps_of_a_backfill_go_with_it_and_with_proof(
+    settings: Settings, store: FrameStore
+) -> None:
+    old, young, gone = (f"0b9c2b3e-5df3-4a83-9c0a-6f6d6a1f000{n}" for n in range(3))
+    for backfill_id, age in ((old, 9), (young, 2)):
+        asked_at = NOW - dt.timedelta(days=age)
+        store.execute(
+            "insert into maintenance.backfills (backfill_id, asked_at, range_start, range_end, "
+            "assets, again, status, partitions, done, detail) values "
+            f"('{backfill_id}', '{asked_at}', now(), now(), '{{}}', true, 'DONE', 2, 2, '')"
+        )
+    for backfill_id in (old, young, gone):
+        store.execute(
+            "insert into maintenance.backfill_steps (backfill_id, job, first_key, last_key, step, "
+            f"partitions, status) select '{backfill_id}', 'rescore', n::text, '', n, 1, 'DONE' "
+            "from generate_series(1, 2) n"
+        )
+    planned = {p.target: p.items for p in plan_retention(settings, NOW)}
+
+    done = {p.what.target: (p.what.items, p.before, p.after) for p in purge(settings, NOW)}
+
+    assert planned["maintenance.backfill_steps"] == 4
+    assert done["maintenance.backfills"] == (1, 2, 1)
+    assert done["maintenance.backfill_steps"] == (4, 6, 2)
+    assert set(store.read("maintenance.backfill_steps")["backfill_id"]) == {young}
+    assert plan_retention(settings, NOW) == []
+
+
 def test_a_version_of_metadata_is_as_old_as_its_last_confirmation(
     settings: Settings, filled: FrameStore
 ) -> None:
