@@ -363,9 +363,7 @@ def delete_of(
 
 def count_steps(connection: psycopg.Connection, cutoff: dt.datetime) -> int:
     """Count the steps of backfills that were asked for before a moment, or are gone."""
-    query = sql.SQL(
-        "SELECT count(*) FROM maintenance.backfill_steps s WHERE "
-    ) + _LEFT_BEHIND.format(cutoff=sql.Literal(cutoff))
+    query = sql.SQL("SELECT count(*)" + _LEFT_BEHIND).format(cutoff=sql.Literal(cutoff))
     return _one(connection, query)
 
 
