@@ -45,7 +45,7 @@ from aurastream_assets.aggregation.runner import DbtRunner
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.partitions import hours, months
 from resources.store import Redis, Store
-from tests.dbt_models.warehouse import HOURS, Warehouse
+from tests.dbt_models.warehouse import COLLECTION_HOURS, HOURS, Warehouse
 from tests.filled_rows import filled_rows
 from tests.graph.gates import LOOK_EVERY_S, Gate, while_stuck
 
@@ -130,7 +130,7 @@ class Site:
         """Do what a job does, without Dagster."""
         if job == "rollup":
             DbtRunner(self.url, self.data_dir / "dbt").build(
-                [HOURS], start=self.start, end=self.end
+                [HOURS, COLLECTION_HOURS], start=self.start, end=self.end
             )
         elif job == "archive":
             archive_month(self.settings, open_archive(self.settings), self.month)
@@ -156,7 +156,9 @@ class Site:
     def assert_half_done(self, job: str, before: dict[str, str]) -> None:
         now = self.state()
         if job == "rollup":
-            assert now == before, "a rollup is one transaction"
+            # The job's other rollup is a transaction of its own.
+            other = f"aggregation.{COLLECTION_HOURS}"
+            assert now | {other: ""} == before | {other: ""}, "a rollup is one transaction"
             return
         assert now not in (before, self.clean[job])
         if job == "archive":
@@ -240,7 +242,7 @@ def site(
                 warehouse.video(f"{window:%Y-%m-%d %H:%M}", f"v{n}", views=views + n)
         if minutes == 0:
             DbtRunner(prepared, found.data_dir / "dbt").build(
-                [HOURS], start=found.start, end=found.end
+                [HOURS, COLLECTION_HOURS], start=found.start, end=found.end
             )
     warehouse.store.close()
     for job in JOBS:
