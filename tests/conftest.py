@@ -45,6 +45,7 @@ _SHARING = (
     "tests/graph/test_faults_jobs.py",  # a server that they kill, and what a clean run gives
     "tests/graph/test_definitions.py",  # the graph
     "tests/graph/test_isolation.py",  # a window that was scored and analysed
+    "tests/graph/test_audiences.py",  # a window that was scored
     "tests/unit/evaluation/",  # a made-up archive, and forests
 )
 

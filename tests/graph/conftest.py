@@ -1,5 +1,6 @@
 """The whole graph on throwaway servers: Postgres, Redis and the replay server, no mocks."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,15 +10,21 @@ from pathlib import Path
 import dagster as dg
 import httpx
 import pytest
+import redis
+import sqlalchemy as sa
 
 from aurastream.replay.server import background
 from aurastream.sources.catalog import load_catalog
+from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.frames import FrameStore
 from aurastream.store.state import sync_categories
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.partitions import half_hours
 from resources.platforms import Platforms
 from resources.store import Redis, Store
+from tests.conftest import forget_settings, fresh_database
+
+_SETTINGS = {"AURASTREAM_ENVIRONMENT": "test", "AURASTREAM_REGIONS": "US,GB"}
 
 
 @dataclass
@@ -44,6 +51,51 @@ def replay_server(replay_clock: VirtualClock) -> Iterator[str]:
         yield url
 
 
+Prepare = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def prepare(
+    postgres_server: EmbeddedPostgres,
+    redis_server: EmbeddedRedis,
+    replay_server: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Prepare]:
+    """Return a function that fills a database by jobs and names it, for tests to copy."""
+    with contextlib.ExitStack() as stack:
+
+        def fill(steps: Callable[[Callable[..., None]], None]) -> str:
+            url = stack.enter_context(fresh_database(postgres_server))
+            with (
+                pytest.MonkeyPatch.context() as patch,
+                dg.DagsterInstance.ephemeral() as instance,
+            ):
+                forget_settings(patch)
+                for name, value in _SETTINGS.items():
+                    patch.setenv(name, value)
+                patch.setenv("AURASTREAM_DATA_DIR", str(tmp_path_factory.mktemp("prepared")))
+                with redis.Redis.from_url(redis_server.url) as client:
+                    client.flushall()
+                with FrameStore(url) as store:
+                    sync_categories(store, load_catalog().categories_frame())
+                resources = {
+                    "store": Store(postgres_url=url),
+                    "redis": Redis(url=redis_server.url),
+                    "platforms": Platforms(replay_url=replay_server),
+                }
+                graph = build_defs(environment="local", resource_overrides=resources)
+
+                def run(job: str, first: datetime | None = None) -> None:
+                    key = first.strftime(half_hours.fmt) if first else None
+                    made = graph.resolve_job_def(job)
+                    assert made.execute_in_process(instance=instance, partition_key=key).success
+
+                steps(run)
+            return str(sa.make_url(url).database)
+
+        yield fill
+
+
 @pytest.fixture
 def clock(replay_clock: VirtualClock) -> VirtualClock:
     replay_clock.offset = timedelta()
@@ -62,8 +114,8 @@ def installation(
 ) -> dict[str, object]:
     """Resources of an installation with the catalogue in place, and none of the machine's own."""
     monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("AURASTREAM_ENVIRONMENT", "test")
-    monkeypatch.setenv("AURASTREAM_REGIONS", "US,GB")
+    for name, value in _SETTINGS.items():
+        monkeypatch.setenv(name, value)
     sync_categories(store, load_catalog().categories_frame())
     return {
         "store": Store(postgres_url=store.url),

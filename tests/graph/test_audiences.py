@@ -1,7 +1,8 @@
 """Formats, languages, releases and outliers as runs on a real record, bad input among it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 from dagster import AssetKey
 
+from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.frames import FrameStore, Replace
 from aurastream.store.tables import metadata as tables
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW
+from tests.conftest import fresh_database
 from tests.graph.evidence import Clock, failed_checks, metadata_of, move
 
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -27,13 +30,35 @@ FAMILY = (
 )
 
 
-@pytest.fixture
-def window(run: Run, clock: Clock) -> datetime:
-    """Score the half hour that ends a four-hour window; return the start of the longer one."""
+@dataclass(frozen=True)
+class Scored:
+    """A record in which the half hour that ends a four-hour window was scored."""
+
+    database: str
+    start: datetime
+
+
+@pytest.fixture(scope="module")
+def scored(prepare: Callable[..., str], replay_clock: Clock) -> Scored:
+    """Score it once for all tests."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     start = now.replace(hour=now.hour - now.hour % 4) - FOUR_HOURS
-    assert run("signal", first=move(clock, start + FOUR_HOURS - WINDOW)).success
-    return start
+    last = move(replay_clock, start + FOUR_HOURS - WINDOW)
+    return Scored(prepare(lambda run: run("signal", last)), start)
+
+
+@pytest.fixture
+def database_url(postgres_server: EmbeddedPostgres, scored: Scored) -> Iterator[str]:
+    """URL of a copy of the scored record."""
+    with fresh_database(postgres_server, scored.database) as url:
+        yield url
+
+
+@pytest.fixture
+def window(scored: Scored, clock: Clock) -> datetime:
+    """The start of the four-hour window whose last half hour is the platforms' present."""
+    move(clock, scored.start + FOUR_HOURS - WINDOW)
+    return scored.start
 
 
 def analyse(run: Run, window: datetime, **options: Any) -> dg.ExecuteInProcessResult:

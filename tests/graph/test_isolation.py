@@ -10,17 +10,12 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from aurastream.sources.catalog import load_catalog
-from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
+from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.frames import FrameStore
-from aurastream.store.state import sync_categories
 from aurastream.store.tables import metadata as tables
-from aurastream_assets.definitions import build_defs
 from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import FOUR_HOURS, WINDOW, half_hours
-from resources.platforms import Platforms
-from resources.store import Redis, Store
-from tests.conftest import forget_settings, fresh_database
+from aurastream_assets.partitions import FOUR_HOURS, WINDOW
+from tests.conftest import fresh_database
 from tests.graph.evidence import Clock, failed_checks, metadata_of, move
 
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -132,50 +127,25 @@ class Scored:
 
 
 @pytest.fixture(scope="module")
-def scored(
-    postgres_server: EmbeddedPostgres,
-    redis_server: EmbeddedRedis,
-    replay_server: str,
-    replay_clock: Clock,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Scored]:
+def scored(prepare: Callable[..., str], replay_clock: Clock) -> Scored:
     """Collect and score the last half hour of a four-hour window, once for all tests."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     last = now.replace(hour=now.hour - now.hour % 4) - WINDOW
-    with pytest.MonkeyPatch.context() as patch, fresh_database(postgres_server) as url:
-        forget_settings(patch)
-        patch.setenv("AURASTREAM_DATA_DIR", str(tmp_path_factory.mktemp("scored")))
-        patch.setenv("AURASTREAM_ENVIRONMENT", "test")
-        patch.setenv("AURASTREAM_REGIONS", "US,GB")
-        with FrameStore(url) as store:
-            sync_categories(store, load_catalog().categories_frame())
-        graph = build_defs(
-            environment="local",
-            resource_overrides={
-                "store": Store(postgres_url=url),
-                "redis": Redis(url=redis_server.url),
-                "platforms": Platforms(replay_url=replay_server),
-            },
-        )
-        with dg.DagsterInstance.ephemeral() as instance:
 
-            def run(name: str, window: datetime | None = None) -> None:
-                job = graph.resolve_job_def(name)
-                key = window.strftime(half_hours.fmt) if window else None
-                assert job.execute_in_process(instance=instance, partition_key=key).success
+    def steps(run: Callable[..., None]) -> None:
+        move(replay_clock, last)
+        replay_clock.offset -= timedelta(minutes=15)
+        run("clips")
+        replay_clock.offset += timedelta(minutes=15)
+        run("clips")
+        run("streams")
+        run("signal", last)
+        # Which videos play a game is found among those that chart.
+        run("games")
+        run("rescore", last)
+        run("analyses", last + WINDOW - FOUR_HOURS)
 
-            move(replay_clock, last)
-            replay_clock.offset -= timedelta(minutes=15)
-            run("clips")
-            replay_clock.offset += timedelta(minutes=15)
-            run("clips")
-            run("streams")
-            run("signal", last)
-            # Which videos play a game is found among those that chart.
-            run("games")
-            run("rescore", last)
-            run("analyses", last + WINDOW - FOUR_HOURS)
-        yield Scored(url.rpartition("/")[2].partition("?")[0], last)
+    return Scored(prepare(steps), last)
 
 
 @pytest.fixture
