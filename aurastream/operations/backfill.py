@@ -284,10 +284,11 @@ def _find_or_plan(
         "UPDATE maintenance.backfills SET status = 'FAILED', ended_at = now(), "
         "detail = 'left unfinished; another one was asked for' WHERE status = 'RUNNING'"
     )
-    groups = plan_backfill(graph, start=start, end=end, again=again)
+    begun = max(start, _first_day(connection) or start)
+    groups = plan_backfill(graph, start=begun, end=end, again=again)
     planned = [run for group in groups for run in group]
     if assets:
-        planned = _confined(graph, planned, assets, start, end, again=again)
+        planned = _confined(graph, planned, assets, begun, end, again=again)
     backfill_id = str(uuid.uuid4())
     pieces = [
         (run.job, piece)
@@ -315,6 +316,18 @@ def _find_or_plan(
             ],
         )
     return backfill_id, False
+
+
+def _first_day(connection: psycopg.Connection) -> dt.datetime | None:
+    """Return the beginning of the first day that there is a crawl of.
+
+    Before it there is nothing to compute from: nothing was collected, or retention has taken it,
+    and what was made of it once would be replaced by nothing.
+    """
+    row = connection.execute(
+        "SELECT date_trunc('day', min(crawl_at), 'UTC') FROM operations.crawls"
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _confined(

@@ -11,11 +11,14 @@ import pytest
 from pydantic import SecretStr
 
 from aurastream.operations.backfill import BackfillError, backfill
-from aurastream.operations.graph import Graph, KeyRange
+from aurastream.operations.graph import Graph, KeyRange, missing_ranges
 from aurastream.settings import Settings
 from aurastream.store.embedded import EmbeddedPostgres
+from aurastream.store.frames import Append, FrameStore
 from tests.conftest import fresh_database
+from tests.filled_rows import filled_rows
 
+CRAWLS = "operations.crawls"
 HOUR = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 KEY = ("intelligence", "opportunity")
 
@@ -31,14 +34,16 @@ class OneJob(Graph):
     def missing(
         self, key: Sequence[str], start: dt.datetime, end: dt.datetime, *, again: bool = False
     ) -> list[KeyRange]:
-        keys = self.partition_keys(key)
-        return [KeyRange(keys[0], keys[-1], len(keys))] if tuple(key) == KEY else []
+        if tuple(key) != KEY:
+            return []
+        return missing_ranges(self.partition_keys(key), [], start=start, end=end)
 
     def assets_of(self, job: str) -> list[tuple[str, ...]]:
         return [KEY]
 
     def partition_keys(self, key: Sequence[str]) -> list[str]:
-        return [f"{HOUR + n * dt.timedelta(minutes=30):%Y-%m-%d-%H:%M}" for n in range(4)]
+        first, half = HOUR - dt.timedelta(days=7), dt.timedelta(minutes=30)
+        return [f"{first + n * half:%Y-%m-%d-%H:%M}" for n in range(8 * 48)]
 
     def launch(self, job: str, **_: object) -> str:
         self.launched.append(job)
@@ -78,6 +83,22 @@ def test_a_backfill_whose_postgres_is_killed_ends_in_one_line_and_goes_on_at_onc
 
     assert (done.resumed, done.partitions) == (True, 4)
     assert graph.launched == ["rescore"], "the run that succeeded meanwhile is not repeated"
+
+
+def test_what_lies_before_the_first_crawl_is_not_computed(
+    store: FrameStore, tmp_path: Path
+) -> None:
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    graph, week = OneJob(), dt.timedelta(days=7)
+    crawl = filled_rows(CRAWLS, [{"category": "music"}], at=HOUR + dt.timedelta(hours=5))
+    store.commit([Append(CRAWLS, crawl)])
+
+    before = backfill(settings, graph, HOUR - week, HOUR, now=HOUR, again=True)
+    assert (before.partitions, before.changes, graph.launched) == (0, (), [])
+
+    end = HOUR + dt.timedelta(hours=2)
+    across = backfill(settings, graph, HOUR - week, end, now=end, again=True)
+    assert (across.partitions, graph.launched) == (4, ["rescore"])
 
 
 def _wait_for(url: str) -> None:
