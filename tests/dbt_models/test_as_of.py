@@ -226,7 +226,8 @@ def test_a_window_counts_from_its_end_on(marts: Warehouse) -> None:
 
     assert as_of("2026-11-20 11:59:59") == at("2026-11-20 11:30")
     assert as_of("2026-11-20 12:00") == at("2026-11-20 12:00")
-    assert as_of("2026-11-01 00:00") is None
+    # Before the record nothing is known, as of then.
+    assert as_of("2026-11-01 00:00") == at("2026-11-01 00:00")
 
 
 def test_a_call_that_was_open_then_is_open_in_what_we_knew_then(marts: Warehouse) -> None:

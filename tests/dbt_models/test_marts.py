@@ -43,7 +43,11 @@ def test_before_the_first_score_every_category_is_there_and_unknown(marts: Wareh
     assert row["title"] == "Roblox"
     assert row["is_taking_off"] is None
     assert row["certainty"] == "LOW"
-    assert (row["opportunity_score"], row["as_of"]) == (None, None)
+    assert (row["opportunity_score"], row["not_computed_reason"]) == (None, None)
+    # What is spoken of is the moment of the question, also of one before all of the record.
+    assert timedelta() <= datetime.now(UTC) - row["as_of"] < timedelta(minutes=1)
+    [then] = marts.rows("select as_of from marts.taking_off_now_as_of('2020-02-02 02:02+00')")
+    assert then["as_of"] == at("2020-02-02 02:02")
     for mart in _MARTS:
         marts.rows(f"select * from marts.{mart}")
 

@@ -22,6 +22,8 @@ final as (
         today.avg_viewer_total,
         today.peak_viewer_total,
         today.peak_hour_utc,
+        today.full_page_count,
+        today.saturation_sample_count,
         today.avg_saturation_score,
         today.avg_hhi,
         case
@@ -32,9 +34,16 @@ final as (
         end as concentration_band,
         today.avg_concentration_score,
         today.avg_ease_score,
-        today.avg_ease_score - before.avg_ease_score as ease_change_7d,
-        {{ percent_change('today.avg_live_count', 'before.avg_live_count') }}
-            as live_count_change_7d_pct,
+        -- A saturation that is learned in between is no change of the game.
+        case
+            when (today.avg_saturation_score is null) = (before.avg_saturation_score is null)
+                then today.avg_ease_score - before.avg_ease_score
+        end as ease_change_7d,
+        -- "At least 100" is not comparable.
+        case
+            when today.full_page_count = 0 and before.full_page_count = 0
+                then {{ percent_change('today.avg_live_count', 'before.avg_live_count') }}
+        end as live_count_change_7d_pct,
         {{ percent_change('today.avg_viewer_total', 'before.avg_viewer_total') }}
             as viewer_change_7d_pct,
         today.confidence_pct,

@@ -37,6 +37,8 @@ hourly as (
     where
         hour_start > {{ known_at() }} - interval '26 hours'
         and as_of <= {{ known_at() }}
+        -- An hour without data has a row that says so.
+        and received_samples > 0
 
 ),
 
@@ -46,10 +48,19 @@ daily as (
     where
         as_of > {{ known_at() }} - interval '8 days'
         and as_of <= {{ known_at() }}
+        and received_samples > 0
 
 ),
 
--- A window that ended is expected; the one that is open is not yet.
+-- Not permitted is not an outage.
+forbidden as (
+
+    select * from {{ ref('stg_maintenance__retention_rules') }}
+    where not is_computed
+
+),
+
+-- A window that ended is expected; the one that is open is not yet. A row without a score is none.
 ended as (
 
     select
@@ -57,7 +68,7 @@ ended as (
         count(*) filter (where as_of <= {{ known_at() }}) as received_samples,
         max(as_of) filter (where as_of <= {{ known_at() }}) as newest_observed_at
     from opportunity
-    where as_of > {{ known_at() }} - interval '24 hours'
+    where as_of > {{ known_at() }} - interval '24 hours' and opportunity_score is not null
     group by category_key
 
 ),
@@ -163,16 +174,23 @@ final as (
     select
         series.series,
         series.category_key,
-        series.expected_samples,
+        case when forbidden.table_name is null then series.expected_samples else 0 end
+            as expected_samples,
         coalesce(series.received_samples, 0)::integer as received_samples,
-        least(
-            100, coalesce(series.received_samples, 0) * 100.0 / series.expected_samples
-        )::double precision as coverage_pct,
+        case
+            when forbidden.table_name is null
+                then
+                    least(
+                        100, coalesce(series.received_samples, 0) * 100.0 / series.expected_samples
+                    )
+        end::double precision as coverage_pct,
+        forbidden.reason as not_computed_reason,
         series.newest_observed_at,
         extract(epoch from {{ known_at() }} - series.newest_observed_at)::double precision
             as lag_s,
         {{ known_at() }} as as_of
     from series
+    left join forbidden on replace(series.series, '/', '.') = forbidden.table_name
 
 )
 

@@ -16,9 +16,32 @@ opportunity as (
 
 ),
 
-competition as (
+-- Not materialized: two of its windows are looked up.
+competition as not materialized (
 
     select * from {{ ref('stg_intelligence__competition') }}
+
+),
+
+-- Streams are counted also where the policy mode permits no score of videos.
+streamed as (
+
+    select
+        coalesce(
+            (select latest.window_start from latest),
+            (
+                select max(competition.window_start)
+                from competition
+                where competition.window_start <= {{ open_until() }} - interval '30 minutes'
+            )
+        ) as window_start
+
+),
+
+forbidden as (
+
+    select reason from {{ ref('stg_maintenance__retention_rules') }}
+    where table_name = 'intelligence.opportunity' and not is_computed
 
 ),
 
@@ -107,7 +130,7 @@ broadcasts as (
         competition.is_peak
     from competition
     where
-        competition.window_start = (select window_start from latest)
+        competition.window_start = (select window_start from streamed)
         and not exists (
             select 1
             from kept
@@ -299,6 +322,7 @@ joined as (
         coalesce(coverage.received_samples, 0) as received_samples,
         coalesce(coverage.coverage_pct, 0) as coverage_pct,
         momentum.newest_observed_at,
+        forbidden.reason as not_computed_reason,
         latest.as_of
     from categories
     cross join latest
@@ -313,6 +337,7 @@ joined as (
     left join broadcasts on categories.category_key = broadcasts.category_key
     left join momentum on categories.category_key = momentum.category_key
     left join coverage on categories.category_key = coverage.category_key
+    left join forbidden on true
     left join lateral (
         select videos.title
         from videos
@@ -376,6 +401,7 @@ final as (
         concentration_band,
         is_peak,
         confidence_pct,
+        not_computed_reason,
         expected_samples,
         received_samples,
         coverage_pct,

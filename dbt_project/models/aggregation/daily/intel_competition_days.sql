@@ -11,10 +11,16 @@ with windows as (
 
 ),
 
--- State is carried forward for a day; a sample is a window with a crawl of its own.
+-- State is carried forward for a day; a sample is a window with a crawl of its own. No more than
+-- 100 streams of a game are seen, so a full page says "at least 100", and two compare nothing.
 samples as (
 
-    select * from windows
+    select
+        *,
+        live_count >= 100 as is_full_page,
+        baseline_live_count > 0
+        and not (live_count >= 100 and baseline_live_count >= 99.5) as is_saturation_known
+    from windows
     where observed_at >= window_start
 
 ),
@@ -42,7 +48,10 @@ measured as (
         avg(viewer_total)::double precision as avg_viewer_total,
         max(viewer_total) as peak_viewer_total,
         {{ first_by('hour_utc', 'viewer_total desc, hour_utc') }} as peak_hour_utc,
-        {{ exact_mean('saturation_score') }} as avg_saturation_score,
+        count(*) filter (where is_full_page)::integer as full_page_count,
+        count(*) filter (where is_saturation_known)::integer as saturation_sample_count,
+        {{ exact_mean('case when is_saturation_known then saturation_score end') }}
+            as avg_saturation_score,
         {{ exact_mean('hhi', '1e12') }} as avg_hhi,
         {{ exact_mean('concentration_score') }} as avg_concentration_score,
         {{ exact_mean('ease_score') }} as avg_ease_score,
@@ -94,6 +103,8 @@ final as (
         measured.avg_viewer_total,
         measured.peak_viewer_total,
         measured.peak_hour_utc,
+        measured.full_page_count,
+        measured.saturation_sample_count,
         measured.avg_saturation_score,
         measured.avg_hhi,
         measured.avg_concentration_score,

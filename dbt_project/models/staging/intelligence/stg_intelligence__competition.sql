@@ -16,6 +16,7 @@ renamed as (
         -- numerics
         live_count,
         viewer_total,
+        baseline_live_count,
         saturation_score,
         hhi,
         concentration_score,

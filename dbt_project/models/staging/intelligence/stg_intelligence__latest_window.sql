@@ -9,7 +9,8 @@ final as (
 
     select
         max(window_start) as window_start,
-        max(window_start) + interval '30 minutes' as as_of
+        -- A window that is open speaks of now, not of its end; so does the moment before the first.
+        least(max(window_start) + interval '30 minutes', {{ known_at() }}) as as_of
     from source
     where window_start <= {{ open_until() }} - interval '30 minutes'
 
