@@ -25,7 +25,7 @@ PROJECT_DIR: Final = REPO_ROOT / "dbt_project"
 
 _CACHE_DIR: Final = PROJECT_DIR / "target" / "manifests"
 _SOURCE_FOLDERS: Final = ("models", "macros", "tests")
-_SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".csv"})
+_SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".csv", ".md"})
 _PARSE_TIMEOUT_S: Final = 180
 
 

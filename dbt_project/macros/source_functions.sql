@@ -31,7 +31,7 @@ the tables. Made by the post-hook of a mart over the same tables.
         from aggregation.intel_daily_metrics_as_of(p_as_of) as daily
         where
             daily.as_of <= p_as_of
-            and daily.date >= (p_as_of at time zone 'UTC')::date - p_days
+            and daily.date >= {{ days_back() }}
         group by daily.category_key
         order by 4 desc nulls last, daily.category_key
     $function$;
@@ -72,7 +72,7 @@ the tables. Made by the post-hook of a mart over the same tables.
         where
             lengths.category_key = p_category_key
             and lengths.as_of <= p_as_of
-            and lengths.date >= (p_as_of at time zone 'UTC')::date - p_days
+            and lengths.date >= {{ days_back() }}
         group by lengths.bucket_label
         -- Five different videos, not one that was there on five days.
         having max(lengths.video_count) >= 5
@@ -174,4 +174,11 @@ it, so it refuses and says who can. What the terms let go goes in any case.
     comment on function aggregation.cleanup_intel_data() is
         'Removes what is over age by maintenance.retention_rules from the rollups, and writes the proof to maintenance.purges. Refuses rows that only the operator''s limit lets go and that are in no archived month. For the owner; the daily retention job archives and compares them first.';
     revoke execute on function aggregation.cleanup_intel_data() from public
+{%- endmacro %}
+
+{# The first of the days asked for. No number is too large for a date: before 1900 there is nothing. #}
+{% macro days_back() -%}
+    (
+                greatest(p_as_of, '1970-01-01T00:00:00Z'::timestamptz) at time zone 'UTC'
+            )::date - least(greatest(p_days, -25000), 25000)
 {%- endmacro %}

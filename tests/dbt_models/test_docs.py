@@ -19,6 +19,7 @@ def test_the_documentation_is_one_page_that_needs_no_network(
     page = build_docs(tmp_path / "docs", warehouse.url if with_record else None)
     text = page.read_text(encoding="utf-8")
     assert "marts" in text
+    assert "What takes off now, and how sure are we?" in text  # our first page, not dbt's own
     assert "how fast the videos that came out in each hour" in text
     catalog = json.loads((tmp_path / "docs" / "catalog.json").read_text(encoding="utf-8"))
     assert ("model.aurastream.taking_off_now" in catalog["nodes"]) is with_record

@@ -1,6 +1,7 @@
 """Edges of the calendar, late and repeated data, and a rollup that was killed half-way."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -170,8 +171,14 @@ def test_searches_are_forecast_by_the_last_day_and_never_above_what_we_keep_them
 ) -> None:
     project = yaml.safe_load((REPO_ROOT / "dbt_project" / "dbt_project.yml").read_text())
     noon = at("2026-11-20 20:00")
-    kept_to = cost_table("granular_2026", noon).own_limit("youtube.search")
-    assert project["vars"]["searches_per_day"] == kept_to
+    prices = cost_table("granular_2026", noon)
+    assert project["vars"]["searches_per_day"] == prices.own_limit("youtube.search")
+    limits = (REPO_ROOT / "dbt_project" / "macros" / "quota_limits.sql").read_text()
+    assert {name: int(units) for name, units in re.findall(r"\('([a-z._]+)', (\d+)\)", limits)} == {
+        bucket.name: bucket.daily_limit
+        for bucket in prices.buckets.values()
+        if bucket.daily_limit is not None
+    }
     warehouse.publish("quota_status")
 
     def reserve(number: int, units: int) -> None:

@@ -450,6 +450,16 @@ def test_trending_categories_average_the_newest_seven_days(marts: Warehouse) -> 
     )
     assert kept == {"opportunity_score": 10, "momentum_index": 10, "days_with_data": 7}
     assert row["expected_samples"] == 7 * 48
+    # No number of days, and no moment, is too large for a date.
+    for days in (2**31 - 1, -(2**31)):
+        for moment in ("now()", "'-infinity'", "'infinity'", "'4713-01-01 BC'"):
+            marts.rows(f"select * from aggregation.get_trending_categories({days}, {moment})")
+            marts.rows(f"select * from aggregation.get_optimal_duration('music', {days}, {moment})")
+    [ever] = marts.rows(
+        "select days_with_data "
+        "from aggregation.get_trending_categories(2147483647, '2026-11-21 00:00+00')"
+    )
+    assert ever["days_with_data"] == 10
 
 
 def test_rolling_up_again_leaves_the_marts_in_place(marts: Warehouse) -> None:

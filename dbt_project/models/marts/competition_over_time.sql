@@ -9,6 +9,7 @@ with daily as not materialized (
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
+    where is_enabled
 
 ),
 
@@ -58,7 +59,7 @@ final as (
         on
             today.category_key = before.category_key
             and before.date = today.date - 7
-    left join categories on today.category_key = categories.category_key
+    inner join categories on today.category_key = categories.category_key
     where
         today.date > (
             select max(newest.date) - 90

@@ -17,6 +17,7 @@ with recent as not materialized (
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
+    where is_enabled
 
 ),
 
@@ -80,7 +81,7 @@ final as (
         extract(epoch from bounded.as_of - bounded.newest_observed_at)::double precision as lag_s,
         bounded.as_of
     from bounded
-    left join categories on bounded.category_key = categories.category_key
+    inner join categories on bounded.category_key = categories.category_key
 
 )
 

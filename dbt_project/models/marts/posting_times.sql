@@ -16,6 +16,7 @@ with recent as not materialized (
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
+    where is_enabled
 
 ),
 

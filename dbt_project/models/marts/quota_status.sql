@@ -18,6 +18,12 @@ with ledger as not materialized (
 
 ),
 
+limits as (
+
+    {{ daily_quota_limits() }}
+
+),
+
 exhaustion as (
 
     select * from {{ ref('stg_operations__quota_exhaustion') }}
@@ -106,6 +112,12 @@ final as (
         quota_day.quota_date,
         buckets.used_units::bigint as used_units,
         buckets.open_units::bigint as open_units,
+        limits.units::bigint as limit_units,
+        -- A bucket without a daily limit has no remainder: greatest() alone would say 0.
+        case
+            when exhaustion.reported_at is not null then 0
+            when limits.units is not null then greatest(limits.units - buckets.used_units, 0)
+        end::bigint as remaining_units,
         case
             when day_before.units is not null
                 then greatest(
@@ -130,6 +142,7 @@ final as (
         {{ known_at() }} as as_of
     from buckets
     cross join quota_day
+    left join limits on buckets.bucket = limits.bucket
     left join pace
         on buckets.platform = pace.platform and buckets.bucket = pace.bucket
     left join day_before

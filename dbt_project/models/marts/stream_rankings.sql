@@ -14,8 +14,23 @@ anomalies as (
 
     select * from {{ ref('stg_intelligence__viewer_anomalies') }}
     where
-        window_start > {{ known_at() }} - interval '25 hours'
+        window_start > {{ known_at() }} - interval '3 hours'
         and window_start + interval '30 minutes' <= {{ open_until() }}
+
+),
+
+-- The newest crawl is judged by a later run: until then a stream has its judgement of before.
+judged as (
+
+    select distinct on (category_key, stream_id)
+        category_key,
+        stream_id,
+        crawl_at,
+        anomaly_score,
+        direction
+    from anomalies
+    where crawl_at > {{ known_at() }} - interval '2 hours' and crawl_at <= {{ known_at() }}
+    order by category_key asc, stream_id asc, crawl_at desc
 
 ),
 
@@ -131,11 +146,12 @@ final as (
         weighed.trend_score,
         weighed.audience_score,
         weighed.composite_score,
-        anomalies.anomaly_score,
-        anomalies.direction as anomaly_direction,
+        judged.anomaly_score,
+        judged.direction as anomaly_direction,
         case
-            when anomalies.direction <> 'UNKNOWN' then anomalies.direction in ('SPIKE', 'DROP')
+            when judged.direction <> 'UNKNOWN' then judged.direction in ('SPIKE', 'DROP')
         end as is_anomaly,
+        judged.crawl_at as anomaly_crawl_at,
         weighed.crawl_at,
         coalesce(coverage.expected_samples, 0) as expected_samples,
         coalesce(coverage.received_samples, 0) as received_samples,
@@ -144,11 +160,11 @@ final as (
         extract(epoch from {{ known_at() }} - weighed.observed_at)::double precision as lag_s,
         {{ known_at() }} as as_of
     from weighed
-    left join anomalies
+    left join judged
         on
-            weighed.category_key = anomalies.category_key
-            and weighed.stream_id = anomalies.stream_id
-            and weighed.crawl_at = anomalies.crawl_at
+            weighed.category_key = judged.category_key
+            and weighed.stream_id = judged.stream_id
+            and weighed.crawl_at >= judged.crawl_at
     left join coverage on weighed.category_key = coverage.category_key
 
 )

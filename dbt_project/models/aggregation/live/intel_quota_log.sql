@@ -9,13 +9,7 @@ with ledger as (
 
 limits as (
 
-    select *
-    from (
-        values
-        ('youtube.default', 10000),
-        ('youtube.batch_stats', 10000),
-        ('youtube.search', 100)
-    ) as daily (bucket, units)
+    {{ daily_quota_limits() }}
 
 ),
 
