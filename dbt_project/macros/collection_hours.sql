@@ -87,3 +87,11 @@ the time, however many hours it expects; a plain join would read everything that
             offset 0
         ) as {{ alias }}
 {%- endmacro %}
+
+{#
+Rows of the crawls whose calls are on record: a history that was loaded, or restored, has rows of crawls
+that this ledger never paid for. A crawl reserves its calls when it begins.
+#}
+{% macro paid_rows(rows, crawl_at, first_call_at) -%}
+    sum({{ rows }}) filter (where {{ first_call_at }} <= {{ crawl_at }} + interval '1 minute')
+{%- endmacro %}

@@ -68,6 +68,7 @@ calls as (
         sum(coalesce(units_settled, units_reserved)) as units,
         count(*) as call_count,
         count(settled_at) as settled_count,
+        min(reserved_at) as first_call_at,
         max(reserved_at) as newest_call_at,
         max(settled_at) as newest_settled_at
     from ledger
@@ -88,6 +89,7 @@ crawled as (
         coalesce(datasets.platform, '') as platform,
         runs.dataset,
         sum(runs.got_count) as row_count,
+        {{ paid_rows('runs.got_count', 'runs.run_at', 'calls.first_call_at') }} as paid_row_count,
         count(*) as crawl_count,
         count(*) filter (where runs.is_success) as success_count,
         max(runs.newest_observed_at) as newest_observed_at,
@@ -97,6 +99,10 @@ crawled as (
         array_agg(runs.error order by runs.run_at) as error_list
     from runs
     left join datasets on runs.dataset = datasets.dataset
+    left join calls
+        on
+            runs.hour_start = calls.hour_start
+            and runs.dataset = calls.dataset
     group by runs.hour_start, datasets.platform, runs.dataset
 
 ),
@@ -144,6 +150,7 @@ final as (
 
         -- crawls
         coalesce(crawled.row_count, 0)::bigint as row_count,
+        coalesce(crawled.paid_row_count, 0)::bigint as paid_row_count,
         coalesce(crawled.crawl_count, 0)::integer as crawl_count,
         coalesce(crawled.crawl_at_list, '{}') as crawl_at_list,
         coalesce(crawled.ended_at_list, '{}') as ended_at_list,

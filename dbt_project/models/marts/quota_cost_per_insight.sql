@@ -83,21 +83,41 @@ spent as (
 
 ),
 
+first_calls as (
+
+    select
+        date_trunc('hour', reserved_at, 'UTC') as hour_start,
+        purpose,
+        min(reserved_at) as first_call_at
+    from ledger
+    group by date_trunc('hour', reserved_at, 'UTC'), purpose
+
+),
+
 counted as (
 
     select
-        date,
-        dataset,
-        sum(got_count) as row_count
+        crawls.date,
+        crawls.dataset,
+        sum(crawls.got_count) as row_count,
+        {{ paid_rows('crawls.got_count', 'crawls.crawl_at', 'first_calls.first_call_at') }}
+            as paid_row_count
     from crawls
-    group by date, dataset
+    left join first_calls
+        on
+            date_trunc('hour', crawls.crawl_at, 'UTC') = first_calls.hour_start
+            and crawls.dataset = first_calls.purpose
+    group by crawls.date, crawls.dataset
 
     union all
 
     select
         (hour_start at time zone 'UTC')::date as date,
         dataset,
-        sum(row_count) as row_count
+        sum(row_count) as row_count,
+        -- Hours from before the column was there.
+        sum(coalesce(paid_row_count, case when call_count > 0 then row_count else 0 end))
+            as paid_row_count
     from rolled_hours
     where crawl_count > 0
     group by (hour_start at time zone 'UTC')::date, dataset
@@ -110,7 +130,8 @@ stored as (
     select
         date,
         dataset as purpose,
-        sum(row_count) as row_count
+        sum(row_count) as row_count,
+        sum(paid_row_count) as paid_row_count
     from counted
     group by date, dataset
 
@@ -124,13 +145,16 @@ final as (
         spent.purpose as dataset,
         spent.units::bigint as units,
         spent.call_count::integer as call_count,
-        stored.row_count::bigint as row_count,
-        (spent.units * 1000.0 / nullif(stored.row_count, 0))::double precision
+        stored.paid_row_count::bigint as row_count,
+        (spent.units * 1000.0 / nullif(stored.paid_row_count, 0))::double precision
             as units_per_1000_rows,
         insights.insight,
         insights.insight_count::bigint as insight_count,
-        (spent.units::double precision / nullif(insights.insight_count, 0))::double precision
-            as units_per_insight,
+        -- An insight of rows that were not paid for here has no price.
+        case
+            when coalesce(stored.row_count, 0) = coalesce(stored.paid_row_count, 0)
+                then spent.units::double precision / nullif(insights.insight_count, 0)
+        end as units_per_insight,
         spent.call_count::integer as expected_samples,
         spent.settled_count::integer as received_samples,
         (spent.settled_count * 100.0 / spent.call_count)::double precision as coverage_pct,
