@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from aurastream.store.tables import metadata
 from aurastream_assets.aggregation import project
 from aurastream_assets.aggregation.project import DbtProjectError, load_manifest
 from aurastream_assets.aggregation.runner import DbtRunner
@@ -57,6 +58,22 @@ def test_every_model_and_every_column_is_described(models: list[dict[str, Any]])
         for column in node["columns"].values()
         if not column["description"]
     ] == []
+
+
+def test_every_column_of_a_source_says_what_its_table_says() -> None:
+    sources = load_manifest()["sources"].values()
+    said = {
+        f"{found['schema']}.{found['name']}": {
+            column["name"]: column["description"] for column in found["columns"].values()
+        }
+        for found in sources
+    }
+    declared = {
+        table: {column.name: column.comment for column in metadata.tables[table].columns}
+        for table in said
+    }
+    assert len(said) >= 16
+    assert said == declared
 
 
 def test_every_table_has_a_contract_a_unique_grain_and_required_values(
