@@ -301,6 +301,18 @@ def video_velocity(
     ... ).iloc[0]
     >>> fallen.velocity_now_per_hour.item(), fallen.views_fell.item()
     (nan, True)
+
+    A snapshot with hidden views does not hide a fall between those around it:
+
+    >>> clock = [f"2026-01-10T{at}Z" for at in ("07:40", "08:20", "09:00", "10:00")]
+    >>> hidden = trending.iloc[[0, 0, 1, 1]].assign(
+    ...     crawl_at=pd.to_datetime(clock), observed_at=pd.to_datetime(clock),
+    ...     views=[1000, None, 500, 1100],
+    ... )
+    >>> behind = video_velocity(hidden, pd.DataFrame(), videos, as_of=ends).iloc[0]
+    >>> behind.velocity_now_per_hour.item(), behind.views_fell.item()
+    (nan, True)
+
     >>> nothing = pd.DataFrame()
     >>> video_velocity(nothing, nothing, nothing, as_of=ends).empty
     True
@@ -595,15 +607,27 @@ def _velocity_now(
     span = np.where(back, reach, span)
     usable = recent & (span >= min_span)
 
-    drop = np.zeros(video.size, dtype=np.int64)
-    drop[1:] = (video[1:] == video[:-1]) & (views[1:] < views[:-1])
-    drops = np.cumsum(drop)
+    drops, since_known = _falls(video, views)
     gain = views[newest] - views[reference]
-    fell = usable & ((drops[newest] > drops[reference]) | (gain < 0))
+    fell = usable & (drops[newest] > drops[np.minimum(since_known[reference], newest)])
     hours = span / HOUR_US
     valid = usable & ~fell
     velocity = np.where(valid, gain / np.where(valid, hours, 1.0), np.nan)
     return _Now(velocity, np.where(usable, hours, np.nan), np.where(recent, n, 0), fell)
+
+
+def _falls(video: Integers, views: Floats) -> tuple[Integers, Integers]:
+    """Return how often the known views fell up to each row, and the next row whose are known.
+
+    A row without views neither hides a fall nor is one; behind the last known row stands that row.
+    """
+    row = np.arange(views.size)
+    known = np.flatnonzero(~np.isnan(views))
+    fell = (np.diff(views[known]) < 0) & (np.diff(video[known]) == 0)
+    drops = np.zeros(views.size, dtype=np.int64)
+    drops[known[1:]] = fell
+    following = np.append(known, [views.size - 1])[np.searchsorted(known, row)]
+    return np.cumsum(drops), following
 
 
 @dataclass(frozen=True, slots=True)

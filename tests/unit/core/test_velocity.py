@@ -155,6 +155,57 @@ def test_a_counter_that_fell_gives_no_velocity_now(
     assert found["views"] == views[-1]
 
 
+@pytest.mark.parametrize(
+    ("views", "fell", "velocity"),
+    [
+        ([1000, None, 500, 1100], True, None),
+        ([1000, None, None, 500], True, None),
+        ([1000, None, 1000, 1300], False, 120.0),
+        ([None, 1000, 500, 1100], True, None),
+        ([None, 500, 1000, 1100], False, None),
+        ([500, 1000, 1100, None], False, None),
+        ([None, None, None, None], False, None),
+    ],
+)
+def test_hidden_views_neither_hide_a_fall_nor_are_one(
+    trending: Build,
+    videos: Build,
+    views: list[int | None],
+    fell: bool,  # noqa: FBT001 # a case of the table
+    velocity: float | None,
+) -> None:
+    minutes = (7 * 60 + 55, 8 * 60 + 25, 9 * 60 + 25, 10 * 60 + 25)
+    snapshots = trending(
+        # The video before it in the order of ids has more views; they are not its own.
+        {"at": "2026-01-10T10:25", "video": "u", "hash": "u", "views": 9_000_000},
+        *(
+            {"at": f"2026-01-10T{at // 60:02d}:{at % 60:02d}", "views": v}
+            for at, v in zip(minutes, views, strict=True)
+        ),
+    )
+    found = video_velocity(snapshots, NOTHING, videos({}), as_of=AS_OF)
+    mine = found[found["video_id"] == "v1"].iloc[0]
+    assert mine["views_fell"] == fell
+    if velocity is None:
+        assert np.isnan(mine["velocity_now_per_hour"])
+    else:
+        assert mine["velocity_now_per_hour"] == pytest.approx(velocity)
+
+
+def test_a_fall_before_the_reference_is_not_between_the_two_snapshots(
+    trending: Build, videos: Build
+) -> None:
+    rows = trending(
+        {"at": "2026-01-10T06:25", "views": 9000},
+        {"at": "2026-01-10T07:55", "views": None},
+        {"at": "2026-01-10T09:25", "views": 500},
+        {"at": "2026-01-10T10:25", "views": 900},
+    )
+    found = one(video_velocity(rows, NOTHING, videos({}), as_of=AS_OF))
+    assert not found["views_fell"]
+    assert np.isnan(found["velocity_now_per_hour"])
+
+
 def test_a_publication_in_the_future_has_no_age_and_no_lifetime_velocity(
     trending: Build, videos: Build
 ) -> None:
