@@ -218,6 +218,13 @@ def clip_velocity(
     >>> clip_velocity(rows.iloc[:0], as_of=ends, games=games).empty
     True
 
+    Twice in one crawl, the answer with more views counts, whichever came later:
+
+    >>> twice = rows.tail(1).assign(view_count=40, observed_at=pd.Timestamp("2026-01-10T10:20:09Z"))
+    >>> both = clip_velocity(pd.concat([rows, twice]), as_of=ends[1:], games=games)
+    >>> both["views"].tolist()
+    [60]
+
     Seen once and made long ago, there is nothing to compare with:
 
     >>> old = rows.tail(1).assign(created_at=pd.Timestamp("2026-01-09T00:00Z"))
@@ -306,7 +313,8 @@ def _shots(rows: pd.DataFrame, slot: Integers, n_games: int) -> tuple[_Shots, St
     crawl_at = times(rows, "crawl_at", "clip_radar")
     observed = times(rows, "observed_at", "clip_radar")
     created = times(rows, "created_at", "clip_radar")
-    order = np.lexsort((views, observed, crawl_at, clip))
+    # Of several answers in one crawl the one with most views, of equal ones the latest.
+    order = np.lexsort((created, observed, views, crawl_at, clip))
     last = np.append((np.diff(clip[order]) != 0) | (np.diff(crawl_at[order]) != 0), [True])
     kept = order[last]
     clip, crawl_at, observed, created = clip[kept], crawl_at[kept], observed[kept], created[kept]

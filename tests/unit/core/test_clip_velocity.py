@@ -101,6 +101,15 @@ def test_a_fall_forgets_what_was_before_it() -> None:
     assert np.isnan(found["velocity_per_hour"])
 
 
+def test_of_two_answers_in_one_crawl_the_one_with_more_views_counts() -> None:
+    rows = seen(("a", "09:50", 10), ("a", "10:20", 60), ("a", "10:20", 40), created="06:00")
+    rows["observed_at"] += pd.to_timedelta([1, 1, 9], unit="s")
+    for order in ([0, 1, 2], [2, 1, 0]):
+        found = clip_velocity(rows.iloc[order], as_of=AS_OF, games=GAMES).iloc[0]
+        assert (found["views"], found["views_fell"]) == (60, False)
+        assert found["velocity_per_hour"] == pytest.approx(100.0)
+
+
 def test_a_clip_that_one_page_left_out_is_still_there_and_an_old_one_is_gone() -> None:
     rows = pd.concat(
         [
