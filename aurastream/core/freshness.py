@@ -190,6 +190,8 @@ def decayed(
 ) -> Floats:
     """Return score × confidence / 100, not below ``min_score``; a NaN score stays NaN.
 
+    A score below ``min_score`` stays what it is: nothing decays upwards.
+
     Parameters
     ----------
     score : array_like
@@ -197,7 +199,7 @@ def decayed(
     confidence_pct : array_like
         Confidence, 0–100; NaN leaves the score unknown.
     min_score : float
-        What no score falls below.
+        What no score falls below that was not below it.
 
     Returns
     -------
@@ -216,13 +218,13 @@ def decayed(
     --------
     >>> decayed([85.0, 85.0, float("nan")], [50.0, 100.0, 50.0]).tolist()
     [42.5, 85.0, nan]
-    >>> decayed([85.0], [10.0], min_score=20.0).tolist()
-    [20.0]
+    >>> decayed([85.0, 5.0], [10.0, 100.0], min_score=20.0).tolist()
+    [20.0, 5.0]
 
     >>> decayed([85.0], [float("nan")]).tolist(), decayed([], []).tolist()
     ([nan], [])
     """
     raw = np.asarray(score, dtype=np.float64)
     sure = np.asarray(confidence_pct, dtype=np.float64)
-    result: Floats = np.maximum(raw * (sure / 100.0), min_score)
+    result: Floats = np.minimum(raw, np.maximum(raw * (sure / 100.0), min_score))
     return result

@@ -46,9 +46,10 @@ def test_confidence_never_grows_with_age(one: float, other: float) -> None:
     assert 10.0 <= older <= younger <= 100.0
 
 
-@given(st.floats(0, 100), st.floats(0, 100))
-def test_decay_stays_between_zero_and_the_score(score: float, sure: float) -> None:
+@given(st.floats(0, 100), st.floats(0, 100), st.floats(0, 100))
+def test_decay_stays_between_zero_and_the_score(score: float, sure: float, floor: float) -> None:
     assert 0.0 <= decayed(score, sure) <= score
+    assert min(score, floor) <= decayed(score, sure, min_score=floor) <= score
 
 
 def test_clock_skew_is_fresh_and_an_unknown_age_is_worth_nothing() -> None:
@@ -101,4 +102,4 @@ def test_decay_is_a_product_with_a_floor(rows: list[tuple[Any, Any]], floor: flo
         if np.isnan(score) or np.isnan(sure):
             assert np.isnan(value)
         else:
-            assert value == pytest.approx(max(floor, score * sure / 100.0), rel=1e-12)
+            assert value == pytest.approx(min(score, max(floor, score * sure / 100.0)), rel=1e-12)
