@@ -202,6 +202,20 @@ class Warehouse:
         self.insert("intelligence.video_velocity", row)
         score = {k: row[k] for k in ("window_start", "video_id", "category") if k in row}
         self.insert("intelligence.viral_scores", {**score, "trend_class": trend_class})
+        self._crawl(row.get("category", "music"), row["observed_at"])
+
+    def _crawl(self, category: str, moment: datetime) -> None:
+        """Note that the category's own chart or game was asked for and had nothing new."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(
+                "insert into operations.crawls (crawl_at, dataset, category, region, observed_at,"
+                " got, rejected, is_complete, reason, membership_hash, stats_hash)"
+                " select %(at)s, case kind when 'chart' then 'collection/youtube_trending'"
+                " else 'collection/youtube_games' end, category, '', %(at)s, 0, 0, true, '', 'm',"
+                " 's' from operations.categories where category = %(category)s"
+                " on conflict do nothing",
+                {"at": moment, "category": category},
+            )
 
     def replace_window(self, window: str) -> None:
         """Score a window again, to nothing."""

@@ -101,6 +101,7 @@ metrics as (
             'hour_utc', 'total_views desc, hour_utc', 'is_received and avg_views is not null'
         ) }} as peak_views_hour_utc,
         sum(received_samples) as received_samples,
+        sum(crawl_count) as crawl_count,
         count(*) filter (where is_received) as received_hours,
         max(newest_observed_at) as newest_observed_at,
         (
@@ -269,6 +270,7 @@ final as (
         coalesce(metrics.received_samples, 0)::integer as received_samples,
         coalesce(metrics.received_samples, 0) / 48.0::double precision * 100 as coverage_pct,
         coalesce(metrics.received_hours, 0)::integer as received_hours,
+        metrics.crawl_count::integer as crawl_count,
         metrics.confidence_pct,
         metrics.newest_observed_at,
         extract(

@@ -47,6 +47,7 @@ coverage as (
         category_key,
         hour_start,
         count(*) filter (where is_received) as received_samples,
+        sum(crawl_count) as crawl_count,
         max(newest_observed_at) as newest_observed_at
     from window_coverage
     group by category_key, hour_start
@@ -196,6 +197,7 @@ final as (
         2 as expected_samples,
         coalesce(coverage.received_samples, 0)::integer as received_samples,
         coalesce(coverage.received_samples, 0) * 50.0::double precision as coverage_pct,
+        coalesce(coverage.crawl_count, 0)::integer as crawl_count,
         metrics.confidence_pct,
         coverage.newest_observed_at,
         extract(
