@@ -206,15 +206,18 @@ class Warehouse:
 
     def _crawl(self, category: str, moment: datetime) -> None:
         """Note that the category's own chart or game was asked for and had nothing new."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(
-                "insert into operations.crawls (crawl_at, dataset, category, region, observed_at,"
-                " got, rejected, is_complete, reason, membership_hash, stats_hash)"
-                " select %(at)s, case kind when 'chart' then 'collection/youtube_trending'"
-                " else 'collection/youtube_games' end, category, '', %(at)s, 0, 0, true, '', 'm',"
-                " 's' from operations.categories where category = %(category)s"
-                " on conflict do nothing",
-                {"at": moment, "category": category},
+        of_kind = "select kind from operations.categories where category = "
+        for found in self.rows(f"{of_kind}'{category}'"):
+            own = "youtube_trending" if found["kind"] == "chart" else "youtube_games"
+            self.insert(
+                "operations.crawls",
+                {
+                    "crawl_at": moment,
+                    "observed_at": moment,
+                    "dataset": f"collection/{own}",
+                    "category": category,
+                    "got": 0,
+                },
             )
 
     def replace_window(self, window: str) -> None:
