@@ -270,8 +270,8 @@ _NAIVE = (
 # Days, as the rollups would have them: what 90 days of windows would give in hours of work.
 _DAILY = {
     "intel_competition_days": """
-        select 'game' || g, d, 80 + 20 * random(), 5000 * random(), 100000, 20, 100 * random(),
-            random() * 0.3, 70, 60, 90,
+        select 'game' || g, d, 80 + 20 * random(), 5000 * random(), 100000, 20, 9, 48,
+            100 * random(), random() * 0.3, 70, 60, 90,
     """,
     "intel_channel_days": """
         select 'game' || g, d, 'c' || g || '-' || k, 3, (1.2 * random())::int, 0,
