@@ -173,11 +173,14 @@ class Warehouse:
         self.url = url
         self.store = FrameStore(url)
         self.runner = DbtRunner(url, work_dir)
+        self._kinds: dict[str, str] = {}
 
     def insert(self, table: str, *rows: dict[str, Any]) -> None:
         """Insert rows; what a row does not say has an unremarkable default, or is null."""
         columns = [column.name for column in metadata.tables[table].columns]
         defaults = _DEFAULTS.get(table, {})
+        if table == "operations.categories":
+            self._kinds |= {row["category"]: {**defaults, **row}["kind"] for row in rows}
         frame = pd.DataFrame([{**defaults, **row} for row in rows], dtype=object)
         frame = frame.reindex(columns=columns)
         write = Append if "partition_by" in metadata.tables[table].info else Upsert
@@ -206,19 +209,20 @@ class Warehouse:
 
     def _crawl(self, category: str, moment: datetime) -> None:
         """Note that the category's own chart or game was asked for and had nothing new."""
-        of_kind = "select kind from operations.categories where category = "
-        for found in self.rows(f"{of_kind}'{category}'"):
-            own = "youtube_trending" if found["kind"] == "chart" else "youtube_games"
-            self.insert(
-                "operations.crawls",
-                {
-                    "crawl_at": moment,
-                    "observed_at": moment,
-                    "dataset": f"collection/{own}",
-                    "category": category,
-                    "got": 0,
-                },
-            )
+        kind = self._kinds.get(category)
+        if kind is None:
+            return
+        own = "youtube_trending" if kind == "chart" else "youtube_games"
+        self.insert(
+            "operations.crawls",
+            {
+                "crawl_at": moment,
+                "observed_at": moment,
+                "dataset": f"collection/{own}",
+                "category": category,
+                "got": 0,
+            },
+        )
 
     def replace_window(self, window: str) -> None:
         """Score a window again, to nothing."""
