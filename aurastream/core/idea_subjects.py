@@ -12,6 +12,11 @@ doubtful on each of five counts, the last two of which weigh double:
 - titles write it small, in running text, more often than with a capital letter: so are no names.
   Titles that shout, or know no capitals, say nothing of that.
 
+Words of the category's own name are no part of a topic (`aurastream.core.topics`). Where nothing
+that says anything is left without them, the whole phrase is the subject: of "gta 6" in the category
+of GTA not "6". Behind a name a short number or letter is an instalment, as good a subject as any;
+"gta gameplay" is doubtful threefold.
+
 A category keeps its least doubtful topics; where those are fewer than three, the next. What is
 doubtful threefold or more is kept only where nothing else is. Of topics whose videos overlap by
 60 % or more (Jaccard, as words of topics do) one stays: the least doubtful, and of those the one of
@@ -32,7 +37,7 @@ from aurastream.core.idea_formats import IDLE_LEMMAS
 from aurastream.core.keywords import STOP_WORDS
 from aurastream.core.topics import jaccard, lemma_sets
 
-__all__ = ["subjects", "surface"]
+__all__ = ["subjects", "surface", "whole_phrases"]
 
 _KEYS: Final = ["window_start", "category"]
 _TOPIC: Final = [*_KEYS, "topic_rank"]
@@ -40,8 +45,45 @@ _LATIN: Final = re.compile("[a-z\\u00df-\\u00f6\\u00f8-\\u024f]", re.IGNORECASE)
 _BRACKETS: Final = re.compile(r"[^\w\s'’&.:-]+")
 _ENOUGH_VIDEOS, _ENOUGH_CHANNELS, _FEWEST = 3, 2, 3
 _HOPELESS: Final = 3
+_INSTALMENT: Final = 2
 _SAME: Final = 0.6
 _IDLE: Final = IDLE_LEMMAS | frozenset(map(words.lemma, STOP_WORDS))
+
+
+def whole_phrases(topics: pd.DataFrame) -> pd.DataFrame:
+    """Give topics that say nothing without their category's name that name again.
+
+    Parameters
+    ----------
+    topics : pandas.DataFrame
+        ``topic``, and ``lemmas``: its words without those of the category's name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows. ``lemmas`` are all words of the topic where those that were left are numbers,
+        single letters or words that every other title has; as they were elsewhere. O(characters).
+
+    References
+    ----------
+    AuraStream paper 5.4 (#74): every game has ideas.
+
+    Examples
+    --------
+    >>> topics = pd.DataFrame({"topic": ["gta 6", "gta heist", "2026"],
+    ...                        "lemmas": ["6", "heist", "2026"]})
+    >>> whole_phrases(topics)["lemmas"].tolist()
+    ['6 gta', 'heist', '2026']
+    >>> whole_phrases(topics.head(0)).empty
+    True
+    """
+    own = [str(line) for line in topics["lemmas"]]
+    whole = [" ".join(sorted(found)) for found in lemma_sets(topics["topic"])]
+    said = [
+        line if _says_something(line) or not line else full
+        for line, full in zip(own, whole, strict=True)
+    ]
+    return topics.assign(lemmas=pd.Series(said, index=topics.index, dtype="str"))
 
 
 def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
@@ -52,9 +94,9 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     topics : pandas.DataFrame
         ``window_start``, ``category``, ``rank``, ``topic`` and ``lemmas``.
     shown : pandas.DataFrame
-        The evidence: ``window_start``, ``category``, ``topic_rank``, ``video_id``, ``channel_id``,
-        ``title`` (a text, or null) and ``tags`` (a sequence of texts, or null), a row per topic and
-        video.
+        The evidence of `whole_phrases`: ``window_start``, ``category``, ``topic_rank``,
+        ``video_id``, ``channel_id``, ``title`` (a text, or null) and ``tags`` (a sequence of texts,
+        or null), a row per topic and video.
 
     Returns
     -------
@@ -90,7 +132,8 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     ...     tags=[[names[0]], [names[1]], [names[2]], ["2026"], None])).empty
     False
     """
-    known = topics.rename(columns={"rank": "topic_rank"})[[*_TOPIC, "topic", "lemmas"]]
+    known = whole_phrases(topics).rename(columns={"rank": "topic_rank"})
+    known = known[[*_TOPIC, "topic", "lemmas"]].assign(is_idle=_is_idle(topics))
     known = known[[_says_something(str(line)) for line in known["lemmas"]]]
     shown = shown.merge(known, on=_TOPIC, validate="m:1")
     if shown.empty:
@@ -99,7 +142,7 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     shown["named_by"] = shown["channel_id"].where(is_named)
     shown["within_by"] = shown["channel_id"].where(is_within)
     shown["capitals"] = _capitals(shown["topic"], shown["title"])
-    about = shown.groupby([*_TOPIC, "topic", "lemmas"], as_index=False).agg(
+    about = shown.groupby([*_TOPIC, "topic", "lemmas", "is_idle"], as_index=False).agg(
         videos=("video_id", "size"),
         channels=("channel_id", "nunique"),
         named=("named_by", "nunique"),
@@ -114,6 +157,7 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
         + ((about["videos"] < _ENOUGH_VIDEOS) | (about["channels"] < _ENOUGH_CHANNELS))
         + 2 * is_half
         + 2 * (about["capitals"] < 0)
+        + _HOPELESS * about["is_idle"]
     )
     about["words"] = about["lemmas"].str.count(" ") + 1
     about = about.sort_values(
@@ -136,6 +180,23 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
 def _says_something(lemmas: str) -> bool:
     return any(
         lemma not in _IDLE and not lemma.isdecimal() and len(lemma) > 1 for lemma in lemmas.split()
+    )
+
+
+def _is_idle(topics: pd.DataFrame) -> list[bool]:
+    """Return of which topics idle words are left without their category's name."""
+    return [
+        not _says_something(line) and not _is_instalment(str(topic).split(), line.split())
+        for topic, line in zip(topics["topic"], map(str, topics["lemmas"]), strict=True)
+    ]
+
+
+def _is_instalment(topic: list[str], left: list[str]) -> bool:
+    return (
+        len(left) == 1
+        and topic[-1:] == left
+        and len(left[0]) <= _INSTALMENT
+        and left[0] not in _IDLE
     )
 
 

@@ -31,7 +31,7 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import Schema, build_frame, empty_frame, require_columns
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
-from aurastream.core.idea_subjects import subjects, surface
+from aurastream.core.idea_subjects import subjects, surface, whole_phrases
 
 __all__ = ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"]
 
@@ -121,8 +121,10 @@ def video_ideas(
     -------
     pandas.DataFrame
         ``IDEAS_SCHEMA``, by window, category and rank. At least ``least`` ideas for a category
-        with at least one topic that a video shows; none for a category without evidence, because
-        an idea without evidence would be made up. O(n log n) in videos and topics.
+        with at least one topic that a video shows, unless every one of them is, the category's
+        name included, mere numbers and words that every other title has ("2026", "best guide").
+        None for a category without evidence, because an idea without evidence would be made up.
+        O(n log n) in videos and topics.
 
     Raises
     ------
@@ -166,7 +168,7 @@ def video_ideas(
             "A video has no id, or occurs twice in a window and category.",
             fix="Pass each video once per window and category.",
         )
-    evidence = idea_evidence(topics, videos)
+    evidence = idea_evidence(whole_phrases(topics), videos)
     if evidence.empty:
         return empty_frame(IDEAS_SCHEMA)
     shown = evidence.merge(videos, on=[*_KEYS, "video_id"], how="left", validate="m:1")

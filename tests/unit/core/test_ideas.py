@@ -194,6 +194,43 @@ def test_years_and_small_words_are_no_subject(word: str) -> None:
     assert video_ideas(topics_of(word), videos).empty
 
 
+NAMES = {"gta": ["GTA"]}
+PHRASES = st.lists(
+    st.sampled_from(["gta 6", "gta v", "gta gameplay", "gta best day 100", "gta heist", "heist"]),
+    min_size=1,
+    max_size=6,
+)
+
+
+def named_topics(*found: str) -> pd.DataFrame:
+    """Return topics of the category of GTA, whose name is no part of them."""
+    terms = pd.DataFrame({"window_start": NOW, "category": "gta", "term": found, "score": 1.0})
+    return topics(terms, names=NAMES)
+
+
+@settings(max_examples=40)
+@given(PHRASES)
+def test_a_category_with_a_topic_that_a_video_shows_has_its_ideas(phrases: list[str]) -> None:
+    videos = videos_of([phrase.upper() for phrase in phrases], category="gta")
+
+    ideas = video_ideas(named_topics(*phrases), videos)
+
+    assert len(ideas) >= IdeaParams().least
+    assert set(ideas["topic"]) <= set(phrases)
+
+
+def test_the_instalment_of_a_game_is_a_subject_and_rests_on_videos_that_name_it() -> None:
+    titles = ["GTA 6 map", "GTA 6 Heist", "The 6 best Heists", "GTA gameplay", "GTA gameplay 2"]
+    videos = videos_of(titles, category="gta", tags=[["gta 6"]] * 3 + [["gta gameplay"]] * 2)
+
+    ideas = video_ideas(named_topics("gta 6", "gta gameplay", "heist"), videos)
+
+    of_six = ideas[ideas["topic"] == "gta 6"]
+    assert set(of_six["evidence_video_ids"].explode()) == {"v00", "v01"}
+    assert of_six["concept"].str.contains("GTA 6").all()
+    assert set(ideas["topic"]) == {"gta 6", "heist"}
+
+
 def test_a_subject_that_creators_tag_comes_before_words_that_carry_titles() -> None:
     names = ["creeper", "warden", "allay"]
     titles = [f"{name} suddenly" for name in names for _ in range(3)]

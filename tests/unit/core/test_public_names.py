@@ -55,7 +55,7 @@ PUBLIC = {
     "idea_formats": ["IDEA_FORMATS", "IDLE_LEMMAS", "IdeaFormat", "WORDING_VERSION", "format_cues"],
     "ideas": ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"],
     "idea_evidence": ["IDEA_EVIDENCE_SCHEMA", "idea_evidence"],
-    "idea_subjects": ["subjects", "surface"],
+    "idea_subjects": ["subjects", "surface", "whole_phrases"],
     "unchanged": ["FINGERPRINTS_SCHEMA", "carried", "fingerprints", "with_sources"],
     "value_hashes": ["row_hashes", "value_hashes"],
     "description_shares": ["DESCRIPTION_INTEL_SCHEMA", "HABITS", "description_intel"],
