@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
@@ -29,6 +30,7 @@ _NUMBER: Final = "number"
 _TIME: Final = "time"
 _FLAG: Final = "flag"
 _CODE: Final = "whole number"
+_MOST: Final = 2**53  # beyond, floats leave out whole numbers
 _SET: Final = ("true", "1", "1.0", "t", "yes")
 
 _CHARTS: Final = {
@@ -48,6 +50,8 @@ _REQUIRED: Final = (
     "channel_id", "category_id", "duration_s", "views",
 )  # fmt: skip
 """What a chart row must know to be counted; all else may be missing in it."""
+_LEAST: Final = {"chart_rank": 1, "best_rank": 1}
+"""The least number there can be of each column: 0, but of these."""
 _REQUIRED_OBSERVATIONS: Final = ("video_id", "snapshot_date", "fetched_at", "views")
 
 
@@ -70,13 +74,14 @@ def load_archive(folder: Path, countries: Collection[str] = ()) -> Archive:
 
     Every column has to be there. A chart row without day, country, rank, video, times, channel,
     category, duration or views cannot be judged and is left out, and so is an observation without
-    video, day, time or views; a row that comes twice counts once.
+    video, day, time or views; a row that comes twice counts once. Countries are compared without
+    white space around them and in capitals.
 
     Raises
     ------
     InvalidInputError
-        When files or columns are missing, a column holds something else than its name says, no row
-        is left, or one of the countries is not in the charts.
+        When files or columns are missing, a column holds something else than its name says or a
+        number that there cannot be, no row is left, or one of the countries is not in the charts.
     """
     archive = load_charts(folder, countries)
     observations = read_parts(folder, "observations_*.parquet", tuple(_OBSERVATIONS))
@@ -108,8 +113,8 @@ def of_frames(
     Raises
     ------
     InvalidInputError
-        When a column holds something else than its name says, no row is left, or one of the
-        countries is not in the charts.
+        When a column holds something else than its name says or a number that there cannot be, no
+        row is left, or one of the countries is not in the charts.
     """
     charts = _typed(charts, _CHARTS, _REQUIRED, f"The charts in {name}")
     first, last = int(charts["day"].min()), int(charts["day"].max())
@@ -136,7 +141,8 @@ def observations_of(frame: pd.DataFrame, *, name: str = "the record") -> pd.Data
     Raises
     ------
     InvalidInputError
-        When a column holds something else than its name says, or no row is left.
+        When a column holds something else than its name says or a number that there cannot be, or
+        no row is left.
     """
     seen = _typed(frame, _OBSERVATIONS, _REQUIRED_OBSERVATIONS, f"The observations in {name}")
     return seen.drop_duplicates(["day", "video_id"], ignore_index=True)
@@ -193,6 +199,12 @@ def _typed(
     found = pd.DataFrame(
         {column: _column(frame[column], kind, name) for column, kind in kinds.items()}
     )
+    for column, kind in kinds.items():
+        if kind == _NUMBER:
+            _check_possible(found[column], found["video_id"], name)
+    if "country" in kinds:
+        # As --countries are written: white space of any script around a name is no part of it.
+        found["country"] = found["country"].map(lambda of: of.strip().upper(), na_action="ignore")
     found = found.dropna(subset=list(required))
     found = found[found["video_id"] != ""]
     if found.empty:
@@ -212,15 +224,35 @@ def _typed(
     )
 
 
+def _check_possible(values: pd.Series, videos: pd.Series, name: str) -> None:
+    """Refuse the first number that there cannot be, of those that are not missing.
+
+    Raises
+    ------
+    InvalidInputError
+        When a number is infinite, too small or too large.
+    """
+    least = _LEAST.get(str(values.name), 0)
+    known = values.to_numpy()
+    wrong = np.flatnonzero((known < least) | (known > _MOST))
+    if wrong.size:
+        row = int(wrong[0])
+        raise InvalidInputError(
+            f"{name} have a {values.name} that there cannot be: {known[row]:g} in row {row + 1}, "
+            f"of video {videos.iloc[row]}; rows like it: {wrong.size}.",
+            fix=f"Correct it to a number from {least} up, or leave it empty.",
+        )
+
+
 def _column(values: pd.Series, kind: str, name: str) -> pd.Series:
     try:
         if kind == _NUMBER:
             return pd.to_numeric(values).astype("float64")
         if kind == _CODE:
-            return pd.to_numeric(values).astype("Int64").astype("str")
+            return _codes(pd.to_numeric(values))
         if kind == _TIME:
             return pd.to_datetime(values, utc=True).dt.as_unit("us")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInputError(
             f"{name} have a {values.name} that is no {kind}: {error}",
             fix="Pass an archive of this shape.",
@@ -228,3 +260,18 @@ def _column(values: pd.Series, kind: str, name: str) -> pd.Series:
     text = values.astype("str")
     # A flag may come as a boolean, as 0 and 1, or as text; one that is missing is not set.
     return text.str.lower().isin(_SET) if kind == _FLAG else text
+
+
+def _codes(values: pd.Series) -> pd.Series:
+    """Write whole numbers as text.
+
+    Raises
+    ------
+    ValueError
+        When one is beyond what a whole number can hold.
+    """
+    wrong = np.flatnonzero(np.abs(values.astype("float64").to_numpy()) > _MOST)
+    if wrong.size:
+        row = int(wrong[0])
+        raise ValueError(f"{values.iloc[row]:g} in row {row + 1}.")
+    return values.astype("Int64").astype("str")

@@ -52,6 +52,47 @@ def test_a_column_of_another_kind_is_named(crowd: Path, column: str, value: str,
         load_archive(crowd)
 
 
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [
+        ("charts", "views", np.inf),
+        ("charts", "views", -5.0),
+        ("charts", "chart_rank", 1e30),
+        ("charts", "chart_rank", 0.0),
+        ("charts", "duration_s", -np.inf),
+        ("charts", "comments", -1.0),
+        ("charts", "category_id", 1e30),
+        ("observations", "views", -1.0),
+        ("observations", "n_countries_110", np.inf),
+    ],
+)
+def test_a_number_that_cannot_be_is_named_with_its_column_and_row(
+    crowd: Path, capsys: pytest.CaptureFixture[str], name: str, column: str, value: float
+) -> None:
+    def spoil(frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.astype({column: "float64"})
+        frame.loc[3, column] = value
+        return frame
+
+    rewritten(crowd, name, spoil)
+    code = cli._guard(
+        lambda: cli.app(["evaluate", "viral", "--train", str(crowd)], standalone_mode=False)
+    )
+    said = capsys.readouterr().err
+    assert (code, said.count("\n")) == (2, 1)
+    assert f"{name} in " in said
+    assert f"have a {column} that " in said
+    assert f"{value:g} in row 4" in said
+
+
+@pytest.mark.parametrize("written", ["US\u00a0", "\u3000US", " us\t"])
+def test_white_space_around_a_country_is_no_part_of_its_name(crowd: Path, written: str) -> None:
+    whole = load_charts(crowd, ["US"]).charts
+    rewritten(crowd, "charts", lambda frame: frame.replace({"country": {"US": written}}))
+
+    pd.testing.assert_frame_equal(load_charts(crowd, ["US"]).charts, whole)
+
+
 def test_rows_that_cannot_be_judged_are_left_out_and_the_others_stay(crowd: Path) -> None:
     whole = load_archive(crowd).charts
 
