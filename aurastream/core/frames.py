@@ -29,6 +29,7 @@ __all__ = [
     "lookup",
     "microseconds",
     "numbers",
+    "percentages",
     "require_columns",
     "text",
     "times",
@@ -49,6 +50,7 @@ _NULLABLE: Final = {"Int64": np.int64, "Int32": np.int32, "Int16": np.int16}
 _WHOLE: Final = frozenset({"int64", "int32", "int16"})
 # Above it not every integer is a float: 2**53 and 2**53 + 1 are the same one.
 _EXACT: Final = 2**53 - 1
+_PER_CENT: Final = 100.0
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
@@ -142,6 +144,24 @@ def counters(frame: pd.DataFrame, column: str, name: str) -> Floats:
         raise InvalidInputError(
             f"Column '{column}' of the {name} frame holds {values[bad][0]:g}.",
             fix="It must be finite and 0 or more; null is the value for unknown.",
+        )
+    return values
+
+
+def percentages(frame: pd.DataFrame, column: str, name: str) -> Floats:
+    """Return a column of values of 0–100, NaN for null.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is no number or outside 0–100.
+    """
+    values = numbers(frame, column)
+    bad = (values < 0) | (values > _PER_CENT)
+    if bad.any():
+        raise InvalidInputError(
+            f"Column '{column}' of the {name} frame holds {values[bad][0]:g}.",
+            fix="It must be between 0 and 100; null is the value for unknown.",
         )
     return values
 

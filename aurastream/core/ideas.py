@@ -28,7 +28,14 @@ import pandas as pd
 
 from aurastream.core.difficulty import difficulty
 from aurastream.core.errors import InvalidInputError
-from aurastream.core.frames import Schema, build_frame, empty_frame, require_columns
+from aurastream.core.frames import (
+    Schema,
+    build_frame,
+    counters,
+    empty_frame,
+    percentages,
+    require_columns,
+)
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
 from aurastream.core.idea_subjects import subjects, surface, whole_phrases
@@ -151,6 +158,14 @@ def video_ideas(
     (True, True)
     >>> video_ideas(pd.DataFrame(), pd.DataFrame()).empty
     True
+
+    What cannot be is refused:
+
+    >>> try:
+    ...     video_ideas(topics, videos.assign(viral_score=[80.0, 5000.0]))
+    ... except InvalidInputError as error:
+    ...     print(error.message)
+    Column 'viral_score' of the videos frame holds 5000.
     """
     topics = require_columns(topics, (*_KEYS, "rank", "topic", "lemmas"), "topics")
     videos = require_columns(
@@ -168,6 +183,10 @@ def video_ideas(
             "A video has no id, or occurs twice in a window and category.",
             fix="Pass each video once per window and category.",
         )
+    for column in ("views", "lifetime_velocity_per_hour"):
+        counters(videos, column, "videos")
+    for column in ("viral_score", "confidence_pct"):
+        percentages(videos, column, "videos")
     evidence = idea_evidence(whole_phrases(topics), videos)
     if evidence.empty:
         return empty_frame(IDEAS_SCHEMA)
@@ -281,9 +300,9 @@ def _best_tags(
 
 
 def _from(about: pd.DataFrame, frame: pd.DataFrame | None, column: str) -> "pd.Series[float]":
-    found = require_columns(
-        pd.DataFrame() if frame is None else frame, (*_KEYS, column), column.removesuffix("_score")
-    )
+    name = column.removesuffix("_score")
+    found = require_columns(pd.DataFrame() if frame is None else frame, (*_KEYS, column), name)
+    percentages(found, column, name)
     if found.empty:
         return pd.Series(np.nan, index=about.index, dtype="float64")
     merged = about[_KEYS].merge(found[[*_KEYS, column]], on=_KEYS, how="left", validate="m:1")

@@ -37,6 +37,7 @@ from aurastream.core.frames import (
     group_keys,
     lookup,
     numbers,
+    percentages,
     require_columns,
     text,
     timestamps,
@@ -94,6 +95,7 @@ class OpportunityParams:
 
 
 DEFAULT: Final = OpportunityParams()
+_MOST: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,11 @@ def opportunity_scores(
     OpportunityParts
         The parts, 0–100 each, and the score, 0–100; higher is better.
 
+    Raises
+    ------
+    InvalidInputError
+        When a count or a ratio is negative or infinite, a count unknown, or an ease outside 0–100.
+
     Notes
     -----
     O(n).
@@ -167,15 +174,24 @@ def opportunity_scores(
     >>> nothing = {"velocity_ratio": [], "ease": [], "is_peak": [], "sample_count": []}
     >>> opportunity_scores([], [], **nothing).score.tolist()
     []
+    >>> try:
+    ...     opportunity_scores([3], [4], **(quiet | {"ease": 101.0}))
+    ... except InvalidInputError as error:
+    ...     print(error.message)
+    An ease of 101 was passed.
     """
-    hot = np.asarray(viral_count, dtype=np.float64) + params.rising_share * np.asarray(
-        rising_count, dtype=np.float64
+    viral, rising, ratio, known_ease = (
+        np.asarray(values, dtype=np.float64)
+        for values in (viral_count, rising_count, velocity_ratio, ease)
     )
-    trend = np.minimum(100.0, hot * params.points_per_viral)
-    ratio = np.asarray(velocity_ratio, dtype=np.float64)
+    _refuse("A count", viral, np.isfinite(viral) & (viral >= 0))
+    _refuse("A count", rising, np.isfinite(rising) & (rising >= 0))
+    _refuse("A ratio", ratio, np.isnan(ratio) | (np.isfinite(ratio) & (ratio >= 0)))
+    in_range = (known_ease >= 0) & (known_ease <= _MOST)
+    _refuse("An ease", known_ease, np.isnan(known_ease) | in_range)
+    trend = np.minimum(100.0, (viral + params.rising_share * rising) * params.points_per_viral)
     speed = np.where(np.isnan(ratio), 50.0, np.minimum(100.0, ratio * params.points_per_ratio))
-    known_ease = np.asarray(ease, dtype=np.float64)
-    easy = np.where(np.isnan(known_ease), params.neutral_ease, np.clip(known_ease, 0.0, 100.0))
+    easy = np.where(np.isnan(known_ease), params.neutral_ease, known_ease)
     factor = np.where(np.asarray(is_peak, dtype=np.bool_), params.peak_factor, 1.0)
     raw = (
         params.trend_weight * trend + params.velocity_weight * speed + params.ease_weight * easy
@@ -184,6 +200,15 @@ def opportunity_scores(
         np.asarray(sample_count) >= params.min_sample, np.clip(raw, 0.0, 100.0), np.nan
     )
     return OpportunityParts(trend, speed, easy, factor, score)
+
+
+def _refuse(what: str, values: Floats, possible: npt.NDArray[np.bool_]) -> None:
+    if not possible.all():
+        raise InvalidInputError(
+            f"{what} of {values[~possible][0]:g} was passed.",
+            fix="Counts and ratios are finite and 0 or more, an ease is 0–100; "
+            "NaN is for an unknown ratio or ease.",
+        )
 
 
 def opportunity(
@@ -305,7 +330,7 @@ def opportunity(
     np.maximum.at(known, group[inside], counters(viral, "sample_count", "viral_scores")[inside])
     # Summed in sorted order, so that the order of the videos cannot show.
     segments, sure, sure_count, _ = sorted_segments(
-        group[inside], numbers(viral, "confidence_pct")[inside], n
+        group[inside], percentages(viral, "confidence_pct", "viral_scores")[inside], n
     )
     video_confidence = np.bincount(segments, sure, minlength=n) / np.maximum(sure_count, 1)
 
@@ -325,13 +350,13 @@ def opportunity(
         viral_count,
         rising_count,
         velocity_ratio=ratio,
-        ease=of_rival(numbers(competition, "ease_score"), np.nan),
+        ease=of_rival(percentages(competition, "ease_score", "competition"), np.nan),
         is_peak=of_rival(numbers(competition, "is_peak"), 0.0) > 0,
         sample_count=known,
         params=params,
     )
     rest = 1.0 - params.ease_weight
-    rival_confidence = of_rival(numbers(competition, "confidence_pct"), 0.0)
+    rival_confidence = of_rival(percentages(competition, "confidence_pct", "competition"), 0.0)
     return build_frame(
         OPPORTUNITY_SCHEMA,
         {

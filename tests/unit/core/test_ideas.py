@@ -341,6 +341,32 @@ def test_params_that_contradict_each_other_are_refused() -> None:
         IdeaParams(top=3, least=5)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("viral_score", -1e9),
+        ("viral_score", np.inf),
+        ("confidence_pct", 1e9),
+        ("views", -1),
+        ("lifetime_velocity_per_hour", np.inf),
+    ],
+)
+def test_a_video_with_a_value_out_of_range_is_refused_by_name(column: str, value: float) -> None:
+    videos = videos_of(["creeper guide", "else"])
+    videos[column] = [value, 1.0]
+    with pytest.raises(InvalidInputError, match=f"'{column}' of the videos frame holds"):
+        video_ideas(topics_of("creeper"), videos)
+
+
+@pytest.mark.parametrize("value", [-0.5, 5000.0, np.inf])
+def test_an_opportunity_out_of_range_is_refused_by_name(value: float) -> None:
+    rated = pd.DataFrame(
+        {"window_start": [NOW], "category": "minecraft", "opportunity_score": [value]}
+    )
+    with pytest.raises(InvalidInputError, match="'opportunity_score' of the opportunity frame"):
+        video_ideas(topics_of("creeper"), videos_of(["creeper guide"]), opportunity=rated)
+
+
 @pytest.mark.skipif(not CHARTS.is_file(), reason=f"no archive at {CHARTS}")
 def test_golden_ideas_of_a_real_day() -> None:
     rows = pd.read_parquet(CHARTS)

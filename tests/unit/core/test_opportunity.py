@@ -175,6 +175,36 @@ def test_wrong_frames_and_weights_are_refused(velocity_rows: Build) -> None:
         OpportunityParams(trend_weight=0.9)
 
 
+@pytest.mark.parametrize(
+    ("counts", "facts"),
+    [
+        ((-3, 0), {}),
+        ((0, -1), {}),
+        ((np.nan, 0), {}),
+        ((0, np.inf), {}),
+        ((3, 0), {"velocity_ratio": -2.0}),
+        ((3, 0), {"velocity_ratio": np.inf}),
+        ((3, 0), {"ease": -0.1}),
+        ((3, 0), {"ease": 100.1}),
+    ],
+)
+def test_what_no_category_can_have_is_refused(
+    counts: tuple[float, float], facts: dict[str, float]
+) -> None:
+    hot, rising = counts
+    with pytest.raises(InvalidInputError, match="was passed"):
+        opportunity_scores([1, hot], [0, rising], **(USUAL | facts))
+
+
+@pytest.mark.parametrize("column", ["ease_score", "confidence_pct"])
+@pytest.mark.parametrize("value", [-1.0, 101.0, np.inf])
+def test_percentages_of_rivals_out_of_range_are_refused_by_name(
+    velocity_rows: Build, column: str, value: float
+) -> None:
+    with pytest.raises(InvalidInputError, match=f"'{column}' of the competition frame holds"):
+        chain(velocity_rows([float(i) for i in range(1, 41)]), competition_row(**{column: value}))
+
+
 def framed(rows: list[dict[str, Any]], columns: dict[str, list[Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["window_start", "category"]).assign(**columns)
     frame["window_start"] = pd.DatetimeIndex(frame["window_start"], tz="UTC")
