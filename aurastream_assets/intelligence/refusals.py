@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
-from aurastream.core.offenders import MOST_ATTEMPTS, offenders
+from aurastream.core.offenders import offenders
 from aurastream.core.value_hashes import row_hashes
 
 __all__ = ["Frames", "accepted_rows", "apart", "each_for_itself", "quarantined", "warn_of"]
@@ -42,6 +42,7 @@ _TIME_COLUMNS: Final = ("window_start", "crawl_at", "observed_at")
 _NAMES: Final = ("video_id", "clip_id", "stream_id", "term", "topic")
 
 _LOGGED: Final = 20
+_LISTED: Final = 1_000
 _NOWHERE: Final = np.zeros(0, dtype=np.int64)
 
 
@@ -199,29 +200,23 @@ def _refused(
     compute: _Compute, frames: Frames, places: _Places, gone: dict[str, npt.NDArray[np.bool_]]
 ) -> pd.DataFrame:
     """Mark which of a category's rows must go, and return them with the reasons."""
-    whole = _refusal(compute, frames, places)
-    if whole is None:
+    if _refusal(compute, frames, places) is None:
         return _none()
     # What rests on other rows is refused for their sake: that is asked from both sides, and the
     # answer believed that costs less.
     small_first = _small_first(frames, places)
     found = _offenders(compute, frames, places, small_first)
-    if len(small_first) > 1 and (found is None or len(found) > 1):
+    if len(small_first) > 1 and len(found) > 1:
         other = _offenders(compute, frames, places, small_first[::-1])
-        if other is not None and (found is None or len(other) < len(found)):
-            found = other
-    if found is None:
-        for name, rows in places.items():
-            gone[name][rows] = True
-        reason = f"{whole} More of its rows are impossible than {MOST_ATTEMPTS:,} attempts can tell"
-        return pd.DataFrame({"item_id": [None], "raw": "", "reason": f"{reason} apart."})
+        found = min(found, other, key=len)
     for name, row in found:
         gone[name][row] = True
     told = _told(frames, found)
     everything = sum(rows.size for rows in places.values())
-    if len(told) == everything and told["item_id"].isna().all() and len({*told["reason"]}) == 1:
-        # Nameless rows that are all impossible in the same way: so is the category.
-        return told.head(1).assign(raw="")
+    is_one = len(told) == everything and len({*told["reason"]}) == 1
+    if is_one and (told["item_id"].isna().all() or everything > _LISTED):
+        # Rows that are nameless, or beyond counting, all impossible in one way: so is the category.
+        return told.head(1).assign(item_id=None, raw="")
     return told
 
 
@@ -230,12 +225,9 @@ def _refused_together(
 ) -> _Found:
     """Mark which rows must go that are refused only in the company of other categories' rows."""
     places = {name: rows[~gone[name][rows]] for name, rows in places.items()}
-    whole = _refusal(compute, frames, places)
-    if whole is None:
+    if _refusal(compute, frames, places) is None:
         return {}
     found = _offenders(compute, frames, places, _small_first(frames, places))
-    if found is None:
-        raise InvalidInputError(whole)
     for name, row in found:
         gone[name][row] = True
     return found
@@ -265,9 +257,7 @@ def _refusal(compute: _Compute, frames: Frames, places: _Places) -> str | None:
     return None
 
 
-def _offenders(
-    compute: _Compute, frames: Frames, places: _Places, names: list[str]
-) -> _Found | None:
+def _offenders(compute: _Compute, frames: Frames, places: _Places, names: list[str]) -> _Found:
     """Return the rows that must go, with the reasons; frames are believed in the order given."""
     # Rows come in any order: what they hold says which of two is believed.
     ordered = [
@@ -283,9 +273,8 @@ def _offenders(
             chosen[name] = np.sort(row_of[items[frame_of[items] == number]])
         return _refusal(compute, frames, chosen)
 
-    found = offenders(refusal, np.arange(row_of.size))
-    if found is None:
-        return None
+    ends = np.cumsum([len(rows) for rows in ordered])
+    found = offenders(refusal, *np.split(np.arange(row_of.size), ends[:-1]))
     return {(names[frame_of[n]], int(row_of[n])): reason for n, reason in found.items()}
 
 

@@ -73,15 +73,29 @@ def test_nameless_rows_that_are_all_impossible_in_one_way_are_a_category_that_is
     assert (told["item_id"], json.loads(told["raw"])) == ("a", {"category": "a"})
 
 
-def test_more_impossible_rows_than_can_be_told_apart_cost_their_category() -> None:
-    # Every other one: nothing is learned from any half.
-    rows = pd.concat([videos("a", *np.tile([-1.0, 1.0], 1500)), videos("b", 1)], ignore_index=True)
+@pytest.mark.parametrize(("n", "bad"), [(36_000, 90), (2_000, 180), (600, 400)])
+def test_however_many_rows_are_impossible_the_others_of_the_category_are_kept(
+    n: int, bad: int
+) -> None:
+    views = np.ones(n)
+    views[np.random.default_rng(7).choice(n, bad, replace=False)] = -1.0
+    rows = pd.concat([videos("a", *views), videos("b", 1)], ignore_index=True)
+
+    found, refused = each_for_itself(rows, checked)
+
+    kept = rows[rows["views"] > 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, kept)
+    assert sorted(refused["item_id"]) == sorted(rows.loc[rows["views"] < 0, "video_id"])
+
+
+def test_a_category_of_which_every_row_is_impossible_is_told_once() -> None:
+    rows = pd.concat([videos("a", *np.full(3_000, -1.0)), videos("b", 1)], ignore_index=True)
 
     found, refused = each_for_itself(rows, checked)
 
     assert found["category"].tolist() == ["b"]
     (reason,) = refused["reason"]
-    assert "than 1,000 attempts can tell apart" in reason
+    assert "one of 3,000, more than the attempts could tell apart" in reason
 
 
 @pytest.mark.parametrize(
