@@ -7,10 +7,11 @@ left is computed at once again, so that it is, to the bit, what a run without th
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
+from math import isfinite
 from operator import itemgetter
 from typing import Final, cast
 
@@ -241,12 +242,21 @@ def _small_first(frames: Frames, places: _Places) -> list[str]:
 
 
 def _told(frames: Frames, found: _Found) -> pd.DataFrame:
-    said = []
-    for (name, row), reason in found.items():
-        item = frames[name].iloc[[row]]
-        own = next((str(item[c].iloc[0]) for c in _NAMES if c in item), None)
-        said.append((own, _written(name, item), reason))
-    return pd.DataFrame(said, columns=["item_id", "raw", "reason"])
+    said: dict[tuple[str, int], tuple[str | None, str]] = {}
+    for name, frame in frames.items():
+        rows = [row for of, row in found if of == name]
+        held = frame.iloc[rows].astype("object").to_dict("records")
+        said |= {
+            (name, row): (_name_of(item), _written(name, item))
+            for row, item in zip(rows, held, strict=True)
+        }
+    told = [(*said[at], _storable(reason)) for at, reason in found.items()]
+    return pd.DataFrame(told, columns=["item_id", "raw", "reason"], dtype="object")
+
+
+def _name_of(item: Mapping[Hashable, object]) -> str | None:
+    names = (_plain(item.get(column)) for column in _NAMES)
+    return next((_storable(str(name)) for name in names if name is not None), None)
 
 
 def _refusal(compute: _Compute, frames: Frames, places: _Places) -> str | None:
@@ -278,10 +288,30 @@ def _offenders(compute: _Compute, frames: Frames, places: _Places, names: list[s
     return {(names[frame_of[n]], int(row_of[n])): reason for n, reason in found.items()}
 
 
-def _written(name: str, item: pd.DataFrame) -> str:
+def _written(name: str, item: Mapping[Hashable, object]) -> str:
     """Return what a row holds, and where it stood."""
-    (held,) = json.loads(item.to_json(orient="records", date_format="iso", date_unit="us"))
-    return json.dumps({"input": name, "row": held}, ensure_ascii=True, sort_keys=True)
+    return json.dumps({"input": name, "row": _plain(item)}, ensure_ascii=True, sort_keys=True)
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it; what JSON has no number for is said in words."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(own) for own in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 # NaN
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    is_number = isinstance(value, (bool, int)) or (isinstance(value, float) and isfinite(value))
+    return value if is_number else str(value)
+
+
+def _storable(said: str) -> str:
+    """Write out what no database keeps as text: halves of characters, and the zero."""
+    return said.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def _none() -> pd.DataFrame:
@@ -349,7 +379,7 @@ def quarantined(refused: pd.DataFrame, dataset: str, length: timedelta) -> pd.Da
     if refused.empty:
         return refused
     raws = [
-        json.dumps({"category": category}, ensure_ascii=False)[:-1]
+        json.dumps({"category": _storable(category)}, ensure_ascii=False)[:-1]
         + (f", {str(raw)[1:]}" if raw else "}")
         for category, raw in zip(refused["category"], refused["raw"], strict=True)
     ]

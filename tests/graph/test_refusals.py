@@ -146,3 +146,32 @@ def test_rows_that_only_exclude_each_other_across_categories_cost_one_of_them() 
 
     assert sorted(found["views"]) == [1, 2, 3]
     assert refused["item_id"].tolist() in (["a1"], ["b0"])
+
+
+def test_quarantine_tells_what_a_row_held_even_where_no_number_or_text_can_say_it() -> None:
+    broken = "half \ud83d of it"
+    rows = pd.DataFrame(
+        {
+            "window_start": AT,
+            "category": "a",
+            "video_id": pd.Series([None, "zero\0", broken, "fine"], dtype="object"),
+            "views": [-np.inf, -1.0, -1e-12, 1.0],
+            "tags": [["x", None], np.array(["y"]), None, None],
+        }
+    )
+
+    found, refused = each_for_itself(rows, checked)
+
+    assert found["video_id"].tolist() == ["fine"]
+    told = quarantined(refused, "intelligence/x", LENGTH)
+    assert sorted(told["item_id"]) == ["a", "half \\ud83d of it", "zero\\x00"]
+    held = {
+        own: json.loads(raw)["row"] for own, raw in zip(told["item_id"], told["raw"], strict=True)
+    }
+    assert [held[own]["views"] for own in sorted(held)] == ["-inf", -1e-12, -1.0]
+    assert held["a"]["video_id"] is None
+    assert held["a"]["tags"] == ["x", None]
+    assert held["zero\\x00"]["window_start"] == "2026-11-20T00:00:00.000000Z"
+    assert held["half \\ud83d of it"]["video_id"] == broken
+    # All of it can be stored.
+    assert "".join([*told["raw"], *told["item_id"], *told["reason"]]).encode()
