@@ -1,6 +1,8 @@
 """The command line: thin commands over the library and, lazily, over the graph."""
 
 import gc
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -82,9 +84,19 @@ def up(
 def head() -> None:
     """Run a head: it leads when it holds the lock, and stands by warm otherwise."""
     from aurastream.operations.head import run_head
+    from aurastream.store.urls import dagster_url
     from aurastream_assets.daemon import preload, run_daemon
 
-    raise typer.Exit(run_head(Settings.from_env(), run_daemon=run_daemon, preload=preload))
+    settings = Settings.from_env()
+    # Beside a running installation, its Dagster instance is the one to tick for.
+    home = Path(
+        os.environ.setdefault("DAGSTER_HOME", str((settings.data_dir / "dagster").resolve()))
+    )
+    if not (home / "dagster.yaml").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPO_ROOT / "deploy" / "dagster.yaml", home / "dagster.yaml")
+    os.environ.setdefault("DAGSTER_PG_URL", dagster_url(settings.require_postgres()))
+    raise typer.Exit(run_head(settings, run_daemon=run_daemon, preload=preload))
 
 
 @app.command()

@@ -205,6 +205,8 @@ def plan_games(
     interval_h = table["interval_minutes"].to_numpy(dtype=float) / 60 * slow * stretch
     last = pd.to_datetime(table["last_crawl_at"], utc=True)
     since_h = ((pd.Timestamp(as_of) - last) / pd.Timedelta(hours=1)).to_numpy(dtype=float)
+    # A crawl that is yet to come tells of a clock that was wrong; waiting for it could take days.
+    since_h = np.where(since_h < -p.tolerance_h, np.nan, since_h)
     overdue = np.where(np.isnan(since_h), p.never_fetched_overdue_h, since_h - interval_h)
     is_due = (overdue >= -np.minimum(p.tolerance_h, interval_h / 2)) | reconcile
     priority = table["priority"].to_numpy(dtype=float)

@@ -96,6 +96,9 @@ class ThumbnailClient:
     ----------
     hosts : sequence of str
         Hosts that may be asked (``host`` or ``host:port``), with those below them.
+    moved_to : str or None
+        The replay server as it is reached now, ``host:port``. Its addresses are stored with the
+        port that it had then, which may have been taken since; they are asked there.
     http : httpx.Client, optional
         Connection pool; its own by default.
     limiter, breaker, clock
@@ -116,6 +119,7 @@ class ThumbnailClient:
         self,
         hosts: Sequence[str] = PLATFORM_HOSTS,
         *,
+        moved_to: str | None = None,
         http: httpx.Client | None = None,
         limiter: RateLimiter | None = None,
         breaker: Breaker | None = None,
@@ -127,6 +131,7 @@ class ThumbnailClient:
         run_id: str | None = None,
     ) -> None:
         self._hosts = tuple(hosts)
+        self._moved_to = httpx.URL(f"http://{moved_to}") if moved_to else None
         self._http = http or http_client(timeout_s=timeout_s)
         self._owns_http = http is None
         self._limiter = limiter or NoLimiter()
@@ -166,6 +171,7 @@ class ThumbnailClient:
         UnfetchedThumbnailError
             When there is no file, or none that may be taken; with its reason and its call.
         """
+        url = self._where_it_is_now(url)
         host = self._host(url)
         tries = _Tries(url, etag, started_at=self.clock.now())
         retrying = tenacity.Retrying(
@@ -193,6 +199,16 @@ class ThumbnailClient:
             ) from None
         outcome = "not_modified" if data is None else "ok"
         return ThumbnailFile(data, found or etag, tries.record(outcome, self._run_id))
+
+    def _where_it_is_now(self, url: str) -> str:
+        if self._moved_to is None:
+            return url
+        try:
+            stored = httpx.URL(url)
+        except (httpx.InvalidURL, TypeError):
+            return url
+        is_its = stored.host == self._moved_to.host
+        return str(stored.copy_with(port=self._moved_to.port)) if is_its else url
 
     def _host(self, url: str) -> str:
         try:

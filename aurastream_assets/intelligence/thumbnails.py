@@ -80,8 +80,10 @@ def thumbnail_features(
         )
         known = readings.known_thumbnails(store.frames, wanted["video_id"].tolist())
         coverage = readings.thumbnail_coverage(store.frames, now).iloc[0].to_dict()
+        replay = _replay(settings, platforms)
         with ThumbnailClient(
-            _hosts(settings, platforms),
+            (replay,) if replay else PLATFORM_HOSTS,
+            moved_to=replay,
             breaker=CircuitBreakers(redis.resolved_url()),
             run_id=context.run.run_id,
         ) as client:
@@ -120,11 +122,12 @@ def thumbnail_features(
     )
 
 
-def _hosts(settings: Settings, platforms: Platforms) -> tuple[str, ...]:
+def _replay(settings: Settings, platforms: Platforms) -> str | None:
+    """Return host and port of the replay server, None when the platforms themselves are asked."""
     replay = platforms.replay_url or settings.replay_url
     if replay and (platforms.replay_url or not settings.live):
-        return (httpx.URL(replay).netloc.decode("ascii"),)
-    return PLATFORM_HOSTS
+        return httpx.URL(replay).netloc.decode("ascii")
+    return None
 
 
 def _vision(settings: Settings) -> VisionProvider:

@@ -237,7 +237,7 @@ def test_deleted_videos_are_counted_and_leave_no_gap(
     assert crawls["is_complete"].all()
 
 
-def test_an_empty_chart_is_complete_and_what_it_held_before_is_served_with_its_age(
+def test_an_empty_answer_to_a_chart_is_incomplete_and_what_it_held_before_is_served_with_its_age(
     run: Run, fault: Fault, store: FrameStore, clock: Clock, redis_of: str
 ) -> None:
     newest = newest_window()
@@ -247,10 +247,12 @@ def test_an_empty_chart_is_complete_and_what_it_held_before_is_served_with_its_a
     result = run("signal", first=move(clock, newest))
 
     assert result.success
-    assert metadata_of(result)["is_complete"]
+    assert not metadata_of(result)["is_complete"]
     crawls = store.read("operations.crawls", where={"category": "music"}, order_by="crawl_at")
     assert crawls["got"].tolist()[-2:] == [0, 0]
-    assert crawls["is_complete"].all()
+    # The answer itself counts the videos that it does not have.
+    assert crawls["is_complete"].tolist()[-2:] == [False, False]
+    assert crawls["reason"].iloc[-1].startswith("The answer has no video, though it counts ")
     categories = scores(store, newest)["category_stats"]["category"]
     assert {"music", "gaming"} <= set(categories)
     charts = documents(redis_of)

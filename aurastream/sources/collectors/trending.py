@@ -133,6 +133,9 @@ def _crawl(answer: Answer, crawl_at: dt.datetime, size: int) -> dict[str, object
     # Not every region has every chart: that is an answer, not a failure.
     is_absent = isinstance(answer.error, GoneError) and crawl is None
     expected = crawl.expected if crawl is not None else (0 if is_absent else size)
+    # Pages without an item end a chart as its last page does; their own count tells them apart.
+    is_hollow = crawl is not None and not len(crawl) and not crawl.rejected and bool(crawl.expected)
+    hollow = f"The answer has no video, though it counts {expected}." if is_hollow else ""
     return {
         "crawl_at": crawl_at,
         "dataset": _DATASET,
@@ -142,6 +145,6 @@ def _crawl(answer: Answer, crawl_at: dt.datetime, size: int) -> dict[str, object
         "expected": expected,
         "got": len(crawl) if crawl is not None else 0,
         "rejected": len(answer.rejected),
-        "is_complete": answer.is_complete or is_absent,
-        "reason": "" if is_absent else answer.reason,
+        "is_complete": (answer.is_complete and not is_hollow) or is_absent,
+        "reason": "" if is_absent else answer.reason or hollow,
     }

@@ -28,7 +28,9 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 _BigCount = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNTER)]
 _Offset = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=2**31 - 1)]
-_Id = Annotated[str, msgspec.Meta(min_length=1)]
+# An index refuses values of a few thousand characters, and one such id the whole crawl with it.
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_MaybeId = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class _Struct(msgspec.Struct, gc=False, frozen=True):
@@ -37,10 +39,10 @@ class _Struct(msgspec.Struct, gc=False, frozen=True):
 
 class _Stream(_Struct, frozen=True):
     id: _Id
-    user_id: str
+    user_id: _MaybeId
     viewer_count: _Count
-    game_id: str = ""
-    user_login: str = ""
+    game_id: _MaybeId = ""
+    user_login: _MaybeId = ""
     user_name: str = ""
     title: str = ""
     started_at: str | None = None
@@ -53,18 +55,18 @@ class _Game(_Struct, frozen=True):
     id: _Id
     name: str
     box_art_url: str = ""
-    igdb_id: str = ""
+    igdb_id: _MaybeId = ""
 
 
 class _Clip(_Struct, frozen=True):
     id: _Id
-    broadcaster_id: str
+    broadcaster_id: _MaybeId
     created_at: str
     view_count: _BigCount
     broadcaster_name: str = ""
-    creator_id: str = ""
-    video_id: str = ""
-    game_id: str = ""
+    creator_id: _MaybeId = ""
+    video_id: _MaybeId = ""
+    game_id: _MaybeId = ""
     title: str = ""
     language: str = ""
     duration: _Seconds | None = None
@@ -78,11 +80,11 @@ class _MutedSegment(_Struct, frozen=True):
 
 class _Video(_Struct, frozen=True):
     id: _Id
-    user_id: str
+    user_id: _MaybeId
     created_at: str
     view_count: _BigCount = 0
-    stream_id: str | None = None
-    user_login: str = ""
+    stream_id: _MaybeId | None = None
+    user_login: _MaybeId = ""
     user_name: str = ""
     title: str = ""
     description: str = ""
@@ -98,10 +100,10 @@ class _Video(_Struct, frozen=True):
 
 class _Channel(_Struct, frozen=True):
     broadcaster_id: _Id
-    broadcaster_login: str = ""
+    broadcaster_login: _MaybeId = ""
     broadcaster_name: str = ""
     broadcaster_language: str = ""
-    game_id: str = ""
+    game_id: _MaybeId = ""
     game_name: str = ""
     title: str = ""
     tags: list[str] | None = None
@@ -109,7 +111,7 @@ class _Channel(_Struct, frozen=True):
 
 class _User(_Struct, frozen=True):
     id: _Id
-    login: str
+    login: _MaybeId
     display_name: str = ""
     type: str = ""
     broadcaster_type: str = ""

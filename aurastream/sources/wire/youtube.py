@@ -16,6 +16,7 @@ from aurastream.sources.wire.youtube_common import (
     Counter,
     Id,
     Instant,
+    MaybeId,
     Thumbnails,
     category_number,
     largest,
@@ -35,7 +36,7 @@ class _SearchId(Answer, frozen=True):
 
 class _SearchSnippet(Answer, frozen=True):
     title: str
-    channel_id: str
+    channel_id: MaybeId
     published_at: Instant | None = None
     description: str = ""
     channel_title: str = ""

@@ -14,6 +14,7 @@ __all__ = [
     "Counter",
     "Id",
     "Instant",
+    "MaybeId",
     "Thumbnails",
     "category_number",
     "largest",
@@ -21,7 +22,9 @@ __all__ = [
 ]
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Id = Annotated[str, msgspec.Meta(min_length=1)]
+# An index refuses values of a few thousand characters, and one such id the whole crawl with it.
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+MaybeId = Annotated[str, msgspec.Meta(max_length=200)]
 # Written as strings; the decoders of videos and channels read them as numbers.
 Counter = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNTER)]
 

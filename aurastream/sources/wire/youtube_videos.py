@@ -21,6 +21,7 @@ from aurastream.sources.wire.youtube_common import (
     Counter,
     Id,
     Instant,
+    MaybeId,
     Thumbnails,
     category_number,
     largest,
@@ -33,7 +34,7 @@ __all__ = ["VIDEOS", "VideoPages", "video_pages"]
 class _VideoSnippet(Answer, frozen=True, kw_only=True):
     # In the order in which the API writes them: msgspec looks for the next key here first.
     published_at: Instant | None = None
-    channel_id: str
+    channel_id: MaybeId
     title: str
     description: str = ""
     thumbnails: Thumbnails = NO_THUMBNAILS

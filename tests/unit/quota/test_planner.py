@@ -75,6 +75,11 @@ def test_a_game_that_was_never_fetched_counts_as_a_day_overdue() -> None:
     assert plan.games.set_index("category").loc["b", "overdue_h"] == 24.0
 
 
+def test_a_game_whose_last_crawl_is_yet_to_come_is_due_at_once() -> None:
+    plan = _plan(_games(gta=240, apex=240), _state(gta=-25, apex=-0.1))
+    assert plan.selected == ("gta",)  # a clock was wrong by a day; six minutes are no matter
+
+
 def test_the_score_is_priority_minus_half_an_hour_overdue() -> None:
     games = _games(a=120).assign(priority=2)
     plan = _plan(games, _state(a=5))

@@ -108,6 +108,18 @@ def test_a_failure_that_passes_is_got_over(client: ThumbnailClient, upstream: Up
     assert found.record.attempts == 3
 
 
+def test_an_address_of_a_server_that_moved_is_asked_where_it_is_now(
+    upstream: Upstream, http: httpx.Client, clock: FakeClock
+) -> None:
+    upstream.script("/a.jpg", Reply(PICTURE))
+    now_at = httpx.URL(upstream.url).netloc.decode()
+    client = ThumbnailClient([now_at], moved_to=now_at, http=http, clock=clock)
+
+    assert client.fetch("http://127.0.0.1:1/a.jpg").data == PICTURE
+    assert reason_of(client, "http://127.0.0.2:1/a.jpg") is RejectionReason.FOREIGN_HOST
+    assert reason_of(client, "not an address") is RejectionReason.FOREIGN_HOST
+
+
 @pytest.mark.parametrize(
     "url",
     [

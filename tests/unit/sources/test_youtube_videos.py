@@ -65,6 +65,8 @@ def test_a_video_that_was_expected_reads_as_one_never_seen(change: str) -> None:
         _changed(SAME, "statistics", viewCount="-1"),
         {**SAME, "id": "\0"},
         {**SAME, "id": ""},
+        {**SAME, "id": "x" * 8000},  # more than an index takes
+        _changed(SAME, "snippet", channelId="x" * 8000),
     ],
 )
 def test_a_broken_video_is_rejected_alone_and_for_the_same_reason_either_way(
