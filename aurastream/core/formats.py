@@ -76,9 +76,10 @@ _MISSING_TIME: Final = np.iinfo(np.int64).min
 class RegimeBreak:
     """A day from which views or formats mean something else.
 
-    ``affects`` says what changed: "format" what is a Short, "views" how views are counted.
-    ``is_confirmed`` is false where the platform has not announced it; a comparison that trusts
-    such a break loses some videos, one that does not may compare what does not compare.
+    ``affects`` says what changed: "format" what is a Short, "views" how views are counted, and
+    ``concerns`` for which videos. ``is_confirmed`` is false where the platform has not announced
+    it; a comparison that trusts such a break loses some videos, one that does not may compare what
+    does not compare.
     """
 
     at: datetime
@@ -86,6 +87,7 @@ class RegimeBreak:
     affects: Literal["format", "views"]
     is_confirmed: bool
     note: str
+    concerns: Literal["shorts", "all"] = "all"
 
 
 REGIME_BREAKS: Final = (
@@ -102,6 +104,7 @@ REGIME_BREAKS: Final = (
         affects="views",
         is_confirmed=True,
         note="Every start and replay of a Short counts as a view.",
+        concerns="shorts",
     ),
     RegimeBreak(
         at=datetime(2026, 8, 24, tzinfo=UTC),

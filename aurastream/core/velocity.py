@@ -12,8 +12,10 @@ equal counters of one crawl give equal velocities, bit by bit.
 
 What is unknown is null, and nothing is clamped in silence: a publication date in the future gives
 no age and no lifetime velocity; a counter that fell between the two snapshots gives no velocity
-now and sets ``views_fell``; hidden likes or comments, no views, or more reactions than views (the
-counters are then of different moments) give no engagement rate.
+now and sets ``views_fell``; where the platform began to count a video's views otherwise
+(`aurastream.core.formats.REGIME_BREAKS`), velocity now is that of the snapshots since then; hidden
+likes or comments, no views, or more reactions than views (the counters are then of different
+moments) give no engagement rate.
 """
 
 from dataclasses import dataclass
@@ -26,6 +28,12 @@ import pandas as pd
 
 from aurastream.core.crawls import Expansion, carry_forward, latest_crawls, moments
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import (
+    REGIME_BREAKS,
+    SHORT_THRESHOLD,
+    RegimeBreak,
+    short_likelihood,
+)
 from aurastream.core.frames import (
     HOUR_US,
     Schema,
@@ -99,7 +107,10 @@ class VelocityParams:
     The half hour under which a video's age does not fall is the AuraStream paper's. The rest is
     ours: velocity now spans the trailing three hours; snapshots closer than 20 minutes are one
     moment to YouTube's counters; where a game is polled less often than the window is long, the
-    newest snapshot before the window is the reference, up to six hours before the last one.
+    newest snapshot before the window is the reference, up to six hours before the last one. Views
+    of before and after one of ``breaks`` that affects views do not compare: the snapshots before it
+    are no reference and do not count. A break of Shorts concerns likely Shorts and videos of
+    unknown length. All known breaks count, the unannounced one as well, as they do for formats.
     """
 
     window: timedelta = timedelta(minutes=30)
@@ -108,6 +119,7 @@ class VelocityParams:
     trailing: timedelta = timedelta(hours=3)
     min_span: timedelta = timedelta(minutes=20)
     max_span: timedelta = timedelta(hours=6)
+    breaks: tuple[RegimeBreak, ...] = REGIME_BREAKS
     freshness: FreshnessParams = FreshnessParams()  # noqa: RUF009 # frozen
 
 
@@ -268,8 +280,9 @@ def video_velocity(
 
     References
     ----------
-    AuraStream paper 5.1.1 (#61), with the gain between snapshots beside it (C24), engagement as
-    defined in C56 and freshness as in #77 and #78.
+    AuraStream paper 5.1.1 (#61), with the gain between snapshots beside it (C24) but not across a
+    change of what counts as a view (C37), engagement as defined in C56 and freshness as in #77 and
+    #78.
 
     Examples
     --------
@@ -313,6 +326,20 @@ def video_velocity(
     >>> behind.velocity_now_per_hour.item(), behind.views_fell.item()
     (nan, True)
 
+    Since 31 March 2025 every start of a Short counts, so that its views of before do not compare;
+    those of a longer video do:
+
+    >>> clock = pd.to_datetime(["2025-03-30T23:00Z", "2025-03-31T01:00Z"])
+    >>> across = trending.assign(crawl_at=clock, observed_at=clock, views=[1000, 500_000])
+    >>> published = pd.Timestamp("2025-03-30T01:00Z")
+    >>> for seconds in (30, 600):
+    ...     told = videos.assign(duration_s=seconds, published_at=published)
+    ...     night = pd.DatetimeIndex(["2025-03-31T01:30Z"])
+    ...     two = video_velocity(across, pd.DataFrame(), told, as_of=night).iloc[0]
+    ...     two.velocity_now_per_hour.item(), two.velocity_now_n.item(), round(two.age_h)
+    (nan, 1, 24)
+    (249500.0, 2, 24)
+
     >>> nothing = pd.DataFrame()
     >>> video_velocity(nothing, nothing, nothing, as_of=ends).empty
     True
@@ -342,8 +369,9 @@ def video_velocity(
     shots = _snapshots(rows, states.crawl, n_crawls)
     newest = np.searchsorted(shots.key, members.video * n_crawls + states.known[members.window]) - 1
     as_of_us = ends[members.window]
-    now = _velocity_now(shots, newest, as_of_us, params)
     about = _metadata(encoded, shots.video[newest], shots.version[newest])
+    regime = _regime_starts(shots.moment[newest], about, params)
+    now = _velocity_now(shots, newest, as_of_us, regime, params)
 
     views, likes, comments = (c[newest] for c in shots.counters)
     observed = shots.observed[newest]
@@ -578,16 +606,40 @@ class _Now:
     fell: npt.NDArray[np.bool_]
 
 
+def _regime_starts(moment: Integers, about: "_Metadata", params: VelocityParams) -> Integers:
+    """Return since when the views of each video are counted as they are at the moment.
+
+    Breaks further back than any reference are left out: the smallest integer.
+    """
+    starts = np.full(moment.size, _MISSING_TIME)
+    reach = microseconds(max(params.trailing, params.max_span))
+    for found in params.breaks:
+        at = round(found.at.timestamp()) * 1_000_000
+        passed = (moment >= at) & (moment - at <= reach)
+        if found.affects != "views" or not passed.any():
+            continue
+        if found.concerns == "shorts":
+            likelihood = short_likelihood(about.duration, timestamps(about.published))
+            # What has no known length may be one.
+            passed &= ~(likelihood < SHORT_THRESHOLD)
+        starts = np.where(passed, np.maximum(starts, at), starts)
+    return starts
+
+
 def _velocity_now(
-    shots: _Snapshots, newest: Integers, as_of_us: Integers, params: VelocityParams
+    shots: _Snapshots,
+    newest: Integers,
+    as_of_us: Integers,
+    regime: Integers,
+    params: VelocityParams,
 ) -> _Now:
-    """Compare the newest snapshot with the oldest one of the trailing window."""
+    """Compare the newest snapshot with the oldest one of the trailing window and the regime."""
     video, observed, views = shots.video, shots.moment, shots.counters[0]
     origin = int(observed.min())
     width = int(observed.max()) - origin + 1
     # Crawls that overlap could answer out of order; the running maximum keeps the key sorted.
     moment = np.maximum.accumulate(video * width + (observed - origin))
-    since = as_of_us - microseconds(params.trailing)
+    since = np.maximum(as_of_us - microseconds(params.trailing), regime)
     owner = video[newest]
     oldest = np.searchsorted(moment, owner * width + np.clip(since - origin, 0, width))
     n = np.maximum(newest - oldest + 1, 0)
@@ -601,11 +653,12 @@ def _velocity_now(
         (span < min_span)
         & (reference > 0)
         & (video[before] == owner)
+        & (observed[before] >= regime)
         & (reach <= microseconds(params.max_span))
     )
     reference = np.where(back, before, reference)
     span = np.where(back, reach, span)
-    usable = recent & (span >= min_span)
+    usable = recent & (span >= min_span) & (observed[reference] >= regime)
 
     drops, since_known = _falls(video, views)
     gain = views[newest] - views[reference]

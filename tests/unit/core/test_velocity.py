@@ -206,6 +206,73 @@ def test_a_fall_before_the_reference_is_not_between_the_two_snapshots(
     assert np.isnan(found["velocity_now_per_hour"])
 
 
+def _at_the_break(trending: Build, videos: Build, views: list[int], **about: Any) -> Any:
+    day = about.pop("day", "2025-03-31")
+    midnight = pd.Timestamp(day)
+    hours = np.arange(len(views)) - 0.5
+    at = [(midnight + pd.Timedelta(hours=hour)).isoformat() for hour in hours]
+    rows = trending(*({"at": moment, "views": v} for moment, v in zip(at, views, strict=True)))
+    known = videos({"published": f"{midnight - pd.Timedelta('1D')}", "duration": 30, **about})
+    end = pd.DatetimeIndex([pd.Timestamp(at[-1], tz="UTC") + pd.Timedelta("5min")])
+    return one(video_velocity(rows, NOTHING, known, as_of=end))
+
+
+@pytest.mark.parametrize(
+    ("day", "about", "compares"),
+    [
+        ("2025-03-31", (30, "2025-03-30T00:00"), False),
+        ("2025-03-31", (180, "2025-03-30T00:00"), False),
+        ("2025-03-31", (180, "2024-10-14T00:00"), True),
+        ("2025-03-31", (181, "2025-03-30T00:00"), True),
+        ("2025-03-31", (None, "2025-03-30T00:00"), False),
+        ("2025-04-01", (30, "2025-03-30T00:00"), True),
+        ("2024-10-15", (30, "2024-10-14T00:00"), True),
+        ("2026-08-24", (600, "2026-08-23T00:00"), False),
+    ],
+)
+def test_views_do_not_compare_across_a_change_of_how_they_are_counted(
+    trending: Build,
+    videos: Build,
+    day: str,
+    about: tuple[int | None, str],
+    compares: bool,  # noqa: FBT001 # a case of the table
+) -> None:
+    duration, published = about
+    found = _at_the_break(
+        trending, videos, [1000, 501_000], day=day, duration=duration, published=published
+    )
+    assert not found["views_fell"]
+    assert found["lifetime_velocity_per_hour"] == pytest.approx(501_000 / found["age_h"])
+    if compares:
+        assert found["velocity_now_per_hour"] == pytest.approx(500_000.0)
+        assert found["velocity_now_n"] == 2
+    else:
+        assert np.isnan(found["velocity_now_per_hour"])
+        assert np.isnan(found["velocity_now_span_h"])
+        assert found["velocity_now_n"] == 1
+
+
+def test_after_the_change_the_snapshots_since_then_are_compared(
+    trending: Build, videos: Build
+) -> None:
+    found = _at_the_break(trending, videos, [900_000, 1000, 1600, 3000])
+    assert found["velocity_now_per_hour"] == pytest.approx(1000.0)
+    assert (found["velocity_now_span_h"], found["velocity_now_n"]) == (2.0, 3)
+    # That the count of before was larger is no fall.
+    assert not found["views_fell"]
+
+
+def test_a_poll_before_the_change_is_no_reference_for_a_game(games: Build, videos: Build) -> None:
+    rows = games(
+        {"at": "2025-03-30T22:00", "views": 1000}, {"at": "2025-03-31T02:00", "views": 9000}
+    )
+    as_of = pd.DatetimeIndex(["2025-03-31T02:30Z"])
+    for duration, expected in ((30, None), (600, 2000.0)):
+        known = videos({"published": "2025-03-30T00:00", "duration": duration})
+        now = one(video_velocity(NOTHING, rows, known, as_of=as_of))["velocity_now_per_hour"]
+        assert np.isnan(now) if expected is None else now == expected
+
+
 def test_a_publication_in_the_future_has_no_age_and_no_lifetime_velocity(
     trending: Build, videos: Build
 ) -> None:
