@@ -24,8 +24,6 @@ more words, which says more.
 """
 
 import re
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -33,21 +31,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core import words
-from aurastream.core.idea_formats import IDLE_LEMMAS
-from aurastream.core.keywords import STOP_WORDS
+from aurastream.core.topic_spelling import IDLE_WORDS, Spelled, spelled
 from aurastream.core.topics import jaccard, lemma_sets
 
-__all__ = ["subjects", "surface", "whole_phrases"]
+__all__ = ["subjects", "whole_phrases"]
 
 _KEYS: Final = ["window_start", "category"]
 _TOPIC: Final = [*_KEYS, "topic_rank"]
 _LATIN: Final = re.compile("[a-z\\u00df-\\u00f6\\u00f8-\\u024f]", re.IGNORECASE)
-_BRACKETS: Final = re.compile(r"[^\w\s'’&.:-]+")
 _ENOUGH_VIDEOS, _ENOUGH_CHANNELS, _FEWEST = 3, 2, 3
 _HOPELESS: Final = 3
 _INSTALMENT: Final = 2
 _SAME: Final = 0.6
-_IDLE: Final = IDLE_LEMMAS | frozenset(map(words.lemma, STOP_WORDS))
 
 
 def whole_phrases(topics: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +174,8 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
 
 def _says_something(lemmas: str) -> bool:
     return any(
-        lemma not in _IDLE and not lemma.isdecimal() and len(lemma) > 1 for lemma in lemmas.split()
+        lemma not in IDLE_WORDS and not lemma.isdecimal() and len(lemma) > 1
+        for lemma in lemmas.split()
     )
 
 
@@ -196,7 +192,7 @@ def _is_instalment(topic: list[str], left: list[str]) -> bool:
         len(left) == 1
         and topic[-1:] == left
         and len(left[0]) <= _INSTALMENT
-        and left[0] not in _IDLE
+        and left[0] not in IDLE_WORDS
     )
 
 
@@ -226,30 +222,23 @@ def _tagged(
 
 def _capitals(topics: "pd.Series[str]", titles: "pd.Series[Any]") -> "pd.Series[int]":
     """Return how much more often each title writes its topic with a capital letter than without."""
-    pairs = pd.DataFrame({"topic": topics.astype("str"), "title": titles.astype("str").fillna("")})
-    found = {
-        (topic, title): _capitals_less_small(pattern, title)
-        for topic, own in pairs.drop_duplicates().groupby("topic")
-        for pattern in (_pattern(str(topic)),)
-        for title in own["title"]
-    }
-    keys = zip(pairs["topic"], pairs["title"], strict=True)
-    return pd.Series([found[key] for key in keys], index=topics.index, dtype="int64")
+    codes, distinct = pd.factorize(titles.astype("str").fillna(""))
+    own = spelled(distinct)
+    wanted = {topic: words.words(topic) for topic in topics.unique()}
+    found = [
+        _capitals_less_small(wanted[topic], own[code])
+        for topic, code in zip(topics, codes.tolist(), strict=True)
+    ]
+    return pd.Series(found, index=topics.index, dtype="int64")
 
 
-def _capitals_less_small(pattern: re.Pattern[str], title: str) -> int:
-    if title.isupper() or title == title.lower():
+def _capitals_less_small(wanted: list[str], title: Spelled) -> int:
+    if title.text.isupper() or title.text == title.text.lower():
         return 0  # here capitals tell nothing
-    written = [str(match) for match in pattern.findall(title) if not match.isupper()]
-    initials = [match[0] for match in written]
+    written = [title.written(*places) for places in title.places_of(wanted)]
+    initials = [text[:1] for text in written if not text.isupper()]
     return len([c for c in initials if c != c.lower()]) - len(
         [c for c in initials if c != c.upper()]
-    )
-
-
-def _pattern(topic: str) -> re.Pattern[str]:
-    return re.compile(
-        r"(?<!\w)" + r"[\W_]+".join(map(re.escape, topic.split())) + r"(?!\w)", re.IGNORECASE
     )
 
 
@@ -265,44 +254,3 @@ def _apart(about: pd.DataFrame) -> npt.NDArray[np.bool_]:
         if result[at]:
             others.append(own)
     return result
-
-
-def surface(topic: str, titles: Sequence[str]) -> str:
-    """Return a topic as titles write it: the commonest spelling that does not shout.
-
-    Parameters
-    ----------
-    topic : str
-        Words in lower case.
-    titles : sequence of str
-        Of its evidence.
-
-    Returns
-    -------
-    str
-        The topic itself where no title has its words side by side. O(characters).
-
-    References
-    ----------
-    AuraStream paper 5.4.3 words ideas (#75); how a topic is spelled in them is ours.
-
-    Examples
-    --------
-    >>> surface("poppy playtime", ["POPPY PLAYTIME 5!", "Poppy Playtime", "so poppy-playtime"])
-    'Poppy Playtime'
-    >>> surface("gta rp", ["GTA RP is back"]), surface("chapter five", ["CHAPTER FIVE"])
-    ('GTA RP', 'Chapter Five')
-    >>> surface("boss", [])
-    'boss'
-    """
-    found = Counter(
-        " ".join(_BRACKETS.sub(" ", match).split())
-        for title in titles
-        for match in _pattern(topic).findall(title)
-    )
-    if not found:
-        return topic
-    quiet = {text: n for text, n in found.items() if not text.isupper()} or dict(found)
-    best = min(quiet, key=lambda text: (-quiet[text], text))
-    is_shouting = best.isupper() and any(len(word) > _FEWEST for word in best.split())
-    return best.title() if is_shouting else best

@@ -38,7 +38,8 @@ from aurastream.core.frames import (
 )
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
-from aurastream.core.idea_subjects import subjects, surface, whole_phrases
+from aurastream.core.idea_subjects import subjects, whole_phrases
+from aurastream.core.topic_spelling import surface
 
 __all__ = ["IDEAS_SCHEMA", "IdeaParams", "video_ideas"]
 

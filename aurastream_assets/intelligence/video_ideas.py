@@ -27,7 +27,7 @@ _KEYS = ["window_start", "category"]
 
 @analysis_asset(
     key=asset_key("intelligence", "video_ideas"),
-    code_version=f"4-{WORDING_VERSION}",
+    code_version=f"5-{WORDING_VERSION}",
     ins={
         "topics": dg.AssetIn(
             key=asset_key("intelligence", "topic_intel"),
