@@ -42,6 +42,7 @@ _TIME_COLUMNS: Final = ("window_start", "crawl_at", "observed_at")
 # What an item is called by those who look for it; what has no such name is its category's.
 _NAMES: Final = ("video_id", "clip_id", "stream_id", "term", "topic")
 
+_NOBODY: Final = "nobody"
 _LOGGED: Final = 20
 _LISTED: Final = 1_000
 _NOWHERE: Final = np.zeros(0, dtype=np.int64)
@@ -91,8 +92,8 @@ def accepted_rows(frames: Frames, compute: _Compute) -> tuple[Frames, pd.DataFra
     _refuse_nobody(compute, frames)
     rows = {name: _groups(frame) for name, frame in frames.items()}
     gone = {name: np.zeros(len(frame), dtype=np.bool_) for name, frame in frames.items()}
-    refused = [_none()]
     groups = sorted(set[_Group]().union(*rows.values()))
+    refused = [_of_no_group(frames, groups, gone)]
     for window, of_window in groupby(groups, key=itemgetter(0)):
         everybody = []
         for _, category in of_window:
@@ -168,6 +169,33 @@ def apart(
     return computed, _joined(refused)
 
 
+def _of_no_group(
+    frames: Frames, groups: list[_Group], gone: dict[str, npt.NDArray[np.bool_]]
+) -> pd.DataFrame:
+    """Mark the rows that have no window or no category, and return them in the last window."""
+    lost = {name: frame[_KEYS].isna().any(axis=1).to_numpy() for name, frame in frames.items()}
+    found = {
+        (name, int(row)): "The row has no window_start or no category."
+        for name, is_lost in lost.items()
+        for row in np.flatnonzero(is_lost)
+    }
+    if not found:
+        return _none()
+    if not groups:
+        raise InvalidInputError(
+            "No row has both a window_start and a category.", fix="Pass rows that have."
+        )
+    for name, is_lost in lost.items():
+        gone[name] |= is_lost
+    lost_keys = [frames[name].loc[is_lost, _KEYS] for name, is_lost in lost.items()]
+    keys = pd.concat(lost_keys, ignore_index=True).astype("object")
+    # In the order of `found`, too.
+    return _told(frames, found).assign(
+        window_start=keys["window_start"].where(keys["window_start"].notna(), groups[-1][0]),
+        category=keys["category"].where(keys["category"].notna(), _NOBODY),
+    )
+
+
 def _accepted_now(
     compute: _Compute, seen: Frames, known: Mapping[str, "pd.Series[str]"]
 ) -> tuple[Frames, pd.DataFrame]:
@@ -181,12 +209,15 @@ def _accepted_now(
             name: rows[~gone[name][rows]] for name, rows in _of(seen, known, [category]).items()
         }
         refused.append(_refused(compute, seen, places, gone).assign(category=category))
-    everybody = _of(seen, known, categories)
-    for name, is_gone in gone.items():
-        is_gone |= ~np.isin(np.arange(is_gone.size), everybody[name])  # noqa: PLW2901 # in place
+    everybody = {name: np.arange(len(frame)) for name, frame in seen.items()}
+    # Such as a game that is not tracked, beside all that others know.
+    owned = _of(seen, known, categories)
+    rest = {name: np.setdiff1d(rows, owned[name]) for name, rows in everybody.items()}
+    refused.append(_refused(compute, seen, rest, gone).assign(category=_NOBODY))
     for at, reason in _refused_together(compute, seen, everybody, gone).items():
         name, row = at
-        category = known[name].iloc[row] if name in known else "nobody"
+        owner = known[name].fillna(_NOBODY) if name in known else None
+        category = _NOBODY if owner is None else owner.iloc[row]
         refused.append(_told(seen, {at: reason}).assign(category=category))
     kept = {name: frame[~gone[name]] for name, frame in seen.items()}
     return kept, _joined(refused)

@@ -175,3 +175,52 @@ def test_quarantine_tells_what_a_row_held_even_where_no_number_or_text_can_say_i
     assert held["half \\ud83d of it"]["video_id"] == broken
     # All of it can be stored.
     assert "".join([*told["raw"], *told["item_id"], *told["reason"]]).encode()
+
+
+@pytest.mark.parametrize("key", ["window_start", "category"])
+def test_a_row_without_window_or_category_costs_itself_alone(key: str) -> None:
+    rows = pd.concat([videos("a", 1, 2, -3), videos("b", 4)], ignore_index=True)
+    rows.loc[1, key] = None
+
+    def keyed(some: pd.DataFrame) -> pd.DataFrame:
+        if some[["window_start", "category"]].isna().to_numpy().any():
+            raise InvalidInputError("A row has no window or category.")
+        return checked(some)
+
+    found, refused = each_for_itself(rows, keyed)
+
+    assert found["video_id"].tolist() == ["a0", "b0"]
+    told = quarantined(refused, "intelligence/x", LENGTH).set_index("item_id")
+    assert sorted(told.index) == ["a1", "a2"]
+    assert told.loc["a1", "reason"] == "The row has no window_start or no category."
+    assert told["occurred_at"].tolist() == [AT + LENGTH] * 2
+    assert json.loads(str(told.loc["a1", "raw"]))["row"][key] is None
+
+
+def test_where_no_row_has_a_window_there_is_nothing_to_compute() -> None:
+    with pytest.raises(InvalidInputError, match="No row has both"):
+        each_for_itself(videos("a", -1).assign(window_start=None), checked)
+
+
+def test_rows_of_nobody_stay_unless_they_are_impossible_themselves() -> None:
+    games = pd.DataFrame({"category": ["a"], "twitch_game_id": ["1"]})
+    streams = pd.DataFrame(
+        {
+            "game_id": ["1", "1", "2", "2"],
+            "stream_id": ["a0", "a1", "x0", "x1"],
+            "observed_at": AT,
+            "views": [1.0, -1.0, 2.0, -2.0],
+        }
+    )
+
+    found, refused = apart(
+        lambda _, frames: checked(frames["streams"]),
+        {"games": games, "streams": streams},
+        ends=pd.DatetimeIndex([AT + LENGTH]),
+        length=LENGTH,
+        reach=timedelta(),
+    )
+
+    assert found["stream_id"].tolist() == ["a0", "x0"]
+    told = refused.set_index("item_id")["category"].to_dict()
+    assert told == {"a1": "a", "x1": "nobody"}
