@@ -53,6 +53,7 @@ from aurastream.store.errors import DataDirectoryError
 from aurastream.store.frames import FrameStore
 from aurastream.store.installation import require_origin
 from aurastream.store.migrate import migrate
+from aurastream.store.partitions import ensure_partitions
 from aurastream.store.reader import Reader
 from aurastream.store.readings import existing_marts, first_crawl
 from aurastream.store.state import sync_categories
@@ -71,6 +72,7 @@ load_from:
 
 
 _LOG_WIDTH: Final = 150
+_AHEAD: Final = timedelta(days=2)  # partitions that a start makes
 _WATCH_S: Final = 0.25
 
 
@@ -172,7 +174,7 @@ class Launch:
         with _step(progress, "Starting Postgres and Redis"):
             self._settings = self._servers()
         with _step(progress, "Migrating the schema"):
-            self._prepare_store()
+            self._prepare_store(now)
         if self._settings.live:
             with _step(progress, "Asking the platforms"):
                 preflight(self._settings)
@@ -234,11 +236,13 @@ class Launch:
         self._found = found
         return self._settings.with_endpoints(found)
 
-    def _prepare_store(self) -> None:
+    def _prepare_store(self, now: datetime) -> None:
         url = self._settings.require_postgres()
         migrate(url, reader=Reader.from_settings(self._settings))
-        with psycopg.connect(url) as connection:
+        with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("create schema if not exists dagster")
+            # Until the first retention makes those of a week.
+            ensure_partitions(connection, now, now + _AHEAD)
         self._frames = self._stack.enter_context(
             closing(FrameStore(url, spool=self._data / "spool"))
         )
