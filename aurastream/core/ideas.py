@@ -137,7 +137,7 @@ def video_ideas(
     Raises
     ------
     InvalidInputError
-        When a column is missing or a value out of range.
+        When a column is missing, a value out of range or a row doubled.
 
     References
     ----------
@@ -178,6 +178,10 @@ def video_ideas(
         ),
         "videos",
     )
+    _refuse_doubled(topics, [*_KEYS, "rank"], "topics")
+    if competition is not None:
+        keyed = require_columns(competition, (*_KEYS, "ease_score"), "competition")
+        _refuse_doubled(keyed, _KEYS, "competition")
     doubled = videos.duplicated([*_KEYS, "video_id"])
     if doubled.any() or videos["video_id"].isna().any():
         raise InvalidInputError(
@@ -219,6 +223,15 @@ def video_ideas(
     about["opportunity_part"] = _from(about, opportunity, "opportunity_score").fillna(_UNKNOWN)
     about["duration_bucket"] = _optimal(about, formats)
     return _ranked(_worded(about), params)
+
+
+def _refuse_doubled(frame: pd.DataFrame, keys: list[str], name: str) -> None:
+    doubled = frame[frame.duplicated(keys)]
+    if len(doubled):
+        key = ", ".join(f"{column} {doubled[column].iloc[0]}" for column in keys)
+        raise InvalidInputError(
+            f"Of the {name} frame, more than one row is that of {key}.", fix="Pass one of them."
+        )
 
 
 def _cues(rows: pd.DataFrame) -> Floats:
@@ -306,6 +319,7 @@ def _from(about: pd.DataFrame, frame: pd.DataFrame | None, column: str) -> "pd.S
     percentages(found, column, name)
     if found.empty:
         return pd.Series(np.nan, index=about.index, dtype="float64")
+    _refuse_doubled(found, _KEYS, name)
     merged = about[_KEYS].merge(found[[*_KEYS, column]], on=_KEYS, how="left", validate="m:1")
     return merged[column].astype("float64")
 
@@ -320,6 +334,7 @@ def _optimal(about: pd.DataFrame, formats: pd.DataFrame | None) -> "pd.Series[st
     if found.empty:
         return pd.Series("", index=about.index, dtype="str")
     best = found.loc[found["is_optimal"].astype(bool), [*_KEYS, "duration_bucket"]]
+    _refuse_doubled(best, _KEYS, "optimal formats")
     merged = about[_KEYS].merge(best, on=_KEYS, how="left", validate="m:1")
     return merged["duration_bucket"].fillna("").astype("str")
 

@@ -367,6 +367,28 @@ def test_an_opportunity_out_of_range_is_refused_by_name(value: float) -> None:
         video_ideas(topics_of("creeper"), videos_of(["creeper guide"]), opportunity=rated)
 
 
+@pytest.mark.parametrize("name", ["topics", "competition", "opportunity", "formats"])
+def test_a_doubled_row_is_refused_by_the_key_it_doubles(name: str) -> None:
+    videos = videos_of(["creeper guide", "creeper house"])
+    of_category = {"window_start": [NOW] * 2, "category": "minecraft"}
+    beside = {
+        "competition": {"ease_score": [50.0, 60.0]},
+        "opportunity": {"opportunity_score": [50.0, 60.0]},
+        "formats": {"duration_bucket": ["short", "long"], "is_optimal": True},
+    }
+    topics = topics_of("creeper", "guide" if name != "topics" else "creeper")
+    frames: dict[str, Any] = {}
+    if name == "topics":
+        topics["rank"] = 1
+    else:
+        frames[name] = pd.DataFrame(of_category | beside[name])
+
+    with pytest.raises(InvalidInputError, match=f"Of the (optimal )?{name} frame") as error:
+        video_ideas(topics, videos, **frames)
+
+    assert "category minecraft" in error.value.message
+
+
 @pytest.mark.skipif(not CHARTS.is_file(), reason=f"no archive at {CHARTS}")
 def test_golden_ideas_of_a_real_day() -> None:
     rows = pd.read_parquet(CHARTS)
