@@ -5,6 +5,7 @@ import pandas as pd
 
 from aurastream.core.title_features import HOOKS_VERSION
 from aurastream.core.title_intel import title_intel as measured
+from aurastream.core.title_questions import QUESTIONS_VERSION
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset
 from aurastream_assets.intelligence.text_plots import lift_forest
 from aurastream_assets.intelligence.texts import TEXT_SOURCES, scored_videos, with_texts
@@ -18,7 +19,7 @@ __all__ = ["title_intel"]
 
 @analysis_asset(
     key=asset_key("intelligence", "title_intel"),
-    code_version=f"3-{HOOKS_VERSION}",
+    code_version=f"3-{HOOKS_VERSION}-{QUESTIONS_VERSION}",
     ins={
         "velocity": scored_videos("channel_id", "age_h", "best_rank", "lifetime_velocity_per_hour")
     },

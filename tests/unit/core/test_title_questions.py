@@ -78,6 +78,21 @@ Hast du das schon gesehen
 Kya hum jeet payenge
 このボスは倒せるのか
 最後まで残れますか
+Are Zombies Real
+Were Dragons Ever Here
+Will Fortnite Survive
+Will Smith be in the next patch
+Can 100 players beat Thanos
+Can Villagers Swim
+¿Quién gana
+May I Enter
+Shall we go back
+Did it break
+Did a Bird Steal My Lunch
+Did the dragon win
+Has a Robot Ever Won
+Should I
+Did We
 """.strip().splitlines()
 
 STATEMENTS = """
@@ -145,6 +160,22 @@ WE WON!!!
 Are Dan Baciu - Ceasul (Official)
 Which Way Home - Soundtrack
 Whose Line (Live)
+Is Back
+Is Here
+Is back with a new season
+Has a plan
+Has a New Base
+Did it!
+Is Gaming
+Did it again in one try
+Did a thing
+Did a 24 hour stream
+Did the math
+May the best team win
+May 4th stream
+Will Ferrell plays chess
+Can Bora - Live at Home
+Are Sam Green - Dor (Live)
 """.strip().splitlines()
 
 
@@ -160,7 +191,7 @@ def test_titles_that_ask_without_a_question_mark_are_told_from_those_that_do_not
     assert taken == ["Who needs sleep - 24h stream highlights (part 2)", "Is-Land Tour Day 4"]
     assert missed == []
     precision = asked.sum() / (asked.sum() + told.sum())
-    assert round(precision, 3) == 0.972
+    assert round(precision, 3) == 0.977
 
 
 def test_a_question_mark_always_asks() -> None:
@@ -172,4 +203,5 @@ def test_what_stands_around_words_does_not_change_whether_they_ask(title: str) -
     (line,) = words.canonical_lines([title])
 
     assert asks(line.split()) == asks(tuple(line.split()))
-    assert asks([*line.split()[:6], "x"]) == asks([*line.split()[:6], "x", "y"])
+    opening = [*line.split(), *"zzzzzz"][:6]
+    assert asks([*opening, "x"]) == asks([*opening, "x", "y"])
