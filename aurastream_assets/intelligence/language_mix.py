@@ -21,7 +21,7 @@ __all__ = ["language_mix"]
 
 @analysis_asset(
     key=asset_key("intelligence", "language_mix"),
-    code_version="1",
+    code_version="2",
     ins={
         "velocity": at_window_end(
             "video_velocity", ["window_start", "category", "video_id", "audio_language", "views"]

@@ -19,7 +19,7 @@ __all__ = ["premiere_intel"]
 
 @analysis_asset(
     key=asset_key("intelligence", "premiere_intel"),
-    code_version="1",
+    code_version="2",
     ins={
         "velocity": at_window_end(
             "video_velocity",

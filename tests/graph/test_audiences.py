@@ -301,6 +301,10 @@ def test_a_range_of_windows_equals_its_windows_one_by_one(
                 ),
             ]
         )
+    # The earlier windows know nothing of a video whose metadata came after them.
+    store.execute(
+        "update collection.youtube_videos set first_observed_at = first_observed_at - interval '1d'"
+    )
     windows = [window - n * FOUR_HOURS for n in (3, 2, 1, 0)]
     for start in windows:
         assert analyse(run, start).success

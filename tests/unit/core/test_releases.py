@@ -82,7 +82,10 @@ def test_a_window_knows_the_last_version_before_its_end_and_none_after_it() -> N
     velocity = pd.concat([seen([1.0]), seen([1.0], window=WINDOW + pd.Timedelta(hours=4))])
     found = releases(velocity, pd.concat([begun, planned]), params=ReleaseParams())
     assert found["release_kind"].tolist() == ["overdue", "announced"]
-    assert releases(seen([1.0]), begun)["release_kind"].tolist() == ["announced"]
+    assert releases(seen([1.0]), begun)["release_kind"].isna().all()
+    # A crawl that began in the window may be answered after its end.
+    answered = begun.assign(first_observed_at=WINDOW + pd.Timedelta("4h10min"))
+    assert releases(seen([1.0]), answered)["release_kind"].tolist() == ["announced"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ def oracle(video: str, end: pd.Timestamp, videos: pd.DataFrame) -> str | None:
     known = own[own["first_observed_at"] < end]
     if len(known):
         return known.iloc[-1]["metadata_hash"]
-    return own.iloc[0]["metadata_hash"] if len(own) else None
+    just_late = own[own["first_observed_at"] < end + pd.Timedelta(minutes=30)]
+    return just_late.iloc[0]["metadata_hash"] if len(just_late) else None
 
 
 @given(st.randoms(), versions, st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 3))))
@@ -55,6 +56,16 @@ def test_each_window_knows_the_last_version_seen_before_its_end(random, rows, as
             oracle(video, START + (n + 1) * pd.Timedelta(hours=4), videos) for video, n in asked
         ]
         assert said == expected
+
+
+def test_metadata_that_came_later_than_a_crawl_is_answered_is_unknown_in_the_window() -> None:
+    wanted = pd.DataFrame({"video_id": ["a"], "window_start": [START]})
+    end = START + pd.Timedelta(hours=4)
+    for late, position in (("0s", 0), ("29min59s", 0), ("30min", -1), ("30D", -1)):
+        videos = frame([("a", 0, "p")]).assign(first_observed_at=end + pd.Timedelta(late))
+        assert known_versions(wanted, videos).tolist() == [position]
+    early = frame([("a", 0, "p")]).assign(first_observed_at=end + pd.Timedelta("1h"))
+    assert known_versions(wanted, early, late=pd.Timedelta("2h")).tolist() == [0]
 
 
 def test_a_missing_column_is_named() -> None:
