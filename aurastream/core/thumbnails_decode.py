@@ -124,6 +124,7 @@ class DecodedThumbnail:
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 _BEGINNINGS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF")
+_RIFF_HEADER: Final = 8
 
 
 def decode_thumbnail(data: bytes, limits: DecodeLimits = DEFAULT) -> DecodedThumbnail:
@@ -164,13 +165,16 @@ def decode_thumbnail(data: bytes, limits: DecodeLimits = DEFAULT) -> DecodedThum
     >>> found = decode_thumbnail(file.getvalue())
     >>> found.pixels.shape, found.width, found.pixels[0, 0].tolist()
     ((270, 480, 3), 1280, [255, 0, 0])
-    >>> for data in (b"", b"<html>", file.getvalue()[:200]):
+    >>> web = BytesIO()
+    >>> Image.new("RGB", (1280, 720), "red").save(web, "WEBP")
+    >>> for data in (b"", b"<html>", file.getvalue()[:200], web.getvalue()[:-1]):
     ...     try:
     ...         decode_thumbnail(data)
     ...     except ThumbnailRejectedError as error:
     ...         print(error.reason)
     missing
     not_an_image
+    truncated
     truncated
     """
     if not data:
@@ -193,7 +197,7 @@ def decode_thumbnail(data: bytes, limits: DecodeLimits = DEFAULT) -> DecodedThum
     except ThumbnailRejectedError:
         raise
     except Exception as error:  # decoders of hostile bytes raise whatever they like
-        raise _broken(error) from error
+        raise _broken(error, data) from error
     return DecodedThumbnail(
         pixels=pixels,
         width=width,
@@ -209,6 +213,8 @@ def _opened(data: bytes) -> "Image":
     try:
         return Image.open(BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError as error:
+        if _is_cut_off(data):
+            raise _broken(error, data) from error
         if data.startswith(_BEGINNINGS):
             raise ThumbnailRejectedError(
                 RejectionReason.CORRUPT, "The thumbnail's header cannot be read."
@@ -219,7 +225,7 @@ def _opened(data: bytes) -> "Image":
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ThumbnailRejectedError(RejectionReason.TOO_MANY_PIXELS, str(error)) from error
     except Exception as error:  # as above
-        raise _broken(error) from error
+        raise _broken(error, data) from error
 
 
 def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
@@ -250,9 +256,16 @@ def _check_strip(width: int, height: int, pixels: Pixels, limits: DecodeLimits) 
         )
 
 
-def _broken(error: Exception) -> ThumbnailRejectedError:
+def _is_cut_off(data: bytes) -> bool:
+    """Return whether a WebP is shorter than it says; its decoder does not tell why it fails."""
+    is_webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    return is_webp and len(data) < _RIFF_HEADER + int.from_bytes(data[4:_RIFF_HEADER], "little")
+
+
+def _broken(error: Exception, data: bytes) -> ThumbnailRejectedError:
     words = str(error).lower()
-    if isinstance(error, EOFError) or "truncated" in words or "incomplete" in words:
+    is_short = "truncated" in words or "incomplete" in words or _is_cut_off(data)
+    if isinstance(error, EOFError) or is_short:
         return ThumbnailRejectedError(RejectionReason.TRUNCATED, "The thumbnail ends too early.")
     return ThumbnailRejectedError(
         RejectionReason.CORRUPT, f"The thumbnail cannot be unpacked ({type(error).__name__})."

@@ -23,6 +23,7 @@ from tests.unit.thumbnails.pictures import animation, file_of, waves
 
 JPEG = file_of(waves(1, (1280, 720)), "JPEG", quality=80)
 PNG = file_of(waves(1, (320, 180)))
+WEBP = file_of(waves(1, (320, 180)), "WEBP")
 
 
 def reason_of(data: bytes, limits: DecodeLimits | None = None) -> RejectionReason:
@@ -69,6 +70,13 @@ def bomb(width: int, height: int) -> bytes:
         (animation()[:60], "truncated"),
         (JPEG[:12], "truncated"),
         (PNG[:20], "truncated"),
+        (WEBP[:-1], "truncated"),
+        (WEBP[: len(WEBP) // 2], "truncated"),
+        (WEBP[:20], "truncated"),
+        (WEBP[:12], "truncated"),
+        (WEBP[:11], "corrupt"),
+        (WEBP[:20] + bytes(len(WEBP) - 20), "corrupt"),
+        (WEBP[:8] + b"WAVE" + WEBP[12:-1], "corrupt"),
         (b"GIF89a", "corrupt"),
         (file_of(Image.new("RGB", (8000, 300)), "JPEG"), "too_long_a_side"),
         (file_of(Image.new("L", (300, 8000))), "too_long_a_side"),
