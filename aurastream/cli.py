@@ -636,9 +636,10 @@ def diff(
         table.add_row(c.column, f"{c.compared:,}", f"{c.changed:,}", *cells)
     _out().print(table)
     far = Table("window", "row", "column", "before", "after", box=None)
-    for m in [*found.rank_movers, *found.movers]:
+    for m in [*found.rank_movers, *found.movers, *found.known_once]:
         window, about = f"{m.window_start:%Y-%m-%d %H:%M}", m.label or m.row_key
-        far.add_row(window, about, m.column, f"{m.before:,.4g}", f"{m.after:,.4g}")
+        ends = ("–" if value is None else f"{value:,.4g}" for value in (m.before, m.after))
+        far.add_row(window, about, m.column, *ends)
     _out().print(far)
     single = Table("window", "row", "only", box=None)
     for only, rows in (("now", found.appeared_examples), ("before", found.vanished_examples)):

@@ -32,9 +32,10 @@ class ColumnDiff:
     Parameters
     ----------
     column : str
-        A derived column.
+        A derived column of either version.
     compared, changed : int
-        Rows that both versions have; those whose value differs.
+        Rows that both versions have; those whose value differs. A column that one version lacks is
+        null in it.
     mean_change, mean_abs_change, max_abs_change : float or None
         Over the rows where both values are numbers; new minus old.
     """
@@ -49,14 +50,17 @@ class ColumnDiff:
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """A row that moved far; ``row_key`` is what it is about, as JSON, ``label`` its text if any."""
+    """A row that moved far; ``row_key`` is what it is about, as JSON, ``label`` its text if any.
+
+    ``before`` or ``after`` is None where only the other version knows the number.
+    """
 
     window_start: dt.datetime
     row_key: str
     label: str | None
     column: str
-    before: float
-    after: float
+    before: float | None
+    after: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class VersionDiff:
         The farthest moves of numbers other than ranks.
     rank_movers : list of Mover
         The farthest moves of ranks; empty for tables without one.
+    known_once : list of Mover
+        Numbers that only one version knows, of each column in turn, the newest windows first.
     appeared_examples, vanished_examples : list of Example
         Some of those rows, the newest windows and the best ranks first.
     """
@@ -92,6 +98,7 @@ class VersionDiff:
     columns: list[ColumnDiff] = field(default_factory=list)
     movers: list[Mover] = field(default_factory=list)
     rank_movers: list[Mover] = field(default_factory=list)
+    known_once: list[Mover] = field(default_factory=list)
     appeared_examples: list[Example] = field(default_factory=list)
     vanished_examples: list[Example] = field(default_factory=list)
 
@@ -171,6 +178,7 @@ def compare_versions(
         "movers": movers,
         "rank": _RANK,
         "label": table.info.get("label", ""),
+        "derived": [c.name for c in table.columns if c.info.get("policy") == "derived"],
     }
     with psycopg.connect(store.url, connect_timeout=10) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
@@ -187,6 +195,7 @@ def compare_versions(
             columns=[ColumnDiff(*row) for row in connection.execute(_COLUMNS).fetchall()],
             movers=[Mover(*row) for row in connection.execute(_MOVERS, asked).fetchall()],
             rank_movers=[Mover(*row) for row in connection.execute(_RANK_MOVERS, asked).fetchall()],
+            known_once=[Mover(*row) for row in connection.execute(_KNOWN_ONCE, asked).fetchall()],
             appeared_examples=_examples(connection, "new", "old", asked),
             vanished_examples=_examples(connection, "old", "new", asked),
         )
@@ -235,12 +244,15 @@ _COUNTS: Final = (
 _NUMBERS: Final = """
     CREATE TEMP TABLE version_numbers ON COMMIT DROP AS
     SELECT window_start, row_key::text AS row_key, label, e.key AS name,
-           e.value IS DISTINCT FROM new -> e.key AS is_changed,
-           CASE WHEN jsonb_typeof(e.value) = 'number' THEN e.value::text::float8 END AS a,
+           coalesce(old -> e.key, 'null') <> coalesce(new -> e.key, 'null') AS is_changed,
+           CASE WHEN jsonb_typeof(old -> e.key) = 'number'
+                THEN (old -> e.key)::text::float8 END AS a,
            CASE WHEN jsonb_typeof(new -> e.key) = 'number'
                 THEN (new -> e.key)::text::float8 END AS b
-    FROM version_pairs CROSS JOIN LATERAL jsonb_each(old) e
-    WHERE new IS NOT NULL
+    FROM version_pairs CROSS JOIN LATERAL (
+        SELECT jsonb_object_keys(old) UNION SELECT unnest(%(derived)s::text[])
+    ) e (key)
+    WHERE old IS NOT NULL AND new IS NOT NULL
 """
 _COLUMNS: Final = (
     "SELECT name, count(*), count(*) FILTER (WHERE is_changed), avg(b - a), avg(abs(b - a)), "
@@ -255,6 +267,12 @@ _RANK_MOVERS: Final = (
     "SELECT window_start, row_key, label, name, a, b FROM version_numbers "
     "WHERE a <> b AND name = %(rank)s "
     "ORDER BY abs(b - a) DESC, window_start, row_key LIMIT %(movers)s"
+)
+
+_KNOWN_ONCE: Final = (
+    "SELECT window_start, row_key, label, name, a, b FROM version_numbers "
+    "WHERE (a IS NULL) <> (b IS NULL) ORDER BY row_number() OVER "
+    "(PARTITION BY name ORDER BY window_start DESC, row_key), name LIMIT %(movers)s"
 )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -94,6 +95,40 @@ def test_a_version_without_a_row_in_common_is_told_by_what_came_and_went(
 
     assert (found.matched, found.appeared, found.vanished) == (0, 1, 1)
     assert found.columns == []
+
+
+def test_a_number_that_only_one_version_knows_is_counted_and_listed(
+    store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(store, "video_ideas", "1", [idea(1, "mods", 90.0), idea(2, "raids", 80.0)])
+    after = [idea(1, "mods", 90.0), idea(2, "raids", 80.0)]
+    score(store, "video_ideas", "2", after)
+    # As if version 1 had not had one column, had known less of another, and had one more.
+    with psycopg.connect(store.url) as connection:
+        connection.execute(
+            "UPDATE maintenance.score_history SET values = (values - 'demand_part') "
+            """|| '{"sample_part": null, "retired_part": 5.0}' WHERE values ->> 'concept' = %s""",
+            ("Try mods",),
+        )
+
+    found = compare_versions(store, "intelligence/video_ideas", "1")
+
+    columns = {c.column: (c.compared, c.changed, c.mean_change) for c in found.columns}
+    assert columns["demand_part"] == (2, 1, 0.0)
+    assert columns["sample_part"] == (2, 1, 0.0)
+    assert columns["retired_part"] == (1, 1, None)
+    assert columns["format_part"] == (2, 0, 0.0)
+    assert found.movers == []
+    assert [(m.label, m.column, m.before, m.after) for m in found.known_once] == [
+        ("Try mods", "demand_part", None, 0.0),
+        ("Try mods", "retired_part", 5.0, None),
+        ("Try mods", "sample_part", None, 0.0),
+    ]
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = CliRunner().invoke(app, ["diff", "intelligence/video_ideas", "--before", "1"])
+    lines = [line.split()[2:] for line in shown.stdout.splitlines()]
+    assert ["Try", "mods", "demand_part", "–", "0"] in lines
 
 
 def test_two_designs_with_one_hash_are_paired_in_their_order(store: FrameStore) -> None:
