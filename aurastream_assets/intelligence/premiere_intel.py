@@ -4,11 +4,9 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.core.premieres import premiere_performance
-from aurastream.core.releases import releases
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
 from aurastream_assets.intelligence.audience_plots import punctuality
-from aurastream_assets.intelligence.refusals import each_for_itself
-from aurastream_assets.intelligence.video_versions import SCHEDULE, every_version
+from aurastream_assets.intelligence.video_versions import SCHEDULE, every_version, releases_of
 from aurastream_assets.intelligence.windows import describe_last, last_window
 from aurastream_assets.keys import asset_key
 from resources.frame_io import Analysis
@@ -43,7 +41,7 @@ def premiere_intel(
     Above 1 announced videos gather views faster, by the median; null under five on either side. On
     time is within five minutes, with its 95 % interval. What never begins is counted apart.
     """
-    known, refused = each_for_itself(velocity, lambda rows: releases(rows, videos))
+    known, refused = releases_of(velocity, videos)
     known = known.drop(columns=["video_id", "released_at"])
     found = analyse(context, store, known, premiere_performance, refused=refused)
     describe_last(context, punctuality=punctuality(last_window(context, found.rows)))

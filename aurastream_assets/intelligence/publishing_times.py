@@ -7,12 +7,10 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.core import publishing_times as core
-from aurastream.core.releases import releases
 from aurastream.store import readings, readings_audiences
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset
 from aurastream_assets.intelligence.audience_plots import hours_of_the_week
-from aurastream_assets.intelligence.refusals import each_for_itself
-from aurastream_assets.intelligence.video_versions import SCHEDULE, every_version
+from aurastream_assets.intelligence.video_versions import SCHEDULE, every_version, releases_of
 from aurastream_assets.intelligence.windows import describe_last, last_window, window_ends
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS
@@ -43,7 +41,7 @@ def publishing_times(
     ends = window_ends(context)
     start = (ends[0] - FOUR_HOURS - _SPAN - _FIRST_ROWS).to_pydatetime()
     rows = readings_audiences.first_days(store.frames, start, ends[-1].to_pydatetime())
-    known, refused = each_for_itself(rows, lambda some: releases(some, videos))
+    known, refused = releases_of(rows, videos)
     counted = core.trailing(core.early_releases(known), as_of=ends, span=_SPAN)
     categories = readings.tracked_categories(store.frames)
     zones = dict(zip(categories["category"], categories["audience_timezone"], strict=True))
@@ -53,7 +51,8 @@ def publishing_times(
         store,
         counted.assign(timezone=counted["category"].map(zones)),
         lambda new: core.publishing_times(new, timezones=zones),
-        refused=refused,
+        # Those of the windows before were refused there.
+        refused=refused[refused["window_start"] >= ends[0] - FOUR_HOURS],
     )
     describe_last(context, hours=hours_of_the_week(last_window(context, found.rows)))
     return found

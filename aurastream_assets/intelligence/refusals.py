@@ -24,7 +24,15 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.core.offenders import offenders
 from aurastream.core.value_hashes import row_hashes
 
-__all__ = ["Frames", "accepted_rows", "apart", "each_for_itself", "quarantined", "warn_of"]
+__all__ = [
+    "Frames",
+    "accepted_beside",
+    "accepted_rows",
+    "apart",
+    "each_for_itself",
+    "quarantined",
+    "warn_of",
+]
 
 Frames = Mapping[str, pd.DataFrame]
 """The inputs of a computation by the names of its parameters."""
@@ -107,6 +115,43 @@ def accepted_rows(frames: Frames, compute: _Compute) -> tuple[Frames, pd.DataFra
             told = _told(frames, {(name, row): reason})
             refused.append(told.assign(window_start=window, category=category))
     return _without(frames, gone), _joined(refused)
+
+
+def accepted_beside(
+    rows: pd.DataFrame, others: pd.DataFrame, check: Callable[[pd.DataFrame], object], *, on: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out what is impossible in a frame that belongs to no window and no category.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``window_start`` and ``category``: whose analysis it is.
+    others : DataFrame
+        What they are compared with.
+    check : callable
+        Raises `InvalidInputError` for what is impossible in `others`.
+    on : str
+        The column that says which of the rows are compared with which of the others.
+
+    Returns
+    -------
+    tuple of DataFrame
+        What is left of `others`; what is not, as `each_for_itself` says it, in every window and
+        category whose rows it would have been compared with.
+    """
+    try:
+        check(others)
+    except InvalidInputError:
+        check(others.iloc[:0])
+    else:
+        return others, _none()
+    places = {"others": np.arange(len(others))}
+    found = _offenders(lambda seen: check(seen["others"]), {"others": others}, places, ["others"])
+    bad = [row for _, row in found]
+    told = _told({"others": others}, found)
+    told[on] = others[on].iloc[bad].to_numpy()
+    missed = told.merge(rows[[*_KEYS, on]].drop_duplicates(), on=on)[_REFUSED]
+    return others[~np.isin(places["others"], bad)].reset_index(drop=True), missed
 
 
 def apart(

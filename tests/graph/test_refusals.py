@@ -9,12 +9,14 @@ import pytest
 
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import counters
+from aurastream.core.releases import releases
 from aurastream_assets.intelligence.refusals import (
     Frames,
     apart,
     each_for_itself,
     quarantined,
 )
+from aurastream_assets.intelligence.video_versions import releases_of
 
 AT = pd.Timestamp("2026-11-20T00:00Z").as_unit("us")
 LENGTH = timedelta(hours=4)
@@ -224,3 +226,31 @@ def test_rows_of_nobody_stay_unless_they_are_impossible_themselves() -> None:
     assert found["stream_id"].tolist() == ["a0", "x0"]
     told = refused.set_index("item_id")["category"].to_dict()
     assert told == {"a1": "a", "x1": "nobody"}
+
+
+def test_an_impossible_version_costs_itself_and_is_told_where_its_video_is_seen() -> None:
+    later = AT + LENGTH
+    rows = pd.concat([videos("a", 1, 2, -3), videos("b", 4), videos("a", 5, 6, at=later)])
+    rows = rows.assign(observed_at=later, lifetime_velocity_per_hour=1.0)
+    versions = pd.DataFrame(
+        {
+            "video_id": ["a0", "a0", "b0", "z"],
+            "metadata_hash": ["1", "2", "3", "4"],
+            "first_observed_at": [AT, pd.NaT, AT, pd.NaT],
+            "live_state": "none",
+            "published_at": AT,
+            "scheduled_start_at": pd.NaT,
+            "actual_start_at": pd.NaT,
+        }
+    )
+
+    found, refused = releases_of(rows, versions)
+
+    expected = releases(rows[rows["views"] >= 0], versions[versions["first_observed_at"].notna()])
+    pd.testing.assert_frame_equal(found, expected)
+    told = quarantined(refused, "intelligence/x", LENGTH)
+    assert told["item_id"].tolist() == ["a0", "a0", "a2"]
+    assert told["occurred_at"].tolist() == [AT + LENGTH, later + LENGTH, AT + LENGTH]
+    assert "first_observed_at" in told["reason"].iloc[0]
+    with pytest.raises(InvalidInputError, match="metadata_hash"):
+        releases_of(rows, versions.drop(columns="metadata_hash"))

@@ -370,8 +370,8 @@ def test_an_opportunity_out_of_range_is_refused_by_name(value: float) -> None:
 @pytest.mark.parametrize("name", ["topics", "competition", "opportunity", "formats"])
 def test_a_doubled_row_is_refused_by_the_key_it_doubles(name: str) -> None:
     videos = videos_of(["creeper guide", "creeper house"])
-    of_category = {"window_start": [NOW] * 2, "category": "minecraft"}
-    beside = {
+    of_category: dict[str, Any] = {"window_start": [NOW] * 2, "category": "minecraft"}
+    beside: dict[str, dict[str, Any]] = {
         "competition": {"ease_score": [50.0, 60.0]},
         "opportunity": {"opportunity_score": [50.0, 60.0]},
         "formats": {"duration_bucket": ["short", "long"], "is_optimal": True},
