@@ -316,3 +316,18 @@ def test_a_range_of_windows_equals_its_windows_one_by_one(
         assert_same(rows, one_by_one[name])
         assert set(rows["window_start"]) <= set(windows)
     assert len(set(results(store)["publishing_times"]["window_start"])) > 1
+
+    # What is impossible in a window before is left out of every later one, and told in its own.
+    store.execute(
+        """
+        update intelligence.video_velocity set views = -1
+        where (category, video_id, window_start) in (
+            select category, video_id, window_start from intelligence.video_velocity
+            where window_start < %(window)s and age_h >= 24 and age_h < 36 limit 1
+        )
+        """,
+        {"window": window},
+    )
+    key = [AssetKey(["intelligence", "publishing_times"])]
+    assert run("analyses", first=window, asset_selection=key).success
+    assert store.read("operations.quarantine").empty
