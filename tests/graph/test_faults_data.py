@@ -372,8 +372,10 @@ def test_a_counter_that_fell_gives_no_velocity_and_rises_again_without_a_leap(
     )
     known = risen["velocity_now_per_hour"].notna()
     assert known.any()
-    # Measured against the counter before the fall, not against the fallen one.
+    # Measured against the counter before the fall, not against the fallen one. A video that is in
+    # the charts of several regions was seen more than once in a crawl, a second apart.
     np.testing.assert_allclose(
         risen.loc[known, "velocity_now_per_hour"].to_numpy(float),
         gained[known].to_numpy(float),
+        rtol=1e-3,
     )
