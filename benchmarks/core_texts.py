@@ -8,7 +8,6 @@ as seldom as in a run of the graph.
 
 import contextlib
 import importlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from aurastream.store.columns import to_pandas
+from benchmarks._peak import peak_kib
 
 _LIMIT_GIB = 1.5
 _KIB_PER_GIB = 1 << 20
@@ -160,22 +160,13 @@ def _measure(name: str, folder: str) -> None:
     rows = _compute(name, videos, folder)
     if rows.empty:
         raise SystemExit(f"{name} found nothing")
-    print(_peak_kib() / _KIB_PER_GIB)
+    print(peak_kib() / _KIB_PER_GIB)
 
 
 def _forget_the_peak() -> None:
     """Leave out what reading the file took for a moment; elsewhere than on Linux it counts."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def _peak_kib() -> float:
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1])
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ peak of a process that looks and reads against one that only looks.
 """
 
 import importlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from aurastream.core.thumbnails_decode import DecodedThumbnail, decode_thumbnail
 from aurastream.sources.vision import LocalVision, installed_reader
+from benchmarks._peak import peak_kib
 from tests.unit.thumbnails.pictures import file_of, waves, words
 
 _COUNT: Final = 12
@@ -28,7 +28,6 @@ _TITLES: Final = ("I SURVIVED\n100 DAYS", "World Record", "LAST TO LEAVE", "")
 
 def run(n: int | None = None) -> list[dict[str, Any]]:
     """Time both, and measure the memory."""
-    # First: a child begins with the peak of its parent.
     memory = {name: _peak_mib(name) for name in ("read", "look")}
     files = _files(n or _COUNT)
     pictures = [decode_thumbnail(data) for data in files]
@@ -103,8 +102,7 @@ def look(is_to_read: bool) -> None:  # noqa: FBT001 # the other half of _peak_mi
     eyes = LocalVision(installed_reader() if is_to_read else None)
     for data in _files(_COUNT):
         eyes.look_at(data)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak / (2**20 if sys.platform == "darwin" else 2**10))
+    print(peak_kib() / 2**10)
 
 
 def _result(

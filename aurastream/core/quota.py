@@ -534,8 +534,11 @@ class QuotaStatus:
         Whose counter.
     quota_date : datetime.date
         The quota day (Pacific).
-    limit, used, remaining : int
-        Units; ``remaining`` is 0 once the platform itself has refused.
+    limit, used : int
+        Units.
+    remaining : int
+        Units that may still be taken: of our own limit where there is one, and 0 once the
+        platform itself has refused.
     used_pct : float
         Share of the limit, in percent; above 100 when the platform let more through.
     projected : float
@@ -546,6 +549,8 @@ class QuotaStatus:
         When it runs dry, if before the reset.
     is_exhausted : bool
         Nothing more can be asked until the reset.
+    own_limit : int or None
+        Units a day to which we keep the bucket ourselves; None where we do not.
     """
 
     platform: str
@@ -559,6 +564,7 @@ class QuotaStatus:
     resets_at: dt.datetime
     exhausts_at: dt.datetime | None
     is_exhausted: bool
+    own_limit: int | None = None
 
 
 def quota_statuses(
@@ -615,20 +621,30 @@ def quota_statuses(
     ... )
     >>> [s.is_exhausted for s in refused if s.bucket == "youtube.default"]
     [True]
+
+    What is left of a bucket that we keep below a limit of our own is what that limit leaves:
+
+    >>> searches = usage.assign(bucket="youtube.search", units=8)
+    >>> found = quota_statuses(cost_table("granular_2026", now), searches, now)
+    >>> [(s.limit, s.own_limit, s.remaining) for s in found if s.bucket == "youtube.search"]
+    [(100, 80, 72)]
     """
     refused = frozenset(refused)
     found = []
     for name, bucket in sorted(table.buckets.items()):
         if bucket.daily_limit is None:
             continue
+        own_limit = table.own_limit(name)
         rows = usage[usage["bucket"] == name]
         seen = forecast(
             pd.Series(rows["units"].to_numpy(), index=pd.DatetimeIndex(rows["at"])),
             as_of,
             limit=bucket.daily_limit,
-            own_limit=table.own_limit(name),
+            own_limit=own_limit,
         )
-        exhausted = name in refused or seen.remaining == 0
+        allowed = seen.limit if own_limit is None else min(seen.limit, own_limit)
+        remaining = 0 if name in refused else max(0, allowed - seen.used)
+        exhausted = remaining == 0
         found.append(
             QuotaStatus(
                 platform=bucket.platform,
@@ -636,12 +652,13 @@ def quota_statuses(
                 quota_date=quota_date(as_of),
                 limit=seen.limit,
                 used=seen.used,
-                remaining=0 if exhausted else seen.remaining,
+                remaining=remaining,
                 used_pct=100.0 * seen.used / seen.limit,
                 projected=seen.projected,
                 resets_at=seen.resets_at,
                 exhausts_at=as_of.astimezone(dt.UTC) if exhausted else seen.exhausts_at,
                 is_exhausted=exhausted,
+                own_limit=own_limit,
             )
         )
     return tuple(found)

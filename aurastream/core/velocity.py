@@ -51,6 +51,7 @@ from aurastream.core.frames import (
     window_ends,
 )
 from aurastream.core.freshness import FreshnessParams, confidence, freshness_levels
+from aurastream.core.versions import known_versions
 
 __all__ = ["VELOCITY_SCHEMA", "VelocityParams", "lifetime_velocity", "video_velocity"]
 
@@ -369,7 +370,7 @@ def video_velocity(
     shots = _snapshots(rows, states.crawl, n_crawls)
     newest = np.searchsorted(shots.key, members.video * n_crawls + states.known[members.window]) - 1
     as_of_us = ends[members.window]
-    about = _metadata(encoded, shots.video[newest], shots.version[newest])
+    about = _metadata(encoded, shots.video[newest], shots.version[newest], shots.observed[newest])
     regime = _regime_starts(shots.moment[newest], about, params)
     now = _velocity_now(shots, newest, as_of_us, regime, params)
 
@@ -691,8 +692,10 @@ class _Metadata:
     language: Strings
 
 
-def _metadata(encoded: _Encoded, video: Integers, version: Integers) -> _Metadata:
-    """Look up each video's metadata version, or its last known one, or nothing."""
+def _metadata(
+    encoded: _Encoded, video: Integers, version: Integers, observed: Integers
+) -> _Metadata:
+    """Look up each snapshot's metadata version, or the last one known by then, or nothing."""
     videos, described, of_version = encoded.videos, encoded.described, encoded.of_version
     if not len(videos):
         return _Metadata(
@@ -708,11 +711,16 @@ def _metadata(encoded: _Encoded, video: Integers, version: Integers) -> _Metadat
     found = np.where(at >= 0, order[at], -1)
     lost = found < 0
     if lost.any():
-        seen = times(videos, "first_observed_at", "youtube_videos")
-        order = np.lexsort((of_version, seen, described))
-        last = np.searchsorted(described[order], video[lost], side="right") - 1
-        newest = order[np.maximum(last, 0)]
-        found[lost] = np.where(described[newest] == video[lost], newest, -1)
+        found[lost] = known_versions(
+            pd.DataFrame(
+                {
+                    "window_start": timestamps(observed[lost]),
+                    "video_id": text(encoded.video_names, video[lost]),
+                }
+            ),
+            videos,
+            window=timedelta(0),
+        )
 
     used, position = np.unique(found, return_inverse=True)
     # A video without metadata (-1) borrows a row here and is blanked below.

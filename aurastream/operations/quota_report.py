@@ -37,7 +37,7 @@ def quota_lines(
             status.bucket,
             f"{_units(status.used, 'unit')} ({status.used_pct:.0f} %)",
             "exhausted" if status.is_exhausted else _units(status.remaining, "unit"),
-            f"{_units(status.limit, 'unit')} a day",
+            _daily_limit(status),
             _units(round(status.projected), "unit"),
             "no" if status.exhausts_at is None else _moment(status.exhausts_at, now),
             _moment(status.resets_at, now),
@@ -88,6 +88,11 @@ def spent_lines(statuses: Sequence[QuotaStatus], now: datetime) -> list[str]:
         for status in statuses
         if status.is_exhausted
     ]
+
+
+def _daily_limit(status: QuotaStatus) -> str:
+    limit = f"{_units(status.limit, 'unit')} a day"
+    return limit if status.own_limit is None else f"{limit}, {status.own_limit:,} by our own rule"
 
 
 def _units(count: int, name: str) -> str:

@@ -21,6 +21,7 @@ from aurastream.replay.images import YOUTUBE_SIZES, paint, parse_size
 from aurastream.replay.limits import PointsBuckets, QuotaBuckets
 from aurastream.replay.moments import http_date, parse_rfc3339
 from aurastream.replay.mutations import MUTATIONS, mutate
+from aurastream.replay.partial import narrowed
 from aurastream.replay.tokens import TokenOffice, refusal
 from aurastream.replay.twitch_world import load_twitch_world
 from aurastream.replay.wire import Answer, ApiError, Query, Request
@@ -114,12 +115,14 @@ class ReplayApp:
         headers: dict[str, str] = {}
         try:
             if request.method not in {"GET", "HEAD"} and route.platform != "auth":
-                return Answer.json({"error": "Method Not Allowed", "status": 405}, 405)
+                return _not_allowed(route)
             if route.platform == "youtube":
                 self._youtube.admit(request, route.endpoint)
             elif route.platform == "twitch":
                 headers = self._helix.admit(request)
             answer = route.handler(request)
+            if route.platform == "youtube" and request.query.has("fields"):
+                answer = narrowed(answer, request.query.one("fields"))
         except ApiError as error:
             # 400 and 401 of Helix carry no rate-limit headers.
             return error.answer
@@ -318,7 +321,15 @@ def _is_picture(path: str) -> bool:
     }  # fmt: skip
 
 
+def _not_allowed(route: _Route) -> Answer:
+    if route.platform == "youtube":
+        return youtube_errors.not_writable().answer
+    return Answer.json({"error": "Method Not Allowed", "status": 405}, 405)
+
+
 def _not_found(path: str) -> ApiError:
+    if path.startswith("/youtube/"):
+        return youtube_errors.no_method()
     content = {"error": "Not Found", "status": 404, "message": f"{path} is not served here"}
     return ApiError(Answer.json(content, 404))
 

@@ -46,6 +46,8 @@ class TokenOffice:
     def __init__(self) -> None:
         self.generation = 0
         self._revoked: set[str] = set()
+        # A token carries no more than a mark of its client; these are the names behind the marks.
+        self._clients = {_client_mark(DEFAULT_CLIENT): DEFAULT_CLIENT}
         self.routes: dict[str, tuple[str, Callable[[Request], Answer]]] = {
             "/oauth2/token": ("oauth2/token", self.issue),
             "/oauth2/validate": ("oauth2/validate", self.validate),
@@ -80,7 +82,10 @@ class TokenOffice:
         if token is None:
             raise refusal("invalid access token" if text else "missing authorization token")
         left = min(TOKEN_LIFE_S, token.issued + TOKEN_LIFE_S - int(request.now))
-        client = request.headers.get("client-id", DEFAULT_CLIENT)
+        # After a restart a name is known again as soon as its client says it.
+        client = self._clients.get(token.client) or request.headers.get("client-id", "")
+        if not self.is_of(token, client):
+            raise refusal("invalid access token")
         return Answer.json({"client_id": client, "scopes": None, "expires_in": left})
 
     def revoke(self, request: Request) -> Answer:
@@ -124,6 +129,7 @@ class TokenOffice:
         return token.client == _client_mark(client)
 
     def _write(self, client: str, issued: int) -> str:
+        self._clients[_client_mark(client)] = client
         facts = _client_mark(client) + issued.to_bytes(5, "big") + bytes([self.generation % 256])
         text = base64.b32encode(facts + _seal(facts)).decode("ascii")
         return text.rstrip("=").lower() + _END

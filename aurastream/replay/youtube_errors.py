@@ -10,6 +10,8 @@ __all__ = [
     "forbidden",
     "invalid_key",
     "invalid_value",
+    "no_method",
+    "not_writable",
     "parameter_error",
     "quota_exceeded",
     "rate_limited",
@@ -107,6 +109,21 @@ def unregistered() -> ApiError:
 def forbidden(reason: str = "forbidden", message: str = "Forbidden") -> ApiError:
     """Return a 403 that no retry will mend."""
     return _error(403, message, reason=reason, domain="global")
+
+
+def no_method() -> ApiError:
+    """Return the 404 for a path that the API does not have."""
+    message = "Method not found."
+    return _error(404, message, reason="notFound", domain="global", status="NOT_FOUND")
+
+
+def not_writable() -> ApiError:
+    """Return the 401 for a method that changes something: a key alone may read only."""
+    message = (
+        "API keys are not supported by this API. Expected OAuth2 access token or other "
+        "authentication credentials that assert a principal."
+    )
+    return _error(401, message, reason="required", domain="global", status="UNAUTHENTICATED")
 
 
 def backend_error(status: int = 503) -> ApiError:

@@ -383,9 +383,13 @@ class LedgerGate:
                     item.spent += units
                     self._last.taken.append(item)
                     return units
-        bucket = cost_table(self._ledger.profile, at).cost(endpoint).bucket
+        cost = cost_table(self._ledger.profile, at).cost(endpoint)
+        ours = (
+            f" We call it {cost.calls_per_day} times a day at most." if cost.calls_per_day else ""
+        )
         raise self._ledger.refusal(
-            f"The quota of {bucket} is spent for {day} (Pacific); {endpoint} was not called.",
+            f"The quota of {cost.bucket} is spent for {day} (Pacific); {endpoint} was not called."
+            f"{ours}",
             fix=f"It resets at {next_reset(at):%Y-%m-%d %H:%M} UTC; until then stored data serve.",
         )
 

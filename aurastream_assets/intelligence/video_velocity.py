@@ -29,7 +29,7 @@ _COUNTERS: Final = ["views", "likes", "comments", "metadata_hash", "observed_at"
 
 @windowed_asset(
     key=asset_key("intelligence", "video_velocity"),
-    code_version="5",
+    code_version="6",
     ins={
         "trending": dg.AssetIn(
             key=asset_key("collection", "youtube_trending"),

@@ -157,7 +157,7 @@ class Site:
         now = self.state()
         if job == "rollup":
             # The job's other rollup is a transaction of its own, with the rows that it keeps.
-            other = {f"aggregation.{COLLECTION_HOURS}": "", "kept": ""}
+            other = {f"aggregation.{COLLECTION_HOURS}": "", f"kept {COLLECTION_HOURS}": ""}
             assert now | other == before | other, "a rollup is one transaction"
             return
         assert now not in (before, self.clean[job])
@@ -192,9 +192,10 @@ class Site:
                 "FROM maintenance.purges o, unnest(o.parts) part WHERE o.target = p.target) "
                 "FROM maintenance.purges p GROUP BY target, action, reason"
             )
-            found["kept"] = digest(
-                "SELECT window_start, asset, row_key, values FROM maintenance.score_history"
-            )
+            kept = "SELECT window_start, asset, row_key, values FROM maintenance.score_history "
+            ours = f"'aggregation/{COLLECTION_HOURS}'"
+            found[f"kept {COLLECTION_HOURS}"] = digest(f"{kept} WHERE asset = {ours}")
+            found["kept"] = digest(f"{kept} WHERE asset <> {ours}")
             found["archived"] = digest(
                 "SELECT month, dataset, rows, bytes, files, content_sha256, columns, left_out "
                 "FROM maintenance.archive"

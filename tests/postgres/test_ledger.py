@@ -73,8 +73,10 @@ def test_an_empty_bucket_refuses_with_the_time_of_the_reset(ledger: PostgresLedg
     with ledger.open(purpose="test", planned={"search.list": 500}, clock=Clock()) as gate:
         for _ in range(80):  # our own limit, below the platform's 100
             gate.spend("search.list")
-        with pytest.raises(QuotaSpentError, match=r"resets at 2026-11-21 08:00 UTC"):
+        with pytest.raises(QuotaSpentError, match=r"resets at 2026-11-21 08:00 UTC") as refused:
             gate.spend("search.list")
+    assert "We call it 80 times a day at most." in str(refused.value)
+    assert ledger.remaining(AT)["youtube.search"] == 0
 
 
 def test_what_the_platform_declares_spent_stays_closed_until_pacific_midnight(

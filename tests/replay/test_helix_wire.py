@@ -112,6 +112,14 @@ def test_tokens_and_their_validation_have_the_recorded_shapes(
     tape = specs.recorded(*CASSETTES, "get_users__1_4_1_1_1_1.json")
     good = client.get("/oauth2/validate", headers={"Authorization": f"OAuth {token}"})
     assert good.json().keys() == tape[0]["response"]["body"].keys()
+    assert good.json()["client_id"] == "replay-client"
+
+
+def test_validation_names_the_client_that_the_token_was_issued_to(client: httpx.Client) -> None:
+    form = {"client_id": "mine", "client_secret": "s", "grant_type": "client_credentials"}
+    token = client.post("/oauth2/token", data=form).json()["access_token"]
+    held = {"Authorization": f"OAuth {token}", "Client-Id": "replay-client"}
+    assert client.get("/oauth2/validate", headers=held).json()["client_id"] == "mine"
 
 
 @pytest.mark.parametrize(

@@ -361,3 +361,54 @@ def test_a_now_that_is_no_moment_is_refused(client: httpx.Client) -> None:
     answer = client.get("/youtube/v3/videos", headers={"X-Replay-Now": "soon"})
     assert answer.status_code == 400
     assert "X-Replay-Now" in answer.json()["error"]
+
+
+def test_fields_select_members_by_path(youtube: Get) -> None:
+    asked = {**PAGE, "maxResults": 10}
+    whole = _good(youtube("videos", **asked))
+    fields = "nextPageToken,items(id,snippet/title,statistics(viewCount))"
+    answer = youtube("videos", **asked, fields=fields)
+    assert _good(answer) == {
+        "nextPageToken": whole["nextPageToken"],
+        "items": [
+            {
+                "id": item["id"],
+                "snippet": {"title": item["snippet"]["title"]},
+                "statistics": {"viewCount": item["statistics"]["viewCount"]},
+            }
+            for item in whole["items"]
+        ],
+    }
+    tag = {"If-None-Match": answer.headers["etag"]}
+    again = youtube("videos", **asked, fields=fields, headers=tag)
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ("items/id", {"id"}),
+        ("items/id,items/etag", {"id", "etag"}),
+        ("items(*)", {"kind", "etag", "id", "snippet", "statistics", "contentDetails"}),
+        ("items/*/title", {"snippet"}),
+        ("items/nothing", set()),
+    ],
+)
+def test_fields_may_be_paths_lists_and_stars(youtube: Get, fields: str, kept: set[str]) -> None:
+    items = _good(youtube("videos", **PAGE, fields=fields))["items"]
+    assert {name for item in items for name, value in item.items() if value} == kept
+
+
+@pytest.mark.parametrize("fields", ["items(id", "items)", ",", "items//id", "nobody", "items id"])
+def test_fields_that_cannot_be_read_are_refused_in_googles_words(youtube: Get, fields: str) -> None:
+    answer = youtube("videos", **PAGE, fields=fields)
+    assert answer.status_code == 400
+    (error,) = answer.json()["error"]["errors"]
+    assert (error["reason"], error["location"]) == ("invalidParameter", "fields")
+
+
+def test_what_the_api_does_not_have_is_said_in_googles_shape(client: httpx.Client) -> None:
+    missing = client.get("/youtube/v3/playlists")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, 404)
+    written = client.post("/youtube/v3/videos", json={})
+    assert (written.status_code, written.json()["error"]["code"]) == (401, 401)

@@ -499,6 +499,7 @@ def test_metadata_is_the_version_of_the_snapshot_else_the_last_known_else_nothin
         {"video": "v1", "hash": "new", "channel": "now", "first": "2026-01-05T00:00"},
         {"video": "v2", "hash": "a", "channel": "first", "first": "2026-01-02T00:00"},
         {"video": "v2", "hash": "b", "channel": "last", "first": "2026-01-03T00:00", "audio": ""},
+        {"video": "v2", "hash": "c", "channel": "later", "first": "2026-01-20T00:00"},
     )
     found = video_velocity(rows, NOTHING, known, as_of=AS_OF)
     assert found["channel_id"].tolist() == ["then", "last", ""]

@@ -38,7 +38,11 @@ def test_both_platforms_are_there_and_no_value_is_a_programs() -> None:
         "8,589 units",
         "10,000 units a day",
     )
-    assert rows["youtube.search"][0] == "1 unit (1 %)"
+    assert rows["youtube.search"][:3] == (
+        "1 unit (1 %)",
+        "79 units",
+        "100 units a day, 80 by our own rule",
+    )
     assert rows["youtube.default"][-1] == "08:00 UTC, in 12 h 00 min"
     assert rows["twitch.helix"] == (
         *("47 points", "753 points a minute", "800 points a minute", "–", "no", "every minute"),
