@@ -18,7 +18,7 @@ from aurastream.core.topics import lemma_sets
 
 __all__ = ["IDEA_FORMATS", "IDLE_LEMMAS", "WORDING_VERSION", "IdeaFormat", "format_cues"]
 
-WORDING_VERSION: Final = "2026-11-21.2"
+WORDING_VERSION: Final = "2026-11-21.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,18 @@ IDLE_LEMMAS: Final = frozenset().union(
         "secret old young hard easy fast slow more most one two three four five six seven ten "
         "friend viewer follower subscriber spoiler schedule discord join chat stream streaming "
         "chill oficial nouveau nuevo nueva novo nova neu finale bande annonce capitulo "
-        "completo directo"
+        "completo directo "
+        # What a music video or a trailer is, not what it is about
+        "letra letras officiel officielle offiziell offizielles mv musikvideo videoclip videoclipe "
+        "clipe lyrical visualizer visualiser karaoke instrumental acoustic remix mix cover version "
+        "versión versão remastered original ost soundtrack album single prod performance special "
+        "series tráiler film filme pelicula película explicado brand round vivo música músicas "
+        "musica musique canción chanson ao mc dj "
+        # In which language something is
+        "deutsch german english español spanish français french dublado dublada legendado doblado "
+        "subtitulado sub dub dubbed vf vo vostfr "
+        # Small words that no list of stop words has, because phrases need them
+        "jai alle meine mein nunca siempre pra ver"
     ),
     *(kind.cues for kind in IDEA_FORMATS),
 )

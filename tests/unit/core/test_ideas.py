@@ -194,6 +194,14 @@ def test_years_and_small_words_are_no_subject(word: str) -> None:
     assert video_ideas(topics_of(word), videos).empty
 
 
+@pytest.mark.parametrize(
+    "word", ["letra", "clip officiel", "MV", "tráiler", "trailer german", "jai", "música ao vivo"]
+)
+def test_what_a_video_is_called_in_any_language_is_no_subject(word: str) -> None:
+    videos = videos_of([f"Shakira - Zoo ({word})"] * 3)
+    assert set(video_ideas(topics_of(word, "shakira"), videos)["topic"]) == {"shakira"}
+
+
 NAMES = {"gta": ["GTA"]}
 PHRASES = st.lists(
     st.sampled_from(["gta 6", "gta v", "gta gameplay", "gta best day 100", "gta heist", "heist"]),
