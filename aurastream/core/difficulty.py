@@ -26,10 +26,11 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     lookup,
-    numbers,
+    percentages,
     require_columns,
     text,
     timestamps,
+    whole_numbers,
 )
 
 __all__ = ["DIFFICULTY_SCHEMA", "difficulty", "difficulty_bands", "difficulty_scores"]
@@ -215,7 +216,7 @@ def difficulty(
         )
     row = order[at]
 
-    rank = evidence["topic_rank"].to_numpy(dtype=np.int64)
+    rank = whole_numbers(evidence, "topic_rank", "evidence")
     topic_key = keyed.keys[0] * (rank.max() + 1) + rank
     _, first, topic = np.unique(topic_key, return_index=True, return_inverse=True)
     n = first.size
@@ -236,7 +237,7 @@ def difficulty(
     if len(twitch):
         twitch_order = np.argsort(keyed.keys[2], kind="stable")
         found = lookup(keyed.keys[2][twitch_order], group)
-        ease_of = numbers(twitch, "ease_score")[twitch_order]
+        ease_of = percentages(twitch, "ease_score", "competition")[twitch_order]
         ease = np.where(found >= 0, ease_of[np.maximum(found, 0)], np.nan)
     crowding = _MOST * np.minimum(1.0, share / _CROWDED_SHARE)
     concentration = np.clip(_MOST * hhi, 0.0, _MOST)

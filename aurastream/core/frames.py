@@ -32,8 +32,11 @@ __all__ = [
     "percentages",
     "require_columns",
     "text",
+    "text_lists",
+    "texts",
     "times",
     "timestamps",
+    "whole_numbers",
     "window_ends",
 ]
 
@@ -51,6 +54,8 @@ _WHOLE: Final = frozenset({"int64", "int32", "int16"})
 # Above it not every integer is a float: 2**53 and 2**53 + 1 are the same one.
 _EXACT: Final = 2**53 - 1
 _PER_CENT: Final = 100.0
+_BUNDLES: Final = (list, tuple, dict, set, np.ndarray)
+_SHOWN: Final = 120  # characters of another's message, which may quote a title of 10,000
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
@@ -96,10 +101,22 @@ def window_ends(as_of: pd.DatetimeIndex) -> Integers:
 
 
 def times(frame: pd.DataFrame, column: str, name: str, *, null: bool = False) -> Integers:
-    """Return a timestamp column in microseconds; a missing one is the smallest integer."""
+    """Return a timestamp column in microseconds; a missing one is the smallest integer.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is no time, has no time zone, or is missing and may not be.
+    """
     if frame.empty:
         return np.empty(0, dtype=np.int64)
-    index = pd.DatetimeIndex(frame[column])
+    try:
+        index = pd.DatetimeIndex(frame[column])
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"Column '{column}' of the {name} frame holds what is no time: {str(error)[:_SHOWN]}.",
+            fix="Convert it to datetime64[us, UTC]; null is for unknown ones.",
+        ) from None
     if index.tz is None:
         raise InvalidInputError(
             f"Column '{column}' of the {name} frame has no time zone.",
@@ -125,7 +142,8 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
         return frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"Column '{column}' holds what is no number: {error}.", fix="Null is for unknown ones."
+            f"Column '{column}' holds what is no number: {str(error)[:_SHOWN]}.",
+            fix="Null is for unknown ones.",
         ) from None
 
 
@@ -166,12 +184,92 @@ def percentages(frame: pd.DataFrame, column: str, name: str) -> Floats:
     return values
 
 
+def whole_numbers(frame: pd.DataFrame, column: str, name: str) -> Integers:
+    """Return a column of whole numbers of 0 or more, such as ranks.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is missing, no whole number, or below 0.
+    """
+    values = numbers(frame, column)
+    # A NaN fails the comparison.
+    fits = (values >= 0) & (values <= _EXACT) & (values == np.floor(values))
+    if not fits.all():
+        raise InvalidInputError(
+            f"Column '{column}' of the {name} frame holds {values[~fits][0]:g}.",
+            fix="It must be a whole number of 0 or more.",
+        )
+    return values.astype(np.int64)
+
+
+def texts(frame: pd.DataFrame, column: str, name: str) -> "pd.Series[Any]":
+    """Return a column of texts; what is neither a text nor a list of anything counts as missing.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is a list, or anything else that holds values of its own.
+    """
+    values = frame[column]
+    is_plain = isinstance(values.dtype, pd.StringDtype) or values.empty
+    if not is_plain and pd.api.types.infer_dtype(values, skipna=True) not in _PLAIN:
+        for value in values:
+            if isinstance(value, _BUNDLES):
+                raise InvalidInputError(
+                    f"Column '{column}' of the {name} frame holds a list: {value!r:.{_SHOWN}}.",
+                    fix="Pass one text per row; null is for a missing one.",
+                )
+    return values
+
+
+_PLAIN: Final = frozenset({"string", "empty"})
+
+
+def text_lists(frame: pd.DataFrame, column: str, name: str) -> list[Any]:
+    """Return a column of lists of texts, such as tags; null is for a missing list.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is one text instead of a list, or its parts are lists themselves.
+    """
+    values = frame[column].tolist()
+    for own in values:
+        if isinstance(own, str):
+            raise InvalidInputError(
+                f"Column '{column}' of the {name} frame holds one text: {own[:40]!r}.",
+                fix=f"Pass a list of {column}.",
+            )
+        if not isinstance(own, _BUNDLES):
+            continue
+        try:
+            frozenset(own)
+        except TypeError:
+            raise InvalidInputError(
+                f"Column '{column}' of the {name} frame holds lists in a list: {own!r:.{_SHOWN}}.",
+                fix=f"Pass one list of {column}, each a text.",
+            ) from None
+    return values
+
+
 def codes_of(*columns: Any) -> tuple[list[Integers], Strings]:  # noqa: ANN401 # pandas array-likes
     """Encode text columns together; the codes are in lexical order of the distinct values.
 
     A null is encoded as -1.
+
+    Raises
+    ------
+    InvalidInputError
+        When a text cannot be written, because it holds half of a surrogate pair.
     """
-    joined = pd.concat([pd.Series(c, dtype="str") for c in columns], ignore_index=True)
+    try:
+        joined = pd.concat([pd.Series(c, dtype="str") for c in columns], ignore_index=True)
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            f"A text that names a row cannot be written as UTF-8: {error.reason}.",
+            fix="Quarantine its row.",
+        ) from None
     codes, found = pd.factorize(joined, sort=True)
     ends = np.cumsum([len(c) for c in columns])[:-1]
     parts = np.split(codes.astype(np.int64, copy=False), ends)

@@ -13,7 +13,9 @@ from aurastream.core.frames import (
     group_keys,
     require_columns,
     text,
+    texts,
     timestamps,
+    whole_numbers,
 )
 from aurastream.core.topics import lemma_sets
 
@@ -74,7 +76,7 @@ def idea_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
         return empty_frame(IDEA_EVIDENCE_SCHEMA)
     keyed = group_keys((topics, "topics"), (videos, "videos"))
     topic_words = [str(line).split() for line in topics["lemmas"]]
-    title_code, titles = pd.factorize(videos["title"], use_na_sentinel=False)
+    title_code, titles = pd.factorize(texts(videos, "title", "videos"), use_na_sentinel=False)
     # The words of a category's name are in no topic, so they need not leave the titles.
     title_sets = lemma_sets(titles)
 
@@ -111,7 +113,7 @@ def idea_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     complete = met == size[topic]
     topic, video = topic[complete], video[complete]
     ids = videos["video_id"].astype("str").array
-    rank = topics["rank"].to_numpy(dtype=np.int64)[topic]
+    rank = whole_numbers(topics, "rank", "topics")[topic]
     id_order = np.argsort(np.asarray(ids.take(video), dtype=object), kind="stable")
     order = id_order[np.lexsort((rank[id_order], keyed.keys[0][topic][id_order]))]
     topic, video = topic[order], video[order]

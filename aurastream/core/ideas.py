@@ -35,6 +35,8 @@ from aurastream.core.frames import (
     empty_frame,
     percentages,
     require_columns,
+    text_lists,
+    texts,
 )
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
@@ -137,7 +139,8 @@ def video_ideas(
     Raises
     ------
     InvalidInputError
-        When a column is missing, a value out of range or a row doubled.
+        When a column is missing, a value out of range, a row doubled, a title a list, or tags no
+        list of texts.
 
     References
     ----------
@@ -188,6 +191,9 @@ def video_ideas(
             "A video has no id, or occurs twice in a window and category.",
             fix="Pass each video once per window and category.",
         )
+    texts(topics, "topic", "topics")
+    texts(videos, "title", "videos")
+    text_lists(videos, "tags", "videos")
     for column in ("views", "lifetime_velocity_per_hour"):
         counters(videos, column, "videos")
     for column in ("viral_score", "confidence_pct"):

@@ -29,7 +29,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core import words
-from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
     Strings,
@@ -41,6 +40,8 @@ from aurastream.core.frames import (
     microseconds,
     require_columns,
     text,
+    text_lists,
+    texts,
     timestamps,
 )
 
@@ -208,7 +209,8 @@ def keyword_scores(videos: pd.DataFrame, *, params: KeywordParams = DEFAULT) -> 
     if videos.empty:
         return empty_frame(KEYWORDS_SCHEMA)
     groups = _group(videos)
-    counted = _kernel(len(videos))(videos["title"].tolist(), groups, params.min_videos)
+    titles = texts(videos, "title", "videos").tolist()
+    counted = _kernel(len(videos))(titles, groups, params.min_videos)
     return _scored(counted, groups, "title", params)
 
 
@@ -231,7 +233,8 @@ def tag_scores(videos: pd.DataFrame, *, params: KeywordParams = DEFAULT) -> pd.D
     Raises
     ------
     InvalidInputError
-        As `keyword_scores`, and when the tags of a video are one text instead of a sequence.
+        As `keyword_scores`, and when the tags of a video are one text instead of a sequence, or
+        sequences themselves.
 
     References
     ----------
@@ -253,7 +256,7 @@ def tag_scores(videos: pd.DataFrame, *, params: KeywordParams = DEFAULT) -> pd.D
     if videos.empty:
         return empty_frame(KEYWORDS_SCHEMA)
     groups = _group(videos)
-    counted = _count_tags(videos["tags"].tolist(), groups, params.min_videos)
+    counted = _count_tags(text_lists(videos, "tags", "videos"), groups, params.min_videos)
     return _scored(counted, groups, "tag", params)
 
 
@@ -319,7 +322,7 @@ def usable_rows(videos: pd.DataFrame) -> pd.DataFrame:
     ------
     InvalidInputError
         When they could not: a column is missing, a velocity is negative or infinite, the tags of a
-        video are one text, or a row has no category.
+        video are one text or nested, or a row has no category.
 
     Notes
     -----
@@ -337,16 +340,8 @@ def usable_rows(videos: pd.DataFrame) -> pd.DataFrame:
     videos = require_columns(videos, ("window_start", "category", "tags", _VELOCITY), "videos")
     counters(videos, _VELOCITY, "videos")
     group_keys((videos, "videos"))
-    for own in videos["tags"]:
-        _refuse_one_text(own)
+    text_lists(videos, "tags", "videos")
     return videos
-
-
-def _refuse_one_text(tags: Any) -> None:  # noqa: ANN401 # what a frame of objects may hold
-    if isinstance(tags, str):
-        raise InvalidInputError(
-            f"The tags of a video are one text: {tags[:40]!r}.", fix="Pass a list of tags."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,7 +526,6 @@ def _count_tags(tags: list[Any], groups: _Groups, min_videos: int) -> _Counted:
     flat: list[Any] = []
     sizes = np.zeros(len(tags), dtype=np.int64)
     for row, own in enumerate(tags):
-        _refuse_one_text(own)
         if isinstance(own, (list, tuple, np.ndarray)):
             flat.extend(own)
             sizes[row] = len(own)

@@ -41,6 +41,7 @@ from aurastream.core.frames import (
     counters,
     empty_frame,
     microseconds,
+    percentages,
     require_columns,
     times,
     timestamps,
@@ -296,7 +297,7 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         opportunity,
         "opportunity",
         codes[1],
-        counters(opportunity, "confidence_pct", "opportunity"),
+        percentages(opportunity, "confidence_pct", "opportunity"),
     )
     at = (starts - first) // window
     share = lay_out(

@@ -327,7 +327,8 @@ def opportunity(
     counts = kernels.class_counts(group[inside], trend[inside], n)
 
     known = np.zeros(n)
-    np.maximum.at(known, group[inside], counters(viral, "sample_count", "viral_scores")[inside])
+    # An unknown sample is no known one.
+    np.fmax.at(known, group[inside], counters(viral, "sample_count", "viral_scores")[inside])
     # Summed in sorted order, so that the order of the videos cannot show.
     segments, sure, sure_count, _ = sorted_segments(
         group[inside], percentages(viral, "confidence_pct", "viral_scores")[inside], n

@@ -10,7 +10,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from aurastream.core.frames import Schema, build_frame, empty_frame, group_keys, require_columns
+from aurastream.core.frames import (
+    Schema,
+    build_frame,
+    empty_frame,
+    group_keys,
+    require_columns,
+    texts,
+)
 from aurastream.core.title_features import PATTERNS, title_features, title_patterns
 from aurastream.core.title_lift import DEFAULT, TITLE_LIFT_SCHEMA, TitleLiftParams, title_lift
 
@@ -84,7 +91,7 @@ def title_intel(videos: pd.DataFrame, *, params: TitleLiftParams = DEFAULT) -> p
     known = videos[videos["title"].notna()].drop(columns=list(PATTERNS), errors="ignore")
     if known.empty:
         return empty_frame(TITLE_INTEL_SCHEMA)
-    codes, titles = pd.factorize(known["title"])
+    codes, titles = pd.factorize(texts(known, "title", "videos"))
     shown = title_patterns(title_features(titles)).take(codes).set_axis(known.index)
     lift = title_lift(pd.concat([known.drop(columns="title"), shown], axis=1), params=params)
     keys = group_keys((known, "videos")).keys[0]

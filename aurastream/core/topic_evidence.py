@@ -21,10 +21,13 @@ from aurastream.core import words
 from aurastream.core.frames import (
     Schema,
     build_frame,
+    codes_of,
     counters,
     empty_frame,
     group_keys,
     require_columns,
+    text_lists,
+    texts,
 )
 
 __all__ = ["TOPIC_EVIDENCE_SCHEMA", "topic_evidence"]
@@ -82,7 +85,8 @@ def topic_evidence(
     Raises
     ------
     InvalidInputError
-        When a column is missing, a velocity is negative or infinite, or a row has no category.
+        When a column is missing, a velocity is negative or infinite, a title is a list, tags are
+        no list of texts, or a row has no category.
 
     Notes
     -----
@@ -119,16 +123,16 @@ def topic_evidence(
         return empty_frame(TOPIC_EVIDENCE_SCHEMA)
     (of_topic, of_video) = group_keys((topics, "topics"), (videos, "videos")).keys
     ids = videos["video_id"]
-    places = pd.factorize(ids, sort=True)[0].astype(np.int64)
-    texts = _Texts(videos["title"], videos["tags"])
-    terms = topics["topic"].tolist()
-    others = topics["duplicates"].tolist()
+    (places,), _ = codes_of(ids)
+    shown = _Texts(texts(videos, "title", "videos"), text_lists(videos, "tags", "videos"))
+    terms = texts(topics, "topic", "topics").tolist()
+    others = [_listed(own) for own in text_lists(topics, "duplicates", "topics")]
     hits: list[tuple[Integers, Integers, Integers]] = []
     rows_of = _members(of_video)
     for group, own in _members(of_topic).items():
         found = _terms([(int(i), [terms[i], *others[i]]) for i in own.tolist()])
         rows = rows_of.get(group, np.empty(0, dtype=np.int64))
-        hits += [_hits(found, rows[at : at + _CHUNK], texts) for at in range(0, rows.size, _CHUNK)]
+        hits += [_hits(found, rows[at : at + _CHUNK], shown) for at in range(0, rows.size, _CHUNK)]
     topic, row, in_title = (
         np.concatenate(parts) for parts in (zip(*hits, strict=True) if hits else ([_NONE],) * 3)
     )
@@ -182,7 +186,7 @@ class _Texts:
     Numbers in arrays, because a million dictionaries or lists would be the larger part of all.
     """
 
-    def __init__(self, titles: "pd.Series[Any]", tags: "pd.Series[Any]") -> None:
+    def __init__(self, titles: "pd.Series[Any]", tags: list[Any]) -> None:
         codes, distinct = pd.factorize(titles, use_na_sentinel=False)
         self._title_of = codes.astype(np.int32)
         self._titles: list[str] = _lines(list(distinct))

@@ -39,6 +39,7 @@ from aurastream.core.frames import (
     numbers,
     require_columns,
     text,
+    texts,
     timestamps,
 )
 
@@ -261,7 +262,7 @@ def topics(
     Raises
     ------
     InvalidInputError
-        When a column is missing, a score is not finite, or a row has no category.
+        When a column is missing, a score is not finite, a term is a list, or a row has no category.
 
     Notes
     -----
@@ -310,7 +311,7 @@ def topics(
             fix="Drop the candidates without a score.",
         )
     keyed = group_keys((candidates, "topic candidates"))
-    terms = candidates["term"].tolist()
+    terms = texts(candidates, "term", "topic candidates").tolist()
     alphabet = {term: i for i, term in enumerate(sorted({t for t in terms if isinstance(t, str)}))}
     place = np.array([alphabet.get(term, -1) for term in terms], dtype=np.int64)
     order = np.lexsort((place, -score, keyed.keys[0]))

@@ -68,6 +68,7 @@ class ViralParams:
     engagement_scale_floor: float = 0.01
 
 
+_ROUNDING: Final = 1e-9
 DEFAULT: Final = ViralParams()
 
 
@@ -94,8 +95,8 @@ def viral_scores(
     Raises
     ------
     InvalidInputError
-        When a column is missing, a value is negative or infinite, or a category has two rows of
-        statistics in one window.
+        When a column is missing, a value is negative or infinite, percentiles are not ascending, or
+        a category has two rows of statistics in one window.
 
     Notes
     -----
@@ -164,12 +165,18 @@ def viral_scores(
     def of_groups(
         column: str, missing: float = np.nan
     ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return np.append(numbers(stats, column)[order], missing)
+        return np.append(counters(stats, column, "category_stats")[order], missing)
 
     anchors = np.zeros((n_groups, len(METRICS), len(_PERCENTILES) + 1))
     for row, metric in enumerate(METRICS):
         for column, name in enumerate(_PERCENTILES, start=1):
             anchors[:, row, column] = of_groups(f"{metric}_{name}")
+    # Interpolation may miss an order statistic by a rounding.
+    if (np.diff(anchors, axis=2) < -_ROUNDING * anchors[..., 1:]).any():
+        raise InvalidInputError(
+            "Percentiles of the category_stats frame are not ascending.",
+            fix="Take them from category_stats: p25 <= p50 <= p75 <= p90.",
+        )
     samples = np.bincount(codes[~np.isnan(metrics[0])], minlength=n_groups)
     samples[-1] = 0
     scored = kernels.score_rows(

@@ -246,7 +246,7 @@ def test_wrong_frames_are_refused_with_the_mend() -> None:
     frame = videos((T0, "a", "x y", 1.0))
     with pytest.raises(InvalidInputError, match="no column 'title'"):
         keyword_scores(frame.drop(columns="title"))
-    with pytest.raises(InvalidInputError, match="tags of a video are one text: 'x y'"):
+    with pytest.raises(InvalidInputError, match="holds one text: 'x y'"):
         tag_scores(frame)
     with pytest.raises(InvalidInputError, match="holds -1"):
         keyword_scores(frame.assign(lifetime_velocity_per_hour=-1.0))

@@ -120,6 +120,15 @@ def test_few_velocities_give_parts_and_confidence_but_no_score(velocity_rows: Bu
     assert found["confidence_pct"] == pytest.approx(70 * 19 / 30)
 
 
+def test_a_sample_that_is_not_known_is_none(velocity_rows: Build) -> None:
+    rows = velocity_rows([*map(float, range(30))])
+    stats = category_stats(rows, default_baselines={})
+    viral = viral_scores(rows, stats)
+    assert np.isnan(
+        opportunity(viral.assign(sample_count=None), stats, NOTHING)["opportunity_score"].item()
+    )
+
+
 def test_a_class_of_another_name_counts_as_unknown(velocity_rows: Build) -> None:
     rows = velocity_rows([float(i) for i in range(1, 41)])
     stats = category_stats(rows, default_baselines={})

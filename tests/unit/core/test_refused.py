@@ -9,18 +9,22 @@ import pytest
 
 from aurastream.core.competition import concentration_scores, saturation_scores
 from aurastream.core.descriptions import mine_description
-from aurastream.core.difficulty import difficulty_bands
+from aurastream.core.difficulty import difficulty, difficulty_bands
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.ideas import video_ideas
-from aurastream.core.keywords import keyword_scores
+from aurastream.core.keywords import keyword_scores, tag_scores, usable_rows
 from aurastream.core.languages import primary_languages, title_languages
 from aurastream.core.lead_lag import cross_correlation
 from aurastream.core.momentum import momentum_scores
 from aurastream.core.percentile import percentile_score
 from aurastream.core.premieres import on_time_share
 from aurastream.core.thumbnails_similarity import hash_distance
+from aurastream.core.title_intel import title_intel
 from aurastream.core.title_lift import adjusted_p_values
+from aurastream.core.topic_evidence import topic_evidence
+from aurastream.core.topics import topics
 from aurastream.core.velocity import lifetime_velocity
+from aurastream.core.viral import viral_scores
 
 AT = pd.Timestamp("2026-03-01T10:00Z")
 TOPIC = pd.DataFrame(
@@ -40,6 +44,29 @@ VIDEO = pd.DataFrame(
         "confidence_pct": 1.0,
     }
 )
+EVIDENCE = pd.DataFrame(
+    {"window_start": [AT], "category": "g", "topic_rank": 1, "video_id": "a", "duplicates": None}
+)
+STATS = pd.DataFrame(
+    {"window_start": [AT], "category": "g", "velocity_mean": 1.0, "velocity_std": 1.0}
+    | {
+        f"{metric}_{anchor}": value
+        for metric in ("views", "velocity", "engagement")
+        for anchor, value in (("p25", 1.0), ("p50", 2.0), ("p75", 3.0), ("p90", 4.0))
+    }
+)
+NESTED = pd.Series([["boss", ["fight"]]], dtype=object)
+LISTED = pd.Series([["boss"]], dtype=object)
+HALF = pd.Series(["\ud800"], dtype=object)
+
+
+def of_term(value: Any) -> pd.DataFrame:
+    return pd.DataFrame({"window_start": [AT], "category": "g", "score": 1.0, "term": [value]})
+
+
+def viral(**stats: float) -> pd.DataFrame:
+    return viral_scores(VIDEO.assign(engagement_rate=None), STATS.assign(**stats))
+
 
 REFUSED: dict[str, Callable[[], Any]] = {
     "a video twice": lambda: video_ideas(TOPIC, pd.concat([VIDEO, VIDEO])),
@@ -59,6 +86,25 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "a tolerance below 0": lambda: on_time_share([1.0], tolerance_min=-1.0),
     "no tolerance": lambda: on_time_share([1.0], tolerance_min=np.nan),
     "views without end": lambda: lifetime_velocity([np.inf], [1.0]),
+    "tags in tags": lambda: tag_scores(VIDEO.assign(tags=NESTED)),
+    "tags in tags, row by row": lambda: usable_rows(VIDEO.assign(tags=NESTED)),
+    "tags in tags of evidence": lambda: topic_evidence(
+        TOPIC.assign(duplicates=None), VIDEO.assign(tags=NESTED)
+    ),
+    "tags in tags of ideas": lambda: video_ideas(TOPIC, VIDEO.assign(tags=NESTED)),
+    "a title that is a list": lambda: keyword_scores(VIDEO.assign(title=LISTED)),
+    "a title of patterns that is a list": lambda: title_intel(
+        VIDEO.assign(title=LISTED, age_h=1.0)
+    ),
+    "a title of ideas that is a list": lambda: video_ideas(TOPIC, VIDEO.assign(title=LISTED)),
+    "a term that is a list": lambda: topics(of_term(["boss"])),
+    "a topic that is a list": lambda: video_ideas(TOPIC.assign(topic=LISTED), VIDEO),
+    "half a surrogate pair for a name": lambda: keyword_scores(VIDEO.assign(category=HALF)),
+    "a time that is a word": lambda: keyword_scores(VIDEO.assign(window_start="soon")),
+    "no rank": lambda: video_ideas(TOPIC.assign(rank=None), VIDEO),
+    "half a rank": lambda: difficulty(EVIDENCE.assign(topic_rank=1.5), VIDEO),
+    "a percentile without end": lambda: viral(velocity_p90=np.inf),
+    "percentiles that fall": lambda: viral(views_p50=9.0),
 }
 
 
