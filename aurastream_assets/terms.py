@@ -2,8 +2,9 @@
 
 In strict mode no score of YouTube's counters may be computed. The assets stay in the graph as what
 they are, without code: they cannot be materialized, and their description says why. Whatever reads
-them goes with them. Their jobs fail at once with the reason; their schedules and sensors are off
-and give the reason in place of a run. Views stay: the tables that they show are empty then.
+them goes with them; what is computed beside them and can be computed alone stays. Jobs that lose
+everything fail at once with the reason; their schedules and sensors are off and give the reason in
+place of a run. Views stay: the tables that they show are empty then.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -52,7 +53,7 @@ def apply_terms(
     forbidden = forbidden_keys(assets, limits)
     if not forbidden:
         return Allowed(list(assets), list(checks), list(jobs), list(schedules), list(sensors))
-    remaining = [part for a in assets for part in (_as_specs(a) if _keys(a) & forbidden else [a])]
+    remaining = [part for asset in assets for part in _parted(asset, forbidden)]
     described = [_described(asset, forbidden) for asset in remaining]
     known = list(jobs)
     empty = {job.name for job in known if _loses_everything(job, assets, forbidden)}
@@ -75,20 +76,24 @@ def forbidden_keys(assets: Iterable[Asset], limits: Limits) -> frozenset[dg.Asse
     found &= {key for asset in known for key in _keys(asset)}
     grown = True
     while grown and found:
-        more = {
-            key
-            for asset in known
-            if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
-            for spec in asset.specs
-            if {dep.asset_key for dep in spec.deps} & found and _follows(spec.key)
-            for key in _keys(asset)
-            if _follows(key)
-        } | {
-            key for asset in known if _keys(asset) & found for key in _keys(asset) if _follows(key)
-        }
+        more = {key for asset in known for key in _lost_with(asset, found)}
         grown = not more <= found
         found |= more
     return frozenset(found)
+
+
+def _lost_with(asset: Asset, found: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
+    """Return what of an asset cannot be computed without the keys found so far."""
+    lost = set(_keys(asset) & set(found))
+    if isinstance(asset, dg.AssetsDefinition) and asset.is_executable:
+        lost |= {
+            spec.key
+            for spec in asset.specs
+            if {dep.asset_key for dep in spec.deps} & set(found) and _follows(spec.key)
+        }
+        if lost and not asset.can_subset:
+            lost = set(asset.keys)
+    return {key for key in lost if _follows(key)}
 
 
 def _follows(key: dg.AssetKey) -> bool:
@@ -100,9 +105,24 @@ def _keys(asset: Asset) -> frozenset[dg.AssetKey]:
     return frozenset({asset.key} if isinstance(asset, dg.AssetSpec) else asset.keys)
 
 
-def _as_specs(asset: Asset) -> list[Asset]:
-    """Return an asset as what is known of it, without the code that computes it."""
+def _parted(asset: Asset, forbidden: Collection[dg.AssetKey]) -> list[Asset]:
+    """Return an asset as far as it may be computed, and the rest of it as what is known of it."""
+    lost = _keys(asset) & set(forbidden)
+    if not lost:
+        return [asset]
     specs = [asset] if isinstance(asset, dg.AssetSpec) else list(asset.specs)
+    left = _keys(asset) - lost
+    if not left or isinstance(asset, dg.AssetSpec):
+        return _as_specs(specs)
+    checks = {key for key in asset.check_keys if key.asset_key in left}
+    return [
+        asset.subset_for(left, checks),
+        *_as_specs([spec for spec in specs if spec.key in lost]),
+    ]
+
+
+def _as_specs(specs: Iterable[dg.AssetSpec]) -> list[Asset]:
+    """Return assets as what is known of them, without the code that computes them."""
     return [
         spec.replace_attributes(
             description=f"**{NOTE}**\n\n{spec.description or ''}",
@@ -116,18 +136,26 @@ def _as_specs(asset: Asset) -> list[Asset]:
 
 
 def _described(asset: Asset, forbidden: Collection[dg.AssetKey]) -> Asset:
-    """Say of a mart that shows forbidden tables that it is empty."""
+    """Say of a mart that shows forbidden tables that it is empty, or what of it is."""
     if isinstance(asset, dg.AssetSpec):
         return asset
     return asset.map_asset_specs(
         lambda spec: (
-            spec.replace_attributes(description=f"**Empty. {NOTE}**\n\n{spec.description or ''}")
+            spec.replace_attributes(
+                description=f"**{_emptiness(spec, forbidden)} {NOTE}**\n\n{spec.description or ''}"
+            )
             if not _follows(spec.key)
             and spec.key.path[0] in _VIEWED
             and {d.asset_key for d in spec.deps} & set(forbidden)
             else spec
         )
     )
+
+
+def _emptiness(spec: dg.AssetSpec, forbidden: Collection[dg.AssetKey]) -> str:
+    # What was collected has the names of what the scores are about, and no rows without them.
+    other = {d.asset_key for d in spec.deps if d.asset_key.path[0] != "collection"} - set(forbidden)
+    return "Without what is made of YouTube's counters." if other else "Empty."
 
 
 def _kept(

@@ -14,7 +14,8 @@ import dagster as dg
 
 from aurastream.operations.first_runs import PLANNED
 from aurastream.operations.late_data import StaleRange, joined, late_windows, stale_rollups
-from aurastream.settings import Environment
+from aurastream.operations.policy import forbidden_tables, limits_of
+from aurastream.settings import Environment, Settings
 from aurastream.store.deliveries import DELIVERIES, deliveries_of
 from aurastream_assets import jobs
 from aurastream_assets.keys import asset_key
@@ -169,10 +170,17 @@ def _follow(
     busy = _busy(context, job_name)
     if busy:
         return busy
-    needed = {inputs for each in INPUTS[job_name].values() for inputs in each}
+    # What the policy mode forbids is never there, and would be late for ever.
+    forbidden = forbidden_tables(limits_of(Settings.from_env()))
+    followed = {
+        rollup: inputs
+        for rollup, inputs in INPUTS[job_name].items()
+        if ".".join(rollup.path) not in forbidden
+    }
+    needed = {inputs for each in followed.values() for inputs in each}
     newest = {found[0]: _newest(context.instance, *found) for found in needed}
     stale: list[StaleRange] = []
-    for rollup, inputs in INPUTS[job_name].items():
+    for rollup, inputs in followed.items():
         stale += stale_rollups(
             _latest([newest[key] for key, _ in inputs], partitions.start),
             _newest(context.instance, rollup, partitions),

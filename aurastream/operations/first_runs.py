@@ -49,6 +49,19 @@ _NEWEST: Final = {
     "thumbnails": ("intelligence", "thumbnail_intel"),
     "learning": ("intelligence", "viral_model"),
 }
+# What speaks for a job, and what does where the policy mode forbids that.
+_LAST: Final = {
+    "rescore": (("intelligence", "opportunity"), ("intelligence", "competition")),
+    "analyses": (("intelligence", "content_formats"), ("intelligence", "clip_hours")),
+    "hourly_rollup": (
+        ("aggregation", "intel_hourly_metrics"),
+        ("aggregation", "intel_collection_hours"),
+    ),
+    "daily_rollup": (
+        ("aggregation", "intel_daily_metrics"),
+        ("aggregation", "intel_competition_days"),
+    ),
+}
 _COLLECTORS: Final = {
     "games_reconcile": ("youtube", "youtube_games"),
     "streams": ("twitch", "twitch_streams"),
@@ -121,7 +134,7 @@ def plan_runs(
         *days,
         *(
             PlannedRun("signal", partition=window.strftime(_KEY))
-            for _ in (_unscored(graph, window, now) if youtube else ())
+            for _ in (_missing(graph, "rescore", window, now) if youtube else ())
         ),
         *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else []),
         *(_newest(graph, window) if youtube else []),
@@ -154,28 +167,26 @@ def _stages(
     first_day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     # A window is analysed as it was at its end, so its beginning may lie before the history's.
     first_window, last_window = (m.replace(hour=m.hour - m.hour % 4) for m in (start, hour))
-    scores = _unscored(graph, start, window_of(end), again=again)
     stages = (
-        ("analyses", ("intelligence", "content_formats"), first_window, last_window),
-        ("hourly_rollup", ("aggregation", "intel_hourly_metrics"), start, hour),
-        ("daily_rollup", ("aggregation", "intel_daily_metrics"), first_day, hour.replace(hour=0)),
+        ("rescore", start, window_of(end)),
+        ("analyses", first_window, last_window),
+        ("hourly_rollup", start, hour),
+        ("daily_rollup", first_day, hour.replace(hour=0)),
     )
     return [
-        [PlannedRun("rescore", keys=keys) for keys in scores],
-        *(
-            [PlannedRun(job, keys=keys) for keys in graph.missing(asset, first, last, again=again)]
-            for job, asset, first, last in stages
-        ),
+        [PlannedRun(job, keys=keys) for keys in _missing(graph, job, first, last, again=again)]
+        for job, first, last in stages
     ]
 
 
-def _unscored(
-    graph: Graph, start: datetime, end: datetime, *, again: bool = False
+def _missing(
+    graph: Graph, job: str, start: datetime, end: datetime, *, again: bool = False
 ) -> list[KeyRange]:
-    """Return the windows without scores, by the last of them that may be computed."""
-    return graph.missing(("intelligence", "opportunity"), start, end, again=again) or graph.missing(
-        ("intelligence", "competition"), start, end, again=again
-    )
+    """Return what a job has to compute, by the last of its assets that the terms permit."""
+    for asset in _LAST[job]:
+        if found := graph.missing(asset, start, end, again=again):
+            return found
+    return []
 
 
 def _newest(graph: Graph, end: datetime) -> list[PlannedRun]:

@@ -26,7 +26,7 @@ from aurastream.store.tables import metadata as tables
 from aurastream.store.urls import reader_url
 from aurastream.store.writes import Append
 from aurastream_assets.definitions import build_defs
-from aurastream_assets.partitions import half_hours
+from aurastream_assets.partitions import half_hours, hours
 from aurastream_assets.terms import NOTE
 
 FORBIDDEN = {"category_stats", "opportunity", "video_velocity", "viral_scores"}
@@ -154,21 +154,49 @@ def test_strict_says_in_the_graph_what_it_does_not_compute(
         node = nodes.get(dg.AssetKey(["intelligence", name]))
         assert not node.is_materializable
         assert NOTE in (node.description or "")
-    mart = nodes.get(dg.AssetKey(["marts", "taking_off_now"]))
-    assert mart.is_materializable
-    assert (mart.description or "").startswith("**Empty.")
-    assert {"hourly_rollup", "daily_rollup"} <= off
-    assert "signal" not in off
-    # Twitch's late crawls are scored again all the same; there is nothing to roll up.
-    assert {s.name for s in repository.sensor_defs if s.default_status is _STOPPED} == {
-        "late_hours",
-        "late_days",
+    begins = {
+        key.path[-1]: (nodes.get(key).description or "").partition(NOTE)[0].strip("* ")
+        for key in nodes.materializable_asset_keys
+        if key.path[0] == "marts" and NOTE in (nodes.get(key).description or "")
     }
-    refused = _run(graph, instance, "hourly_rollup", raise_on_error=False)
+    assert begins.pop("taking_off_now") == "Without what is made of YouTube's counters."
+    assert begins.pop("series_coverage") == begins.pop("quota_cost_per_insight")
+    assert begins.keys() == {
+        *("clip_lead", "format_performance", "posting_times", "rising_channels"),
+        *("title_patterns", "top_viral_videos", "trending_categories"),
+    }
+    assert set(begins.values()) == {"Empty."}
+    assert {"learning", "thumbnails"} == off
+    assert not [s.name for s in repository.sensor_defs if s.default_status is _STOPPED]
+    refused = _run(graph, instance, "learning", raise_on_error=False)
     assert not refused.success
-    failure = refused.failure_data_for_node("hourly_rollup_is_forbidden")
+    failure = refused.failure_data_for_node("learning_is_forbidden")
     assert failure is not None
     assert NOTE in str(failure.user_failure_data)
+
+
+def test_strict_rolls_up_what_is_not_made_of_youtube(  # noqa: PLR0917 # fixtures
+    rebuilt: Callable[[str], dg.Definitions],
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    reading: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = rebuilt("strict")
+    # Where the tests of the models have parsed the project already.
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path_factory.getbasetemp()))
+    daily = graph.resolve_job_def("daily_rollup").asset_layer.selected_asset_keys
+    assert {key.path[-1] for key in daily} == {"intel_stream_hours", "intel_competition_days"}
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    store.commit([Append("operations.crawls", _crawl_row(hour))])
+
+    result = _run(graph, instance, "hourly_rollup", partition_key=hour.strftime(hours.fmt))
+
+    assert result.success
+    made = [event.asset_key.path[-1] for event in result.get_asset_materialization_events()]
+    assert made == ["intel_collection_hours"]
+    assert reading("select sum(crawl_count) from aggregation.intel_collection_hours") == 1
 
 
 def test_changing_to_strict_takes_the_scores_of_before_away_and_writes_the_proof(  # noqa: PLR0917 # fixtures
@@ -255,8 +283,8 @@ def test_content_of_twitch_is_gone_within_a_day(
     assert _run(graph, instance, "streams").success
     fresh = reading(f"select count(*) from {STREAMS}")
     crawl = store.read(STREAMS)
-    for hours in (22, 23, 40, 72):
-        _append_older(store, crawl, timedelta(hours=hours))
+    for age in (22, 23, 40, 72):
+        _append_older(store, crawl, timedelta(hours=age))
     totals = "select count(*) from operations.crawls where viewer_total is not null"
     yesterday = datetime.now(UTC) - timedelta(hours=25)
     store.commit([Append("operations.crawls", _crawl_row(yesterday).assign(viewer_total=7))])

@@ -224,6 +224,19 @@ def test_a_day_follows_each_of_its_inputs(
     assert _sense(instance, late_days) == [(key, key)]
 
 
+def test_a_rollup_that_the_terms_forbid_is_not_waited_for(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _report(instance, COMPETITION, half_hours, MIDNIGHT + WINDOW)
+    for name in ("intel_stream_hours", "intel_competition_days"):
+        _report(instance, asset_key("aggregation", name), days, MIDNIGHT)
+    assert _sense(instance, late_days) == [(MIDNIGHT.strftime(days.fmt),) * 2]
+
+    monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
+
+    assert _sense(instance, late_days) == "every rollup is newer than its parts"
+
+
 def test_four_hours_follow_a_window_that_was_scored_again(instance: dg.DagsterInstance) -> None:
     _report(instance, VELOCITY, half_hours, MIDNIGHT + WINDOW)
     for analysis in INPUTS["analyses"]:

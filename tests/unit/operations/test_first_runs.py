@@ -28,10 +28,13 @@ _PARTITIONS = {
     "opportunity": _keys(timedelta(minutes=30), "%Y-%m-%d-%H:%M"),
     "competition": _keys(timedelta(minutes=30), "%Y-%m-%d-%H:%M"),
     "content_formats": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M"),
+    "clip_hours": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M"),
     "thumbnail_intel": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M")[:-1],
     "viral_model": _keys(timedelta(days=1), "%Y-%m-%d")[:-1],
     "intel_hourly_metrics": _keys(timedelta(hours=1), "%Y-%m-%d-%H:%M"),
+    "intel_collection_hours": _keys(timedelta(hours=1), "%Y-%m-%d-%H:%M"),
     "intel_daily_metrics": _keys(timedelta(days=1), "%Y-%m-%d"),
+    "intel_competition_days": _keys(timedelta(days=1), "%Y-%m-%d"),
 }
 
 
@@ -166,11 +169,12 @@ def test_a_run_begins_when_all_that_it_reads_has_ended(
 def test_a_start_in_strict_mode_computes_what_the_mode_permits(
     webserver: Webserver, plan: Callable[..., list[PlannedRun]]
 ) -> None:
-    webserver.forbidden = set(_PARTITIONS) - {"competition"}
+    permitted = {"competition", "clip_hours", "intel_collection_hours", "intel_competition_days"}
+    webserver.forbidden = set(_PARTITIONS) - permitted
     webserver.published = dict.fromkeys(_MARTS, "v2")
     assert [run.job for run in plan()] == [
         *("rescore", "games_reconcile", "streams", "clips"),
-        "signal",
+        *("hourly_rollup", "analyses", "daily_rollup", "signal"),
     ]
 
 
