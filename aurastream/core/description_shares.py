@@ -24,6 +24,7 @@ from aurastream.core.frames import (
     build_frame,
     empty_frame,
     group_keys,
+    numbers,
     require_columns,
     text,
     timestamps,
@@ -168,7 +169,7 @@ def description_intel(
     keyed = group_keys((members, "members"))
     _, first, group = np.unique(keyed.keys[0], return_index=True, return_inverse=True)
     summary = _Summary(features, at, group, first.size)
-    numbers = {
+    counts = {
         name: summary.values(name)
         for name in ("character_count", "line_count", "link_count", "hashtag_count")
     }
@@ -181,11 +182,11 @@ def description_intel(
             "window_start": timestamps(keyed.windows[0][first]),
             "category": text(keyed.names, keyed.categories[0][first]),
             "video_count": summary.sizes,
-            "described_share": summary.share(numbers["character_count"] > 0),
-            "character_count_p50": summary.median(numbers["character_count"]),
-            "line_count_p50": summary.median(numbers["line_count"]),
-            "link_share": summary.share(numbers["link_count"] > 0),
-            "link_count_p50": summary.median(numbers["link_count"]),
+            "described_share": summary.share(counts["character_count"] > 0),
+            "character_count_p50": summary.median(counts["character_count"]),
+            "line_count_p50": summary.median(counts["line_count"]),
+            "link_share": summary.share(counts["link_count"] > 0),
+            "link_count_p50": summary.median(counts["link_count"]),
             **{f"{name}_link_share": summary.share(links[name] > 0) for name in _CLASSES},
             "link_counts": _objects(
                 [
@@ -196,8 +197,8 @@ def description_intel(
             "chapter_share": summary.share(summary.values("chapter_count") > 0),
             "chapter_fault_share": summary.share(summary.present("chapter_fault")),
             "timestamp_share": summary.share(summary.values("timestamp_count") > 0),
-            "hashtag_share": summary.share(numbers["hashtag_count"] > 0),
-            "hashtag_count_p50": summary.median(numbers["hashtag_count"]),
+            "hashtag_share": summary.share(counts["hashtag_count"] > 0),
+            "hashtag_count_p50": summary.median(counts["hashtag_count"]),
             "overtagged_share": summary.share(summary.values("is_overtagged") > 0),
             "disclosure_share": summary.share(said.any()),
             **{
@@ -251,8 +252,7 @@ class _Summary:
         self.sizes = np.bincount(group, minlength=n_groups)
 
     def values(self, name: str) -> Floats:
-        found = self._features[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        return found[self.at]
+        return numbers(self._features, name)[self.at]
 
     def present(self, name: str) -> npt.NDArray[np.bool_]:
         found = self._features[name].notna().to_numpy()

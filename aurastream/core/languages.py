@@ -725,6 +725,11 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         ``REGIONAL_SCHEMA``, by window, category, platform and source. O(n log n) in the rows.
 
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing or empty where it may not be, or a language has no items.
+
     References
     ----------
     Creator Intel V2 (#86), with ``und`` apart (C38) and diversity and market as defined in C56.
@@ -755,11 +760,22 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
     if mix.empty:
         return empty_frame(REGIONAL_SCHEMA)
     keys = ["window_start", "category", "platform", "language_source"]
+    group_keys((mix, "language_mix"))
+    if mix[["platform", "language_source", "language"]].isna().to_numpy().any():
+        raise InvalidInputError(
+            "A row of the language_mix frame has no platform, no source or no language.",
+            fix="The unknown language is 'und'.",
+        )
     mix = mix.sort_values([*keys, "language"], kind="stable", ignore_index=True)
     group = mix.groupby(keys, sort=True).ngroup().to_numpy(dtype=np.int64)
     n_groups = int(group[-1]) + 1
     first = np.searchsorted(group, np.arange(n_groups))
     count = counters(mix, "item_count", "language_mix")
+    if not (count > 0).all():
+        raise InvalidInputError(
+            "Column 'item_count' of the language_mix frame holds 0 or nothing.",
+            fix="A language without items has no row.",
+        )
     determined = (mix["language"] != UNDETERMINED).to_numpy(dtype=np.bool_)
     market = np.where(determined, counters(mix, "market_share", "language_mix"), np.nan)
     dominant = _first_maximum(group, count)

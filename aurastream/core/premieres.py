@@ -191,8 +191,8 @@ def premiere_performance(
         return empty_frame(PREMIERE_SCHEMA)
     views = counters(releases, "views", name)
     speed = counters(releases, "velocity_per_hour", name)
-    kinds = pd.Categorical(releases["release_kind"], categories=[*ReleaseKind])
-    kind = np.asarray(kinds.codes)
+    # Another kind is none we know.
+    kind = pd.Index([*ReleaseKind], dtype=object).get_indexer(releases["release_kind"])
     keyed = group_keys((releases, name))
     _, first, group = np.unique(keyed.keys[0], return_index=True, return_inverse=True)
     n = first.size

@@ -115,6 +115,11 @@ def early_releases(releases: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         Rows of `releases` with a velocity, by window, category and video.
 
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, or a row has no window or no category.
+
     Notes
     -----
     O(n log n).
@@ -141,6 +146,7 @@ def early_releases(releases: pd.DataFrame) -> pd.DataFrame:
     """
     releases = require_columns(releases, _EARLY, "releases")
     keys = ["window_start", "category", "video_id"]
+    group_keys((releases, "releases"))
     usable = (releases["release_kind"] == ReleaseKind.INSTANT) & releases[
         "velocity_per_hour"
     ].notna()

@@ -139,6 +139,22 @@ def test_shares_lie_in_their_intervals_whatever_the_order(random, rows) -> None:
     pd.testing.assert_frame_equal(again, found, check_exact=True)
 
 
+@pytest.mark.parametrize("kind", [None, "", "rerun"])
+def test_a_kind_that_is_not_known_is_counted_as_none(kind: str | None) -> None:
+    rows = pd.DataFrame(
+        {
+            "window_start": [WINDOW] * 2,
+            "category": "gta",
+            "release_kind": ["instant", kind],
+            "delay_min": None,
+            "views": 100,
+            "velocity_per_hour": 5.0,
+        }
+    )
+    one = premiere_performance(rows).iloc[0]
+    assert (one.instant_count, one.unknown_count, one.announced_count) == (1, 1, 0)
+
+
 def test_nothing_in_gives_nothing_out_in_the_right_shape() -> None:
     nothing = pd.DataFrame()
     for found in (

@@ -13,11 +13,18 @@ from aurastream.core.difficulty import difficulty, difficulty_bands
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.ideas import video_ideas
 from aurastream.core.keywords import keyword_scores, tag_scores, usable_rows
-from aurastream.core.languages import primary_languages, title_languages
+from aurastream.core.languages import (
+    language_mix,
+    primary_languages,
+    regional,
+    title_language_items,
+    title_languages,
+)
 from aurastream.core.lead_lag import cross_correlation
 from aurastream.core.momentum import momentum_scores
 from aurastream.core.percentile import percentile_score
 from aurastream.core.premieres import on_time_share
+from aurastream.core.publishing_times import early_releases
 from aurastream.core.thumbnails_similarity import hash_distance
 from aurastream.core.title_intel import title_intel
 from aurastream.core.title_lift import adjusted_p_values
@@ -64,6 +71,10 @@ def of_term(value: Any) -> pd.DataFrame:
     return pd.DataFrame({"window_start": [AT], "category": "g", "score": 1.0, "term": [value]})
 
 
+def mix() -> pd.DataFrame:
+    return language_mix(title_language_items(VIDEO.assign(platform="youtube", viewers=1.0)))
+
+
 def viral(**stats: float) -> pd.DataFrame:
     return viral_scores(VIDEO.assign(engagement_rate=None), STATS.assign(**stats))
 
@@ -105,6 +116,12 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "half a rank": lambda: difficulty(EVIDENCE.assign(topic_rank=1.5), VIDEO),
     "a percentile without end": lambda: viral(velocity_p90=np.inf),
     "percentiles that fall": lambda: viral(views_p50=9.0),
+    "a language without items": lambda: regional(mix().assign(item_count=0)),
+    "a mix of no platform": lambda: regional(mix().assign(platform=None)),
+    "a mix of no window": lambda: regional(mix().assign(window_start=pd.NaT)),
+    "a release in no window": lambda: early_releases(
+        VIDEO.assign(window_start=None, release_kind="instant", velocity_per_hour=1.0)
+    ),
 }
 
 
