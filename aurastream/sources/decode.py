@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from aurastream.sources.errors import ConfigError, MalformedError, SourceError
 from aurastream.sources.ports import Platform, Rejected
@@ -113,7 +112,7 @@ def decode_stored(platform: Platform, body: bytes, *, status: int | None = None)
         return _recording(platform, found)
     headers: Mapping[str, str] = {}
     if isinstance(found, dict) and "body" in found and {"status", "source"} & found.keys():
-        status = found.get("status", status)
+        status = _said_status(found["status"]) if "status" in found else status
         headers = _headers(found.get("headers"))
         body = _as_bytes(found["body"])
     return _READERS[platform](body, status, headers, "")
@@ -183,11 +182,11 @@ def _recording(platform: Platform, exchanges: list[dict[str, Any]]) -> DecodedFi
     decoded = []
     for exchange in exchanges:
         response = exchange["response"]
-        path = urlsplit(str(exchange["request"].get("uri", ""))).path
+        path = str(exchange["request"].get("uri", "")).partition("?")[0].partition("#")[0]
         decoded.append(
             _READERS[platform](
                 _as_bytes(response.get("body")),
-                response.get("status"),
+                _said_status(response.get("status")),
                 _headers(response.get("headers")),
                 path.rpartition("/helix/")[2],
             )
@@ -261,6 +260,14 @@ def _is_exchange(entry: object) -> bool:
         and isinstance(entry.get("request"), dict)
         and isinstance(entry.get("response"), dict)
     )
+
+
+def _said_status(value: object) -> int | None:
+    """Return a stored status, written as a number or as a text; None where it is neither."""
+    try:
+        return int(value) if isinstance(value, int | str) else None
+    except ValueError:
+        return None
 
 
 def _http_status(value: object) -> int:

@@ -52,6 +52,7 @@ def everywhere(fault: Fault, path: str, value: object = None, **options: object)
 
 SPOILED = [
     {"path": "snippet.publishedAt", "value": "yesterday"},
+    {"path": "snippet.publishedAt", "value": "0001-01-01T00:00:00+14:00"},
     {"path": "snippet.title", "value": 7},
     {"path": "snippet.title", "value": "a\0b"},
     {"path": "snippet.channelId", "drop": True},

@@ -25,6 +25,7 @@ from aurastream.sources.errors import (
     SourceError,
     TransientError,
 )
+from aurastream.sources.wire.values import is_believable
 
 __all__ = ["answered_at", "twitch_fault", "youtube_fault"]
 
@@ -149,7 +150,7 @@ def twitch_fault(
 
 
 def answered_at(headers: Mapping[str, str]) -> datetime | None:
-    """Return the Date header in UTC; None where there is none that can be read.
+    """Return the Date header in UTC; None where there is none that can be read and believed.
 
     Examples
     --------
@@ -228,15 +229,16 @@ def _number(text: str) -> float | None:
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return moment.astimezone(UTC) if is_believable(moment) else None
 
 
 def _json(body: bytes) -> object:
     try:
         found: object = msgspec.json.decode(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found
 

@@ -12,10 +12,12 @@ import numpy as np
 
 __all__ = [
     "MAX_COUNTER",
+    "is_believable",
     "iso_duration_s",
     "may_hold_nul",
     "parse_instant",
     "refuse_nul",
+    "refuse_wild_instants",
     "twitch_duration_s",
 ]
 
@@ -33,6 +35,12 @@ MAX_COUNTER = 2**53 - 1
 
 No counter is near it: the most viewed video has 2**34 views.
 """
+
+
+# Neither platform is older than YouTube's first year. Premieres and broadcasts lie ahead, for years
+# even; but beyond some centuries a moment does not fit the frames, and would cost its siblings.
+_EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class _IsoDurations(dict[str, int | None]):
@@ -98,7 +106,10 @@ def twitch_duration_s(text: str | None) -> int | None:
     if match is None:
         raise ValueError(f"{text!r} is not a duration like 3h25m6s")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    total = hours * 3600 + minutes * 60 + seconds
+    if total > _INT_MAX:
+        raise ValueError(f"{text!r} is longer than any video can be")
+    return total
 
 
 def parse_instant(text: str | None) -> datetime | None:
@@ -107,7 +118,7 @@ def parse_instant(text: str | None) -> datetime | None:
     Raises
     ------
     ValueError
-        When the text is no instant or names no offset.
+        When the text is no instant, names no offset or lies outside 2005 to 2099.
 
     Examples
     --------
@@ -119,7 +130,39 @@ def parse_instant(text: str | None) -> datetime | None:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no offset from UTC")
+    refuse_wild_instants([moment])
     return moment.astimezone(UTC)
+
+
+def is_believable(moment: datetime) -> bool:
+    """Return whether an aware moment can be that of an upload, a stream or an answer."""
+    return _EARLIEST <= moment < _LATEST
+
+
+def refuse_wild_instants(moments: Iterable[datetime | None]) -> None:
+    """Raise ValueError when a moment lies outside 2005 to 2099.
+
+    Parameters
+    ----------
+    moments : iterable of datetime or None
+        Aware moments, in any offset; None where there is none.
+
+    Examples
+    --------
+    >>> refuse_wild_instants([None, datetime(9999, 12, 31, tzinfo=UTC)])
+    Traceback (most recent call last):
+        ...
+    ValueError: 9999-12-31T00:00:00+00:00 is no date of these platforms, outside 2005 to 2099
+    """
+    known = [moment for moment in moments if moment is not None]
+    if not known:
+        return
+    for moment in (min(known), max(known)):
+        if not is_believable(moment):
+            raise ValueError(
+                f"{moment.isoformat()} is no date of these platforms, outside "
+                f"{_EARLIEST.year} to {_LATEST.year - 1}"
+            )
 
 
 def may_hold_nul(body: bytes) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aurastream.sources.ports import Columns
 from aurastream.sources.wire.pages import PageDecoder
+from aurastream.sources.wire.values import refuse_wild_instants
 from aurastream.sources.wire.youtube_common import (
     NO_THUMBNAILS,
     Answer,
@@ -87,6 +88,7 @@ def _search_columns(results: list[_SearchResult], is_live: bool) -> Columns:  # 
     snippets = [result.snippet for result in results]
     if any(not (i.video_id or i.channel_id or i.playlist_id) for i in ids):
         raise ValueError("the result names neither a video nor a channel nor a playlist")
+    refuse_wild_instants(item.published_at for item in snippets)
     return {
         "result_kind": [item.kind.removeprefix("youtube#") for item in ids],
         "result_id": [i.video_id or i.channel_id or i.playlist_id for i in ids],
@@ -109,6 +111,7 @@ def _channel_columns(channels: list[_Channel], is_live: bool) -> Columns:  # noq
     snippets = [channel.snippet for channel in channels]
     if is_live and any(snippet is _NO_CHANNEL_SNIPPET for snippet in snippets):
         raise ValueError("the part snippet is missing although it was asked for")
+    refuse_wild_instants(item.published_at for item in snippets)
     counters = [channel.statistics for channel in channels]
     return {
         "channel_id": [channel.id for channel in channels],

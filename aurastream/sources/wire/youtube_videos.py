@@ -14,7 +14,7 @@ import msgspec
 
 from aurastream.sources.ports import Columns
 from aurastream.sources.wire.pages import PageDecoder
-from aurastream.sources.wire.values import iso_duration_s, refuse_nul
+from aurastream.sources.wire.values import iso_duration_s, refuse_nul, refuse_wild_instants
 from aurastream.sources.wire.youtube_common import (
     NO_THUMBNAILS,
     Answer,
@@ -153,6 +153,8 @@ def _facts(videos: list[_Video]) -> list[list[Any]]:
             None if state in ("live", "upcoming") else length
             for state, length in zip(states, lengths, strict=True)
         ]
+    published = [item.published_at for item in snippets]
+    refuse_wild_instants(published)
     texts = [item.category_id for item in snippets]
     numbers = {text: category_number(text) for text in set(texts)}
     return [
@@ -162,7 +164,7 @@ def _facts(videos: list[_Video]) -> list[list[Any]]:
         [item.channel_id for item in snippets],
         [item.channel_title for item in snippets],
         [numbers[text] for text in texts],
-        [item.published_at for item in snippets],
+        published,
         lengths,
         [item.definition for item in details],
         [item.caption for item in details],
@@ -197,10 +199,13 @@ def _broadcast_columns(broadcasts: list[_Broadcast]) -> Columns:
     if broadcasts.count(_NO_BROADCAST) == len(broadcasts):  # the rule in a chart
         names = ("concurrent_viewers", "scheduled_start_at", "actual_start_at")
         return {name: [None] * len(broadcasts) for name in names}
+    scheduled = [item.scheduled_start_time for item in broadcasts]
+    started = [item.actual_start_time for item in broadcasts]
+    refuse_wild_instants([*scheduled, *started])
     return {
         "concurrent_viewers": [item.concurrent_viewers for item in broadcasts],
-        "scheduled_start_at": [item.scheduled_start_time for item in broadcasts],
-        "actual_start_at": [item.actual_start_time for item in broadcasts],
+        "scheduled_start_at": scheduled,
+        "actual_start_at": started,
     }
 
 

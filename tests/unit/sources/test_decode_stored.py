@@ -40,9 +40,10 @@ def test_a_stored_answer_may_lack_parts_that_nobody_asked_for() -> None:
     assert decode_stored("youtube", _stored(item)).kind == "videos"
 
 
+@pytest.mark.parametrize("status", [403, "403"])
 @pytest.mark.parametrize("body", [{"error": {"code": 403, "message": "x"}}, "<html>403</html>"])
-def test_the_status_of_a_wrapper_counts(body: object) -> None:
-    wrapped = {"source": "a bug report", "date": "2024-01-01", "status": 403, "body": body}
+def test_the_status_of_a_wrapper_counts(body: object, status: object) -> None:
+    wrapped = {"source": "a bug report", "date": "2024-01-01", "status": status, "body": body}
     assert decode_stored("youtube", _stored(wrapped)).error_class == "PermissionDeniedError"
 
 
@@ -121,6 +122,14 @@ def test_a_recording_is_its_last_exchange() -> None:
     assert [entry.kind for entry in decoded.exchanges] == ["error", "top_games"]
     decoded = decode_stored("twitch", _stored([top, refused]))
     assert decoded.error_class == "KeyInvalidError"
+
+
+@pytest.mark.parametrize("status", [None, "Forbidden", [403], float("inf")])
+def test_a_status_that_is_none_and_an_address_that_is_none_are_no_obstacle(status: object) -> None:
+    answer = {"status": status, "body": helix([stream(1)])}
+    assert decode_stored("twitch", _stored(answer)).items == 1
+    recorded = [{"request": {"uri": "http://[nowhere?a#b"}, "response": answer}]
+    assert decode_stored("twitch", _stored(recorded)).items == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[1, 2]", b'"text"', b"{", b"null", b"[]"])

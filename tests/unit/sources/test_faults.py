@@ -76,7 +76,10 @@ def test_markup_in_messages_is_removed() -> None:
     assert found.message == "YouTube says: Over your quota & done."
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"null", b"[]", b'{"error": "x"}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>502</html>", b"null", b"[]", b'{"error": "x"}', b'{"error":' + b"[" * 100_000],
+)
 def test_any_body_at_all_gives_an_error(body: bytes) -> None:
     assert type(youtube_fault(502, {}, body)) is errors.TransientError
     assert type(twitch_fault(502, {}, body)) is errors.TransientError
@@ -165,6 +168,21 @@ def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) ->
 def test_an_unreadable_date_is_none() -> None:
     assert answered_at({}) is None
     assert answered_at({"Date": "yesterday"}) is None
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 31 Dec 9999 23:59:59 -0500",
+        "Mon, 01 Jan 0101 00:00:00 +2300",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Sat, 21 Nov 2026 12:00:00 +9999999999",
+    ],
+)
+def test_a_date_that_nobody_can_believe_is_none(date: str) -> None:
+    assert answered_at({"Date": date}) is None
+    assert twitch_fault(429, {"Date": date, "Ratelimit-Reset": "5"}, b"{}").status == 429
+    assert youtube_fault(503, {"Retry-After": date}, b"").status == 503
 
 
 def test_every_error_tells_permanent_from_retryable_by_its_type() -> None:

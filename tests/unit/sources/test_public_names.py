@@ -75,10 +75,12 @@ PUBLIC = {
     "wire.pages": ["DecodedPage", "PageDecoder", "printable"],
     "wire.values": [
         "MAX_COUNTER",
+        "is_believable",
         "iso_duration_s",
         "may_hold_nul",
         "parse_instant",
         "refuse_nul",
+        "refuse_wild_instants",
         "twitch_duration_s",
     ],
     "youtube": ["YouTubeClient"],

@@ -108,8 +108,11 @@ def test_crawls_within_one_second_of_the_platform_keep_their_order(
         assert len(set(moments)) == 5
 
 
-def test_without_a_date_the_local_clock_counts(youtube: YouTubeClient, upstream: Upstream) -> None:
-    upstream.script(VIDEOS, Reply(GOOD.body, headers={"Date": ""}))
+@pytest.mark.parametrize("date", ["", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_without_a_date_to_believe_the_local_clock_counts(
+    youtube: YouTubeClient, upstream: Upstream, date: str
+) -> None:
+    upstream.script(VIDEOS, Reply(GOOD.body, headers={"Date": date}))
     assert youtube.videos_chart("US").observed_at == START
 
 

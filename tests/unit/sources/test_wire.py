@@ -50,6 +50,8 @@ def test_twitch_durations_are_whole_seconds() -> None:
     ]
     with pytest.raises(ValueError, match="3h25m6s"):
         twitch_duration_s("PT4M")
+    with pytest.raises(ValueError, match="longer than any video"):
+        twitch_duration_s("9999999999h")
 
 
 def test_an_instant_without_an_offset_is_refused() -> None:
@@ -290,6 +292,56 @@ def test_publication_times_come_with_and_without_a_fraction_and_may_lie_ahead() 
     frame = to_frame("videos", page.columns)
     assert str(frame["published_at"].dtype) == "datetime64[us, UTC]"
     assert frame["published_at"].iloc[2] == datetime(2030, 12, 31, 23, tzinfo=UTC)
+
+
+# The offset carries the last two over the edge of the calendar.
+_WILD = [
+    "0001-01-01T00:00:00Z",
+    "1969-12-31T23:59:59Z",
+    "2100-01-01T00:00:00Z",
+    "9999-12-31T23:59:59-14:00",
+    "0001-01-01T00:00:00+14:00",
+]
+
+
+@pytest.mark.parametrize("moment", _WILD)
+def test_a_moment_that_no_platform_knows_rejects_its_item_alone(moment: str) -> None:
+    def snippet(item: str) -> dict[str, Any]:
+        return {"title": item, "channelId": "UC", "publishedAt": moment}
+
+    def of_youtube(kind: str, *items: dict[str, Any]) -> bytes:
+        return json.dumps({"kind": f"youtube#{kind}ListResponse", "items": items}).encode()
+
+    found = {"id": {"kind": "youtube#video", "videoId": "v"}, "snippet": snippet("v")}
+    fine = {**found, "snippet": {**snippet("v"), "publishedAt": "2026-11-21T00:00:00Z"}}
+    channel = {"id": "UC1", "snippet": {"title": "one"}}
+    dated = {"id": "UC2", "snippet": {"title": "two", "publishedAt": moment}}
+    past = {"id": "v1", "user_id": "u1", "created_at": "2026-11-21T00:00:00Z"}
+    pages = {
+        "publishedAt": _decode(video("bad", snippet=snippet("bad")), video("a")),
+        "scheduledStartTime": _decode(
+            video("bad", liveStreamingDetails={"scheduledStartTime": moment}), video("a")
+        ),
+        "actualStartTime": _decode(
+            video("bad", liveStreamingDetails={"actualStartTime": moment}), video("a")
+        ),
+        "search": SEARCH.decode(of_youtube("search", found, fine)),
+        "channel": CHANNELS.decode(of_youtube("channel", channel, dated)),
+        "started_at": STREAMS.decode(
+            json.dumps(helix([stream(1, started_at=moment), stream(2)])).encode()
+        ),
+        "created_at": CLIPS.decode(
+            json.dumps(helix([clip(1, moment), clip(2, "2026-11-21T00:00:00Z")])).encode()
+        ),
+        "published_at": TWITCH_VIDEOS.decode(
+            json.dumps(helix([past, {**past, "id": "v2", "published_at": moment}])).encode()
+        ),
+    }
+    assert {name: len(page) for name, page in pages.items()} == dict.fromkeys(pages, 1)
+    for page in pages.values():
+        (rejected,) = page.rejected
+        assert "outside 2005 to 2099" in rejected.reason
+        assert moment in rejected.raw
 
 
 def test_a_broadcast_that_has_not_ended_has_no_length() -> None:

@@ -61,6 +61,8 @@ def test_a_video_that_was_expected_reads_as_one_never_seen(change: str) -> None:
         _changed(SAME, "contentDetails", definition="h\0d"),
         _changed(SAME, "topicDetails", topicCategories=["\0"]),
         _changed(SAME, "contentDetails", duration="soon"),
+        _changed(SAME, "snippet", publishedAt="0001-01-01T00:00:00+14:00"),
+        _changed(SAME, "liveStreamingDetails", scheduledStartTime="9999-12-31T23:59:59Z"),
         _changed(SAME, "snippet", categoryId="game"),
         _changed(SAME, "statistics", viewCount="-1"),
         {**SAME, "id": "\0"},
