@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -15,6 +15,9 @@ from rich.table import Table
 
 from aurastream.core.errors import AuraStreamError, InvalidInputError, SettingsError
 from aurastream.settings import REPO_ROOT, Settings
+
+if TYPE_CHECKING:
+    from aurastream.store.retries import RetryPolicy
 
 # Imports inside the commands keep `aurastream --help` quick and Dagster optional.
 # ruff: noqa: PLC0415
@@ -31,6 +34,7 @@ app = typer.Typer(
 )
 
 _PIPE_WIDTH = 240
+_PATIENCE_S = 5.0
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 # typer's callback
@@ -62,6 +66,13 @@ def _out() -> Console:
     Output that a program reads is wide enough never to be cut.
     """
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False, emoji=False)
+
+
+def _patience() -> "RetryPolicy":
+    """Return how long somebody at a prompt waits for a server, where a run waits for a minute."""
+    from aurastream.store.retries import RetryPolicy
+
+    return RetryPolicy(total_s=_PATIENCE_S)
 
 
 @app.command()
@@ -259,7 +270,9 @@ def quota(*, as_json: Json = False) -> None:
 
     settings = Settings.from_env()
     now = datetime.now(UTC)
-    with PostgresLedger(settings.require_postgres(), profile=settings.quota_profile) as ledger:
+    with PostgresLedger(
+        settings.require_postgres(), profile=settings.quota_profile, retry=_patience()
+    ) as ledger:
         statuses, rates = ledger.usage(now), ledger.rates(now)
     if as_json:
         found = [asdict(status) for status in statuses] + [asdict(rate) for rate in rates]
@@ -305,7 +318,9 @@ def _spent_quotas(settings: Settings, worker: str) -> list[str]:
     if settings.postgres_url is None:
         return []
     now = datetime.now(UTC)
-    with PostgresLedger(settings.require_postgres(), profile=settings.quota_profile) as ledger:
+    with PostgresLedger(
+        settings.require_postgres(), profile=settings.quota_profile, retry=_patience()
+    ) as ledger:
         mine = [s for s in ledger.usage(now) if worker.startswith(s.platform)]
     return spent_lines(mine, now)
 
@@ -349,7 +364,7 @@ def backfill(
         )
     settings = Settings.from_env()
     with Progress(disable=as_json) as progress:
-        task = progress.add_task("Partitions", total=None)
+        task = progress.add_task("Partitions", total=None, visible=False)
         done = run(
             settings,
             Graph(settings.require_webserver()),
@@ -358,7 +373,7 @@ def backfill(
             now=now,
             assets=tuple(asset or ()),
             again=again,
-            on_plan=lambda total: progress.update(task, total=total),
+            on_plan=lambda total: progress.update(task, total=total, visible=total > 0),
             on_step=lambda job, n: progress.update(task, advance=n, description=job),
         )
     if as_json:
@@ -388,7 +403,7 @@ def categories(
     from aurastream.store.frames import FrameStore
     from aurastream.store.state import sync_categories
 
-    with closing(FrameStore(Settings.from_env().require_postgres())) as store:
+    with closing(FrameStore(Settings.from_env().require_postgres(), retry=_patience())) as store:
         result = sync_categories(store, load_catalog().categories_frame(), reset=reset)
     _out().print(f"{result.inserted} added, {result.updated} overwritten.")
 
@@ -432,7 +447,7 @@ def documents() -> None:
     withheld = withheld_documents(limits_of(settings))
     if gone := drop_withheld_documents(settings, now):
         _out().print(f"Took {gone} away that policy_mode {settings.policy_mode} forbids.")
-    with closing(FrameStore(settings.require_postgres())) as store:
+    with closing(FrameStore(settings.require_postgres(), retry=_patience())) as store:
         keys = rebuild_documents(
             store, settings.require_redis(), datetime.now(UTC), without=withheld
         )
@@ -615,7 +630,7 @@ def diff(
     from aurastream.store.frames import FrameStore
     from aurastream.store.version_diffs import compare_versions
 
-    with closing(FrameStore(Settings.from_env().require_postgres())) as store:
+    with closing(FrameStore(Settings.from_env().require_postgres(), retry=_patience())) as store:
         found = compare_versions(
             store,
             asset,
@@ -697,10 +712,21 @@ def _guard(run: Callable[[], object]) -> int:
     try:
         run()
     except AuraStreamError as error:
-        console = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)
-        console.print(f"aurastream: {error}", highlight=False)
-        return 2 if isinstance(error, InvalidInputError) else 1
+        return _say(error)
+    except Exception as error:
+        from aurastream.store.driver_errors import in_our_words
+
+        said = in_our_words(error)
+        if said is None:
+            raise
+        return _say(said)
     return 0
+
+
+def _say(error: AuraStreamError) -> int:
+    console = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)
+    console.print(f"aurastream: {error}", highlight=False)
+    return 2 if isinstance(error, InvalidInputError) else 1
 
 
 if __name__ == "__main__":

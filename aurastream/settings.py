@@ -55,6 +55,16 @@ _READER_LIMITS = {
     "temp_file_limit": _SIZE,
     "max_parallel_workers_per_gather": re.compile("[0-9]{1,3}"),
 }
+# What others call a setting, where its own name does not resemble it.
+_OTHERWISE = {
+    "DATABASE_URL": "POSTGRES_URL",
+    "DB_URL": "POSTGRES_URL",
+    "PG_URL": "POSTGRES_URL",
+    "DSN": "POSTGRES_URL",
+    "CACHE_URL": "REDIS_URL",
+    "VALKEY_URL": "REDIS_URL",
+    "DAGSTER_URL": "WEBSERVER_URL",
+}
 _KEYS = {
     "youtube_api_key": "YOUTUBE_API_KEY",
     "twitch_client_id": "TWITCH_CLIENT_ID",
@@ -124,7 +134,7 @@ class Settings(BaseSettings):
         default=("US", "GB", "IN", "DE", "JP", "BR", "FR", "MX"),
         description="ISO 3166-1 alpha-2 codes, separated by commas",
     )
-    request_timeout_s: float = Field(default=20.0, gt=0)
+    request_timeout_s: float = Field(default=20.0, gt=0, allow_inf_nan=False)
     max_parallel_requests: int = Field(default=4, ge=1, le=32)
     retention_days: int = Field(default=30, ge=2, le=3650)
     record_start: AwareDatetime | None = Field(
@@ -139,7 +149,7 @@ class Settings(BaseSettings):
     archive_options: SecretStr | None = Field(
         default=None, description="JSON object of fsspec options for the archive's store"
     )
-    max_database_gb: float = Field(default=50.0, gt=0)
+    max_database_gb: float = Field(default=50.0, gt=0, allow_inf_nan=False)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod
@@ -369,11 +379,14 @@ def unknown_variables() -> dict[str, str]:
     }
     # The prefix is left out of the comparison: with it everything resembles everything.
     nearest = {
-        name: difflib.get_close_matches(rest, known, n=1)
+        name: difflib.get_close_matches(rest, [*known, *_OTHERWISE], n=1)
         for name, rest in given.items()
         if rest not in known
     }
-    return {name: f"{prefix}{found[0]}" if found else "" for name, found in nearest.items()}
+    return {
+        name: f"{prefix}{_OTHERWISE.get(found[0], found[0])}" if found else ""
+        for name, found in nearest.items()
+    }
 
 
 def _required(value: SecretStr | None, what: str, variable: str) -> str:
@@ -387,5 +400,17 @@ def _required(value: SecretStr | None, what: str, variable: str) -> str:
 
 def _require_scheme(url: str, *schemes: str) -> None:
     """Refuse what is no such URL; the value is not repeated, because it may hold a password."""
-    if urlsplit(url).scheme not in schemes:
-        raise ValueError(f"begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    parts = urlsplit(url)
+    if parts.scheme not in schemes:
+        raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    if "," in parts.netloc:
+        return  # several hosts, as libpq takes them
+    try:
+        has_port = parts.port != 0
+    except ValueError:
+        has_port = False
+    if not has_port:
+        raise ValueError(
+            "names a port that is none: write a number from 1 to 65535; in a password, : / ? # @ "
+            "are written %3A %2F %3F %23 %40"
+        )

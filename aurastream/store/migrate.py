@@ -68,7 +68,7 @@ def migrate(url: str, *, reader: Reader | None = None) -> str:
         ) from error
     except sa.exc.OperationalError as error:
         raise StoreUnavailableError(
-            f"Postgres does not answer: {str(error.orig).strip()}.",
+            f"Postgres does not answer: {str(error.orig).strip().splitlines()[0]}.",
             fix="Start it with script/server, or check AURASTREAM_POSTGRES_URL.",
         ) from error
     except sa.exc.ProgrammingError as error:
@@ -102,7 +102,7 @@ def current_revision(url: str) -> str | None:
             return None if found is None else str(found[0])
     except psycopg.OperationalError as error:
         raise StoreUnavailableError(
-            f"Postgres does not answer: {error}.",
+            f"Postgres does not answer: {str(error).strip().splitlines()[0]}.",
             fix="Start it with script/server, or check AURASTREAM_POSTGRES_URL.",
         ) from error
 

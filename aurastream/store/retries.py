@@ -12,7 +12,7 @@ import tenacity
 from aurastream.store.connections import is_connection_loss
 from aurastream.store.errors import StoreBusyError, StoreError, StoreUnavailableError
 
-__all__ = ["RetryPolicy", "retrying"]
+__all__ = ["RetryPolicy", "explained", "retrying"]
 
 _T = TypeVar("_T")
 _LINE_END = "\n"
@@ -71,14 +71,15 @@ def retrying(call: Callable[[], _T], policy: RetryPolicy) -> _T:
     try:
         return attempts(call)
     except (adbc_driver_manager.Error, psycopg.Error) as error:
-        raise _explained(error) from error
+        raise explained(error) from error
 
 
 def _is_worth_a_try(error: BaseException) -> bool:
     return is_connection_loss(error) or getattr(error, "sqlstate", None) in _COLLIDED
 
 
-def _explained(error: Exception) -> StoreError:
+def explained(error: Exception) -> StoreError:
+    """Return what a driver's error of Postgres means in our words."""
     text = str(error).strip()
     if is_connection_loss(error):
         return StoreUnavailableError(
@@ -95,5 +96,7 @@ def _explained(error: Exception) -> StoreError:
             f"Postgres refuses for now: {text}", fix="Try again; if it stays so, see its log."
         )
     if state in _UNKNOWN_THING:
-        return StoreError(text, fix="If a table is missing, migrate the database first.")
+        return StoreError(
+            f"{text.partition(_LINE_END)[0]}.", fix="If a table is missing: `aurastream migrate`."
+        )
     return StoreError(text)

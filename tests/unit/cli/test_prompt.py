@@ -1,16 +1,24 @@
 """What an operator reads at the prompt: refusals that help, and hints where nothing failed."""
 
 import tomllib
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from aurastream import cli
 from aurastream.cli import _spent_quotas, app
 from aurastream.core.errors import InvalidInputError
 from aurastream.operations.doctor import examine
 from aurastream.settings import REPO_ROOT, Settings
+from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.ledger import PostgresLedger
 
 
@@ -67,6 +75,80 @@ def test_a_quota_that_is_used_up_is_named_where_everything_else_is_well(database
         assert said.startswith("youtube.default is used up until ")
         assert "nothing new is asked" in said
     assert _spent_quotas(settings, "twitch_streams_worker") == []
+
+
+CHANNEL = "UC" + 22 * "a"
+ASKING_THE_RECORD = [
+    ["status"],
+    ["quota"],
+    ["categories"],
+    ["documents"],
+    ["migrate"],
+    ["retention", "--plan"],
+    ["archive", "--month", "2026-10"],
+    ["diff", "intelligence/viral_scores", "--before", "1"],
+    ["forget", "--channel", CHANNEL],
+    ["sql", "select 1"],
+]
+
+
+@pytest.mark.parametrize("arguments", ASKING_THE_RECORD, ids=lambda arguments: arguments[0])
+def test_without_a_server_a_command_says_so_in_one_line_and_soon(
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    free_port: Callable[[], int],
+) -> None:
+    away = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
+    for name, value in {
+        "POSTGRES_URL": away,
+        "READER_URL": away,
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}",
+        "DATA_DIR": str(tmp_path),
+        "ARCHIVE_URL": str(tmp_path / "archive"),
+    }.items():
+        monkeypatch.setenv(f"AURASTREAM_{name}", value)
+    monkeypatch.setattr(cli, "_PATIENCE_S", 0.0)
+
+    assert cli._guard(lambda: app(arguments, standalone_mode=False)) == 1
+
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "does not answer" in said
+    assert "script/server" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["diff", "intelligence/viral_scores", "--before", "1"], ["forget", "--channel", CHANNEL]],
+    ids=lambda arguments: arguments[0],
+)
+def test_without_a_schema_a_command_says_how_to_get_one(
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    postgres_server: EmbeddedPostgres,
+) -> None:
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", postgres_server.url_of("postgres"))
+
+    assert cli._guard(lambda: app(arguments, standalone_mode=False)) == 1
+
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "aurastream migrate" in said
+
+
+def test_redis_that_is_away_is_named_and_a_fault_of_the_program_is_not_hidden(
+    capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
+) -> None:
+    once = Retry(NoBackoff(), 0)
+    with closing(redis.Redis(port=free_port(), retry=once)) as away:
+        assert cli._guard(away.ping) == 1
+    assert capsys.readouterr().err.startswith("aurastream: Redis does not answer: ")
+    with pytest.raises(ZeroDivisionError):
+        cli._guard(lambda: 1 / 0)
 
 
 def test_a_replay_that_is_away_is_named_as_one() -> None:

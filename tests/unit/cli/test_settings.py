@@ -118,9 +118,16 @@ def test_only_platforms_with_keys_are_asked_when_live(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("REDIS_URL", "foo", "redis_url: begins with redis://"),
-        ("POSTGRES_URL", "mysql://u:secret@h/d", "postgres_url: begins with postgresql://"),
-        ("REPLAY_URL", "127.0.0.1:80", "replay_url: begins with http://"),
+        ("REDIS_URL", "foo", "redis_url: must begin with redis://"),
+        ("POSTGRES_URL", "mysql://u:secret@h/d", "postgres_url: must begin with postgresql://"),
+        ("REPLAY_URL", "127.0.0.1:80", "replay_url: must begin with http://"),
+        (
+            "POSTGRES_URL",
+            "postgresql://u:secret/1@h/d",
+            "in a password, : / .* are written %3A %2F",
+        ),
+        ("REDIS_URL", "redis://h:secret", "redis_url: names a port that is none"),
+        ("READER_URL", "postgresql://h:65536/d", "a number from 1 to 65535"),
     ],
 )
 def test_what_is_no_url_of_that_server_is_refused_without_repeating_it(
@@ -130,6 +137,27 @@ def test_what_is_no_url_of_that_server_is_refused_without_repeating_it(
     with pytest.raises(SettingsError, match=words) as raised:
         Settings.from_env()
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POSTGRES_URL", "postgresql://a:5432,b:5433/d"),
+        ("POSTGRES_URL", "postgresql:///d?host=/run/postgresql"),
+        ("REDIS_URL", "unix:///run/redis.sock"),
+    ],
+)
+def test_the_other_ways_to_write_a_server_are_taken(monkeypatch, name, value):
+    monkeypatch.setenv(f"AURASTREAM_{name}", value)
+    assert getattr(Settings.from_env(), name.lower()).get_secret_value() == value
+
+
+@pytest.mark.parametrize("name", ["REQUEST_TIMEOUT_S", "MAX_DATABASE_GB"])
+@pytest.mark.parametrize("value", ["inf", "nan", "0"])
+def test_a_limit_is_a_number(monkeypatch, name, value):
+    monkeypatch.setenv(f"AURASTREAM_{name}", value)
+    with pytest.raises(SettingsError, match=name.lower()):
+        Settings.from_env()
 
 
 @pytest.mark.parametrize("name", ["REPLAY_URL", "WEBSERVER_URL", "YOUTUBE_BASE_URL"])
@@ -148,9 +176,11 @@ def test_what_concerns_several_settings_is_not_called_settings_twice(monkeypatch
 
 def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(monkeypatch):
     monkeypatch.setenv("AURASTREAM_POSTGERS_URL", "x")
+    monkeypatch.setenv("AURASTREAM_DATABASE_URL", "x")
     monkeypatch.setenv("AURASTREAM_XYZZY", "x")
     monkeypatch.setenv("AURASTREAM_REGIONS", "US")
     assert unknown_variables() == {
+        "AURASTREAM_DATABASE_URL": "AURASTREAM_POSTGRES_URL",
         "AURASTREAM_POSTGERS_URL": "AURASTREAM_POSTGRES_URL",
         "AURASTREAM_XYZZY": "",
     }
