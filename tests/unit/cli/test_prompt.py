@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from aurastream import cli
