@@ -29,7 +29,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
-from aurastream.evaluation.archives import nothing_to_learn
+from aurastream.evaluation.archives import nothing_to_learn, reason_of
 from aurastream.evaluation.detectors import STRATEGIES, Setting, alerts, scores
 from aurastream.evaluation.nab import NabCounts, NabSeries, nab_counts, nab_f1, nab_score
 from aurastream.evaluation.results import EvaluationRow, Split
@@ -296,7 +296,7 @@ def _checked_windows(found: object, name: str) -> dict[str, list[list[str]]]:
             whole[str(key)] = [[str(first), str(last)] for first, last in edges]
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"{name} holds something else than windows by series: {error}",
+            f"{name} holds something else than windows by series: {reason_of(error)}",
             fix="Pass a folder in NAB's layout.",
         ) from error
     return whole
@@ -314,29 +314,56 @@ def _series(path: Path, name: str, windows: Sequence[Sequence[str]]) -> Labelled
         ) from error
     except (OSError, ValueError, EOFError) as error:
         raise InvalidInputError(
-            f"{path.name} is no readable series: {error}", fix="Fetch it again."
+            f"{path.name} is no readable series: {reason_of(error)}", fix="Fetch it again."
         ) from error
     if len(frame) < _FEWEST_POINTS or frame[["timestamp", "value"]].isna().any(axis=None):
         raise InvalidInputError(
             f"{path.name} has empty cells, or fewer than {_FEWEST_POINTS} points.",
             fix="Pass whole series at equal steps.",
         )
+    counts = frame["value"].to_numpy(dtype="float64")
+    wrong = np.flatnonzero((counts < 0) | np.isinf(counts))
+    if wrong.size:
+        raise InvalidInputError(
+            f"{path.name} has a value that no count can be: {counts[wrong[0]]:g} in row "
+            f"{wrong[0] + 1}; rows like it: {wrong.size}.",
+            fix="Correct it to a number from 0 up.",
+        )
     moments = pd.DatetimeIndex(frame["timestamp"])
     step, remark = _steps(moments, name)
-    edges = sorted(
-        (
-            int(moments.searchsorted(pd.Timestamp(first))),
-            int(moments.searchsorted(pd.Timestamp(last), side="right")) - 1,
-        )
-        for first, last in windows
-    )
+    edges = sorted(_points_of(moments, first, last, name) for first, last in windows)
     return LabelledSeries(
         name=name,
-        counts=frame["value"].to_numpy(dtype="float64"),
+        counts=counts,
         interval=step,
         labels=NabSeries(len(frame), edges),
         remark=remark,
     )
+
+
+def _points_of(moments: pd.DatetimeIndex, first: str, last: str, name: str) -> tuple[int, int]:
+    """Return the first and the last point of a window.
+
+    Raises
+    ------
+    InvalidInputError
+        When the series has no point in it, so that no detector could find it, or its times and the
+        window's do not compare.
+    """
+    edges = pd.DatetimeIndex([first, last])
+    if edges.hasnans or edges.tz != moments.tz:
+        raise InvalidInputError(
+            f"A window of {name} from {first} to {last} is written otherwise than its times.",
+            fix="Give both with a time zone, or both without.",
+        )
+    begin = int(moments.searchsorted(edges[0]))
+    end = int(moments.searchsorted(edges[1], side="right")) - 1
+    if begin > end:
+        raise InvalidInputError(
+            f"{name} has no point in its window from {first} to {last}.",
+            fix="Correct the window, or leave it out.",
+        )
+    return begin, end
 
 
 def _steps(moments: pd.DatetimeIndex, name: str) -> tuple[timedelta, str]:

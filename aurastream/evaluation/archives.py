@@ -23,6 +23,7 @@ __all__ = [
     "observations_of",
     "of_frames",
     "read_parts",
+    "reason_of",
 ]
 
 _TEXT: Final = "text"
@@ -148,6 +149,20 @@ def observations_of(frame: pd.DataFrame, *, name: str = "the record") -> pd.Data
     return seen.drop_duplicates(["day", "video_id"], ignore_index=True)
 
 
+def reason_of(error: Exception) -> str:
+    r"""Return what a library says is wrong, without its advice on its own functions.
+
+    Examples
+    --------
+    >>> reason_of(ValueError("no date, at position 3. You might want to try:\n - format=..."))
+    'no date, at position 3.'
+    >>> reason_of(ValueError())
+    'ValueError'
+    """
+    said = str(error).partition("You might want")[0].partition("\n")[0].strip()
+    return said or type(error).__name__
+
+
 def nothing_to_learn(unit: str) -> InvalidInputError:
     """Return the error of two archives so alike that nothing may be learned from.
 
@@ -181,7 +196,8 @@ def read_parts(folder: Path, pattern: str, columns: Collection[str]) -> pd.DataF
             part = pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise InvalidInputError(
-                f"{path.name} is no readable parquet file: {error}", fix="Fetch it again."
+                f"{path.name} is no readable parquet file: {reason_of(error)}",
+                fix="Fetch it again.",
             ) from error
         missing = [name for name in columns if name not in part]
         if missing:
@@ -213,7 +229,8 @@ def _typed(
         days = pd.to_datetime(found["snapshot_date"], format="ISO8601")
     except ValueError as error:
         raise InvalidInputError(
-            f"{name} have a snapshot_date that is no date: {error}", fix="Write it as 2026-01-31."
+            f"{name} have a snapshot_date that is no date: {reason_of(error)}",
+            fix="Write it as 2026-01-31.",
         ) from error
     day = days.to_numpy("datetime64[D]").astype("int64")
     whole = [column for column in ("chart_rank", "duration_s", "views") if column in kinds]
@@ -254,7 +271,7 @@ def _column(values: pd.Series, kind: str, name: str) -> pd.Series:
             return pd.to_datetime(values, utc=True).dt.as_unit("us")
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInputError(
-            f"{name} have a {values.name} that is no {kind}: {error}",
+            f"{name} have a {values.name} that is no {kind}: {reason_of(error)}",
             fix="Pass an archive of this shape.",
         ) from error
     text = values.astype("str")

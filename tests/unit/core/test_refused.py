@@ -118,7 +118,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "percentiles that fall": lambda: viral(views_p50=9.0),
     "a language without items": lambda: regional(mix().assign(item_count=0)),
     "a mix of no platform": lambda: regional(mix().assign(platform=None)),
-    "a mix of no window": lambda: regional(mix().assign(window_start=pd.NaT)),
+    "a mix of no window": lambda: regional(mix().assign(window_start=None)),
     "a release in no window": lambda: early_releases(
         VIDEO.assign(window_start=None, release_kind="instant", velocity_per_hour=1.0)
     ),

@@ -204,6 +204,22 @@ def test_a_folder_that_is_not_nabs_is_refused(tmp_path: Path, made_up: Path) -> 
     [
         ("windows.json", "[1, 2]", "something else than windows"),
         ("windows.json", '{"live/s0.csv": [["noon"]]}', "something else than windows"),
+        (
+            "windows.json",
+            '{"live/s0.csv": [["2026-01-06", "2026-01-05"]]}',
+            "no point in its window from 2026-01-06",
+        ),
+        (
+            "windows.json",
+            '{"live/s0.csv": [["1999-01-01", "1999-01-02"]]}',
+            "no point in its window",
+        ),
+        ("windows.json", '{"live/s0.csv": [[null, "2026-01-05"]]}', "written otherwise"),
+        (
+            "windows.json",
+            '{"live/s0.csv": [["2026-01-04T00:00Z", "2026-01-05T00:00Z"]]}',
+            "written otherwise",
+        ),
         ("live/s0.csv", "", "no readable series"),
         ("live/s0.csv", "timestamp,value\n2026-01-01,many\n", "no readable series"),
         ("live/s0.csv", "time,value\n1,2\n", "lacks timestamp or value"),
@@ -215,6 +231,16 @@ def test_a_series_or_windows_of_another_kind_are_named(
 ) -> None:
     (made_up / name).write_text(text, encoding="utf-8")
     with pytest.raises(InvalidInputError, match=says):
+        load_nab(made_up)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, -1.0])
+def test_a_value_that_no_count_can_be_is_named_with_its_row(made_up: Path, value: float) -> None:
+    path = made_up / "live" / "s0.csv"
+    frame = pd.read_csv(path).astype({"value": "float64"})
+    frame.loc[100, "value"] = value
+    frame.to_csv(path, index=False)
+    with pytest.raises(InvalidInputError, match=r"no count can be: -?(inf|1) in row 101"):
         load_nab(made_up)
 
 

@@ -48,8 +48,9 @@ def test_files_without_rows_and_files_without_bytes_are_refused(crowd: Path) -> 
 )
 def test_a_column_of_another_kind_is_named(crowd: Path, column: str, value: str, says: str) -> None:
     rewritten(crowd, "charts", lambda frame: frame.assign(**{column: value}))
-    with pytest.raises(InvalidInputError, match=says):
+    with pytest.raises(InvalidInputError, match=says) as error:
         load_archive(crowd)
+    assert "\n" not in error.value.message
 
 
 @pytest.mark.parametrize(
