@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import pkgutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,9 @@ def main() -> int:
         return 0
     if unknown := sorted(set(arguments.names) - set(known)):
         parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(known)}")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Of a shell's background: what is started here would not hear that it is to end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     met = True
     for row in results(arguments.names or known):
         met = met and bool(row["met"])
