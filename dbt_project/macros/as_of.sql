@@ -17,6 +17,19 @@ was overwritten.
 {%- endmacro %}
 
 {#
+The newest day of a rollup that was known at the moment. Rows are replaced within their day, so that
+the table of today says in the past as well which days there were. Named without its database, it is
+none of those that `create_as_of_function` replaces, and is read with its index.
+#}
+{% macro newest_date(rollup) -%}
+    (
+        select max(newest.date)
+        from {{ ref(rollup).include(database=false) }} as newest
+        where newest.as_of <= {{ known_at() }}
+    )
+{%- endmacro %}
+
+{#
 `marts.<name>_as_of(timestamptz)`: the rows of the mart as they could be known at a moment. Made
 from the view's own SQL, so that the two cannot drift apart; where the view reads a rollup,
 the scores of an analysis or what was collected, the function reads it as it was then
@@ -26,8 +39,7 @@ the scores of an analysis or what was collected, the function reads it as it was
     {%- if execute -%}
         {%- set function = this.schema ~ "." ~ this.identifier ~ "_as_of" -%}
         {%- set found = namespace(
-            body=model["compiled_code"] | replace(open_until(), "$1") | replace(known_at(), "$1"),
-            replaced=[]
+            body=model["compiled_code"] | replace(open_until(), "$1") | replace(known_at(), "$1")
         ) -%}
         {%- for schema, name, at, table in [
             ("operations", "crawls", "observed_at", "replace(there.dataset, '/', '.')"),
@@ -46,19 +58,14 @@ the scores of an analysis or what was collected, the function reads it as it was
             {%- if scores | string in found.body -%}
                 {{ one_at_a_time() }};
                 {{ create_scores_as_of(scores) }};
-                {%- do found.replaced.append(scores) -%}
+                {%- set found.body = found.body | replace(scores | string, as_of_of(scores)) -%}
             {%- endif -%}
         {%- endfor -%}
         {%- for node in graph.nodes.values() if node["config"]["materialized"] == "incremental" -%}
-            {%- if node["relation_name"] in found.body -%}
-                {%- do found.replaced.append(api.Relation.create(
-                    database=node["database"], schema=node["schema"], identifier=node["name"]
-                )) -%}
-            {%- endif -%}
-        {%- endfor -%}
-        {%- set found.then = found.body -%}
-        {%- for relation in found.replaced -%}
-            {%- set found.then = found.then | replace(relation | string, as_of_of(relation)) -%}
+            {%- set rollup = api.Relation.create(
+                database=node["database"], schema=node["schema"], identifier=node["name"]
+            ) -%}
+            {%- set found.body = found.body | replace(rollup | string, as_of_of(rollup)) -%}
         {%- endfor -%}
         {%- set columns = model["columns"].values() | list %}
         drop function if exists {{ function }}(timestamptz);
@@ -70,15 +77,13 @@ the scores of an analysis or what was collected, the function reads it as it was
         )
         language sql stable
         as $as_of$
-            {{ named_columns(columns, found.body) }}
-            {%- if found.replaced %}
-            -- Where nothing was replaced since, the tables of today are those of then, and are read
-            -- with their indexes; only one of the two halves is ever computed.
-            where not {{ was_replaced_since(found.replaced) }}
-            union all
-            {{ named_columns(columns, found.then) }}
-            where {{ was_replaced_since(found.replaced) }}
-            {%- endif %}
+            select
+                {%- for column in columns %}
+                known.{{ adapter.quote(column["name"]) }}{{ "," if not loop.last }}
+                {%- endfor %}
+            from (
+                {{ found.body }}
+            ) as known
         $as_of$;
         comment on function {{ function }}(timestamptz) is
             $text${{ this.schema }}.{{ this.identifier }} as it could be known at a moment: {{ model["description"] | trim }}$text$;
@@ -98,27 +103,13 @@ the scores of an analysis or what was collected, the function reads it as it was
     {{ relation.schema }}.{{ relation.identifier }}_as_of($1)
 {%- endmacro %}
 
-{% macro named_columns(columns, body) -%}
-    select
-        {%- for column in columns %}
-        known.{{ adapter.quote(column["name"]) }}{{ "," if not loop.last }}
-        {%- endfor %}
-    from (
-        {{ body }}
-    ) as known
-{%- endmacro %}
-
-{# Whether rows of some relations were replaced after the moment. #}
-{% macro was_replaced_since(relations) -%}
-    exists (
-        select 1
-        from maintenance.score_history as later
-        where
-            later.kept_at > $1
-            and later.asset in (
-                {%- for relation in relations -%}
-                    '{{ asset_of(relation) }}'{{ ", " if not loop.last }}
-                {%- endfor -%}
-            )
+{# Whether rows of a relation were replaced after the moment: asked once, and mostly not so. #}
+{% macro was_replaced_since(relation) -%}
+    (
+        select exists (
+            select 1
+            from maintenance.score_history as later
+            where later.kept_at > $1 and later.asset = '{{ asset_of(relation) }}'
+        )
     )
 {%- endmacro %}

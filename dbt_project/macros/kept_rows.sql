@@ -62,7 +62,8 @@ of what was replaced since stands what was there first after the moment.
         select there.*
         from {{ name }} as there
         where
-            ({{ moment_of("there") }}, {{ row_key("there", grain_within_partition()) }}) not in (
+            not {{ was_replaced_since(this) }}
+            or ({{ moment_of("there") }}, {{ row_key("there", grain_within_partition()) }}) not in (
                 select
                     kept.window_start,
                     kept.row_key
@@ -99,7 +100,8 @@ code version replaces them.
         select there.*
         from {{ name }} as there
         where
-            there.window_start not in (
+            not {{ was_replaced_since(source) }}
+            or there.window_start not in (
                 select kept.window_start
                 from maintenance.score_history as kept
                 where kept.asset = '{{ asset_of(source) }}' and kept.kept_at > $1

@@ -61,11 +61,7 @@ final as (
             and before.date = today.date - 7
     inner join categories on today.category_key = categories.category_key
     where
-        today.date > (
-            select max(newest.date) - 90
-            from {{ ref('intel_competition_days') }} as newest
-            where newest.as_of <= {{ known_at() }}
-        )
+        today.date > {{ newest_date('intel_competition_days') }} - 90
 
 )
 

@@ -6,11 +6,7 @@ with recent as not materialized (
     select * from {{ ref('intel_duration_performance') }}
     where
         as_of <= {{ known_at() }}
-        and date > (
-            select max(newest.date) - 28
-            from {{ ref('intel_duration_performance') }} as newest
-            where newest.as_of <= {{ known_at() }}
-        )
+        and date > {{ newest_date('intel_duration_performance') }} - 28
 
 ),
 

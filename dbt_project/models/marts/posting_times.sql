@@ -5,11 +5,7 @@ with recent as not materialized (
     select * from {{ ref('intel_posting_hours') }}
     where
         as_of <= {{ known_at() }}
-        and date > (
-            select max(newest.date) - 84
-            from {{ ref('intel_posting_hours') }} as newest
-            where newest.as_of <= {{ known_at() }}
-        )
+        and date > {{ newest_date('intel_posting_hours') }} - 84
 
 ),
 

@@ -11,13 +11,18 @@ ledger as (
 
 ),
 
+-- A crawl has a row for each of its categories, and all of them begin at once.
 crawls as (
 
     select
-        crawls.*,
-        (crawls.crawl_at at time zone 'UTC')::date as date
+        crawls.crawl_at,
+        crawls.dataset,
+        (crawls.crawl_at at time zone 'UTC')::date as date,
+        date_trunc('hour', crawls.crawl_at, 'UTC') as hour_start,
+        sum(crawls.got_count) as got_count
     from {{ of_open_hours('stg_operations__crawls', 'crawl_at', 'crawls') }}
     where crawls.crawl_at <= {{ known_at() }}
+    group by crawls.crawl_at, crawls.dataset
 
 ),
 
@@ -105,7 +110,7 @@ counted as (
     from crawls
     left join first_calls
         on
-            date_trunc('hour', crawls.crawl_at, 'UTC') = first_calls.hour_start
+            crawls.hour_start = first_calls.hour_start
             and crawls.dataset = first_calls.purpose
     group by crawls.date, crawls.dataset
 

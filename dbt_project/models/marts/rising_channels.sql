@@ -1,8 +1,6 @@
 with newest as (
 
-    select max(date) as date
-    from {{ ref('intel_channel_days') }}
-    where as_of <= {{ known_at() }}
+    select {{ newest_date('intel_channel_days') }} as date
 
 ),
 

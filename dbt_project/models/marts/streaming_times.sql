@@ -5,11 +5,7 @@ with recent as not materialized (
     select * from {{ ref('intel_stream_hours') }}
     where
         as_of <= {{ known_at() }}
-        and date > (
-            select max(newest.date) - 84
-            from {{ ref('intel_stream_hours') }} as newest
-            where newest.as_of <= {{ known_at() }}
-        )
+        and date > {{ newest_date('intel_stream_hours') }} - 84
 
 ),
 
