@@ -66,7 +66,10 @@ current one, one that was never rolled up, one with a call that was not settled 
             generate_series(
                 date_trunc('hour', {{ since }}, 'UTC'), {{ known_at() }}, interval '1 hour'
             ) as hours (at)
-        where hours.at not in (select whole_hours.hour_start from whole_hours)
+        where
+            hours.at not in (select whole_hours.hour_start from whole_hours)
+            -- Hours to the end of time would never be counted.
+            and isfinite({{ known_at() }})
 
     )
 {%- endmacro %}

@@ -101,13 +101,22 @@ def test_a_late_hour_changes_its_day_and_nothing_else(warehouse: Warehouse) -> N
     warehouse.categories("music")
     for day in ("2026-11-18", "2026-11-19", "2026-11-20"):
         _seen(warehouse, f"{day} 10:00")
-    _roll(warehouse, "2026-11-18", "2026-11-20")
+    # Some come out at 10:00; others at 15:00, which the 19th would have seen at the age of a day.
+    for n in range(12):
+        hour, window = ((10, "19 10:00"), (15, "20 00:30"))[n % 2]
+        aged = {"published_at": at(f"2026-11-18 {hour}:00"), "lifetime_velocity_per_hour": 1.0 + n}
+        warehouse.video(f"2026-11-{window}", f"aged{n}", **aged)
+        warehouse.video("2026-11-18 20:00", f"aged{n}", **aged)
+    _roll(warehouse, "2026-11-18", "2026-11-21")
     outside = (
         "select md5(string_agg(t::text, '|' order by t::text)) as sum "
         "from aggregation.intel_duration_performance as t where date <> '2026-11-19'"
     )
     before = warehouse.rows(outside)
     _seen(warehouse, "2026-11-19 15:30", 900)
+    for n in range(1, 12, 2):
+        late = {"published_at": at("2026-11-18 15:00"), "lifetime_velocity_per_hour": 100.0 + n}
+        warehouse.video("2026-11-19 15:30", f"aged{n}", **late)
     _roll(warehouse, "2026-11-19", "2026-11-19")
     assert warehouse.rows(outside) == before
     [row] = warehouse.rows(
@@ -116,9 +125,21 @@ def test_a_late_hour_changes_its_day_and_nothing_else(warehouse: Warehouse) -> N
     )
     assert row == {"avg_views": 902.5, "received_samples": 2}
 
-    late = _sums(warehouse)
-    _roll(warehouse, "2026-11-18", "2026-11-20")
-    assert _sums(warehouse) == late, "order of computing does not show"
+    counted = (
+        "select date::text, sum(video_count) as n from aggregation.intel_posting_hours group by 1"
+    )
+    assert {row["date"][-2:]: row["n"] for row in warehouse.rows(counted)} == {
+        "18": 0,
+        "19": 12,
+        "20": 0,
+        "21": 0,
+    }, "what came late is no longer counted on the day after"
+    best = "select best_times from aggregation.intel_premiere_performance where date = '2026-11-21'"
+    assert [hour["hour_utc"] for hour in warehouse.rows(best)[0]["best_times"]] == [15]
+
+    sums = _sums(warehouse)
+    _roll(warehouse, "2026-11-18", "2026-11-21")
+    assert _sums(warehouse) == sums, "order of computing does not show"
 
 
 def test_an_hour_that_is_delivered_again_changes_nothing(warehouse: Warehouse) -> None:

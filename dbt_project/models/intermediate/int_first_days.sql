@@ -4,7 +4,9 @@ with velocity as (
     where
         -- Half a day more, to know which videos were a day old before the range began.
         window_start >= {{ range_start() }} - interval '12 hours'
-        and window_start < {{ range_end() }}
+        -- The day after the range may be rebuilt as well: what was a day old before does not count
+        -- in it again.
+        and window_start < {{ range_end() }} + interval '1 day'
         and published_at > {{ range_start() }} - interval '48 hours'
 
 ),

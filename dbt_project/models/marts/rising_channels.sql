@@ -40,21 +40,31 @@ recent as not materialized (
 
 ),
 
--- How far the record of each category goes back decides whether a channel can be called new.
+-- A day on which no channel was seen counts as well, so the days of the categories say what came.
 coverage as (
 
     select
+        daily.category_key,
+        sum(daily.expected_samples)::integer as expected_samples,
+        sum(daily.received_samples)::integer as received_samples,
+        max(daily.newest_observed_at) as newest_observed_at,
+        max(daily.as_of) as as_of
+    from {{ ref('intel_daily_metrics') }} as daily
+    where
+        daily.as_of <= {{ known_at() }}
+        and daily.date > (select newest.date - 7 from newest)
+        and daily.date <= (select newest.date from newest)
+    group by daily.category_key
+
+),
+
+-- How far the record of each category goes back decides whether a channel can be called new.
+records as (
+
+    select
         category_key,
-        min(date) as first_date,
-        sum(expected_samples) filter (where is_this_week)::integer as expected_samples,
-        sum(received_samples) filter (where is_this_week)::integer as received_samples,
-        max(newest_observed_at) as newest_observed_at,
-        max(as_of) as as_of
-    from (
-        select distinct on (category_key, date) *
-        from recent
-        order by category_key, date, channel_id
-    ) as each_day
+        min(date) as first_date
+    from recent
     group by category_key
 
 ),
@@ -137,7 +147,7 @@ final as (
             as views_per_video,
         described.observed_at as counted_at,
         case
-            when coverage.first_date <= described.last_date - 14
+            when records.first_date <= described.last_date - 14
                 then described.first_seen_date > described.last_date - 7
         end as is_new,
         described.first_seen_date,
@@ -160,6 +170,7 @@ final as (
         coverage.as_of
     from described
     inner join coverage on described.category_key = coverage.category_key
+    inner join records on described.category_key = records.category_key
     inner join categories on described.category_key = categories.category_key
     left join lateral (
         select

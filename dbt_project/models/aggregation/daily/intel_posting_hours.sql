@@ -7,6 +7,21 @@ with videos as (
 coverage as (
 
     select * from {{ ref('int_day_coverage') }}
+    {% if is_incremental() %}
+
+    union all
+
+    -- The day after, where it is there already: a video that came late was a day old before it.
+    select distinct
+        category_key,
+        date,
+        received_samples,
+        newest_observed_at
+    from {{ this }}
+    where
+        date = {{ date_end() }}
+        and {{ date_end() }} > {{ date_start() }}
+    {% endif %}
 
 ),
 

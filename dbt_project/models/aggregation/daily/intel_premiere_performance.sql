@@ -41,45 +41,84 @@ measured as (
 
 ),
 
--- Four weeks of videos, each by its first day: one day alone fills few of a week's hours.
-hours as (
+{% if is_incremental() %}
+-- The four weeks of the days after the range, where these are there already, reach into the range,
+-- and into the day after it, which may have been rebuilt as well.
+following as (
+
+    select * from {{ this }}
+    where
+        date >= {{ date_end() }}
+        and date < {{ date_end() }} + 28
+        and {{ date_end() }} > {{ date_start() }}
+
+),
+
+{% endif -%}
+asked as (
 
     select
-        coverage.category_key,
-        coverage.date,
+        category_key,
+        date
+    from coverage
+    {% if is_incremental() %}
+
+    union all
+
+    select
+        category_key,
+        date
+    from following
+    {% endif %}
+
+),
+
+cells as (
+
+    select
+        posted.category_key,
+        posted.date,
         extract(isodow from posted.published_date)::integer - 1 as day_of_week,
         (hour.position - 1)::integer as hour_utc,
-        hour.sample_count,
-        hour.log_sum,
-        hour.log_square_sum
-    from coverage
-    inner join {{ ref('intel_posting_hours') }} as posted
-        on
-            coverage.category_key = posted.category_key
-            and coverage.date < posted.date + 28
-            and coverage.date >= posted.date
+        sum(hour.sample_count) as sample_count,
+        sum(hour.log_sum) as log_sum,
+        sum(hour.log_square_sum) as log_square_sum
+    from {{ ref('intel_posting_hours') }} as posted
     cross join
         unnest(
             posted.video_count_by_hour, posted.log_sum_by_hour, posted.log_square_sum_by_hour
         ) with ordinality as hour (sample_count, log_sum, log_square_sum, position)
     where
-        posted.video_count > 0
+        posted.date > {{ date_start() }} - 28
+        and posted.date < {{ date_end() }} + 28
+        and posted.video_count > 0
         and hour.sample_count > 0
+    group by
+        posted.category_key,
+        posted.date,
+        extract(isodow from posted.published_date),
+        hour.position
 
 ),
 
+-- Four weeks of videos, each by its first day: one day alone fills few of a week's hours.
 slots as (
 
     select
-        category_key,
-        date,
-        day_of_week,
-        hour_utc,
-        sum(sample_count) as sample_count,
-        sum(log_sum) as log_sum,
-        sum(log_square_sum) as log_square_sum
-    from hours
-    group by category_key, date, day_of_week, hour_utc
+        asked.category_key,
+        asked.date,
+        cells.day_of_week,
+        cells.hour_utc,
+        sum(cells.sample_count) as sample_count,
+        sum(cells.log_sum) as log_sum,
+        sum(cells.log_square_sum) as log_square_sum
+    from asked
+    inner join cells
+        on
+            asked.category_key = cells.category_key
+            and asked.date < cells.date + 28
+            and asked.date >= cells.date
+    group by asked.category_key, asked.date, cells.day_of_week, cells.hour_utc
 
 ),
 
@@ -181,6 +220,49 @@ final as (
         on
             coverage.category_key = times.category_key
             and coverage.date = times.date
+    {% if is_incremental() %}
+
+    union all
+
+    select
+        following.id,
+        following.category_key,
+        following.date,
+        following.premiere_count,
+        following.instant_count,
+        following.premiere_avg_views,
+        following.instant_avg_views,
+        following.performance_ratio,
+        coalesce(times.best_times, '[]'::jsonb) as best_times,
+        coalesce(times.worst_times, '[]'::jsonb) as worst_times,
+        following.avg_delay_seconds,
+        following.on_time_percent,
+        following.created_at,
+        following.premiere_median_velocity,
+        following.instant_median_velocity,
+        following.premiere_known_count,
+        following.instant_known_count,
+        following.live_count,
+        following.upcoming_count,
+        following.overdue_count,
+        following.unknown_count,
+        following.delay_known_count,
+        following.median_delay_seconds,
+        following.worst_delay_seconds,
+        following.on_time_low_percent,
+        following.on_time_high_percent,
+        following.expected_samples,
+        following.received_samples,
+        following.coverage_pct,
+        following.newest_observed_at,
+        following.lag_s,
+        following.as_of
+    from following
+    left join times
+        on
+            following.category_key = times.category_key
+            and following.date = times.date
+    {% endif %}
 
 )
 

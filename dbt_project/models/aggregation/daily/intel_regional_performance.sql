@@ -44,6 +44,17 @@ youtube_totals as (
 
 ),
 
+crawls as (
+
+    select
+        category_key,
+        date,
+        count(*) as crawl_count
+    from {{ ref('int_stream_crawls') }}
+    group by category_key, date
+
+),
+
 crawl_languages as (
 
     select
@@ -79,7 +90,6 @@ twitch_totals as (
     select
         category_key,
         date,
-        count(distinct crawl_at) as crawl_count,
         sum(stream_count) as stream_samples,
         sum(viewer_total) as viewer_samples
     from crawl_languages
@@ -133,7 +143,7 @@ joined as (
         twitch.stream_samples,
         twitch.viewer_samples,
         twitch.hhi,
-        twitch_totals.crawl_count,
+        crawls.crawl_count,
         -- Twitch's viewers where the category has any, else the videos' views.
         case
             when twitch_totals.viewer_samples > 0 then 'twitch'
@@ -173,6 +183,10 @@ joined as (
         on
             coverage.category_key = twitch_totals.category_key
             and coverage.date = twitch_totals.date
+    left join crawls
+        on
+            coverage.category_key = crawls.category_key
+            and coverage.date = crawls.date
     left join streams
         on
             languages.category_key = streams.category_key

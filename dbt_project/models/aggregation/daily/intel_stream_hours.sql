@@ -4,6 +4,12 @@ with samples as (
 
 ),
 
+answered as (
+
+    select * from {{ ref('int_stream_crawls') }}
+
+),
+
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
@@ -22,9 +28,9 @@ crawls as (
         category_key,
         date,
         hour_utc,
-        count(distinct crawl_at) as crawl_count,
+        count(*) as crawl_count,
         max(crawl_at) as newest_observed_at
-    from samples
+    from answered
     group by category_key, date, hour_utc
 
 ),
@@ -55,13 +61,27 @@ cells as (
 
 ),
 
+-- A day on which nobody streamed has one row, of no language, in which its crawls count.
 languages as (
 
-    select distinct
+    select
         category_key,
         date,
         language
     from cells
+
+    union
+
+    select
+        received.category_key,
+        received.date,
+        'und' as language
+    from received
+    left join cells
+        on
+            received.category_key = cells.category_key
+            and received.date = cells.date
+    where cells.category_key is null
 
 ),
 
