@@ -53,7 +53,13 @@ from aurastream.core.frames import (
 from aurastream.core.freshness import FreshnessParams, confidence, freshness_levels
 from aurastream.core.versions import known_versions
 
-__all__ = ["VELOCITY_SCHEMA", "VelocityParams", "lifetime_velocity", "video_velocity"]
+__all__ = [
+    "VELOCITY_SCHEMA",
+    "VelocityParams",
+    "counted_since",
+    "lifetime_velocity",
+    "video_velocity",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -182,6 +188,60 @@ def lifetime_velocity(
         )
     result: Floats = view / np.maximum(min_age_h, age)
     return np.where(age < 0, np.nan, result)
+
+
+def counted_since(rows: pd.DataFrame, *, params: VelocityParams = DEFAULT) -> pd.DatetimeIndex:
+    """Say since when the views of each row are counted as they are, if that is why they wait.
+
+    A row that has a moment here and no velocity now has none because the platform began to count
+    its views otherwise, and what was seen since then is not yet enough.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        ``observed_at``, ``published_at`` and ``duration_s``, as `video_velocity` returns them.
+    params : VelocityParams
+        The changes of counting, and how far back velocity now reaches.
+
+    Returns
+    -------
+    pandas.DatetimeIndex
+        One moment per row; NaT where no change is near enough to matter.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, a length is negative or a time has no zone.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    No comparison across a change of what counts as a view (C37).
+
+    Examples
+    --------
+    Two hours after starts of Shorts began to count; a video of ten minutes is not concerned:
+
+    >>> rows = pd.DataFrame({
+    ...     "observed_at": pd.Timestamp("2025-03-31T02:00Z"),
+    ...     "published_at": pd.Timestamp("2025-03-30T00:00Z"), "duration_s": [30, 600, None],
+    ... })
+    >>> counted_since(rows).strftime("%Y-%m-%d").tolist()
+    ['2025-03-31', nan, '2025-03-31']
+    >>> len(counted_since(rows.iloc[:0]))
+    0
+    """
+    rows = require_columns(rows, ("observed_at", "published_at", "duration_s"), "video_velocity")
+    starts = _regime_starts(
+        times(rows, "observed_at", "video_velocity"),
+        counters(rows, "duration_s", "video_velocity"),
+        times(rows, "published_at", "video_velocity", null=True),
+        params,
+    )
+    return pd.DatetimeIndex(timestamps(starts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +431,7 @@ def video_velocity(
     newest = np.searchsorted(shots.key, members.video * n_crawls + states.known[members.window]) - 1
     as_of_us = ends[members.window]
     about = _metadata(encoded, shots.video[newest], shots.version[newest], shots.observed[newest])
-    regime = _regime_starts(shots.moment[newest], about, params)
+    regime = _regime_starts(shots.moment[newest], about.duration, about.published, params)
     now = _velocity_now(shots, newest, as_of_us, regime, params)
 
     views, likes, comments = (c[newest] for c in shots.counters)
@@ -607,7 +667,9 @@ class _Now:
     fell: npt.NDArray[np.bool_]
 
 
-def _regime_starts(moment: Integers, about: "_Metadata", params: VelocityParams) -> Integers:
+def _regime_starts(
+    moment: Integers, duration: Floats, published: Integers, params: VelocityParams
+) -> Integers:
     """Return since when the views of each video are counted as they are at the moment.
 
     Breaks further back than any reference are left out: the smallest integer.
@@ -620,7 +682,7 @@ def _regime_starts(moment: Integers, about: "_Metadata", params: VelocityParams)
         if found.affects != "views" or not passed.any():
             continue
         if found.concerns == "shorts":
-            likelihood = short_likelihood(about.duration, timestamps(about.published))
+            likelihood = short_likelihood(duration, timestamps(published))
             # What has no known length may be one.
             passed &= ~(likelihood < SHORT_THRESHOLD)
         starts = np.where(passed, np.maximum(starts, at), starts)

@@ -73,9 +73,10 @@ def video_velocity(
 
     `lifetime_velocity_per_hour` is views over age (at least half an hour).
     `velocity_now_per_hour` is the gain between two snapshots within the trailing three hours; it is
-    null, never negative, when the counter fell. A video appears once per category it is in. What an
-    incomplete crawl was not answered about is carried forward from the last complete one. Computed
-    anew in every window: ages and confidence depend on `as_of`.
+    null, never negative, when the counter fell; `counted_anew` in the metadata says of how many it
+    is null because the platform changed what counts as a view. A video appears once per category it
+    is in. What an incomplete crawl was not answered about is carried forward from the last complete
+    one. Computed anew in every window: ages and confidence depend on `as_of`.
     """
     as_of = window_ends(context)
     partial = readings.incomplete_crawls(
@@ -98,7 +99,14 @@ def video_velocity(
         reach=_STATE_AND_TRAIL,
     )
     rows = found.rows
+    last = last_window(context, rows)
+    waiting = last[last["velocity_now_per_hour"].isna()]
     describe_windows(
-        context, rows, velocity=plots.velocity_distribution(last_window(context, rows))
+        context,
+        rows,
+        velocity=plots.velocity_distribution(last),
+        without_velocity_now=len(waiting),
+        # Which of them the platform counts otherwise since a moment too short ago to compare.
+        counted_anew=len(velocity.counted_since(waiting).dropna()),
     )
     return found

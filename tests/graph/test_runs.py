@@ -255,6 +255,11 @@ def test_counters_that_fall_are_reported_and_give_no_velocity(
     velocity = store.read("intelligence.video_velocity", where={"views_fell": True})
     assert len(velocity) > 0
     assert velocity["velocity_now_per_hour"].isna().all()
+    last = store.read("intelligence.video_velocity", where={"window_start": window})
+    told = _metadata(result, asset_key("intelligence", "video_velocity"))
+    assert told["without_velocity_now"] == last["velocity_now_per_hour"].isna().sum()
+    # No change of what counts as a view is near.
+    assert told["counted_anew"] == 0
 
 
 def test_a_check_without_a_run_looks_at_the_newest_window(

@@ -238,7 +238,13 @@ PUBLIC = {
     "title_intel": ["TITLE_INTEL_SCHEMA", "title_intel"],
     "topic_evidence": ["TOPIC_EVIDENCE_SCHEMA", "topic_evidence"],
     "trend": ["CLASS_NAMES", "TrendClass", "TrendParams", "trend_classes"],
-    "velocity": ["VELOCITY_SCHEMA", "VelocityParams", "lifetime_velocity", "video_velocity"],
+    "velocity": [
+        "VELOCITY_SCHEMA",
+        "VelocityParams",
+        "counted_since",
+        "lifetime_velocity",
+        "video_velocity",
+    ],
     "viral": ["VIRAL_SCHEMA", "ViralParams", "viral_scores"],
 }
 

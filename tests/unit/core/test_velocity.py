@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from aurastream.core.crawls import carry_forward, latest_crawls
 from aurastream.core.errors import InvalidInputError
-from aurastream.core.velocity import VELOCITY_SCHEMA, lifetime_velocity, video_velocity
+from aurastream.core.velocity import (
+    VELOCITY_SCHEMA,
+    counted_since,
+    lifetime_velocity,
+    video_velocity,
+)
 from tests.unit.core.families import DAILY, FAMILIES, frames
 
 Build = Callable[..., pd.DataFrame]
@@ -242,6 +247,7 @@ def test_views_do_not_compare_across_a_change_of_how_they_are_counted(
         trending, videos, [1000, 501_000], day=day, duration=duration, published=published
     )
     assert not found["views_fell"]
+    assert counted_since(found.to_frame().T).notna().tolist() == [not compares]
     assert found["lifetime_velocity_per_hour"] == pytest.approx(501_000 / found["age_h"])
     if compares:
         assert found["velocity_now_per_hour"] == pytest.approx(500_000.0)
