@@ -106,8 +106,8 @@ def title_lift(
         With the columns of `TITLE_LIFT_SCHEMA`, by window, category and pattern in the order given.
         ``verdict`` is FASTER or SLOWER where ``q_value`` is at most the false discovery rate,
         UNCLEAR where it is above, and UNKNOWN, without lift, with too little evidence: fewer than
-        ``min_each`` titles of either kind in cohorts that have both, or fewer than three channels.
-        Counts are of those cohorts alone.
+        ``min_each`` titles of either kind in cohorts that have both, fewer than three channels, or
+        a kind that goes with one channel. Counts are of those cohorts alone.
 
     Raises
     ------

@@ -171,6 +171,17 @@ def test_equal_speeds_and_unknown_channels_in_any_order_give_the_same_bits(rando
     )
 
 
+@pytest.mark.parametrize("kind", [True, False])
+def test_what_one_channel_alone_does_is_no_pattern_of_the_category(kind: bool) -> None:  # noqa: FBT001 # a case of the table
+    frame = videos(200, effect=1.0)
+    alone = frame.assign(channel_id=frame["channel_id"].where(frame["emoji"] != kind, "one"))
+    found = title_lift(alone, patterns=P)
+    assert (found[["with_count", "without_count"]] >= 10).all(axis=None)
+    assert (found["cluster_count"] > 3).all()
+    assert found["lift"].isna().all()
+    assert set(found["verdict"]) == {"UNKNOWN"}
+
+
 def test_groups_do_not_change_each_other() -> None:
     frame = videos(500)
     both = title_lift(frame, patterns=P)
