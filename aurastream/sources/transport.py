@@ -60,6 +60,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _AGREEMENT: Final = timedelta(seconds=3)
+_DISAGREEMENT_S: Final = 60.0
 _FIVE_MINUTES_MS: Final = 5 * 60 * 1_000
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
@@ -274,6 +275,7 @@ class Transport:
         self.run_id = run_id
         self.etags = etags or EtagCache()
         self.rate_remaining: int | None = None
+        self.clock_off_s: float | None = None
 
     def call(
         self,
@@ -456,7 +458,22 @@ class _Attempts(Generic[_T]):
         now = t.clock.now()
         said = answered_at(response.headers)
         self._observed_at = _told_apart(said, now) if said else now
+        if said is not None:
+            self._compare_clocks(said, now)
         return response, entry[1] if entry is not None else None
+
+    def _compare_clocks(self, said: datetime, now: datetime) -> None:
+        """Note how far the platform's clock is off ours, by which everything else here goes."""
+        off_s, before = (said - now).total_seconds(), self._t.clock_off_s
+        self._t.clock_off_s = off_s
+        if abs(off_s) > _DISAGREEMENT_S and (before is None or abs(before) <= _DISAGREEMENT_S):
+            _log.warning(
+                "The clock of %s is %.0f s %s ours, and what it says is dated by it. Synchronise "
+                "this machine with NTP; if ours is right, something in between answers for it.",
+                self._t.host,
+                abs(off_s),
+                "ahead of" if off_s > 0 else "behind",
+            )
 
     def _understand(self, response: httpx.Response, cached: bytes | None) -> Answer[_T]:
         unchanged = response.status_code == _NOT_MODIFIED and cached is not None

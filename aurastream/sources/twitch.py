@@ -129,6 +129,11 @@ class TwitchClient:
         """Return the points of the minute that were left at the last answer; None before it."""
         return self._transport.rate_remaining
 
+    @property
+    def clock_off_s(self) -> float | None:
+        """Return by how much Twitch's clock was ahead of ours at the last answer; None before."""
+        return self._transport.clock_off_s
+
     def close(self) -> None:
         """Close the connections to Redis, and the pool unless it is shared."""
         self._token.close()

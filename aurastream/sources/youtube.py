@@ -122,6 +122,11 @@ class YouTubeClient:
         """Close the client."""
         self.close()
 
+    @property
+    def clock_off_s(self) -> float | None:
+        """Return by how much YouTube's clock was ahead of ours at the last answer; None before."""
+        return self._transport.clock_off_s
+
     def close(self) -> None:
         """Close the connection pool, unless it is shared."""
         if self._owns_http:

@@ -57,5 +57,5 @@ def clip_radar(
             run_id=context.run.run_id,
             max_parallel=session.settings.max_parallel_requests,
         )
-        left = twitch.rate_remaining
-    return report(result, quota_remaining=left_of_the_minute(left))
+        left, clock_off_s = twitch.rate_remaining, twitch.clock_off_s
+    return report(result, clock_off_s=clock_off_s, quota_remaining=left_of_the_minute(left))

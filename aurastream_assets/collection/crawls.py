@@ -97,9 +97,21 @@ def left_of_the_minute(points: int | None) -> int | str:
 
 def report(
     result: CrawlResult,
+    *,
+    clock_off_s: float | None,
     **more: Any,  # noqa: ANN401 # whatever metadata Dagster takes
 ) -> dg.MaterializeResult[CrawlResult]:
-    """Return a crawl with its version and what a person wants to know about it."""
+    """Return a crawl with its version and what a person wants to know about it.
+
+    Parameters
+    ----------
+    result : CrawlResult
+        The crawl.
+    clock_off_s : float or None
+        By how much the platform's clock, which dates the rows, was ahead of ours.
+    **more
+        Metadata that the dataset adds.
+    """
     crawls = result.frames["operations.crawls"]
     partial_crawls = crawls[~crawls["is_complete"].astype(bool)]
     reasons = partial_crawls["reason"].value_counts()
@@ -111,6 +123,7 @@ def report(
             "crawl_at": dg.MetadataValue.timestamp(result.crawl_at),
             # How old the oldest of it was when it went to the record.
             "lag_s": max(0.0, round((datetime.now(UTC) - result.crawl_at).total_seconds(), 1)),
+            "platform_clock_off_s": "unknown" if clock_off_s is None else round(clock_off_s),
             "is_complete": result.is_complete,
             "why_incomplete": ", ".join(f"{why}: {n}" for why, n in reasons.items()) or "-",
             **more,

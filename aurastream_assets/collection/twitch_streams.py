@@ -70,8 +70,8 @@ def twitch_streams(
             adds_viewers=session.settings.policy_mode is None
             or session.settings.keep_twitch_aggregates,
         )
-        left = left_of_the_minute(twitch.rate_remaining)
-    yield report(result, quota_remaining=left)._replace(asset_key=_STREAMS)
+        left, clock_off_s = left_of_the_minute(twitch.rate_remaining), twitch.clock_off_s
+    yield report(result, clock_off_s=clock_off_s, quota_remaining=left)._replace(asset_key=_STREAMS)
     top = result.frames["collection.twitch_top_games"]
     crawls = result.frames["operations.crawls"]
     versions = crawls.loc[crawls["dataset"] == _TOP_DATASET, ["membership_hash", "stats_hash"]]

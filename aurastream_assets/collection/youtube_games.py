@@ -88,6 +88,7 @@ def youtube_games(
             )
         return report(
             result,
+            clock_off_s=youtube.clock_off_s,
             quota_remaining=session.remaining(),
             allowance=share.units,
             stretch=round(share.stretch, 2),

@@ -49,4 +49,4 @@ def youtube_trending(
                 run_id=context.run.run_id,
                 max_parallel=session.settings.max_parallel_requests,
             )
-        return report(result, quota_remaining=session.remaining())
+        return report(result, clock_off_s=youtube.clock_off_s, quota_remaining=session.remaining())

@@ -263,11 +263,17 @@ def test_what_is_observed_is_dated_by_the_platform_and_counted_once(
     fault("clock_skew", options={"seconds": int(skew.total_seconds())})
     moved = move(clock, newest) + timedelta(minutes=25) + skew
 
-    for job in ("streams", "games", "clips"):
-        assert run(job).success
+    crawls = [run(job) for job in ("streams", "games", "clips")]
     result = run("signal", first=newest)
 
-    assert result.success
+    for crawl in (*crawls, result):
+        assert crawl.success
+        (off,) = [
+            event.materialization.metadata["platform_clock_off_s"].value
+            for event in crawl.get_asset_materialization_events()
+            if "platform_clock_off_s" in event.materialization.metadata
+        ]
+        assert off == pytest.approx((skew + clock.offset).total_seconds(), abs=30)
     skewed = store.read("operations.fetch_log", start=moved, end=moved + timedelta(minutes=15))
     assert {"videos.list", "streams", "clips"} <= set(skewed["endpoint"])
     for table in ("youtube_trending", "youtube_games", "twitch_streams", "clip_radar"):

@@ -108,6 +108,20 @@ def test_crawls_within_one_second_of_the_platform_keep_their_order(
         assert len(set(moments)) == 5
 
 
+def test_a_platform_whose_clock_is_not_ours_is_told_once(
+    youtube: YouTubeClient, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert youtube.clock_off_s is None
+    for off_s in (0, 30, 864_000, 864_001, -3_600):
+        said = format_datetime(START + timedelta(seconds=off_s), usegmt=True)
+        upstream.script(VIDEOS, Reply(GOOD.body, headers={"Date": said}))
+        youtube.videos_chart("US")
+        assert youtube.clock_off_s == off_s
+    (warning,) = [r.getMessage() for r in caplog.records if "clock" in r.getMessage()]
+    assert "864000 s ahead of ours" in warning
+    assert "NTP" in warning
+
+
 @pytest.mark.parametrize("date", ["", "Thu, 01 Jan 1970 00:00:00 GMT"])
 def test_without_a_date_to_believe_the_local_clock_counts(
     youtube: YouTubeClient, upstream: Upstream, date: str
