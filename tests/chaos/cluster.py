@@ -20,6 +20,7 @@ import psycopg
 import yaml
 from psycopg.rows import dict_row
 
+from aurastream.operations.endpoints import remember_endpoints
 from aurastream.store.urls import dagster_url
 
 T = TypeVar("T")
@@ -121,10 +122,19 @@ class Cluster:
         }
 
     def start_head(
-        self, database_url: str | None = None, *, redis_url: str | None = None
+        self,
+        database_url: str | None = None,
+        *,
+        redis_url: str | None = None,
+        by_hand: bool = False,
     ) -> HeadProcess:
         path = self.directory / f"head-{len(self.heads)}.log"
         environment = self.environment(database_url or self.database_url)
+        if by_hand:
+            # Somebody in a shell knows the data directory at most; the rest is found there.
+            remember_endpoints(self.directory, {"postgres_url": self.database_url})
+            for name in ("AURASTREAM_POSTGRES_URL", "DAGSTER_HOME", "DAGSTER_PG_URL"):
+                del environment[name]
         if redis_url is not None:
             environment["AURASTREAM_REDIS_URL"] = redis_url
         with path.open("wb") as log:
@@ -140,7 +150,9 @@ class Cluster:
         self.heads.append(head)
         return head
 
-    def start_pair(self, first_url: str | None = None) -> tuple[HeadProcess, HeadProcess]:
+    def start_pair(
+        self, first_url: str | None = None, *, by_hand: bool = False
+    ) -> tuple[HeadProcess, HeadProcess]:
         """Start a leader whose daemon ticks, and a warm standby."""
         leader = self.start_head(first_url)
         self.wait_for_tick_of(leader, within=120)
@@ -150,7 +162,7 @@ class Cluster:
             "FROM audit.writes w, operations.leadership l WHERE w.what = 'job_ticks'"
         )
         self.first_tick_s = row["seconds"]
-        standby = self.start_head()
+        standby = self.start_head(by_hand=by_hand)
         self.wait_for_state(standby, "RUNNING", leads=False)
         return leader, standby
 

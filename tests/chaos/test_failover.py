@@ -64,8 +64,8 @@ def test_a_leader_cut_off_by_the_server_ends_its_ticking_and_stands_by(cluster: 
     cluster.assert_one_acted_at_a_time()
 
 
-def test_sigterm_hands_over_in_order(cluster: Cluster) -> None:
-    leader, standby = cluster.start_pair()
+def test_sigterm_hands_over_in_order_to_a_head_started_by_hand(cluster: Cluster) -> None:
+    leader, standby = cluster.start_pair(by_hand=True)
 
     leader.send(signal.SIGTERM)
     cluster.wait_for_failover(standby)
