@@ -436,6 +436,12 @@ def test_a_checkout_that_the_account_cannot_reach_gets_its_data_elsewhere(
     assert (hidden / "pg" / "pgdata").is_symlink()
     assert (hidden / "pg" / "pgdata").resolve().is_relative_to(state)
     assert stat.S_IMODE(hidden.stat().st_mode) == 0o700
+    # Moved away, it keeps its data; what starts in its old place begins anew.
+    (hidden / "pg").rename(hidden / "before")
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    for place, count in (("pg", 0), ("before", 1)):
+        with EmbeddedPostgres(hidden / place) as server, psycopg.connect(server.url) as connection:
+            assert connection.execute(tables).fetchone() == (count,)
     with EmbeddedRedis(hidden / "redis") as memory, redis.Redis.from_url(memory.url) as client:
         assert client.ping()
 

@@ -9,6 +9,7 @@ reach the checkout (below ``/root``, say) or the wheel's programs, they get a pl
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -106,6 +107,10 @@ def reachable_directory(home: Path, name: str, account: Account | None) -> Path:
         return wanted
     key = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]
     target = _state_directory(account) / key / name
+    if target.parent.exists():
+        # It was that of a directory which stood here before. Whoever removed it took the password
+        # along; whoever moved it away still has a link to it: it is nobody's to use or to clear.
+        target = target.parent.with_name(f"{key}-{secrets.token_hex(4)}") / name
     target.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     wanted.symlink_to(target)
     return target
