@@ -153,6 +153,70 @@ def test_an_hour_that_is_delivered_again_changes_nothing(warehouse: Warehouse) -
     assert _sums(warehouse) == before
 
 
+def test_what_was_made_of_streams_that_had_to_go_stays_when_their_day_changes(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.categories("gta", kind="game", twitch_game_id="1")
+    streams = [("10:04", "a", "en", 300), ("10:19", "a", "en", 500), ("23:04", "b", "de", 200)]
+    for clock, stream, language, viewers in streams:
+        moment = at(f"2026-11-20 {clock}")
+        warehouse.insert(
+            "collection.twitch_streams",
+            {
+                "observed_at": moment,
+                "crawl_at": moment,
+                "game_id": "1",
+                "stream_id": stream,
+                "language": language,
+                "viewer_count": viewers,
+            },
+        )
+        warehouse.insert(
+            "intelligence.competition",
+            {
+                "window_start": moment,
+                "observed_at": moment,
+                "category": "gta",
+                "live_count": 1,
+                "viewer_total": viewers,
+                "hhi": 1.0,
+            },
+        )
+    models = ("intel_stream_hours", "intel_regional_performance", "intel_competition_days")
+    day = {"start": at("2026-11-20"), "end": at("2026-11-21")}
+    seen = (
+        "select language_code, youtube_video_count as videos, twitch_avg_viewers, "
+        "twitch_total_viewers, twitch_crawl_count, competition_score, market_share_percent "
+        "from aggregation.intel_regional_performance order by 1"
+    )
+    hours = (
+        "select to_jsonb(h) as row from aggregation.intel_stream_hours as h union all "
+        "select to_jsonb(d) from aggregation.intel_competition_days as d order by 1"
+    )
+
+    warehouse.runner.build([HOURS, *models], **day)
+    hours_before, before = warehouse.rows(hours), warehouse.rows(seen)
+    assert [(r["language_code"], r["market_share_percent"]) for r in before] == [
+        ("de", 20.0),
+        ("en", 80.0),
+    ]
+    # Only the newest stream is left when the day is rolled up again for a late video.
+    gone = "delete from collection.twitch_streams where viewer_count > 200 returning stream_id"
+    assert len(warehouse.rows(gone)) == 2
+    # And a window that is scored again finds its streams no more.
+    stale = "update intelligence.competition set observed_at = null, live_count = 0 returning 1"
+    assert len(warehouse.rows(stale)) == 3
+    warehouse.video("2026-11-20 12:00", category="gta", audio_language="fr", views=7)
+    warehouse.runner.build([HOURS, *models], **day)
+
+    assert warehouse.rows(hours) == hours_before
+    after = warehouse.rows(seen)
+    assert [row for row in after if row["language_code"] != "fr"] == before
+    [french] = [row for row in after if row["language_code"] == "fr"]
+    assert (french["videos"], french["market_share_percent"]) == (1, 0)
+    assert french["twitch_crawl_count"] == 3
+
+
 def test_the_quota_day_is_as_long_as_the_pacific_day(warehouse: Warehouse) -> None:
     warehouse.publish("quota_status")
     for n, (day, noon) in enumerate(

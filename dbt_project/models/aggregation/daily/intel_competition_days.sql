@@ -94,6 +94,10 @@ coverage as (
 
 ),
 
+{% if is_incremental() %}
+{{ days_with_more('crawls_before', 'received_samples', 'measured', 'received_samples') }},
+
+{% endif -%}
 final as (
 
     select
@@ -118,6 +122,41 @@ final as (
         on
             coverage.category_key = measured.category_key
             and coverage.date = measured.date
+    {% if is_incremental() %}
+    left join crawls_before
+        on
+            coverage.category_key = crawls_before.category_key
+            and coverage.date = crawls_before.date
+    where crawls_before.category_key is null
+
+    union all
+
+    select
+        there.category_key,
+        there.date,
+        there.avg_live_count,
+        there.avg_viewer_total,
+        there.peak_viewer_total,
+        there.peak_hour_utc,
+        there.full_page_count,
+        there.saturation_sample_count,
+        there.avg_saturation_score,
+        there.avg_hhi,
+        there.avg_concentration_score,
+        there.avg_ease_score,
+        there.confidence_pct,
+        there.expected_samples,
+        there.received_samples,
+        there.coverage_pct,
+        there.newest_observed_at,
+        there.lag_s,
+        there.as_of
+    from {{ this }} as there
+    inner join crawls_before
+        on
+            there.category_key = crawls_before.category_key
+            and there.date = crawls_before.date
+    {% endif %}
 
 )
 

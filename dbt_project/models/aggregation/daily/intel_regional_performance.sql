@@ -109,6 +109,22 @@ streams as (
 
 ),
 
+{% if is_incremental() %}
+{{ days_with_more('crawls_before', 'twitch_crawl_count', 'crawls', 'crawl_count') }},
+
+-- Of such a day the streams' side is that of before.
+before as (
+
+    select there.*
+    from {{ this }} as there
+    inner join crawls_before
+        on
+            there.category_key = crawls_before.category_key
+            and there.date = crawls_before.date
+
+),
+
+{% endif -%}
 languages as (
 
     select
@@ -124,6 +140,17 @@ languages as (
         date,
         language
     from twitch
+    {% if is_incremental() %}
+
+    union
+
+    select
+        category_key,
+        date,
+        language_code as language
+    from before
+    where twitch_stream_samples > 0
+    {% endif %}
 
 ),
 
@@ -205,8 +232,79 @@ scored as (
                     0.5 * {{ saturation_score('stream_samples', 'usual_samples') }}
                     + 0.5 * {{ concentration_score('hhi') }}
         end as competition_score,
-        100 * views_ratio / (1 + views_ratio) as demand_score
+        100 * views_ratio / (1 + views_ratio) as demand_score,
+        (viewer_samples / nullif(stream_samples, 0))::double precision as avg_viewers,
+        round(viewer_samples / crawl_count)::bigint as viewer_total,
+        (
+            100
+            * case market_platform
+                when 'twitch' then twitch_share
+                when 'youtube' then youtube_share
+            end
+        )::double precision as market_share
     from joined
+
+),
+
+settled as (
+    {% if is_incremental() %}
+
+    select
+        scored.category_key,
+        scored.date,
+        scored.language_code,
+        scored.video_count,
+        scored.views_known_count,
+        scored.avg_views,
+        scored.total_views,
+        scored.demand_score,
+        scored.received_samples,
+        scored.newest_observed_at,
+        case
+            when crawls_before.category_key is null then scored.stream_count
+            else before.twitch_stream_count
+        end as stream_count,
+        case
+            when crawls_before.category_key is null then scored.stream_samples
+            else before.twitch_stream_samples
+        end as stream_samples,
+        case
+            when crawls_before.category_key is null then scored.avg_viewers
+            else before.twitch_avg_viewers
+        end as avg_viewers,
+        case
+            when crawls_before.category_key is null then scored.viewer_total
+            else before.twitch_total_viewers
+        end as viewer_total,
+        case
+            when crawls_before.category_key is null then scored.competition_score
+            else before.competition_score
+        end as competition_score,
+        coalesce(crawls_before.crawl_count, scored.crawl_count) as crawl_count,
+        case
+            when max(before.market_share_platform) over by_day = 'twitch'
+                then coalesce(before.market_share_percent, 0)
+            else scored.market_share
+        end as market_share,
+        case
+            when max(before.market_share_platform) over by_day = 'twitch' then 'twitch'
+            else scored.market_platform
+        end as market_platform
+    from scored
+    left join crawls_before
+        on
+            scored.category_key = crawls_before.category_key
+            and scored.date = crawls_before.date
+    left join before
+        on
+            scored.category_key = before.category_key
+            and scored.date = before.date
+            and scored.language_code = before.language_code
+    window by_day as (partition by scored.category_key, scored.date)
+    {% else %}
+
+    select * from scored
+    {% endif %}
 
 ),
 
@@ -214,43 +312,35 @@ final as (
 
     select
         -- ids
-        {{ day_id('scored', ['scored.language_code']) }} as id,
-        scored.category_key,
-        scored.date,
-        scored.language_code,
+        {{ day_id('settled', ['settled.language_code']) }} as id,
+        settled.category_key,
+        settled.date,
+        settled.language_code,
 
         -- the sources' columns
-        coalesce(scored.video_count, 0)::integer as youtube_video_count,
-        scored.avg_views::double precision as youtube_avg_views,
-        coalesce(scored.total_views, 0)::bigint as youtube_total_views,
-        coalesce(scored.stream_count, 0)::integer as twitch_stream_count,
-        (scored.viewer_samples / nullif(scored.stream_samples, 0))::double precision
-            as twitch_avg_viewers,
-        coalesce(round(scored.viewer_samples / scored.crawl_count), 0)::bigint
-            as twitch_total_viewers,
-        scored.competition_score::double precision as competition_score,
+        coalesce(settled.video_count, 0)::integer as youtube_video_count,
+        settled.avg_views::double precision as youtube_avg_views,
+        coalesce(settled.total_views, 0)::bigint as youtube_total_views,
+        coalesce(settled.stream_count, 0)::integer as twitch_stream_count,
+        settled.avg_viewers as twitch_avg_viewers,
+        coalesce(settled.viewer_total, 0)::bigint as twitch_total_viewers,
+        settled.competition_score::double precision as competition_score,
         (
-            (coalesce(scored.demand_score, 0) + coalesce(scored.competition_score, 0))
-            / nullif(num_nonnulls(scored.demand_score, scored.competition_score), 0)
+            (coalesce(settled.demand_score, 0) + coalesce(settled.competition_score, 0))
+            / nullif(num_nonnulls(settled.demand_score, settled.competition_score), 0)
         )::double precision as opportunity_score,
-        (
-            100
-            * case scored.market_platform
-                when 'twitch' then scored.twitch_share
-                when 'youtube' then scored.youtube_share
-            end
-        )::double precision as market_share_percent,
-        {{ end_of_day('scored.date') }} as created_at,
+        settled.market_share as market_share_percent,
+        {{ end_of_day('settled.date') }} as created_at,
 
         -- what the scores rest on
-        scored.market_platform as market_share_platform,
-        coalesce(scored.views_known_count, 0)::integer as youtube_views_known_count,
-        coalesce(scored.stream_samples, 0)::integer as twitch_stream_samples,
-        coalesce(scored.crawl_count, 0)::integer as twitch_crawl_count,
+        settled.market_platform as market_share_platform,
+        coalesce(settled.views_known_count, 0)::integer as youtube_views_known_count,
+        coalesce(settled.stream_samples, 0)::integer as twitch_stream_samples,
+        coalesce(settled.crawl_count, 0)::integer as twitch_crawl_count,
 
         -- coverage, lag, as of
-        {{ day_coverage_columns('scored') }}
-    from scored
+        {{ day_coverage_columns('settled') }}
+    from settled
 
 )
 

@@ -152,6 +152,10 @@ coverage as (
 
 ),
 
+{% if is_incremental() %}
+{{ days_with_more('crawls_before', 'received_samples', 'received', 'received_samples') }},
+
+{% endif -%}
 final as (
 
     select
@@ -171,6 +175,34 @@ final as (
         on
             coverage.category_key = profiles.category_key
             and coverage.date = profiles.date
+    {% if is_incremental() %}
+    left join crawls_before
+        on
+            coverage.category_key = crawls_before.category_key
+            and coverage.date = crawls_before.date
+    where crawls_before.category_key is null
+
+    union all
+
+    select
+        there.category_key,
+        there.date,
+        there.language,
+        there.crawl_count_by_hour,
+        there.live_count_by_hour,
+        there.viewer_total_by_hour,
+        there.expected_samples,
+        there.received_samples,
+        there.coverage_pct,
+        there.newest_observed_at,
+        there.lag_s,
+        there.as_of
+    from {{ this }} as there
+    inner join crawls_before
+        on
+            there.category_key = crawls_before.category_key
+            and there.date = crawls_before.date
+    {% endif %}
 
 )
 
