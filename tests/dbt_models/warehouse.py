@@ -167,24 +167,55 @@ def at(text: str) -> datetime:
 
 
 class Warehouse:
-    """The record as the rollups see it."""
+    """The record as the rollups see it.
+
+    What is inserted is written in one transaction as soon as anybody asks for the record: a row at
+    a time, a test of some hundred rows is some hundred transactions.
+    """
 
     def __init__(self, url: str, work_dir: Path) -> None:
-        self.url = url
-        self.store = FrameStore(url)
-        self.runner = DbtRunner(url, work_dir)
+        self._url = url
+        self._store = FrameStore(url)
+        self._runner = DbtRunner(url, work_dir)
         self._kinds: dict[str, str] = {}
+        self._waiting: dict[str, list[dict[str, Any]]] = {}
+
+    @property
+    def url(self) -> str:
+        self._write()
+        return self._url
+
+    @property
+    def store(self) -> FrameStore:
+        self._write()
+        return self._store
+
+    @property
+    def runner(self) -> DbtRunner:
+        self._write()
+        return self._runner
 
     def insert(self, table: str, *rows: dict[str, Any]) -> None:
         """Insert rows; what a row does not say has an unremarkable default, or is null."""
-        columns = [column.name for column in metadata.tables[table].columns]
-        defaults = _DEFAULTS.get(table, {})
+        filled = [{**_DEFAULTS.get(table, {}), **row} for row in rows]
         if table == "operations.categories":
-            self._kinds |= {row["category"]: {**defaults, **row}["kind"] for row in rows}
-        frame = pd.DataFrame([{**defaults, **row} for row in rows], dtype=object)
-        frame = frame.reindex(columns=columns)
-        write = Append if "partition_by" in metadata.tables[table].info else Upsert
-        self.store.commit([write(table, frame)])
+            self._kinds |= {row["category"]: row["kind"] for row in filled}
+        self._waiting.setdefault(table, []).extend(filled)
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        writes: list[Append | Upsert] = []
+        for name, rows in waiting.items():
+            table = metadata.tables[name]
+            frame = pd.DataFrame(rows, dtype=object)
+            frame = frame.reindex(columns=[column.name for column in table.columns])
+            key = [column.name for column in table.primary_key if column.name in frame]
+            if "partition_by" in table.info:
+                writes.append(Append(name, frame.drop_duplicates(key, keep="first")))
+            else:
+                writes.append(Upsert(name, frame.drop_duplicates(key, keep="last")))
+        if writes:
+            self._store.commit(writes)
 
     def categories(self, *names: str, **values: Any) -> None:
         self.insert(
@@ -252,11 +283,19 @@ class Warehouse:
         return [n["name"] for n in nodes if n.get("attached_node") in ids]
 
     def publish(self, *marts: str) -> None:
-        """Define views; those tables they read are made where they are missing."""
-        self.runner.build([HOURS, COLLECTION_HOURS])
-        self.runner.build(list(DAYS))
-        if marts:
-            self.runner.build(list(marts))
+        """Define views, and the tables they read, where they are missing."""
+        for level in ((HOURS, COLLECTION_HOURS), DAYS, marts):
+            missing = [
+                name
+                for name in level
+                if not (self.has(f"aggregation.{name}") or self.has(f"marts.{name}"))
+            ]
+            if missing:
+                self.runner.build(missing)
+
+    def has(self, relation: str) -> bool:
+        """Return whether there is such a table or view."""
+        return bool(self.rows(f"select to_regclass('{relation}') is not null as there")[0]["there"])
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         with psycopg.connect(self.url, row_factory=dict_row) as connection:
