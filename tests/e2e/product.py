@@ -106,15 +106,17 @@ class Product:
         for process in self.processes():
             process.kill()
 
-    def up_once(self) -> subprocess.CompletedProcess[str]:
-        return self.command(*_UP, "--once", timeout_s=_STARTED_WITHIN_S)
+    def up_once(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self.command(*_UP, "--once", timeout_s=_STARTED_WITHIN_S, **variables)
 
-    def command(self, *arguments: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, timeout_s: float = 300, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run one command beside the running product, as from another shell."""
         return subprocess.run(
             self._command(*arguments),
             cwd=self.directory,
-            env=self._environment(),
+            env=self._environment() | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
