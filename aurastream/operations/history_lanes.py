@@ -8,12 +8,15 @@ import gc
 import multiprocessing
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from contextlib import closing
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, Final
 
+from aurastream.operations.errors import ProcessError
 from aurastream.operations.history import HistoryLoader
 from aurastream.operations.history_plan import Step, plan_history
 from aurastream.settings import Settings
@@ -66,6 +69,8 @@ def load_history(
     ------
     SourceError
         When the server answered nothing at all to a crawl; what came before is stored.
+    ProcessError
+        When the process of a lane was killed; what came before is stored.
     """
     steps = _missing(settings, now, days)
     on_plan(len(steps))
@@ -74,13 +79,13 @@ def load_history(
         return 0
     # A fork would take over the locks of our threads as they are at that moment.
     context = multiprocessing.get_context("spawn")
-    # What is put there is there for all to see before a lane's result is; nothing is overtaken.
-    made: SimpleQueue[Step] = context.SimpleQueue()
-    stop = context.Event()
-    with ProcessPoolExecutor(
-        len(lanes), context, initializer=_begin, initargs=(made, stop)
-    ) as pool:
+    with _deaf_to_ctrl_c():
+        # What is put there is there for all to see before a lane's result is; nothing is overtaken.
+        made: SimpleQueue[Step] = context.SimpleQueue()
+        stop = context.Event()
+        pool = ProcessPoolExecutor(len(lanes), context, initializer=_begin, initargs=(made, stop))
         loads = [pool.submit(_load, settings, replay_url, mine) for mine in lanes]
+    with pool:
         try:
             while wait(loads, timeout=_POLL_S).not_done:
                 _tell(made, on_step)
@@ -89,7 +94,30 @@ def load_history(
         finally:
             stop.set()
         _tell(made, on_step)
-        return sum(load.result() for load in loads)
+        try:
+            return sum(load.result() for load in loads)
+        except BrokenProcessPool as error:
+            raise ProcessError(
+                "A process that loaded history was killed.",
+                fix="Start again: it goes on where it was. If it happens again, look whether the "
+                "machine runs out of memory.",
+            ) from error
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let processes that begin here never hear of Ctrl-C, which reaches all of the terminal.
+
+    They could ignore it only once they run, seconds later. The thread that starts them lends them
+    its own deafness; a signal that comes meanwhile waits, or goes to another of our threads.
+    """
+    # Its start, which the first process brings about, would give the thread its hearing back.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _missing(settings: Settings, now: datetime, days: float) -> list[Step]:
@@ -120,8 +148,6 @@ def _tell(made: "SimpleQueue[Step]", on_step: Callable[[Step], None]) -> None:
 
 def _begin(made: "SimpleQueue[Step]", stop: Any) -> None:  # noqa: ANN401 # see below
     """Prepare the process of a lane (the type of an event is a method of its context)."""
-    # Ctrl-C reaches every process of the terminal; whoever started us says when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Loading makes millions of rows that are gone soon after; as in aurastream_assets.
     gc.set_threshold(100_000, 50, 50)
     _given.update(made=made, stop=stop)

@@ -74,6 +74,7 @@ load_from:
 _LOG_WIDTH: Final = 150
 _AHEAD: Final = timedelta(days=2)  # partitions that a start makes
 _WATCH_S: Final = 0.25
+_INTERRUPTED: Final = 130
 
 
 class Launch:
@@ -116,9 +117,15 @@ class Launch:
         """Run until stopped; return the exit code."""
         with signals_delivered_to(lambda _signal: self._stop.set()), self._stack:
             now = datetime.now(UTC)
-            with self._progress() as progress:
-                if not self._start(progress, now):
-                    return 130
+            try:
+                with self._progress() as progress:
+                    if not self._start(progress, now):
+                        return _INTERRUPTED
+            except AuraStreamError:
+                # What was cut off by Ctrl-C is no fault, whatever it says of itself.
+                if self._stop.is_set():
+                    return _INTERRUPTED
+                raise
             self._show_found()
             if self._once:
                 return 0
@@ -173,11 +180,15 @@ class Launch:
         """Bring everything up; returns False when it was asked to stop meanwhile."""
         with _step(progress, "Starting Postgres and Redis"):
             self._settings = self._servers()
+        if self._stop.is_set():
+            return False
         with _step(progress, "Migrating the schema"):
             self._prepare_store(now)
         if self._settings.live:
             with _step(progress, "Asking the platforms"):
                 preflight(self._settings)
+        if self._stop.is_set():
+            return False
         # What the record holds is noted before anything runs that could add to it. Not earlier: a
         # start that a platform refused has added nothing, and says nothing of it.
         with _step(progress, f"Applying the terms ({self._mode})"):
@@ -194,7 +205,7 @@ class Launch:
             return False
         with _step(progress, "Waiting for Dagster"):
             for name in ("webserver", "head"):
-                self._supervisor.wait_ready(name)
+                self._supervisor.wait_ready(name, stopped=self._stop.is_set)
             with closing(Graph(self._web_url)) as graph:
                 graph.wait_loaded(timeout_s=60, stopped=self._stop.is_set)
         try:
@@ -265,7 +276,8 @@ class Launch:
         if not self._settings.live:
             # The port stays, because the links to thumbnails in stored metadata carry it.
             port = _kept_port(self._data / "replay.port")
-            self._supervisor.start(self._replay(port))
+            self._supervisor.launch(self._replay(port))
+            self._supervisor.wait_ready("replay", stopped=self._stop.is_set)
             self._replay_url = f"http://127.0.0.1:{port}"
             self._found["replay_url"] = self._replay_url
         self._create_dagster_tables()
@@ -279,7 +291,7 @@ class Launch:
         remember_endpoints(self._data, self._found | {"webserver_url": self._web_url})
         self._supervisor.launch(self._webserver(web_port))
         # A daemon that finds no code server fails the runs it finds queued.
-        self._supervisor.wait_ready("code-server")
+        self._supervisor.wait_ready("code-server", stopped=self._stop.is_set)
         self._supervisor.launch(self._head())
 
     def _create_dagster_tables(self) -> None:
@@ -299,6 +311,7 @@ class Launch:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,  # Ctrl-C is for us
         )
         if done.returncode:
             raise AuraStreamError(f"Dagster cannot create its tables: {done.stderr.strip()[-500:]}")

@@ -106,6 +106,10 @@ class _Child:
         return self.records[0].pid
 
 
+def _never() -> bool:
+    return False
+
+
 class Supervisor:
     """Starts, watches and stops child processes; one per data directory.
 
@@ -211,17 +215,23 @@ class Supervisor:
         self._children[spec.name] = self._spawn(spec)
         self._write_records()
 
-    def wait_ready(self, name: str) -> int:
-        """Wait until a launched child is ready; return its process id."""
+    def wait_ready(self, name: str, *, stopped: Callable[[], bool] = _never) -> int:
+        """Wait until a launched child is ready; return its process id.
+
+        Raises
+        ------
+        ProcessNotReadyError
+            When it ends or stays silent, or ``stopped`` says that nobody waits.
+        """
         child = self._children[name]
         try:
-            self._wait_ready(child)
+            self._wait_ready(child, stopped)
         except BaseException:
             self.stop_one(name)
             raise
         return child.pid
 
-    def _wait_ready(self, child: _Child) -> None:
+    def _wait_ready(self, child: _Child, stopped: Callable[[], bool]) -> None:
         spec = child.spec
         deadline = child.started_at + spec.ready_timeout_s
         pause = _FIRST_POLL_S
@@ -232,6 +242,8 @@ class Supervisor:
                 seen = str(error).strip() or type(error).__name__
             else:
                 break
+            if stopped():
+                raise ProcessNotReadyError(f"{spec.name} was stopped before it was ready.")
             code = child.guardian.poll()
             if code is not None:
                 raise ProcessNotReadyError(

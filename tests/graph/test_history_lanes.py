@@ -1,10 +1,16 @@
 """Loading a past in a process for each platform, against a real replay server and real Postgres."""
 
-from collections.abc import Callable
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 
+from aurastream.operations.errors import ProcessError
 from aurastream.operations.history_lanes import load_history
 from aurastream.operations.history_plan import Step
 from aurastream.operations.ports import free_port
@@ -45,10 +51,43 @@ def load(
     return load
 
 
+@contextmanager
+def each_lane_gets(number: signal.Signals) -> Iterator[set[int]]:
+    """Send a signal to each process of a lane, as soon as there is one; yield whom it was sent."""
+    over = threading.Event()
+    reached: set[int] = set()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            for child in multiprocessing.active_children():
+                if child.pid is not None and child.pid not in reached:
+                    os.kill(child.pid, number)
+                    reached.add(child.pid)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield reached
+    finally:
+        over.set()
+        watcher.join()
+
+
+def test_a_lane_that_is_killed_is_told_in_one_sentence(load: Load) -> None:
+    with (
+        each_lane_gets(signal.SIGKILL),
+        pytest.raises(ProcessError, match="goes on where it was"),
+    ):
+        load()
+
+
 def test_a_load_that_was_stopped_goes_on_where_it_was_and_loads_nothing_twice(
     load: Load, store: FrameStore
 ) -> None:
-    stored, steps, (planned,) = load(most=1)
+    # Ctrl-C reaches everything in a terminal; when to stop, the lanes hear from who started them.
+    with each_lane_gets(signal.SIGINT) as reached:
+        stored, steps, (planned,) = load(most=1)
+    assert len(reached) == 2
     assert 0 < stored == len(steps) < planned
 
     rest, later, (missing,) = load()

@@ -160,6 +160,8 @@ class EmbeddedPostgres(EmbeddedServer):
                 user=account.uid if account else None,
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,
+                # Ctrl-C is for us; half a cluster would only be an error to tell.
+                start_new_session=True,
             )
             if result.returncode != 0:
                 self._raise_for((result.stdout + result.stderr).strip(), result.returncode)
