@@ -19,7 +19,7 @@ FOUR_HOURLY: Final = frozenset(
         *("clip_hours", "clip_video_lead_lag", "hour_of_week_map", "video_ideas", "topic_intel"),
         *("title_intel", "keyword_scores", "description_intel", "content_formats"),
         *("shorts_comparison", "language_mix", "regional_intel", "premiere_intel"),
-        *("publishing_times", "channel_outliers"),
+        *("publishing_times", "channel_outliers", "thumbnail_intel", "thumbnail_designs"),
     }
 )
 ACCEPTING: Final = FOUR_HOURLY - {"clip_hours", "regional_intel"} | {
@@ -309,7 +309,9 @@ _SEEN: Final = {
         from intelligence.viral_scores where {newest("viral_scores")}
     """,
     "thumbnail_intel:range": _changed("thumbnail_intel", "look_share = 2"),
-    "thumbnail_intel:without_thumbnail": _changed("thumbnail_intel", "known_count = 0"),
+    # The same statement: one that made the shares possible again would hide from `range`.
+    "thumbnail_intel:drift": _changed("thumbnail_intel", "look_share = 2"),
+    "thumbnail_intel:without_thumbnail": _changed("thumbnail_intel", "video_count = 99"),
     "thumbnail_designs:shared": _changed("thumbnail_designs", "video_count = 1"),
 }
 

@@ -99,10 +99,18 @@ LEARNED_AND_SEEN = (
         face_area_share="0.5",
         first_seen_at="now() - interval '1 minute'",
     ),
-    made_up(
-        "intelligence.thumbnail_intel",
-        window_start="now() - interval '1 minute'",
-        verdict="'UNKNOWN'",
+    *(
+        made_up(
+            "intelligence.thumbnail_intel",
+            window_start=f"date_trunc('day', now(), 'UTC') - interval '{hours} hours'",
+            look=f"'{look}'",
+            verdict="'UNKNOWN'",
+            video_count="20",
+            known_count="20",
+            look_share="0.5",
+        )
+        for hours in (0, 4)
+        for look in ("face", "words", "bright")
     ),
     made_up(
         "intelligence.thumbnail_designs",

@@ -89,7 +89,19 @@ def test_each_category_has_a_row_per_look_and_the_checks_pass(
         if not e.passed and e.severity is dg.AssetCheckSeverity.ERROR
     ]
     assert failed == []
-    assert len(result.get_asset_check_evaluations()) == 5
+    looked = [
+        f"{e.asset_key.path[-1]}:{e.check_name}" for e in result.get_asset_check_evaluations()
+    ]
+    assert sorted(looked) == [
+        "thumbnail_designs:accepted",
+        "thumbnail_designs:shared",
+        "thumbnail_features:coverage",
+        "thumbnail_features:range",
+        "thumbnail_intel:accepted",
+        "thumbnail_intel:drift",
+        "thumbnail_intel:range",
+        "thumbnail_intel:without_thumbnail",
+    ]
 
 
 @pytest.mark.usefixtures("scored")
