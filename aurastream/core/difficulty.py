@@ -23,6 +23,7 @@ from aurastream.core.frames import (
     build_frame,
     codes_of,
     counters,
+    each_once,
     empty_frame,
     group_keys,
     lookup,
@@ -170,7 +171,7 @@ def difficulty(
     Raises
     ------
     InvalidInputError
-        When a column is missing or a value out of range.
+        When a column is missing, a value out of range, or a row doubled.
 
     References
     ----------
@@ -207,6 +208,8 @@ def difficulty(
     (of_evidence, of_video), ids = codes_of(evidence["video_id"], videos["video_id"])
     (channel,), _ = codes_of(videos["channel_id"])
     video_key = keyed.keys[1] * len(ids) + of_video
+    each_once(video_key, "videos", "video")
+    each_once(keyed.keys[2], "competition")
     order = np.argsort(video_key, kind="stable")
     at = lookup(video_key[order], keyed.keys[0] * len(ids) + of_evidence)
     if (at < 0).any():

@@ -24,6 +24,7 @@ __all__ = [
     "build_frame",
     "codes_of",
     "counters",
+    "each_once",
     "empty_frame",
     "group_keys",
     "lookup",
@@ -311,6 +312,21 @@ def group_keys(*frames: tuple[pd.DataFrame, str]) -> GroupKeys:
         for window, codes in zip(windows, categories, strict=True)
     ]
     return GroupKeys(keys=keys, windows=windows, categories=categories, names=names)
+
+
+def each_once(keys: Integers, name: str, what: str = "category") -> None:
+    """Refuse keys that come twice: which row counts would hang on their order.
+
+    Raises
+    ------
+    InvalidInputError
+        When a key comes twice.
+    """
+    if np.unique(keys).size < keys.size:
+        raise InvalidInputError(
+            f"The {name} frame has more than one row of a {what} in one window.",
+            fix="Pass one of them.",
+        )
 
 
 def lookup(keys: Integers, wanted: Integers) -> Integers:

@@ -39,6 +39,7 @@ from aurastream.core.frames import (
     build_frame,
     codes_of,
     counters,
+    each_once,
     empty_frame,
     microseconds,
     percentages,
@@ -205,7 +206,7 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     Raises
     ------
     InvalidInputError
-        When a column is missing or a value is negative.
+        When a column is missing, a value is negative, or a category has two rows in one window.
 
     References
     ----------
@@ -267,6 +268,7 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         offset = times(frame, "window_start", name) - first
         step = offset // window
         inside = (offset % window == 0) & (step >= 0) & (step < size) & (code >= 0)
+        each_once(code[inside] * size + step[inside], name)
         grid = np.full((len(names), size), np.nan)
         grid[code[inside], step[inside]] = values[inside]
         return grid

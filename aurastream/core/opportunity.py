@@ -33,6 +33,7 @@ from aurastream.core.frames import (
     build_frame,
     codes_of,
     counters,
+    each_once,
     empty_frame,
     group_keys,
     lookup,
@@ -237,7 +238,7 @@ def opportunity(
     Raises
     ------
     InvalidInputError
-        When a column is missing or a value is impossible.
+        When a column is missing, a value is impossible, or a category has two rows in one window.
 
     Notes
     -----
@@ -335,6 +336,7 @@ def opportunity(
     )
     video_confidence = np.bincount(segments, sure, minlength=n) / np.maximum(sure_count, 1)
 
+    each_once(keyed.keys[2], "competition")
     rival_order = np.argsort(keyed.keys[2], kind="stable")
     rival = lookup(keyed.keys[2][rival_order], keys)
     has_rival = rival >= 0

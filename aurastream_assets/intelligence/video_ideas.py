@@ -5,6 +5,7 @@ import pandas as pd
 
 from aurastream.core import ideas as core
 from aurastream.core.idea_formats import WORDING_VERSION
+from aurastream.core.keywords import STOP_WORDS_VERSION
 from aurastream.core.unchanged import fingerprints
 from aurastream.store.readings_texts import text_versions, video_texts
 from aurastream_assets.intelligence.analyses import (
@@ -27,7 +28,8 @@ _KEYS = ["window_start", "category"]
 
 @analysis_asset(
     key=asset_key("intelligence", "video_ideas"),
-    code_version=f"5-{WORDING_VERSION}",
+    # Stop words are no subjects, whatever the wording.
+    code_version=f"5-{WORDING_VERSION}-{STOP_WORDS_VERSION}",
     ins={
         "topics": dg.AssetIn(
             key=asset_key("intelligence", "topic_intel"),

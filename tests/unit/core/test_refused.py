@@ -21,7 +21,8 @@ from aurastream.core.languages import (
     title_languages,
 )
 from aurastream.core.lead_lag import cross_correlation
-from aurastream.core.momentum import momentum_scores
+from aurastream.core.momentum import momentum, momentum_scores
+from aurastream.core.opportunity import opportunity
 from aurastream.core.percentile import percentile_score
 from aurastream.core.premieres import on_time_share
 from aurastream.core.publishing_times import early_releases
@@ -62,6 +63,20 @@ STATS = pd.DataFrame(
         for anchor, value in (("p25", 1.0), ("p50", 2.0), ("p75", 3.0), ("p90", 4.0))
     }
 )
+STATS_KNOWN = STATS.assign(sample_count=30, baseline_velocity_per_hour=1.0)
+MEDIAN = STATS.assign(velocity_p50=1.0)
+VIRAL = VIDEO.assign(trend_class="VIRAL", sample_count=30)
+EASE = pd.DataFrame(
+    {
+        "window_start": [AT],
+        "category": "g",
+        "ease_score": 50.0,
+        "is_peak": False,
+        "confidence_pct": 50.0,
+    }
+)
+HALF_PAST = AT + pd.Timedelta("30min")
+NOTHING = pd.DataFrame()
 NESTED = pd.Series([["boss", ["fight"]]], dtype=object)
 LISTED = pd.Series([["boss"]], dtype=object)
 HALF = pd.Series(["\ud800"], dtype=object)
@@ -116,6 +131,16 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "half a rank": lambda: difficulty(EVIDENCE.assign(topic_rank=1.5), VIDEO),
     "a percentile without end": lambda: viral(velocity_p90=np.inf),
     "percentiles that fall": lambda: viral(views_p50=9.0),
+    "an opportunity beside two competitions": lambda: opportunity(
+        VIRAL, STATS_KNOWN, pd.concat([EASE, EASE])
+    ),
+    "a difficulty beside two competitions": lambda: difficulty(
+        EVIDENCE, VIDEO, pd.concat([EASE, EASE])
+    ),
+    "a difficulty of doubled videos": lambda: difficulty(EVIDENCE, pd.concat([VIDEO, VIDEO])),
+    "a momentum of doubled statistics": lambda: momentum(
+        pd.concat([MEDIAN, MEDIAN]), NOTHING, NOTHING, as_of=pd.DatetimeIndex([HALF_PAST])
+    ),
     "a language without items": lambda: regional(mix().assign(item_count=0)),
     "a mix of no platform": lambda: regional(mix().assign(platform=None)),
     "a mix of no window": lambda: regional(mix().assign(window_start=None)),
