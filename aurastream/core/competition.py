@@ -69,6 +69,7 @@ __all__ = [
     "HISTORY",
     "CompetitionParams",
     "Concentration",
+    "as_known_before",
     "competition",
     "concentration",
     "concentration_scores",
@@ -511,6 +512,58 @@ def competition(
             "confidence_pct": confidence(age.ravel(), params=params.freshness) * evidence,
         },
     )
+
+
+def as_known_before(found: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Return what was found, and what was known before where that rests on a newer crawl.
+
+    Streams may have to be deleted after a day. A window that is scored again later is then scored
+    from less than it was, and keeps its row.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        What `competition` returned.
+    before : pandas.DataFrame
+        Rows of the same shape, at most one per window and category, in any order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shaped and ordered like ``found``. A row without a crawl gives way to one with a crawl;
+        where both rest on the same crawl the found one stays.
+
+    Notes
+    -----
+    O(f + b) for f found rows and b rows before.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> at = pd.Timestamp("2026-01-10T10:04", tz="UTC")
+    >>> games = pd.DataFrame(
+    ...     {"category": ["minecraft"], "twitch_game_id": ["g1"], "audience_timezone": ["UTC"]}
+    ... )
+    >>> crawls = pd.DataFrame(
+    ...     {"crawl_at": [at], "game_id": ["g1"], "live_count": [0], "viewer_total": [0]}
+    ... )
+    >>> end = pd.DatetimeIndex(["2026-01-10T10:30Z"])
+    >>> known = competition(pd.DataFrame(), crawls, as_of=end, games=games)
+    >>> unknown = competition(pd.DataFrame(), crawls.iloc[:0], as_of=end, games=games)
+    >>> [row["observed_at"].tolist() == [at] for row in (known, unknown)]
+    [True, False]
+    >>> as_known_before(unknown, known).equals(known)
+    True
+    >>> as_known_before(known, unknown).equals(known)
+    True
+    """
+    key = ["window_start", "category"]
+    beside = found[key].merge(before, on=key, how="left").set_axis(found.index)
+    is_less = beside["observed_at"].notna() & ~(found["observed_at"] >= beside["observed_at"])
+    if not is_less.any():
+        return found
+    kept = beside.loc[is_less, list(found.columns)].astype(dict(found.dtypes))
+    return pd.concat([found[~is_less], kept]).sort_index()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from aurastream.store.tables.narrow import narrow_of, stored_of
 from aurastream.store.writes import find_table
 
 __all__ = [
+    "competition_before",
     "existing_marts",
     "first_crawl",
     "game_candidates",
@@ -117,6 +118,11 @@ def stream_totals(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd
         """,
         {"start": start, "end": end},
     )
+
+
+def competition_before(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
+    """Return what is on record of the games' competition in the windows of [start, end)."""
+    return store.read("intelligence.competition", start=start, end=end)
 
 
 def game_candidates(store: FrameStore, *, as_of: dt.datetime) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """How hard it is to be seen on Twitch."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -52,7 +53,8 @@ def competition(context: dg.AssetExecutionContext, store: Store, streams: pd.Dat
     Saturation compares live streams with what four weeks say is usual at this hour of the week;
     concentration is one minus twice the Herfindahl-Hirschman index of viewers. Peak hours are
     learned from the same weeks, and fixed while fewer than 14 days are known (`peak_source`).
-    Computed anew in every window: what is usual depends on the hour of `as_of`.
+    Computed anew in every window: what is usual depends on the hour of `as_of`. A window whose
+    streams had to be deleted since keeps what was found of them.
     """
     ends = window_ends(context)
     history = readings.stream_totals(store.frames, ends[0] - WINDOW - core.HISTORY, ends[-1])
@@ -66,6 +68,8 @@ def competition(context: dg.AssetExecutionContext, store: Store, streams: pd.Dat
         because="what is usual depends on the hour of as_of",
         reach={"streams": _DAY, "history": core.HISTORY, "games": timedelta()},
     )
+    before = readings.competition_before(store.frames, ends[0] - WINDOW, ends[-1])
+    found = replace(found, rows=core.as_known_before(found.rows, before))
     last = last_window(context, found.rows)
     describe_windows(
         context,

@@ -306,12 +306,24 @@ def test_amended_scores_and_keeps_them(
     reading: Callable[[str], Any],
 ) -> None:
     graph = rebuilt("amended")
+    window = _window()
 
-    assert _run(graph, instance, "signal", partition_key=_window()).success
+    assert _run(graph, instance, "streams").success
+    assert _run(graph, instance, "signal", partition_key=window).success
     scored = reading("select count(*) from intelligence.viral_scores")
     assert scored > 0
     assert _run(graph, instance, "retention").success
     assert reading("select count(*) from intelligence.viral_scores") == scored
+
+    # A day later the streams are gone, and the window is scored again.
+    seen = "select string_agg(c::text, '|' order by category) from intelligence.competition as c"
+    before = reading(seen)
+    gone = f"with gone as (delete from {STREAMS} returning 1) select count(*) from gone"
+    assert reading(gone) > 0
+    competition = [dg.AssetKey(["intelligence", "competition"])]
+    again = _run(graph, instance, "rescore", partition_key=window, asset_selection=competition)
+    assert again.success
+    assert reading(seen) == before
 
 
 def test_a_replay_without_a_mode_is_exempt_and_says_so(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aurastream.core.competition import (
     CompetitionParams,
+    as_known_before,
     competition,
     concentration,
     concentration_scores,
@@ -454,3 +455,22 @@ def test_the_scores_of_a_real_audience_are_those_of_the_formulas() -> None:
     same = (at.dt.hour == 23) & (at.dt.day_of_week == 6) & (at < f["history"]["crawl_at"].max())
     weeks = f["history"][same & (f["history"]["game_id"] == "g1")]["live_count"]
     assert weeks.min() < found["baseline_live_count"].iloc[0] < weeks.max()
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_window_keeps_what_a_newer_crawl_said_of_it(random: Any) -> None:
+    both = games(("minecraft", "g1", "UTC"), ("roblox", "g2", "UTC"))
+    times = pd.DatetimeIndex(["2026-01-10T10:04Z", "2026-01-10T10:19Z"])
+    past = pd.concat([crawls(times, 0), crawls(times[:1], 0, "g2")])
+    known = competition(NOTHING, past, as_of=AS_OF, games=both)
+    # Of minecraft the newest crawl is gone, and of roblox there is a newer one.
+    left = pd.concat([crawls(times[:1], 0), crawls(times, 0, "g2")])
+    found = competition(NOTHING, left, as_of=AS_OF, games=both)
+    shuffled = known.iloc[random.sample(range(2), 2)]
+
+    kept = as_known_before(found, shuffled)
+
+    assert kept["observed_at"].tolist() == [times[1], times[1]]
+    pd.testing.assert_frame_equal(kept.iloc[[0]], known.iloc[[0]])
+    pd.testing.assert_frame_equal(kept.iloc[[1]], found.iloc[[1]])
+    assert as_known_before(found, known.iloc[:0]) is found
