@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aurastream.core.errors import AuraStreamError, InvalidInputError, SettingsError
-from aurastream.settings import REPO_ROOT, Settings
+from aurastream.settings import REPO_ROOT, Settings, keep_to_ourselves
 
 if TYPE_CHECKING:
     from aurastream.store.retries import RetryPolicy
@@ -703,6 +703,7 @@ def main() -> None:
     An expected error is one line on standard error and exit code 1, or 2 when what was passed
     cannot be worked on.
     """
+    keep_to_ourselves()
     # Loading history makes millions of rows that are gone soon after; as in aurastream_assets.
     gc.set_threshold(100_000, 50, 50)
     raise SystemExit(_guard(lambda: app(prog_name="aurastream", standalone_mode=True)))

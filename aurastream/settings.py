@@ -9,7 +9,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -34,6 +34,7 @@ __all__ = [
     "Environment",
     "PolicyMode",
     "Settings",
+    "keep_to_ourselves",
     "record_start",
     "unknown_variables",
 ]
@@ -55,6 +56,8 @@ _READER_LIMITS = {
     "temp_file_limit": _SIZE,
     "max_parallel_workers_per_gather": re.compile("[0-9]{1,3}"),
 }
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OWN_DATABASES = ("AURASTREAM_POSTGRES_URL", "AURASTREAM_READER_URL")
 # What others call a setting, where its own name does not resemble it.
 _OTHERWISE = {
     "DATABASE_URL": "POSTGRES_URL",
@@ -360,6 +363,25 @@ def record_start() -> datetime | None:
             f"AURASTREAM_RECORD_START is no moment with a time zone: {text!r}.",
             fix="Write 2026-11-07T15:00:00Z, or unset it.",
         ) from error
+
+
+def keep_to_ourselves(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Keep what is meant for the world outside away from the servers that we start ourselves.
+
+    Proxies are for other hosts: loopback is added to ``no_proxy``, where a proxy is named. What
+    libpq reads (``PGSSLMODE``, ``PGSERVICE``, …) is of other databases, and goes unless one of the
+    operator's own is named. Both are passed on to whatever this process starts.
+    """
+    if any(name.lower().endswith("_proxy") for name in environment):
+        kept = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+        hosts = [host for host in map(str.strip, kept.split(",")) if host]
+        if "*" not in hosts:
+            hosts += [host for host in _LOOPBACK if host not in hosts]
+        # gRPC reads only the former; of a program that reads both, nobody knows which one wins.
+        environment["no_proxy"] = environment["NO_PROXY"] = ",".join(hosts)
+    if not any(environment.get(name) for name in _OWN_DATABASES):
+        for name in [name for name in environment if name.startswith("PG")]:
+            del environment[name]
 
 
 def unknown_variables() -> dict[str, str]:

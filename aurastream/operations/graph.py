@@ -163,7 +163,9 @@ class Graph:
     """
 
     def __init__(self, url: str, *, location: str = "aurastream", timeout_s: float = 60) -> None:
-        self._client = httpx.Client(base_url=url, timeout=timeout_s)
+        # A proxy of the environment is for the world outside, never for servers of our own.
+        is_here = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
+        self._client = httpx.Client(base_url=url, timeout=timeout_s, trust_env=not is_here)
         self._location = location
 
     def close(self) -> None:

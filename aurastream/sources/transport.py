@@ -198,18 +198,29 @@ def http_client(*, timeout_s: float = 20.0, max_connections: int = 10) -> httpx.
         Seconds to wait for a connection, for a free place in the pool and between two bytes.
     max_connections : int
         Connections in the pool.
+
+    Raises
+    ------
+    ConfigError
+        When the environment names a proxy that cannot be used.
     """
-    return httpx.Client(
-        http2=True,
-        timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
-        limits=httpx.Limits(
-            max_connections=max_connections, max_keepalive_connections=max_connections
-        ),
-        headers={"Accept": "application/json", "User-Agent": "AuraStream (gzip)"},
-        # A proxy of the environment is for the world outside, never for servers of our own.
-        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
-        follow_redirects=False,
-    )
+    try:
+        return httpx.Client(
+            http2=True,
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
+            limits=httpx.Limits(
+                max_connections=max_connections, max_keepalive_connections=max_connections
+            ),
+            headers={"Accept": "application/json", "User-Agent": "AuraStream (gzip)"},
+            # A proxy of the environment is for the world outside, never for servers of our own.
+            mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
+            follow_redirects=False,
+        )
+    except ImportError:
+        raise ConfigError(
+            "A proxy that the environment names speaks SOCKS, which this program does not.",
+            fix="Unset ALL_PROXY, or set HTTPS_PROXY to a proxy that speaks HTTP.",
+        ) from None
 
 
 class Transport:

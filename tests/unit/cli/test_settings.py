@@ -6,7 +6,7 @@ import pytest
 from aurastream.core.errors import SettingsError
 from aurastream.operations.doctor import _variables, examine
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
-from aurastream.settings import Settings, record_start, unknown_variables
+from aurastream.settings import Settings, keep_to_ourselves, record_start, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -189,6 +189,32 @@ def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(monkeypatch):
         "warning",
         "Did you mean AURASTREAM_POSTGRES_URL?",
     )
+
+
+def test_what_is_meant_for_the_world_outside_does_not_reach_our_own_servers():
+    others = {"https_proxy": "http://proxy:3128", "PGSSLMODE": "require", "PGSERVICE": "cloud"}
+
+    alone = dict(others)
+    keep_to_ourselves(alone)
+    loopback = "127.0.0.1,localhost,::1"
+    assert alone == {
+        "https_proxy": "http://proxy:3128",
+        "no_proxy": loopback,
+        "NO_PROXY": loopback,
+    }
+    keep_to_ourselves(alone)
+    assert alone["no_proxy"] == loopback
+
+    own = others | {"AURASTREAM_POSTGRES_URL": "postgresql://db.example/x", "NO_PROXY": ".lan, ::1"}
+    keep_to_ourselves(own)
+    assert own.items() >= others.items()
+    assert own["no_proxy"] == own["NO_PROXY"] == ".lan,::1,127.0.0.1,localhost"
+
+    everything, nothing = {"http_proxy": "p", "no_proxy": "*"}, {"PATH": "/bin"}
+    for environment in (everything, nothing):
+        keep_to_ourselves(environment)
+    assert everything == {"http_proxy": "p", "no_proxy": "*", "NO_PROXY": "*"}
+    assert nothing == {"PATH": "/bin"}
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])

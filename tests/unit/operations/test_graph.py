@@ -12,8 +12,10 @@ from aurastream.operations.graph import Graph, GraphAwayError
 
 
 @pytest.fixture
-def webserver() -> Iterator[tuple[str, list[int]]]:
+def webserver(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[int]]]:
     """Answer with the statuses of a list, first to last, the last one again and again."""
+    # It is ours, and no business of a proxy for the world outside.
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     statuses: list[int] = []
 
     class Answer(BaseHTTPRequestHandler):

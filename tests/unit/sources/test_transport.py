@@ -412,6 +412,14 @@ def test_a_proxy_of_the_environment_is_not_asked_for_servers_on_loopback(
         assert len(client.videos_chart("US")) == 1
 
 
+def test_a_proxy_that_cannot_be_used_is_said_with_its_mend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    with pytest.raises(ConfigError, match=r"SOCKS.*Unset ALL_PROXY"):
+        YouTubeClient("https://youtube.example", "k")
+
+
 def test_threads_share_a_client(youtube: YouTubeClient, upstream: Upstream) -> None:
     barrier = threading.Barrier(4, timeout=60)
 
