@@ -8,6 +8,8 @@ the number of VIRAL videos) and ``viewers`` (log of 1 + the viewers on Twitch).
 The videos of a game are those that we chose to ask for. Where fewer than half of them were there a
 day before (the daily pass over all games found others), it is the choice that changed and not the
 game: velocity and viral videos say nothing then. Whom a chart lists is the platform's own news.
+Where the platform changed what counts as a view between the two half hours
+(`aurastream.core.formats.REGIME_BREAKS`), their velocities do not compare and say nothing either.
 
 ``*_change`` is that difference: unbounded, 0 is no change, .1 about ten per cent more. ``*_z`` is
 the change against the usual changes of the same category in the 14 days before the window,
@@ -34,6 +36,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.frames import (
     Schema,
     build_frame,
@@ -93,6 +96,7 @@ class MomentumParams:
     min_continuity: float = 0.5
     z_limit: float = 4.0
     gaining_z: float = 1.0
+    breaks: tuple[RegimeBreak, ...] = REGIME_BREAKS
 
     def __post_init__(self) -> None:
         if min(self.weights) < 0 or abs(sum(self.weights) - 1.0) > 1e-9:  # noqa: PLR2004 # rounding
@@ -210,7 +214,8 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
 
     References
     ----------
-    Creator Intel V2 (#94), as an index apart from the opportunity (C27).
+    Creator Intel V2 (#94), as an index apart from the opportunity (C27); no comparison across a
+    change of what counts as a view (C37).
 
     Examples
     --------
@@ -311,6 +316,8 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     for name, grid, floor in zip(SIGNALS, levels, params.floors, strict=True):
         moved = np.full_like(grid, np.nan)
         moved[:, against:] = grid[:, against:] - grid[:, :-against]
+        if name == "velocity":
+            moved[:, _is_recounted(first + window * np.arange(1, size + 1), params)] = np.nan
         found = _standardised(moved, at, back, floor, params)
         change.append(moved[:, at])
         z.append(found[0])
@@ -343,6 +350,16 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         columns[f"{name}_change"] = change[number][pick]
         columns[f"{name}_z"] = z[number][pick]
     return build_frame(MOMENTUM_SCHEMA, columns)
+
+
+def _is_recounted(ends: Integers, params: MomentumParams) -> npt.NDArray[np.bool_]:
+    """Tell of the ends of windows whether views are counted otherwise than a day before."""
+    found = np.zeros(ends.size, dtype=np.bool_)
+    for one in params.breaks:
+        if one.affects == "views":
+            at = round(one.at.timestamp()) * 1_000_000
+            found |= (ends - microseconds(params.against) <= at) & (at < ends)
+    return found
 
 
 def _standardised(

@@ -37,7 +37,7 @@ def _past(name: str, *columns: str) -> dg.AssetIn:
 
 @windowed_asset(
     key=asset_key("intelligence", "momentum"),
-    code_version="1",
+    code_version="2",
     tags={"worker": "creator_intel_worker"},
     freshness_policy=HALF_HOURLY,
     ins={

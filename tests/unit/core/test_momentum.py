@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from aurastream.core.category_stats import category_stats
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import RegimeBreak
 from aurastream.core.momentum import MomentumParams, momentum, momentum_scores
 from aurastream.core.velocity import video_velocity
 
@@ -155,6 +157,37 @@ def test_other_videos_of_a_game_than_the_day_before_are_no_change_of_the_game() 
     assert broken["confidence_pct"] == pytest.approx(80 * 0.25)
     for share in (seen(0.5), None):
         assert momentum(*rows, share, as_of=LAST).iloc[0]["velocity_z"] == -4.0
+
+
+def test_for_a_day_after_a_change_of_what_counts_as_a_view_velocities_do_not_compare() -> None:
+    change = RegimeBreak(
+        at=START.to_pydatetime() + timedelta(days=15),
+        name="x",
+        affects="views",
+        is_confirmed=True,
+        note="",
+    )
+    at = 15 * 48
+    values = np.where(np.arange(17 * 48) < at, 100.0, 900.0)
+    rows, ends = stats(values), grid(17 * 48 + 1)[1:]
+
+    def told(*breaks: RegimeBreak) -> pd.DataFrame:
+        return momentum(
+            rows, chances(np.full(17 * 48, 3)), NOTHING, as_of=ends,
+            params=MomentumParams(breaks=breaks),
+        )  # fmt: skip
+
+    found = told(change)
+    day = slice(at, at + 48)
+    assert told()["direction"].iloc[day].eq("GAINING").all()
+    assert found["velocity_change"].iloc[day].isna().all()
+    assert found["direction"].iloc[day].eq("STEADY").all()
+    # What was true of the days around it stays, and nothing of the change is in their past.
+    for around in (slice(at - 48, at), slice(at + 48, None)):
+        assert (found["velocity_change"].iloc[around] == 0.0).all()
+        assert found["direction"].iloc[around].eq("STEADY").all()
+    only_format = replace(change, affects="format")
+    pd.testing.assert_frame_equal(told(only_format), told())
 
 
 def test_two_days_are_needed_and_a_week_is_sure() -> None:
