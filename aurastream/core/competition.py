@@ -537,6 +537,10 @@ def as_known_before(found: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     -----
     O(f + b) for f found rows and b rows before.
 
+    References
+    ----------
+    Ours, because Twitch's terms let streams be kept for a day (C41).
+
     Examples
     --------
     >>> import pandas as pd

@@ -38,6 +38,7 @@ PUBLIC = {
         "CompetitionParams",
         "Concentration",
         "HISTORY",
+        "as_known_before",
         "competition",
         "concentration",
         "concentration_scores",
