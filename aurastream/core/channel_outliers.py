@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.frames import (
     Schema,
     build_frame,
@@ -69,8 +70,10 @@ class ChannelOutlierParams:
 
     Three others are the least a median is called usual for. Recent are those published in the 90
     days before the video's window. What was seen more than 30 days before the window does not
-    count, because the record keeps no more and a window must not depend on what it still has. A
-    like age is within a factor of 1.5 either way; between such ages views are scaled in proportion.
+    count, because the record keeps no more and a window must not depend on what it still has. Nor
+    does what was seen before one of ``breaks`` changed what counts as a view: lengths are not known
+    here, so that one of Shorts counts for all. A like age is within a factor of 1.5 either way;
+    between such ages views are scaled in proportion.
     """
 
     min_videos: int = 3
@@ -78,6 +81,7 @@ class ChannelOutlierParams:
     memory: timedelta = timedelta(days=30)
     age_factor: float = 1.5
     min_age_h: float = 0.5
+    breaks: tuple[RegimeBreak, ...] = REGIME_BREAKS
 
     def __post_init__(self) -> None:
         if self.min_videos < 1 or min(self.recent, self.memory) <= timedelta(0):
@@ -226,7 +230,8 @@ def channel_outliers(
     References
     ----------
     Ours: the sources compare a video with its category alone (#64). Views against the median of the
-    channel's recent videos is how creators' tools define an outlier.
+    channel's recent videos is how creators' tools define an outlier. No comparison across a change
+    of what counts as a view (C37).
 
     Examples
     --------
@@ -347,6 +352,10 @@ def _one_window(
     """Return the rows of a window and, per row: median, n, like-age median, like-age n."""
     # Rows are by video and window, so the last of the visible ones of a video is its newest.
     remembered = known.window > window - microseconds(params.memory)
+    for one in params.breaks:
+        at = round(one.at.timestamp()) * 1_000_000
+        if one.affects == "views" and at <= window:
+            remembered &= known.window >= at
     visible = np.flatnonzero(remembered & (known.window <= window))
     video = known.video[visible]
     newest = visible[np.concatenate([video[1:] != video[:-1], [True]])]

@@ -24,7 +24,7 @@ _KEYS: Final = ["window_start", "category", "video_id"]
 
 @analysis_asset(
     key=asset_key("intelligence", "channel_outliers"),
-    code_version="1",
+    code_version="2",
     ins={
         "velocity": at_window_end(
             "video_velocity",

@@ -1,4 +1,5 @@
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from aurastream.core.channel_outliers import (
     usable_rows,
 )
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import RegimeBreak
 
 CHARTS = (
     Path(__file__).resolve().parents[4]
@@ -234,6 +236,31 @@ def test_what_was_seen_long_before_the_window_does_not_count() -> None:
     assert channel_outliers(new, old)["channel_n"].tolist() == [1, 1]
     longer = ChannelOutlierParams(memory=pd.Timedelta(days=31))
     assert channel_outliers(new, old, params=longer)["channel_n"].tolist() == [4, 4]
+
+
+def test_what_was_counted_otherwise_does_not_count() -> None:
+    change = RegimeBreak(
+        at=START.to_pydatetime(), name="x", affects="views", is_confirmed=True, note=""
+    )
+    before = [row(video, 100, hours=-1) for video in "abc"]
+    after = [row(video, 900, hours=1) for video in "defg"]
+    known = ChannelOutlierParams(breaks=(change,))
+
+    def told(params: ChannelOutlierParams) -> pd.DataFrame:
+        found = channel_outliers(frame(*before, *after), params=params)
+        return found[found["window_start"] > START]
+
+    assert told(known)["channel_n"].tolist() == [3] * 4
+    assert told(known)["outlier_score"].tolist() == [1.0] * 4
+    assert told(known)["like_age_n"].tolist() == [3] * 4
+    for other in ((), (replace(change, affects="format"),)):
+        assert told(ChannelOutlierParams(breaks=other))["channel_n"].tolist() == [6] * 4
+    early = channel_outliers(frame(*before, *after), params=ChannelOutlierParams(min_videos=2))
+    cut = channel_outliers(
+        frame(*before, *after), params=ChannelOutlierParams(min_videos=2, breaks=(change,))
+    )
+    is_early = early["window_start"] < START
+    pd.testing.assert_frame_equal(early[is_early], cut[is_early])
 
 
 def test_rows_that_would_be_refused_are_refused_before() -> None:
