@@ -1,6 +1,7 @@
 """The command line: thin commands over the library and, lazily, over the graph."""
 
 import gc
+import io
 import os
 import shutil
 import sys
@@ -704,6 +705,10 @@ def main() -> None:
     cannot be worked on.
     """
     keep_to_ourselves()
+    for stream in (sys.stdout, sys.stderr):
+        # Titles are in every script, and our own arrows in none of the old encodings.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Loading history makes millions of rows that are gone soon after; as in aurastream_assets.
     gc.set_threshold(100_000, 50, 50)
     raise SystemExit(_guard(lambda: app(prog_name="aurastream", standalone_mode=True)))

@@ -420,12 +420,22 @@ def test_a_directory_of_another_account_is_refused_to_an_ordinary_user(
     assert "chown -R" in errors
 
 
+@pytest.fixture
+def strict_umask() -> Iterator[None]:
+    """New files are for their owner alone, as on machines that were hardened."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
 @pytest.mark.skipif(not AS_ROOT, reason="only root changes accounts")
+@pytest.mark.usefixtures("strict_umask")
 def test_a_checkout_that_the_account_cannot_reach_gets_its_data_elsewhere(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = home / "state"
     state.mkdir()
+    state.chmod(0o755)
     monkeypatch.setattr("aurastream.store.embedded.account._STATE_DIRECTORIES", (state,))
     hidden = home / "hidden"
     hidden.mkdir(mode=0o700)

@@ -111,7 +111,7 @@ def reachable_directory(home: Path, name: str, account: Account | None) -> Path:
         # It was that of a directory which stood here before. Whoever removed it took the password
         # along; whoever moved it away still has a link to it: it is nobody's to use or to clear.
         target = target.parent.with_name(f"{key}-{secrets.token_hex(4)}") / name
-    target.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    _open(target.parent, 0o711)
     wanted.symlink_to(target)
     return target
 
@@ -151,6 +151,15 @@ def reachable_programs(
     return target
 
 
+def _open(directory: Path, mode: int) -> None:
+    """Create a directory with just these rights, whatever the umask takes away; or leave it."""
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        return
+    directory.chmod(mode)
+
+
 def _open_to_all(root: Path) -> None:
     for folder, _, files in os.walk(root):
         Path(folder).chmod(0o755)
@@ -164,7 +173,7 @@ def _state_directory(account: Account) -> Path:
     for base in _STATE_DIRECTORIES:
         directory = base / "aurastream"
         try:
-            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+            _open(directory, 0o755)
         except OSError:
             continue
         if directory.stat().st_uid == 0 and account.can("-x", directory):

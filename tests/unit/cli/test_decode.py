@@ -1,9 +1,13 @@
 import gzip
+import os
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from aurastream.cli import app
+from aurastream.settings import REPO_ROOT
 
 
 @pytest.fixture
@@ -44,6 +48,19 @@ def test_each_rejected_item_has_a_line_whatever_is_in_it(decode):
     assert first == "[red]answer.json: videos, 0 items"
     assert rejected[0].startswith("    rejected item without an id: Expected `object`")
     assert rejected[1].startswith("    rejected [/b] :fire:: ")
+
+
+def test_a_terminal_that_knows_ascii_alone_is_told_what_it_can_show():
+    done = subprocess.run(
+        [sys.executable, "-m", "aurastream.cli", "decode", "twitch", "→.json"],
+        cwd=REPO_ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("\\u2192.json: unreadable")
 
 
 def test_a_file_that_is_not_there_is_named_and_the_others_are_read(tmp_path):
