@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.frames import (
     Schema,
     build_frame,
@@ -160,8 +161,11 @@ def trailing(
     as_of: pd.DatetimeIndex,
     window: timedelta = timedelta(hours=4),
     span: timedelta = timedelta(days=28),
+    breaks: tuple[RegimeBreak, ...] = REGIME_BREAKS,
 ) -> pd.DataFrame:
     """Repeat each row for every window it counts in: its own and those up to `span` after it.
+
+    A row from before a change of what counts as a view does not count in windows that begin after.
 
     Parameters
     ----------
@@ -172,6 +176,8 @@ def trailing(
     window, span : timedelta
         Length of the windows, and how long a row counts. Four weeks have every hour of the week
         four times.
+    breaks : tuple of RegimeBreak
+        Changes of counting; those that affect views end what came before.
 
     Returns
     -------
@@ -184,7 +190,7 @@ def trailing(
 
     References
     ----------
-    Ours: four weeks as for the baseline of C30.
+    Ours: four weeks as for the baseline of C30, no comparison across a change of counting (C37).
 
     Examples
     --------
@@ -204,7 +210,12 @@ def trailing(
     starts = window_ends(as_of) - microseconds(window)
     own = times(rows, "window_start", "rows")
     first = np.searchsorted(starts, own)
-    count = np.searchsorted(starts, own + microseconds(span)) - first
+    until = own + microseconds(span)
+    for one in breaks:
+        if one.affects == "views":
+            at = round(one.at.timestamp()) * 1_000_000
+            until = np.where(own < at, np.minimum(until, at), until)
+    count = np.maximum(np.searchsorted(starts, until) - first, 0)
     row = np.repeat(np.arange(own.size), count)
     place = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count) + first[row]
     found = rows.iloc[row].reset_index(drop=True)

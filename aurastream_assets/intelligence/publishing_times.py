@@ -26,7 +26,7 @@ _FIRST_ROWS: Final = timedelta(days=1)
 
 @analysis_asset(
     key=asset_key("intelligence", "publishing_times"),
-    code_version="2",
+    code_version="3",
     ins={"videos": every_version(*SCHEDULE)},
     deps=[asset_key("intelligence", "video_velocity")],
 )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import RegimeBreak
 from aurastream.core.publishing_times import (
     PUBLISHING_GRAINS,
     PUBLISHING_TIMES_SCHEMA,
@@ -194,6 +197,28 @@ def test_a_video_stands_once_by_its_first_row_and_announced_ones_are_left_out() 
     ]
     assert early_releases(rows.iloc[::-1]).equals(found)
     assert early_releases(pd.DataFrame()).empty
+
+
+def test_what_was_counted_otherwise_does_not_count_in_windows_that_begin_after() -> None:
+    ends = pd.date_range("2026-01-01T04:00Z", periods=6, freq="4h")
+    rows = pd.DataFrame({"window_start": ends - pd.Timedelta("4h"), "video_id": list("abcdef")})
+    change = RegimeBreak(
+        at=datetime(2026, 1, 1, 10, tzinfo=UTC),
+        name="x",
+        affects="views",
+        is_confirmed=True,
+        note="",
+    )
+
+    def told(*breaks: RegimeBreak) -> list[str]:
+        found = trailing(rows, as_of=ends, breaks=breaks)
+        return (
+            found.groupby("window_start")["video_id"].agg(lambda ids: "".join(sorted(ids))).tolist()
+        )
+
+    assert told() == told(replace(change, affects="format"))
+    assert told() == ["a", "ab", "abc", "abcd", "abcde", "abcdef"]
+    assert told(change) == ["a", "ab", "abc", "d", "de", "def"]
 
 
 @pytest.mark.skipif(not CHARTS.is_file(), reason=f"no archive at {CHARTS}")
