@@ -7,6 +7,7 @@ while something else is still working does so.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -115,7 +116,7 @@ class Launch:
 
     def run(self) -> int:
         """Run until stopped; return the exit code."""
-        with signals_delivered_to(lambda _signal: self._stop.set()), self._stack:
+        with signals_delivered_to(self._be_stopped), self._stack:
             now = datetime.now(UTC)
             try:
                 with self._progress() as progress:
@@ -131,8 +132,13 @@ class Launch:
                 return 0
             self._show_links()
             self._watch()
-            self._console.print("Stopping.")
         return 0
+
+    def _be_stopped(self, _signal: signal.Signals) -> None:
+        """Say at once that the signal was heard: runs under way are given half a minute."""
+        if not self._stop.is_set():
+            self._stop.set()
+            self._console.print("Stopping.")
 
     def _watch(self) -> None:
         """Keep everything running until asked to stop."""
