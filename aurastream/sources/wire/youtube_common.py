@@ -53,16 +53,12 @@ class Thumbnails(Answer, frozen=True):
 NO_THUMBNAILS = Thumbnails()
 
 
-class _PageInfo(Answer, frozen=True):
-    total_results: int | None = None
-
-
-_NO_PAGE_INFO = _PageInfo()
+_MOST_RESULTS = 2**31 - 1
 
 
 class _Page(Answer, frozen=True, kw_only=True):
     next_page_token: str | None = None
-    page_info: _PageInfo = _NO_PAGE_INFO
+    page_info: Any = None  # an estimate: where it is odd, the items are none the worse
     items: list[Any] = []
 
     def entries(self) -> list[Any]:
@@ -72,7 +68,8 @@ class _Page(Answer, frozen=True, kw_only=True):
         return self.next_page_token
 
     def total(self) -> int | None:
-        return self.page_info.total_results
+        found = self.page_info.get("totalResults") if isinstance(self.page_info, dict) else None
+        return found if type(found) is int and 0 <= found <= _MOST_RESULTS else None
 
 
 def pages_of(kind: str) -> Callable[[Any], type[Any]]:

@@ -236,6 +236,24 @@ def test_what_is_no_list_of_videos_is_malformed_and_kept_whole(body: bytes) -> N
     assert bool(caught.value.raw) == bool(body)
 
 
+@pytest.mark.parametrize(
+    ("info", "total"),
+    [
+        ({"totalResults": 7, "resultsPerPage": 5}, 7),
+        ({"totalResults": "many"}, None),
+        ({"totalResults": True}, None),
+        ({"totalResults": -1}, None),
+        ({"totalResults": 10**30}, None),
+        ({}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_an_odd_estimate_of_the_total_costs_no_item(info: object, total: int | None) -> None:
+    page = VIDEOS.decode(json.dumps({**video_page([video("a")]), "pageInfo": info}).encode())
+    assert (page.columns["video_id"], page.total) == (["a"], total)
+
+
 def test_a_list_without_items_is_empty() -> None:
     page = CHANNELS.decode(b'{"kind":"youtube#channelListResponse","pageInfo":{"totalResults":0}}')
     assert len(page) == 0
