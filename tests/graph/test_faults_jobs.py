@@ -242,9 +242,7 @@ def site(
                 window = found.start + timedelta(hours=hour, minutes=minutes)
                 warehouse.video(f"{window:%Y-%m-%d %H:%M}", f"v{n}", views=views + n)
         if minutes == 0:
-            DbtRunner(prepared, found.data_dir / "dbt").build(
-                [HOURS, COLLECTION_HOURS], start=found.start, end=found.end
-            )
+            warehouse.runner.build([HOURS, COLLECTION_HOURS], start=found.start, end=found.end)
     warehouse.store.close()
     for job in JOBS:
         found.reset()
