@@ -16,7 +16,7 @@ categories as (
 
 newest as (
 
-    select max(date) as date from daily
+    select {{ newest_date('intel_daily_metrics') }} as date
 
 ),
 
