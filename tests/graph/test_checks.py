@@ -66,7 +66,9 @@ def check(graph: dg.Definitions, instance: dg.DagsterInstance) -> Check:
 
 # Days before today on which rows are put by hand: storing makes the partitions of others alone.
 DAYS_AGO = {
-    **dict.fromkeys((*HALF_HOURLY, *FOUR_HOURLY, "quarantine"), (0, 1)),
+    **dict.fromkeys((*HALF_HOURLY, *FOUR_HOURLY), (0, 1)),
+    # A refusal is of its window's end, which may be tomorrow's.
+    "quarantine": (-1, 0, 1),
     **dict.fromkeys(("viral_model", "viral_predictions", "prediction_backtest"), (0, 1)),
     **dict.fromkeys(("thumbnail_features", "thumbnail_intel", "thumbnail_designs"), (0, 1)),
     "evaluations": (0, 1),
