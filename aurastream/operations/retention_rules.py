@@ -140,6 +140,11 @@ class Limits:
     retention: timedelta
     keeps_twitch_aggregates: bool = False
 
+    @property
+    def outlives_streams(self) -> bool:
+        """Whether what is made of streams stays when they go, before their day is over."""
+        return self.mode != "exempt" and self.keeps_twitch_aggregates
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from aurastream.operations.policy import limits_of
 from aurastream.settings import Settings
 from aurastream_assets.aggregation.column_lineage import ColumnLineage, columns_of_record
 from aurastream_assets.aggregation.project import DbtProjectError, load_manifest
@@ -22,6 +23,7 @@ from resources.store import Store
 
 __all__ = ["ASSETS", "daily", "hourly", "marts"]
 
+_STREAM_HOURS: Final = "intel_stream_hours"
 _POOL: Final = "dbt"  # one dbt at a time, whoever asks
 
 _translator: Final = Translator(load_manifest())
@@ -52,8 +54,14 @@ def _declared(
 
 @_declared("aggregation__hours", *_HOURS, partitions=hours)
 def hourly(context: dg.AssetExecutionContext, store: Store) -> _Events:
-    """Roll hours up, every category and dataset of every hour in the run at once."""
+    """Roll hours up, every category and dataset of every hour in the run at once.
+
+    Where the terms end streams after a day, but not what is made of them, the streams of these
+    hours go into their day at once: the first of them are gone when the day is rolled up.
+    """
     window = context.partition_time_window
+    if limits_of(Settings.from_env()).outlives_streams:
+        _run(_runner(store), [_STREAM_HOURS], window.start, window.end)
     yield from _built(context, store, _HOURS, window.start, window.end)
 
 
@@ -93,12 +101,9 @@ def _built(
         if check.key in wanted_checks
     }
     runner = _runner(store)
-    try:
-        if parents:
-            runner.build([model.name for model in parents])
-        results = {r.name: r for r in runner.build([*names, *tests], start=start, end=end)}
-    except DbtProjectError as error:
-        raise dg.Failure(description=str(error), allow_retries=error.is_transient) from error
+    if parents:
+        _run(runner, [model.name for model in parents])
+    results = {r.name: r for r in _run(runner, [*names, *tests], start, end)}
     for model in models:
         if model.name in names:
             yield dg.MaterializeResult(
@@ -108,6 +113,18 @@ def _built(
             )
     for name, check in tests.items():
         yield _check_result(results[name], check)
+
+
+def _run(
+    runner: DbtRunner,
+    names: Sequence[str],
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> list[NodeResult]:
+    try:
+        return runner.build(names, start=start, end=end)
+    except DbtProjectError as error:
+        raise dg.Failure(description=str(error), allow_retries=error.is_transient) from error
 
 
 def _runner(store: Store) -> DbtRunner:

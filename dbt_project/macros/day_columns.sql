@@ -1,5 +1,5 @@
 {# How well a row of a UTC day is founded, and when it could be said. #}
-{% macro day_coverage_columns(coverage, expected=48) -%}
+{% macro day_coverage_columns(coverage, expected=48, as_of=none) -%}
     {{ expected }} as expected_samples,
         coalesce({{ coverage }}.received_samples, 0)::integer as received_samples,
         least(
@@ -9,7 +9,7 @@
         extract(
             epoch from {{ end_of_day(coverage ~ ".date") }} - {{ coverage }}.newest_observed_at
         )::double precision as lag_s,
-        {{ end_of_day(coverage ~ ".date") }} as as_of
+        {{ as_of or end_of_day(coverage ~ ".date") }} as as_of
 {%- endmacro %}
 
 {# The midnight, UTC, at which a day is over. #}

@@ -15,3 +15,9 @@
 {% macro date_end() -%}
     ({{ range_end() }} at time zone 'UTC')::date
 {%- endmacro %}
+
+{# Whether the range has all of a UTC day, not only some of its hours. #}
+{% macro is_whole_day(date) -%}
+    {{ range_start() }} <= ({{ date }}::timestamp at time zone 'UTC')
+    and {{ range_end() }} >= {{ end_of_day(date) }}
+{%- endmacro %}

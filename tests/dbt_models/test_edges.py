@@ -217,6 +217,87 @@ def test_what_was_made_of_streams_that_had_to_go_stays_when_their_day_changes(
     assert french["twitch_crawl_count"] == 3
 
 
+def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.categories("gta", kind="game", twitch_game_id="1")
+    warehouse.categories("quiet", kind="game", twitch_game_id="2")
+
+    def crawl(clock: str, *streams: tuple[str, str, int]) -> None:
+        moment = at(f"2026-11-20 {clock}")
+        for stream, language, viewers in streams:
+            warehouse.insert(
+                "collection.twitch_streams",
+                {
+                    "observed_at": moment,
+                    "crawl_at": moment,
+                    "game_id": "1",
+                    "stream_id": stream,
+                    "language": language,
+                    "viewer_count": viewers,
+                },
+            )
+
+    def roll(start: str, end: str) -> None:
+        warehouse.runner.build(["intel_stream_hours"], start=at(start), end=at(end))
+
+    def said() -> dict[tuple[str, str], tuple[Any, ...]]:
+        rows = warehouse.rows("select * from aggregation.intel_stream_hours")
+        return {
+            (row["category_key"], row["language"]): (
+                *({n: v for n, v in enumerate(row[c]) if v} for c in by_hour),
+                row["received_samples"],
+                row["newest_observed_at"],
+                row["as_of"],
+            )
+            for row in rows
+        }
+
+    by_hour = ("crawl_count_by_hour", "live_count_by_hour", "viewer_total_by_hour")
+    midnight, later = at("2026-11-21"), at("2026-11-22")
+    crawl("00:04", ("a", "en", 300))
+    crawl("00:49", ("a", "en", 100), ("b", "de", 50))
+    roll("2026-11-20 00:00", "2026-11-20 01:00")
+    first = ({0: 2}, {0: 1}, {0: 200}, 2, at("2026-11-20 00:49"), later)
+    assert said()["gta", "en"] == first, "not to be shown before the day is over"
+    assert said()["quiet", "und"] == ({}, {}, {}, 0, None, later)
+    crawl("05:04", ("a", "en", 70))
+    roll("2026-11-20 05:00", "2026-11-20 06:00")
+    roll("2026-11-20 00:00", "2026-11-20 01:00")
+
+    # The terms end the first streams before the day is rolled up; one comes that was not rolled up.
+    warehouse.rows("delete from collection.twitch_streams where viewer_count = 300 returning 1")
+    crawl("05:34", ("a", "en", 90))
+    roll("2026-11-20", "2026-11-21")
+
+    whole = {
+        ("gta", "en"): (
+            {0: 2, 5: 2},
+            {0: 1, 5: 1},
+            {0: 200, 5: 80},
+            4,
+            at("2026-11-20 05:34"),
+            midnight,
+        ),
+        ("gta", "de"): (
+            {0: 2, 5: 2},
+            {0: 0.5},
+            {0: 25},
+            4,
+            at("2026-11-20 05:34"),
+            midnight,
+        ),
+        ("quiet", "und"): ({}, {}, {}, 0, None, midnight),
+    }
+    assert said() == whole
+    assert warehouse.rows("select 1 from maintenance.score_history") == [], "nobody could read it"
+    # Nor do its hours, or the day, change when all is gone and one of them is asked for again.
+    warehouse.rows("delete from collection.twitch_streams returning 1")
+    roll("2026-11-20 05:00", "2026-11-20 07:00")
+    roll("2026-11-20", "2026-11-21")
+    assert said() == whole
+
+
 def test_the_quota_day_is_as_long_as_the_pacific_day(warehouse: Warehouse) -> None:
     warehouse.publish("quota_status")
     for n, (day, noon) in enumerate(

@@ -300,20 +300,37 @@ def test_content_of_twitch_is_gone_within_a_day(
     assert oldest < timedelta(hours=23)
 
 
-def test_amended_scores_and_keeps_them(
+def test_amended_scores_and_keeps_them(  # noqa: PLR0917 # fixtures
     rebuilt: Callable[[str], dg.Definitions],
     instance: dg.DagsterInstance,
     reading: Callable[[str], Any],
+    store: FrameStore,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("AURASTREAM_KEEP_TWITCH_AGGREGATES", "true")
+    # Where the tests of the models have parsed the project already.
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path_factory.getbasetemp()))
     graph = rebuilt("amended")
     window = _window()
 
     assert _run(graph, instance, "streams").success
+    _append_older(store, store.read(STREAMS), timedelta(hours=2))
     assert _run(graph, instance, "signal", partition_key=window).success
     scored = reading("select count(*) from intelligence.viral_scores")
     assert scored > 0
     assert _run(graph, instance, "retention").success
     assert reading("select count(*) from intelligence.viral_scores") == scored
+
+    # An hour's streams are in its day when the hour is over.
+    hour = (datetime.now(UTC) - timedelta(hours=2)).strftime(hours.fmt[:-2] + "00")
+    assert _run(graph, instance, "hourly_rollup", partition_key=hour).success
+    crawls = "select sum(received_samples) from aggregation.intel_stream_hours"
+    assert reading(crawls) > 0
+    by_hour = (
+        "select string_agg(s::text, '|' order by s::text) from aggregation.intel_stream_hours s"
+    )
+    hours_before = reading(by_hour)
 
     # A day later the streams are gone, and the window is scored again.
     seen = "select string_agg(c::text, '|' order by category) from intelligence.competition as c"
@@ -324,6 +341,8 @@ def test_amended_scores_and_keeps_them(
     again = _run(graph, instance, "rescore", partition_key=window, asset_selection=competition)
     assert again.success
     assert reading(seen) == before
+    assert _run(graph, instance, "hourly_rollup", partition_key=hour).success
+    assert reading(by_hour) == hours_before
 
 
 def test_a_replay_without_a_mode_is_exempt_and_says_so(
