@@ -300,7 +300,7 @@ def once(
 
     wanted = job_of_worker(worker)
     settings = Settings.from_env()
-    graph = Graph(settings.require_webserver())
+    graph = Graph(settings.require_webserver(), on_silence=_say_silence)
     run = graph.launch(wanted.job, partition=wanted.partition_at(datetime.now(UTC)))
     _, status = next(graph.ended([run], timeout_s=timeout))
     _out().print(f"{worker}: {status} (run {run})", highlight=False)
@@ -309,6 +309,14 @@ def once(
     if status != "SUCCESS":
         _out().print(graph.explain(run), highlight=False)
         raise typer.Exit(1)
+
+
+def _say_silence(error: AuraStreamError) -> None:
+    """Tell who waits why nothing moves."""
+    print(  # noqa: T201 - the answer itself goes to standard output
+        f"{error} It is asked again for up to five minutes; Ctrl-C ends the waiting, not the run.",
+        file=sys.stderr,
+    )
 
 
 def _spent_quotas(settings: Settings, worker: str) -> list[str]:
@@ -368,7 +376,7 @@ def backfill(
         task = progress.add_task("Partitions", total=None, visible=False)
         done = run(
             settings,
-            Graph(settings.require_webserver()),
+            Graph(settings.require_webserver(), on_silence=_say_silence),
             first,
             last,
             now=now,

@@ -132,6 +132,10 @@ def _never() -> bool:
     return False
 
 
+def _unheard(_: "GraphAwayError") -> None:
+    pass
+
+
 class GraphError(AuraStreamError):
     """The graph refused a request, or a run of it failed."""
 
@@ -160,13 +164,23 @@ class Graph:
         Name of the code location.
     timeout_s : float
         Seconds to wait for an answer.
+    on_silence : callable
+        Given the error when the webserver stops answering while runs are waited for.
     """
 
-    def __init__(self, url: str, *, location: str = "aurastream", timeout_s: float = 60) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        location: str = "aurastream",
+        timeout_s: float = 60,
+        on_silence: Callable[["GraphAwayError"], None] = _unheard,
+    ) -> None:
         # A proxy of the environment is for the world outside, never for servers of our own.
         is_here = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
         self._client = httpx.Client(base_url=url, timeout=timeout_s, trust_env=not is_here)
         self._location = location
+        self._on_silence = on_silence
 
     def close(self) -> None:
         """Close the connections."""
@@ -302,15 +316,20 @@ class Graph:
         waiting = list(runs)
         answered = time.monotonic()
         deadline = answered + timeout_s
+        silent = False
         while waiting:
             try:
                 answer = self._ask(_STATUS, ids=waiting)["runsOrError"]
-            except GraphAwayError:
+            except GraphAwayError as error:
                 if stopped() or time.monotonic() > min(deadline, answered + _SILENCE_S):
                     raise
+                if not silent:
+                    self._on_silence(error)
+                silent = True
                 time.sleep(_POLL_S)
                 continue
             answered = time.monotonic()
+            silent = False
             for run in answer.get("results", ()):
                 if run["status"] in _ENDED:
                     waiting.remove(run["runId"])

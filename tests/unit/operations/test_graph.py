@@ -45,10 +45,13 @@ def test_who_waits_for_a_run_outlasts_a_webserver_that_is_away(
     webserver: tuple[str, list[int]],
 ) -> None:
     url, statuses = webserver
-    statuses += [503, 200]
+    statuses += [503, 503, 200]
+    said: list[str] = []
 
-    with closing(Graph(url)) as graph:
+    with closing(Graph(url, on_silence=lambda error: said.append(str(error)))) as graph:
         assert list(graph.ended(["a"], timeout_s=60)) == [("a", "SUCCESS")]
+    [silence] = said
+    assert "does not answer" in silence
 
 
 def test_a_webserver_that_stays_away_ends_the_waiting(webserver: tuple[str, list[int]]) -> None:
