@@ -39,6 +39,7 @@ from aurastream.core.frames import (
     empty_frame,
     lookup,
     microseconds,
+    named,
     require_columns,
     text,
     times,
@@ -361,11 +362,7 @@ def viewer_anomalies(
     viewers = counters(rows, "viewer_count", "twitch_streams")
     (stream,), stream_names = codes_of(rows["stream_id"])
     (user,), user_names = codes_of(rows["user_id"].where(rows["user_id"] != ""))
-    if (stream < 0).any():
-        raise InvalidInputError(
-            "Column 'stream_id' of the twitch_streams frame has missing values.",
-            fix="Quarantine the streams that lack it.",
-        )
+    named(rows, "stream_id", stream, "twitch_streams")
 
     # One sample per game, stream and crawl, the one with the most viewers, in the order of the
     # result; unknown viewers come first, so that a known number is taken before them.

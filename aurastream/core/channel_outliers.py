@@ -22,11 +22,13 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.frames import (
     Schema,
+    Strings,
     build_frame,
     codes_of,
     counters,
     empty_frame,
     microseconds,
+    refusal,
     require_columns,
     text,
     times,
@@ -189,6 +191,7 @@ def usable_rows(velocity: pd.DataFrame) -> pd.DataFrame:
         counters(velocity, column, name)
     for column in ("window_start", "published_at"):
         times(velocity, column, name, null=column == "published_at")
+    _named(velocity)
     return velocity
 
 
@@ -293,6 +296,21 @@ def _ratio(value: Floats, usual: Floats, enough: npt.NDArray[np.bool_]) -> Float
     return np.where(enough, value / np.where(enough, usual, 1.0), np.nan)
 
 
+def _named(rows: pd.DataFrame) -> tuple[tuple[Integers, Strings], tuple[Integers, Strings]]:
+    """Return the codes and the texts of videos and of channels; neither may be missing."""
+    (video,), video_names = codes_of(rows["video_id"])
+    (channel,), channel_names = codes_of(rows["channel_id"])
+    nameless = (video < 0) | (channel < 0)
+    if nameless.any():
+        raise refusal(
+            rows.index,
+            nameless,
+            lambda _: "A row has no video_id or no channel_id.",
+            fix="An unknown channel is ''.",
+        )
+    return (video, video_names), (channel, channel_names)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """All rows as arrays, one per video and window, by video and window."""
@@ -317,13 +335,8 @@ class _Known:
         past = pd.DataFrame() if history is None else history
         past = require_columns(past, _COLUMNS, "history")
         frames = [frame for frame in (velocity, past) if not frame.empty]
-        rows = pd.concat([frame[list(_COLUMNS)] for frame in frames], ignore_index=True)
-        (video,), video_names = codes_of(rows["video_id"])
-        (channel,), channel_names = codes_of(rows["channel_id"])
-        if (video < 0).any() or (channel < 0).any():
-            raise InvalidInputError(
-                "A row has no video_id or no channel_id.", fix="An unknown channel is ''."
-            )
+        rows = pd.concat([frame[list(_COLUMNS)] for frame in frames])
+        (video, video_names), (channel, channel_names) = _named(rows)
         window = times(rows, "window_start", name)
         wanted = np.arange(len(rows)) < len(velocity)
         # The scored row wins over the same row of the history.

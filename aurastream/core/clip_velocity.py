@@ -30,7 +30,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core import kernels_numpy as kernels
-from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     HOUR_US,
     Schema,
@@ -42,6 +41,8 @@ from aurastream.core.frames import (
     group_keys,
     lookup,
     microseconds,
+    named,
+    refusal,
     require_columns,
     text,
     times,
@@ -299,16 +300,14 @@ def _shots(rows: pd.DataFrame, slot: Integers, n_games: int) -> tuple[_Shots, St
     """Keep one snapshot per game, clip and crawl, and put the clip's making before them."""
     views = counters(rows, "view_count", "clip_radar")
     if np.isnan(views).any():
-        raise InvalidInputError(
-            "Column 'view_count' of the clip_radar frame has missing values.",
+        raise refusal(
+            rows.index,
+            np.isnan(views),
+            lambda _: "Column 'view_count' of the clip_radar frame has missing values.",
             fix="Quarantine the clips that lack it.",
         )
     (code,), names = codes_of(rows["clip_id"])
-    if (code < 0).any():
-        raise InvalidInputError(
-            "Column 'clip_id' of the clip_radar frame has missing values.",
-            fix="Quarantine the clips that lack it.",
-        )
+    named(rows, "clip_id", code, "clip_radar")
     clip = code * n_games + slot
     crawl_at = times(rows, "crawl_at", "clip_radar")
     observed = times(rows, "observed_at", "clip_radar")

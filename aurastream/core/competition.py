@@ -46,6 +46,7 @@ from aurastream.core.frames import (
     empty_frame,
     lookup,
     microseconds,
+    refusal,
     require_columns,
     times,
     timestamps,
@@ -592,8 +593,10 @@ def _states(
     """Find the latest crawl of each game in each window and measure each such crawl once."""
     viewers = counters(streams, "viewer_count", "twitch_streams")
     if np.isnan(viewers).any():
-        raise InvalidInputError(
-            "Column 'viewer_count' of the twitch_streams frame has missing values.",
+        raise refusal(
+            streams.index,
+            np.isnan(viewers),
+            lambda _: "Column 'viewer_count' of the twitch_streams frame has missing values.",
             fix="Quarantine the streams that lack it.",
         )
     # Crawls that found nobody are rows of no stream.

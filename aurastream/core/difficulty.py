@@ -208,8 +208,8 @@ def difficulty(
     (of_evidence, of_video), ids = codes_of(evidence["video_id"], videos["video_id"])
     (channel,), _ = codes_of(videos["channel_id"])
     video_key = keyed.keys[1] * len(ids) + of_video
-    each_once(video_key, "videos", "video")
-    each_once(keyed.keys[2], "competition")
+    each_once(video_key, videos.index, "videos", "video")
+    each_once(keyed.keys[2], twitch.index, "competition")
     order = np.argsort(video_key, kind="stable")
     at = lookup(video_key[order], keyed.keys[0] * len(ids) + of_evidence)
     if (at < 0).any():

@@ -5,7 +5,7 @@ timestamps are microseconds since the epoch. That keeps one window of 600 rows a
 milliseconds, and makes results independent of the order of the input rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -27,11 +27,15 @@ __all__ = [
     "each_once",
     "empty_frame",
     "group_keys",
+    "is_missing",
     "lookup",
     "microseconds",
+    "named",
     "numbers",
     "percentages",
+    "refusal",
     "require_columns",
+    "rivals",
     "text",
     "text_lists",
     "texts",
@@ -57,6 +61,29 @@ _EXACT: Final = 2**53 - 1
 _PER_CENT: Final = 100.0
 _BUNDLES: Final = (list, tuple, dict, set, np.ndarray)
 _SHOWN: Final = 120  # characters of another's message, which may quote a title of 10,000
+# Far above every counter and speed, and far below what overflows when it is squared and summed.
+_MOST: Final = 1e100
+
+
+def refusal(
+    index: pd.Index, bad: npt.NDArray[np.bool_], said: Callable[[int], str], *, fix: str
+) -> InvalidInputError:
+    """Return an error that names every row to blame, for whoever goes on without them.
+
+    Parameters
+    ----------
+    index : Index
+        Labels of the rows that were looked at.
+    bad : array of bool
+        Which of them are to blame, each by what it holds itself; one at least.
+    said : callable
+        From the place of a row to what is wrong with it, in one sentence.
+    fix : str
+        What to do about it.
+    """
+    at = np.flatnonzero(bad).tolist()
+    rows = {label: said(place) for label, place in zip(index[bad], at, strict=True)}
+    return InvalidInputError(said(at[0]), fix=fix, rows=rows)
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
@@ -111,24 +138,81 @@ def times(frame: pd.DataFrame, column: str, name: str, *, null: bool = False) ->
     """
     if frame.empty:
         return np.empty(0, dtype=np.int64)
+    values = frame[column]
     try:
-        index = pd.DatetimeIndex(frame[column])
-    except (TypeError, ValueError) as error:
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            index = pd.DatetimeIndex(values)
+        elif values.isna().all():
+            index = pd.DatetimeIndex(np.full(len(values), "NaT", dtype="M8[us]"), tz="UTC")
+        else:
+            index = _times_of_objects(values, f"Column '{column}' of the {name} frame")
+        found = np.asarray(index.as_unit("us").asi8)
+    except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
         raise InvalidInputError(
             f"Column '{column}' of the {name} frame holds what is no time: {str(error)[:_SHOWN]}.",
-            fix="Convert it to datetime64[us, UTC]; null is for unknown ones.",
+            fix=_NO_TIME,
         ) from None
-    if index.tz is None:
-        raise InvalidInputError(
-            f"Column '{column}' of the {name} frame has no time zone.",
-            fix="Convert it to datetime64[us, UTC]; naive times are not guessed at.",
-        )
     if not null and index.hasnans:
-        raise InvalidInputError(
-            f"Column '{column}' of the {name} frame has missing values.",
+        raise refusal(
+            frame.index,
+            np.asarray(index.isna()),
+            lambda _: f"Column '{column}' of the {name} frame has missing values.",
             fix="Every row needs this time; quarantine the rows that lack it.",
         )
-    return np.asarray(index.as_unit("us").asi8)
+    return found
+
+
+_NO_TIME: Final = "Convert it to datetime64[us, UTC]; null is for unknown ones."
+
+
+def _times_of_objects(values: "pd.Series[Any]", whose: str) -> pd.DatetimeIndex:
+    """Read times that no column of times holds, one by one where some of them are none."""
+    try:
+        index = pd.DatetimeIndex(values)
+    except (TypeError, ValueError, OverflowError):
+        index = None
+    if index is not None and index.tz is not None:
+        return index
+    faults = [_time_fault(value) for value in values]
+    bad = np.array([fault is not None for fault in faults])
+    if bad.any():
+        fix = (
+            "Convert it to datetime64[us, UTC]; naive times are not guessed at."
+            if all(fault in {None, _NAIVE} for fault in faults)
+            else _NO_TIME
+        )
+        raise refusal(values.index, bad, lambda at: f"{whose} {faults[at]}.", fix=fix)
+    # All are times with a zone, and not all of one.
+    return pd.DatetimeIndex(
+        [pd.NaT if is_missing(value) else pd.Timestamp(value).tz_convert("UTC") for value in values]
+    )
+
+
+_NAIVE: Final = "has no time zone"
+
+
+def _time_fault(value: object) -> str | None:
+    if is_missing(value):
+        return None
+    if isinstance(value, (bool, *_BUNDLES)):
+        return f"holds what is no time: {_shown(value)}"
+    try:
+        moment = pd.Timestamp(value)  # type: ignore[arg-type] # what it is not is refused
+        if moment.tz is None:
+            return _NAIVE
+        moment.tz_convert("UTC").as_unit("us")
+    except (TypeError, ValueError, OverflowError) as error:
+        return f"holds what is no time: {_shown(error)}"
+    return None
+
+
+def _shown(value: object) -> str:
+    return f"{value!s:.{_SHOWN}}".encode("utf-8", "backslashreplace").decode()
+
+
+def is_missing(value: object) -> bool:
+    """Return whether one value is a null of any kind."""
+    return value is None or value is pd.NA or value is pd.NaT or value != value  # noqa: PLR0124 # NaN
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Floats:
@@ -139,13 +223,27 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
     InvalidInputError
         When a value is no number.
     """
+    values = frame[column]
     try:
-        return frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"Column '{column}' holds what is no number: {str(error)[:_SHOWN]}.",
-            fix="Null is for unknown ones.",
-        ) from None
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError):
+        faults = [_number_fault(value) for value in values]
+    raise refusal(
+        frame.index,
+        np.array([fault is not None for fault in faults]),
+        lambda at: f"Column '{column}' holds what is no number: {faults[at]}.",
+        fix="Null is for unknown ones.",
+    )
+
+
+def _number_fault(value: object) -> str | None:
+    if isinstance(value, _BUNDLES):
+        return _shown(value)
+    try:
+        np.array([value], dtype=object).astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        return None if is_missing(value) else _shown(error)
+    return None
 
 
 def counters(frame: pd.DataFrame, column: str, name: str) -> Floats:
@@ -154,14 +252,16 @@ def counters(frame: pd.DataFrame, column: str, name: str) -> Floats:
     Raises
     ------
     InvalidInputError
-        When a value is negative or infinite.
+        When a value is negative, infinite, or beyond all that is counted (above 1e100).
     """
     values = numbers(frame, column)
     # A NaN fails both comparisons, so that nulls pass.
-    bad = (values < 0) | (values == np.inf)
+    bad = (values < 0) | (values > _MOST)
     if bad.any():
-        raise InvalidInputError(
-            f"Column '{column}' of the {name} frame holds {values[bad][0]:g}.",
+        raise refusal(
+            frame.index,
+            bad,
+            lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
             fix="It must be finite and 0 or more; null is the value for unknown.",
         )
     return values
@@ -178,8 +278,10 @@ def percentages(frame: pd.DataFrame, column: str, name: str) -> Floats:
     values = numbers(frame, column)
     bad = (values < 0) | (values > _PER_CENT)
     if bad.any():
-        raise InvalidInputError(
-            f"Column '{column}' of the {name} frame holds {values[bad][0]:g}.",
+        raise refusal(
+            frame.index,
+            bad,
+            lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
             fix="It must be between 0 and 100; null is the value for unknown.",
         )
     return values
@@ -197,8 +299,10 @@ def whole_numbers(frame: pd.DataFrame, column: str, name: str) -> Integers:
     # A NaN fails the comparison.
     fits = (values >= 0) & (values <= _EXACT) & (values == np.floor(values))
     if not fits.all():
-        raise InvalidInputError(
-            f"Column '{column}' of the {name} frame holds {values[~fits][0]:g}.",
+        raise refusal(
+            frame.index,
+            ~fits,
+            lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
             fix="It must be a whole number of 0 or more.",
         )
     return values.astype(np.int64)
@@ -215,12 +319,17 @@ def texts(frame: pd.DataFrame, column: str, name: str) -> "pd.Series[Any]":
     values = frame[column]
     is_plain = isinstance(values.dtype, pd.StringDtype) or values.empty
     if not is_plain and pd.api.types.infer_dtype(values, skipna=True) not in _PLAIN:
-        for value in values:
-            if isinstance(value, _BUNDLES):
-                raise InvalidInputError(
-                    f"Column '{column}' of the {name} frame holds a list: {value!r:.{_SHOWN}}.",
-                    fix="Pass one text per row; null is for a missing one.",
-                )
+        bad = np.array([isinstance(value, _BUNDLES) for value in values])
+        if bad.any():
+            raise refusal(
+                frame.index,
+                bad,
+                lambda at: (
+                    f"Column '{column}' of the {name} frame holds a list: "
+                    f"{values.iloc[at]!r:.{_SHOWN}}."
+                ),
+                fix="Pass one text per row; null is for a missing one.",
+            )
     return values
 
 
@@ -236,22 +345,27 @@ def text_lists(frame: pd.DataFrame, column: str, name: str) -> list[Any]:
         When a value is one text instead of a list, or its parts are lists themselves.
     """
     values = frame[column].tolist()
-    for own in values:
-        if isinstance(own, str):
-            raise InvalidInputError(
-                f"Column '{column}' of the {name} frame holds one text: {own[:40]!r}.",
-                fix=f"Pass a list of {column}.",
-            )
-        if not isinstance(own, _BUNDLES):
-            continue
-        try:
-            frozenset(own)
-        except TypeError:
-            raise InvalidInputError(
-                f"Column '{column}' of the {name} frame holds lists in a list: {own!r:.{_SHOWN}}.",
-                fix=f"Pass one list of {column}, each a text.",
-            ) from None
+    faults = [_list_fault(own) for own in values]
+    if any(faults):
+        raise refusal(
+            frame.index,
+            np.array([fault is not None for fault in faults]),
+            lambda at: f"Column '{column}' of the {name} frame holds {faults[at]}.",
+            fix=f"Pass one list of {column}, each a text.",
+        )
     return values
+
+
+def _list_fault(own: object) -> str | None:
+    if isinstance(own, str):
+        return f"one text: {own[:40]!r}"
+    if not isinstance(own, _BUNDLES):
+        return None
+    try:
+        frozenset(own)
+    except TypeError:
+        return f"lists in a list: {own!r:.{_SHOWN}}"
+    return None
 
 
 def codes_of(*columns: Any) -> tuple[list[Integers], Strings]:  # noqa: ANN401 # pandas array-likes
@@ -262,19 +376,67 @@ def codes_of(*columns: Any) -> tuple[list[Integers], Strings]:  # noqa: ANN401 #
     Raises
     ------
     InvalidInputError
-        When a text cannot be written, because it holds half of a surrogate pair.
+        When a text cannot be written, because it holds half of a surrogate pair, or is none but a
+        list, or anything else that holds values of its own.
     """
-    try:
-        joined = pd.concat([pd.Series(c, dtype="str") for c in columns], ignore_index=True)
-    except UnicodeEncodeError as error:
-        raise InvalidInputError(
-            f"A text that names a row cannot be written as UTF-8: {error.reason}.",
-            fix="Quarantine its row.",
-        ) from None
+    joined = pd.concat([_names(c) for c in columns], ignore_index=True)
     codes, found = pd.factorize(joined, sort=True)
     ends = np.cumsum([len(c) for c in columns])[:-1]
     parts = np.split(codes.astype(np.int64, copy=False), ends)
     return parts, pd.Index(found, dtype="str").array
+
+
+def _names(column: Any) -> "pd.Series[str]":  # noqa: ANN401 # a pandas array-like
+    """Return texts that name rows, as pandas keeps them."""
+    given = pd.Series(column)
+    if given.dtype == "str":
+        return given
+    if given.dtype != object:
+        return given.astype("str")
+    try:
+        if pd.api.types.infer_dtype(given, skipna=True) in _PLAIN:
+            return given.astype("str")
+        faults = [_name_fault(value) for value in given]
+    except UnicodeEncodeError:
+        faults = [_name_fault(value) for value in given]
+    bad = np.array([fault is not None for fault in faults], dtype=np.bool_)
+    if not bad.any():
+        return given.astype("str")
+    raise refusal(
+        given.index,
+        bad,
+        lambda at: f"A text that names a row {faults[at]}.",
+        fix="Quarantine its row.",
+    )
+
+
+def _name_fault(value: object) -> str | None:
+    if isinstance(value, _BUNDLES):
+        return f"is a list: {_shown(value)}"
+    try:
+        str(value).encode()
+    except UnicodeEncodeError as error:
+        return f"cannot be written as UTF-8: {error.reason}"
+    return None
+
+
+def named(frame: pd.DataFrame, column: str, codes: Integers, name: str) -> Integers:
+    """Return the codes of a column that every row needs.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is missing.
+    """
+    missing = codes < 0
+    if missing.any():
+        raise refusal(
+            frame.index,
+            missing,
+            lambda _: f"Column '{column}' of the {name} frame has missing values.",
+            fix="Quarantine the rows that lack it.",
+        )
+    return codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,12 +462,8 @@ def group_keys(*frames: tuple[pd.DataFrame, str]) -> GroupKeys:
     """
     windows = [times(frame, "window_start", name) for frame, name in frames]
     categories, names = codes_of(*(frame["category"] for frame, _ in frames))
-    for (_, name), codes in zip(frames, categories, strict=True):
-        if (codes < 0).any():
-            raise InvalidInputError(
-                f"Column 'category' of the {name} frame has missing values.",
-                fix="Drop the rows without a category.",
-            )
+    for (frame, name), codes in zip(frames, categories, strict=True):
+        named(frame, "category", codes, name)
     found = np.unique(np.concatenate(windows))
     keys = [
         np.searchsorted(found, window) * len(names) + codes
@@ -314,8 +472,10 @@ def group_keys(*frames: tuple[pd.DataFrame, str]) -> GroupKeys:
     return GroupKeys(keys=keys, windows=windows, categories=categories, names=names)
 
 
-def each_once(keys: Integers, name: str, what: str = "category") -> None:
+def each_once(keys: Integers, index: pd.Index, name: str, what: str = "category") -> None:
     """Refuse keys that come twice: which row counts would hang on their order.
+
+    The index labels the rows of the keys.
 
     Raises
     ------
@@ -326,7 +486,14 @@ def each_once(keys: Integers, name: str, what: str = "category") -> None:
         raise InvalidInputError(
             f"The {name} frame has more than one row of a {what} in one window.",
             fix="Pass one of them.",
+            rivals=rivals(keys, index),
         )
+
+
+def rivals(keys: Any, index: pd.Index) -> dict[Hashable, Hashable]:  # noqa: ANN401 # array-likes
+    """Return the labels of the rows whose key comes twice, each with its key."""
+    twice = pd.Series(keys).duplicated(keep=False).to_numpy()
+    return dict(zip(index[twice], pd.Series(keys)[twice].tolist(), strict=True))
 
 
 def lookup(keys: Integers, wanted: Integers) -> Integers:

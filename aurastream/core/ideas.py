@@ -31,12 +31,17 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
     build_frame,
+    codes_of,
     counters,
     empty_frame,
+    numbers,
     percentages,
+    refusal,
     require_columns,
+    rivals,
     text_lists,
     texts,
+    times,
 )
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
@@ -185,12 +190,15 @@ def video_ideas(
     if competition is not None:
         keyed = require_columns(competition, (*_KEYS, "ease_score"), "competition")
         _refuse_doubled(keyed, _KEYS, "competition")
-    doubled = videos.duplicated([*_KEYS, "video_id"])
-    if doubled.any() or videos["video_id"].isna().any():
-        raise InvalidInputError(
-            "A video has no id, or occurs twice in a window and category.",
+    nameless = videos["video_id"].isna().to_numpy()
+    if nameless.any():
+        raise refusal(
+            videos.index,
+            nameless,
+            lambda _: "A video has no id, or occurs twice in a window and category.",
             fix="Pass each video once per window and category.",
         )
+    _refuse_doubled(videos, [*_KEYS, "video_id"], "videos")
     texts(topics, "topic", "topics")
     texts(videos, "title", "videos")
     text_lists(videos, "tags", "videos")
@@ -232,12 +240,25 @@ def video_ideas(
 
 
 def _refuse_doubled(frame: pd.DataFrame, keys: list[str], name: str) -> None:
-    doubled = frame[frame.duplicated(keys)]
-    if len(doubled):
-        key = ", ".join(f"{column} {doubled[column].iloc[0]}" for column in keys)
+    codes, _ = codes_of(*(frame[column] for column in keys if column not in _PLAIN_KEYS))
+    given = pd.DataFrame(dict(enumerate(codes)))
+    for column in _PLAIN_KEYS:
+        if column in keys:
+            given[column] = (
+                times(frame, column, name) if column == "window_start" else numbers(frame, column)
+            )
+    doubled = given.duplicated().to_numpy()
+    if doubled.any():
+        first = frame[doubled]
+        key = ", ".join(f"{column} {first[column].iloc[0]}" for column in keys)
         raise InvalidInputError(
-            f"Of the {name} frame, more than one row is that of {key}.", fix="Pass one of them."
+            f"Of the {name} frame, more than one row is that of {key}.",
+            fix="Pass one of them.",
+            rivals=rivals(given.groupby(list(given)).ngroup(), frame.index),
         )
+
+
+_PLAIN_KEYS: Final = ("window_start", "rank")
 
 
 def _cues(rows: pd.DataFrame) -> Floats:

@@ -38,6 +38,7 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     microseconds,
+    refusal,
     require_columns,
     text,
     times,
@@ -676,9 +677,12 @@ def language_mix(items: pd.DataFrame) -> pd.DataFrame:
     (platform,), platforms = codes_of(items["platform"])
     (source,), sources = codes_of(items["language_source"])
     (language,), languages = codes_of(items["language"])
-    if min(platform.min(), source.min(), language.min()) < 0:
-        raise InvalidInputError(
-            "An item has no platform, no source or no language.",
+    lacking = (platform < 0) | (source < 0) | (language < 0)
+    if lacking.any():
+        raise refusal(
+            items.index,
+            lacking,
+            lambda _: "An item has no platform, no source or no language.",
             fix="The unknown language is 'und'.",
         )
     group = (keyed.keys[0] * len(platforms) + platform) * len(sources) + source
@@ -760,22 +764,32 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
     if mix.empty:
         return empty_frame(REGIONAL_SCHEMA)
     keys = ["window_start", "category", "platform", "language_source"]
-    group_keys((mix, "language_mix"))
-    if mix[["platform", "language_source", "language"]].isna().to_numpy().any():
-        raise InvalidInputError(
-            "A row of the language_mix frame has no platform, no source or no language.",
+    keyed = group_keys((mix, "language_mix"))
+    codes, _ = codes_of(mix["platform"], mix["language_source"], mix["language"])
+    lacking = np.min(codes, axis=0) < 0
+    if lacking.any():
+        raise refusal(
+            mix.index,
+            lacking,
+            lambda _: "A row of the language_mix frame has no platform, no source or no language.",
             fix="The unknown language is 'und'.",
         )
-    mix = mix.sort_values([*keys, "language"], kind="stable", ignore_index=True)
+    count = counters(mix, "item_count", "language_mix")
+    if not (count > 0).all():
+        raise refusal(
+            mix.index,
+            ~(count > 0),
+            lambda _: "Column 'item_count' of the language_mix frame holds 0 or nothing.",
+            fix="A language without items has no row.",
+        )
+    counters(mix, "share", "language_mix")
+    counters(mix, "market_share", "language_mix")
+    order = np.lexsort((codes[2], codes[1], codes[0], keyed.keys[0]))
+    mix = mix.iloc[order].reset_index(drop=True)
     group = mix.groupby(keys, sort=True).ngroup().to_numpy(dtype=np.int64)
     n_groups = int(group[-1]) + 1
     first = np.searchsorted(group, np.arange(n_groups))
-    count = counters(mix, "item_count", "language_mix")
-    if not (count > 0).all():
-        raise InvalidInputError(
-            "Column 'item_count' of the language_mix frame holds 0 or nothing.",
-            fix="A language without items has no row.",
-        )
+    count = count[order]
     determined = (mix["language"] != UNDETERMINED).to_numpy(dtype=np.bool_)
     market = np.where(determined, counters(mix, "market_share", "language_mix"), np.nan)
     dominant = _first_maximum(group, count)

@@ -273,7 +273,7 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         offset = times(frame, "window_start", name) - first
         step = offset // window
         inside = (offset % window == 0) & (step >= 0) & (step < size) & (code >= 0)
-        each_once(code[inside] * size + step[inside], name)
+        each_once(code[inside] * size + step[inside], frame.index[inside], name)
         grid = np.full((len(names), size), np.nan)
         grid[code[inside], step[inside]] = values[inside]
         return grid

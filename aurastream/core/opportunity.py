@@ -40,6 +40,7 @@ from aurastream.core.frames import (
     numbers,
     percentages,
     require_columns,
+    rivals,
     text,
     timestamps,
 )
@@ -316,6 +317,7 @@ def opportunity(
         raise InvalidInputError(
             "The category_stats frame describes a category twice in one window.",
             fix="Pass one row per window_start and category.",
+            rivals=rivals(keyed.keys[0], stats.index),
         )
     n = keys.size
     group = lookup(keys, keyed.keys[1])
@@ -336,7 +338,7 @@ def opportunity(
     )
     video_confidence = np.bincount(segments, sure, minlength=n) / np.maximum(sure_count, 1)
 
-    each_once(keyed.keys[2], "competition")
+    each_once(keyed.keys[2], competition.index, "competition")
     rival_order = np.argsort(keyed.keys[2], kind="stable")
     rival = lookup(keyed.keys[2][rival_order], keys)
     has_rival = rival >= 0

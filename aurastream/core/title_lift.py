@@ -29,6 +29,7 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     numbers,
+    refusal,
     require_columns,
     text,
     timestamps,
@@ -308,8 +309,10 @@ def _size_bands(videos: pd.DataFrame, params: TitleLiftParams) -> Integers:
 def _flags(videos: pd.DataFrame, pattern: str) -> npt.NDArray[np.bool_]:
     values = videos[pattern]
     if values.isna().any():
-        raise InvalidInputError(
-            f"Column '{pattern}' of the videos frame has missing values.",
+        raise refusal(
+            videos.index,
+            values.isna().to_numpy(),
+            lambda _: f"Column '{pattern}' of the videos frame has missing values.",
             fix="A title shows a pattern or does not.",
         )
     return np.asarray(values.to_numpy(dtype=np.bool_))

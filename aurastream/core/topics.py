@@ -37,6 +37,7 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     numbers,
+    refusal,
     require_columns,
     text,
     texts,
@@ -306,8 +307,10 @@ def topics(
         return empty_frame(TOPICS_SCHEMA)
     score = numbers(candidates, "score")
     if not np.isfinite(score).all():
-        raise InvalidInputError(
-            "Column 'score' of the topic candidates holds a value that is not finite.",
+        raise refusal(
+            candidates.index,
+            ~np.isfinite(score),
+            lambda _: "Column 'score' of the topic candidates holds a value that is not finite.",
             fix="Drop the candidates without a score.",
         )
     keyed = group_keys((candidates, "topic candidates"))

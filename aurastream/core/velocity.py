@@ -44,6 +44,7 @@ from aurastream.core.frames import (
     empty_frame,
     lookup,
     microseconds,
+    named,
     require_columns,
     text,
     times,
@@ -508,7 +509,11 @@ def _encode(
     (of_chart, of_game, of_version), _ = codes_of(
         trending["metadata_hash"], games["metadata_hash"], videos["metadata_hash"]
     )
-    _reject_nulls(chart, game, region, charting, playing)
+    named(trending, "chart", chart, "youtube_trending")
+    named(games, "game", game, "youtube_games")
+    named(trending, "region", region, "youtube_trending")
+    named(trending, "video_id", charting, "youtube_trending")
+    named(games, "video_id", playing, "youtube_games")
     frames = ((trending, "youtube_trending"), (games, "youtube_games"))
     values = [
         np.concatenate([counters(frame, column, name) for frame, name in frames])
@@ -561,16 +566,6 @@ def _is_partial(encoded: _Encoded, crawls: pd.DataFrame | None) -> npt.NDArray[n
     )
     result[left] = slots.isin(listed)
     return result
-
-
-def _reject_nulls(*codes: Integers) -> None:
-    for column, part in zip(
-        ("chart", "game", "region", "video_id", "video_id"), codes, strict=True
-    ):
-        if (part < 0).any():
-            raise InvalidInputError(
-                f"Column '{column}' has missing values.", fix="Quarantine the rows that lack it."
-            )
 
 
 def _starts(sorted_key: Integers) -> Integers:

@@ -27,7 +27,9 @@ from aurastream.core.frames import (
     group_keys,
     lookup,
     numbers,
+    refusal,
     require_columns,
+    rivals,
     text,
     timestamps,
 )
@@ -156,6 +158,7 @@ def viral_scores(
         raise InvalidInputError(
             "The category_stats frame describes a category twice in one window.",
             fix="Pass one row per window_start and category.",
+            rivals=rivals(stats_key, stats.index),
         )
     # The last group has no statistics: it takes the rows that find no category.
     n_groups = order.size + 1
@@ -172,9 +175,13 @@ def viral_scores(
         for column, name in enumerate(_PERCENTILES, start=1):
             anchors[:, row, column] = of_groups(f"{metric}_{name}")
     # Interpolation may miss an order statistic by a rounding.
-    if (np.diff(anchors, axis=2) < -_ROUNDING * anchors[..., 1:]).any():
-        raise InvalidInputError(
-            "Percentiles of the category_stats frame are not ascending.",
+    is_below = np.diff(anchors, axis=2) < -_ROUNDING * anchors[..., 1:]
+    falling = np.asarray(is_below.any(axis=(1, 2)))
+    if falling.any():
+        raise refusal(
+            stats.index[order],
+            falling[:-1],
+            lambda _: "Percentiles of the category_stats frame are not ascending.",
             fix="Take them from category_stats: p25 <= p50 <= p75 <= p90.",
         )
     samples = np.bincount(codes[~np.isnan(metrics[0])], minlength=n_groups)

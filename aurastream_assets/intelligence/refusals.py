@@ -1,8 +1,10 @@
 """What is impossible is left out item by item, and quarantined with the reason.
 
-The analyses compute all categories at once. Where that is refused, each category is tried alone;
-of one that is refused, the items that are to blame are found (`aurastream.core.offenders`). What is
-left is computed at once again, so that it is, to the bit, what a run without those items gives.
+The analyses compute all categories at once. Where that is refused, each category is tried alone.
+The check that refuses one names all rows that it finds impossible, so that as few attempts as there
+are checks find however many rows; only what no check can name is searched for
+(`aurastream.core.offenders`). What is left is computed at once again, so that it is, to the bit,
+what a run without those items gives.
 """
 
 import json
@@ -51,6 +53,10 @@ _TIME_COLUMNS: Final = ("window_start", "crawl_at", "observed_at")
 _NAMES: Final = ("video_id", "clip_id", "stream_id", "term", "topic")
 
 _NOBODY: Final = "nobody"
+# No value of ours: labels of rows begin there.
+_LABELS: Final = 2**61
+# More than any computation makes; each that refuses something is asked for once.
+_MOST_CHECKS: Final = 256
 _LOGGED: Final = 20
 _LISTED: Final = 1_000
 _NOWHERE: Final = np.zeros(0, dtype=np.int64)
@@ -146,7 +152,8 @@ def accepted_beside(
     else:
         return others, _none()
     places = {"others": np.arange(len(others))}
-    found = _offenders(lambda seen: check(seen["others"]), {"others": others}, places, ["others"])
+    found, rest = _named(lambda seen: check(seen["others"]), {"others": others}, places)
+    found |= _offenders(lambda seen: check(seen["others"]), {"others": others}, rest, ["others"])
     bad = [row for _, row in found]
     told = _told({"others": others}, found)
     told[on] = others[on].iloc[bad].to_numpy()
@@ -279,20 +286,26 @@ def _refused(
     """Mark which of a category's rows must go, and return them with the reasons."""
     if _refusal(compute, frames, places) is None:
         return _none()
-    # What rests on other rows is refused for their sake: that is asked from both sides, and the
-    # answer believed that costs less.
-    small_first = _small_first(frames, places)
-    found = _offenders(compute, frames, places, small_first)
-    if len(small_first) > 1 and len(found) > 1:
-        other = _offenders(compute, frames, places, small_first[::-1])
-        found = min(found, other, key=len)
+    found, rest = _named(compute, frames, places)
+    is_named = _refusal(compute, frames, rest) is None
+    if not is_named:
+        # What rests on other rows is refused for their sake: that is asked from both sides, and the
+        # answer believed that costs less.
+        small_first = _small_first(frames, rest)
+        searched = _offenders(compute, frames, rest, small_first)
+        if len(small_first) > 1 and len(searched) > 1:
+            other = _offenders(compute, frames, rest, small_first[::-1])
+            searched = min(searched, other, key=len)
+        found |= searched
     for name, row in found:
         gone[name][row] = True
     told = _told(frames, found)
     everything = sum(rows.size for rows in places.values())
     is_one = len(told) == everything and len({*told["reason"]}) == 1
-    if is_one and (told["item_id"].isna().all() or everything > _LISTED):
-        # Rows that are nameless, or beyond counting, all impossible in one way: so is the category.
+    is_guess = not is_named and everything > _LISTED
+    if is_one and (told["item_id"].isna().all() or is_guess):
+        # Nameless rows that are all impossible in one way, or more than could be told apart: so is
+        # the category.
         return told.head(1).assign(item_id=None, raw="")
     return told
 
@@ -304,7 +317,9 @@ def _refused_together(
     places = {name: rows[~gone[name][rows]] for name, rows in places.items()}
     if _refusal(compute, frames, places) is None:
         return {}
-    found = _offenders(compute, frames, places, _small_first(frames, places))
+    found, rest = _named(compute, frames, places)
+    if _refusal(compute, frames, rest) is not None:
+        found |= _offenders(compute, frames, rest, _small_first(frames, rest))
     for name, row in found:
         gone[name][row] = True
     return found
@@ -336,11 +351,84 @@ def _name_of(item: Mapping[Hashable, object]) -> str | None:
 
 
 def _refusal(compute: _Compute, frames: Frames, places: _Places) -> str | None:
+    error = _error(compute, {name: frame.iloc[places[name]] for name, frame in frames.items()})
+    return None if error is None else str(error)
+
+
+def _error(compute: _Compute, frames: Frames) -> InvalidInputError | None:
     try:
-        compute({name: frame.iloc[places[name]] for name, frame in frames.items()})
+        compute(frames)
     except InvalidInputError as error:
-        return str(error)
+        return error
     return None
+
+
+def _named(compute: _Compute, frames: Frames, places: _Places) -> tuple[_Found, _Places]:
+    """Return the rows that the checks themselves name, and the places of all others.
+
+    Rows are known again by labels that nothing else has. What is named must be refused for the same
+    without any other row, too: else something else may be to blame for it.
+    """
+    order = list(frames)
+    starts = _LABELS + np.cumsum([0, *(len(frames[name]) for name in order)])
+    labelled = {
+        name: frames[name].set_axis(pd.RangeIndex(starts[n], starts[n + 1]), axis=0)
+        for n, name in enumerate(order)
+    }
+
+    def ask(some: _Places) -> tuple[InvalidInputError, _Places] | None:
+        error = _error(compute, {name: labelled[name].iloc[some[name]] for name in order})
+        if error is None:
+            return None
+        labels = [*error.rows, *error.rivals]
+        if not all(isinstance(label, int) and starts[0] <= label < starts[-1] for label in labels):
+            return error, dict.fromkeys(order, _NOWHERE)
+        at = np.unique(np.array(labels, dtype=np.int64))
+        ends = np.searchsorted(at, starts)
+        return error, {name: at[ends[n] : ends[n + 1]] - starts[n] for n, name in enumerate(order)}
+
+    found: _Found = {}
+    outdone: _Found = {}
+    rest = places
+    for _ in range(_MOST_CHECKS):
+        asked = ask(rest)
+        if asked is None or not any(rows.size for rows in asked[1].values()):
+            break
+        error, accused = asked
+        alone = ask(accused)
+        if alone is None or not all(np.array_equal(accused[n], alone[1][n]) for n in order):
+            break
+        if error.rows:
+            # Whom these rows outdid may be in their place.
+            rest = _with(rest, outdone)
+            outdone = {}
+        for n, name in enumerate(order):
+            start, rows = int(starts[n]), accused[name]
+            doubled = _outdone(frames[name], rows, start, error)
+            outdone |= {(name, row): str(error) for row in doubled.tolist()}
+            bad = [row for row in rows.tolist() if start + row in error.rows]
+            found |= {(name, row): error.rows[start + row] for row in bad}
+            rest = rest | {name: np.setdiff1d(rest[name], [*bad, *doubled.tolist()])}
+    return found | outdone, rest
+
+
+def _with(places: _Places, found: _Found) -> _Places:
+    """Return the places with those of the rows found."""
+    added = {name: [row for of, row in found if of == name] for name in places}
+    return {
+        name: np.union1d(rows, np.array(added[name], dtype=np.int64))
+        for name, rows in places.items()
+    }
+
+
+def _outdone(
+    frame: pd.DataFrame, rows: npt.NDArray[np.int64], start: int, error: InvalidInputError
+) -> npt.NDArray[np.int64]:
+    """Return of the rows that only exclude each other all but one; what they hold says which."""
+    rivals = rows[np.array([start + row in error.rivals for row in rows.tolist()], dtype=np.bool_)]
+    ordered = rivals[np.argsort(row_hashes(frame.iloc[rivals]), kind="stable")]
+    keys = pd.Series([error.rivals[start + row] for row in ordered.tolist()], dtype=object)
+    return ordered[keys.duplicated().to_numpy()]
 
 
 def _offenders(compute: _Compute, frames: Frames, places: _Places, names: list[str]) -> _Found:

@@ -1,14 +1,18 @@
 """What is left out of an impossible input: by row, by category, and in whose company."""
 
 import json
+import random
 from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from aurastream.core.channel_outliers import channel_outliers, usable_rows
 from aurastream.core.errors import InvalidInputError
-from aurastream.core.frames import counters
+from aurastream.core.frames import codes_of, counters, each_once, whole_numbers
 from aurastream.core.releases import releases
 from aurastream_assets.intelligence.refusals import (
     Frames,
@@ -75,29 +79,121 @@ def test_nameless_rows_that_are_all_impossible_in_one_way_are_a_category_that_is
     assert (told["item_id"], json.loads(told["raw"])) == ("a", {"category": "a"})
 
 
+@pytest.mark.parametrize("is_named", [True, False])
 @pytest.mark.parametrize(("n", "bad"), [(36_000, 90), (2_000, 180), (600, 400)])
 def test_however_many_rows_are_impossible_the_others_of_the_category_are_kept(
-    n: int, bad: int
+    n: int, bad: int, *, is_named: bool
 ) -> None:
     views = np.ones(n)
     views[np.random.default_rng(7).choice(n, bad, replace=False)] = -1.0
     rows = pd.concat([videos("a", *views), videos("b", 1)], ignore_index=True)
 
-    found, refused = each_for_itself(rows, checked)
+    found, refused = each_for_itself(rows, checked if is_named else silent)
 
     kept = rows[rows["views"] > 0].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, kept)
     assert sorted(refused["item_id"]) == sorted(rows.loc[rows["views"] < 0, "video_id"])
 
 
-def test_a_category_of_which_every_row_is_impossible_is_told_once() -> None:
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_rows_that_the_checks_name_are_left_out_in_a_few_attempts_whatever_their_share(
+    share: float,
+) -> None:
+    rng = np.random.default_rng(7)
+    views = np.where(rng.random(12_000) < share, -np.arange(1.0, 12_001), 1.0)
+    rows = pd.concat([videos("a", *views), videos("b", 1)], ignore_index=True)
+    rows = pd.concat([rows, rows[rng.random(len(rows)) < share]])
+    rows["rank"] = np.where(rng.random(len(rows)) < share / 2, 0.5, 1)
+    asked = []
+
+    def compute(some: pd.DataFrame) -> pd.DataFrame:
+        asked.append(len(some))
+        (codes,), _ = codes_of(some["video_id"])
+        each_once(codes, some.index, "videos", "video")
+        whole_numbers(some, "rank", "videos")
+        return checked(some)
+
+    found, refused = each_for_itself(rows, compute)
+
+    assert len(asked) < 50
+    is_possible = (rows["views"] >= 0) & (rows["rank"] == 1)
+    assert sorted(found["video_id"]) == sorted(set(rows.loc[is_possible, "video_id"]))
+    assert len(found) + len(refused) == len(rows)
+    # Each with a reason of its own.
+    reasons = refused["reason"]
+    said = reasons[reasons.str.contains("'views'")].str.extract(r"holds -([\d.e+]+)\.")[0]
+    of = refused.loc[said.index, "item_id"].str.removeprefix("a").astype("int64") + 1
+    np.testing.assert_allclose(said.astype("float64"), of, rtol=1e-5)
+    assert len(said) > 0.3 * share * len(rows)
+
+
+FAULTS: dict[str, dict[str, object]] = {
+    "possible": {},
+    "views below zero": {"views": -1.0},
+    "views beyond counting": {"views": 1e300},
+    "no channel": {"channel_id": None},
+    "half a character": {"video_id": "\ud800"},
+    "speed without end": {"lifetime_velocity_per_hour": np.inf},
+    "no window": {"window_start": None},
+}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from([*FAULTS]), max_size=30), st.randoms())
+def test_whichever_rows_are_impossible_the_others_are_scored_to_the_bit_as_without_them(
+    faults: list[str], random: random.Random
+) -> None:
+    faults = ["possible", *faults]
+    made = [
+        {
+            "window_start": AT,
+            "category": "ab"[n % 2],
+            "video_id": f"v{n}",
+            "channel_id": f"c{n % 3}",
+            "published_at": AT - timedelta(hours=n),
+            "age_h": 1.0 + n,
+            "views": 100.0 + n * n,
+            "lifetime_velocity_per_hour": 7.0 * n,
+        }
+        | FAULTS[fault]
+        for n, fault in enumerate(faults)
+    ]
+    columns = [*made[0]]
+    types = dict.fromkeys(columns, object) | {"window_start": "datetime64[us, UTC]"}
+    rows = pd.DataFrame(random.sample(made, len(made)), dtype=object).astype(types)
+
+    def scored(some: pd.DataFrame) -> pd.DataFrame:
+        return channel_outliers(usable_rows(some), usable_rows(some))
+
+    found, refused = each_for_itself(rows, scored)
+
+    kept = [row for row, fault in zip(made, faults, strict=True) if fault == "possible"]
+    alone = scored(pd.DataFrame(kept, columns=columns, dtype=object).astype(types))
+    pd.testing.assert_frame_equal(
+        found.sort_values("video_id", ignore_index=True),
+        alone.sort_values("video_id", ignore_index=True),
+        check_exact=True,
+    )
+    assert len(refused) == len(made) - len(kept)
+
+
+def silent(rows: pd.DataFrame) -> pd.DataFrame:
+    """Refuse what `checked` refuses, without a word about which row it is."""
+    if (rows["views"] < 0).any():
+        raise InvalidInputError("Views are below zero.")
+    return rows
+
+
+def test_a_category_of_which_every_row_is_impossible_is_told_once_where_no_row_can_be() -> None:
     rows = pd.concat([videos("a", *np.full(3_000, -1.0)), videos("b", 1)], ignore_index=True)
 
-    found, refused = each_for_itself(rows, checked)
+    found, refused = each_for_itself(rows, silent)
+    _, each = each_for_itself(rows, checked)
 
     assert found["category"].tolist() == ["b"]
     (reason,) = refused["reason"]
     assert "one of 3,000, more than the attempts could tell apart" in reason
+    assert sorted(each["item_id"]) == sorted(rows.loc[rows["views"] < 0, "video_id"])
 
 
 @pytest.mark.parametrize(

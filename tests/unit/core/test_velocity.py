@@ -626,7 +626,7 @@ def test_a_time_without_a_zone_or_a_null_key_is_refused(trending: Build, videos:
             videos({}),
             as_of=AS_OF,
         )
-    with pytest.raises(InvalidInputError, match="'video_id' has missing values"):
+    with pytest.raises(InvalidInputError, match=r"'video_id'.*has missing values"):
         video_velocity(rows.assign(video_id=None), NOTHING, videos({}), as_of=AS_OF)
 
 
