@@ -38,6 +38,7 @@ __all__ = [
     "may_archive",
     "rule_for",
     "run_ages",
+    "twitch_ended_before",
     "unclassified",
 ]
 
@@ -310,9 +311,18 @@ def blanked_before(limits: Limits, now: datetime) -> datetime | None:
     >>> blanked_before(Limits("exempt", timedelta(days=30)), datetime(2026, 11, 21)) is None
     True
     """
-    if limits.mode == "exempt" or limits.keeps_twitch_aggregates:
-        return None
-    return now - _CACHE + _HOURLY_MARGIN
+    return None if limits.keeps_twitch_aggregates else twitch_ended_before(limits, now)
+
+
+def twitch_ended_before(limits: Limits, now: datetime) -> datetime | None:
+    """Return the moment before which what Twitch answered is gone at ``now``; None when it stays.
+
+    Examples
+    --------
+    >>> twitch_ended_before(Limits("amended", timedelta(days=30)), datetime(2026, 11, 21)).hour
+    1
+    """
+    return None if limits.mode == "exempt" else now - _CACHE + _HOURLY_MARGIN
 
 
 def is_permitted(facts: TableFacts, mode: Mode) -> bool:

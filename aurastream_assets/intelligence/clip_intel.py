@@ -1,5 +1,7 @@
 """How fast clips gather views, and what the clips of each game do together."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 import dagster as dg
@@ -9,6 +11,7 @@ from aurastream.core import clip_velocity
 from aurastream.store import readings
 from aurastream_assets.intelligence import clip_plots
 from aurastream_assets.intelligence.anew import compute_anew
+from aurastream_assets.intelligence.outlived import as_on_record
 from aurastream_assets.intelligence.windows import (
     HALF_HOURLY,
     describe_windows,
@@ -64,6 +67,8 @@ def clip_intel(context: dg.AssetExecutionContext, store: Store, clips: pd.DataFr
         because="clips are measured at as_of",
         reach=_STATE_AND_REFERENCE,
     )
+    rows = as_on_record(context, store, found.rows, reach=_STATE_AND_REFERENCE)
+    found = replace(found, rows=rows)
     last = last_window(context, found.rows)
     describe_windows(
         context,
@@ -81,7 +86,7 @@ def clip_intel(context: dg.AssetExecutionContext, store: Store, clips: pd.DataFr
     freshness_policy=HALF_HOURLY,
     ins={"clips": dg.AssetIn(key=asset_key("intelligence", "clip_intel"))},
 )
-def clip_activity(context: dg.AssetExecutionContext, clips: pd.DataFrame) -> Analysis:
+def clip_activity(context: dg.AssetExecutionContext, store: Store, clips: pd.DataFrame) -> Analysis:
     """Sum the clips of each game up: how many, how fast, and how much of it the viral ones have.
 
     What is said here is of games alone, so that it may be kept when the clips have to be deleted.
@@ -93,6 +98,7 @@ def clip_activity(context: dg.AssetExecutionContext, clips: pd.DataFrame) -> Ana
         {"clips": clips},
         because="the clips are measured at as_of",
     )
-    rows = found.rows
+    rows = as_on_record(context, store, found.rows, reach=timedelta())
+    found = replace(found, rows=rows)
     describe_windows(context, rows, gained=clip_plots.clip_activity(last_window(context, rows)))
     return found

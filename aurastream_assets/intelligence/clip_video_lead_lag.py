@@ -11,6 +11,7 @@ from aurastream.store import readings_clips
 from aurastream_assets.intelligence import clip_plots
 from aurastream_assets.intelligence.analyses import analysis_asset
 from aurastream_assets.intelligence.anew import compute_anew
+from aurastream_assets.intelligence.outlived import as_on_record, raw_since
 from aurastream_assets.intelligence.windows import describe_windows, last_window, window_ends
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS
@@ -37,11 +38,14 @@ def clip_hours(context: dg.AssetExecutionContext, store: Store) -> pd.DataFrame:
     ends = window_ends(context)
     start = (ends[0] - _TOLD).to_pydatetime()
     end = ends[-1].to_pydatetime()
-    result = clip_velocity.clip_hours(
-        readings_clips.clips_made(store.frames, start, end),
-        readings_clips.clip_crawls(store.frames, start, end),
+    # Crawls outlive their clips: without them they would say that nobody clipped.
+    since = max(start, raw_since() or start)
+    found = clip_velocity.clip_hours(
+        readings_clips.clips_made(store.frames, since, end),
+        readings_clips.clip_crawls(store.frames, since, end),
         as_of=ends,
     )
+    result = as_on_record(context, store, found, reach=_TOLD - FOUR_HOURS)
     describe_windows(context, result)
     return result
 

@@ -1,5 +1,8 @@
 """What is watched in which language."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import dagster as dg
 import pandas as pd
 
@@ -8,6 +11,7 @@ from aurastream.core.versions import known_versions
 from aurastream.store import readings
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
 from aurastream_assets.intelligence.audience_plots import language_shares
+from aurastream_assets.intelligence.outlived import as_on_record
 from aurastream_assets.intelligence.refusals import each_for_itself
 from aurastream_assets.intelligence.video_versions import every_version
 from aurastream_assets.intelligence.windows import describe_last, last_window, window_ends
@@ -68,6 +72,9 @@ def language_mix(
         moved_by="live streams and their viewers are those of the window",
         refused=refused,
     )
+    # A crawl is carried forward for a day, but of a window that is whole its own is the newest.
+    rows = as_on_record(context, store, found.rows, reach=timedelta(), only={"platform": "twitch"})
+    found = replace(found, rows=rows)
     describe_last(context, shares=language_shares(last_window(context, found.rows)))
     return found
 

@@ -26,8 +26,9 @@ from aurastream.store.tables import metadata as tables
 from aurastream.store.urls import reader_url
 from aurastream.store.writes import Append
 from aurastream_assets.definitions import build_defs
-from aurastream_assets.partitions import half_hours, hours
+from aurastream_assets.partitions import four_hours, half_hours, hours
 from aurastream_assets.terms import NOTE
+from tests.filled_rows import filled_rows
 
 FORBIDDEN = {"category_stats", "opportunity", "video_velocity", "viral_scores"}
 STREAMS = "collection.twitch_streams"
@@ -343,6 +344,51 @@ def test_amended_scores_and_keeps_them(  # noqa: PLR0917 # fixtures
     assert reading(seen) == before
     assert _run(graph, instance, "hourly_rollup", partition_key=hour).success
     assert reading(by_hour) == hours_before
+
+
+def test_what_was_made_of_clips_and_streams_that_had_to_go_stays_when_it_is_computed_again(
+    rebuilt: Callable[[str], dg.Definitions],
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AURASTREAM_KEEP_TWITCH_AGGREGATES", "true")
+    graph = rebuilt("amended")
+    now = datetime.now(UTC)
+    four = (now - timedelta(hours=36)).replace(minute=0, second=0, microsecond=0)
+    four = four.replace(hour=four.hour - four.hour % 4)
+    hour, clips = four + timedelta(hours=1), four + timedelta(hours=3)
+    made = {
+        "clip_activity": {"window_start": four, "clip_count": 9, "sample_count": 8},
+        "clip_hours": {"window_start": four, "hour_start": hour, "clip_count": 5},
+        "language_mix": {"window_start": four, "platform": "twitch", "item_count": 7},
+    }
+    for table, row in made.items():
+        rows = filled_rows(f"intelligence.{table}", [{"category": "fortnite", **row}], at=four)
+        store.commit([Append(f"intelligence.{table}", rows)])
+    # Crawls outlive what they saw.
+    crawl = _crawl_row(clips).assign(dataset="collection/clip_radar", observed_at=clips)
+    store.commit([Append("operations.crawls", crawl)])
+    before = {table: store.read(f"intelligence.{table}") for table in made}
+
+    for job, partitions, tables_of in (
+        ("rescore", half_hours, ("clip_intel", "clip_activity")),
+        ("analyses", four_hours, ("clip_hours", "language_mix", "regional_intel")),
+    ):
+        again = _run(
+            graph,
+            instance,
+            job,
+            partition_key=four.strftime(partitions.fmt),
+            asset_selection=[dg.AssetKey(["intelligence", table]) for table in tables_of],
+        )
+        assert again.success
+
+    for table, rows in before.items():
+        pd.testing.assert_frame_equal(store.read(f"intelligence.{table}"), rows)
+    # Made of what stayed.
+    [regions] = store.read("intelligence.regional_intel").to_dict("records")
+    assert (regions["platform"], regions["item_count"]) == ("twitch", 7)
 
 
 def test_a_replay_without_a_mode_is_exempt_and_says_so(
