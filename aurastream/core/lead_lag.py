@@ -28,6 +28,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.frames import (
     HOUR_US,
     Schema,
@@ -84,7 +85,8 @@ class LeadLagParams:
     """How long is looked at, how far apart, and what it takes to say anything.
 
     A quarter of the hours of two weeks has to be known on both sides at once. Views gained over
-    more than three hours say nothing about an hour.
+    more than three hours say nothing about an hour; neither do those gained while `breaks` changed
+    what counts as a view.
     """
 
     window: timedelta = timedelta(hours=4)
@@ -95,6 +97,7 @@ class LeadLagParams:
     band: float = 0.95
     longest_gap: timedelta = timedelta(hours=3)
     min_videos: int = 3
+    breaks: tuple[RegimeBreak, ...] = REGIME_BREAKS
 
 
 DEFAULT: Final = LeadLagParams()
@@ -405,6 +408,9 @@ def video_changes(
     in it and in the hour before, of the change of log(1 + views per hour): the videos are the same
     on both sides, so that a video that comes or goes is no change.
 
+    From the hour before a change of what counts as a view to the hour after it nothing is known: of
+    any video, as no length says here which are Shorts.
+
     Parameters
     ----------
     video, observed, views : numpy.ndarray
@@ -412,7 +418,7 @@ def video_changes(
     first_hour, n_hours : int
         The hours since the epoch to look at.
     params : LeadLagParams
-        Longest gap and fewest videos.
+        Longest gap, fewest videos, and when views began to be counted otherwise.
 
     Returns
     -------
@@ -427,7 +433,8 @@ def video_changes(
 
     References
     ----------
-    Ours, of the velocity between snapshots that C24 asks for.
+    Ours, of the velocity between snapshots that C24 asks for; no comparison across a change of what
+    counts as a view (C37).
 
     Examples
     --------
@@ -456,6 +463,10 @@ def video_changes(
     usable = (
         (np.diff(video) == 0) & (gap > 0) & (gap <= microseconds(params.longest_gap)) & (gain >= 0)
     )
+    counted_anew = _counted_anew(params.breaks)
+    # Which way of counting each snapshot is of.
+    regime = np.searchsorted(counted_anew, observed, side="right")
+    usable &= np.diff(regime) == 0
     at = np.flatnonzero(usable)
     begin, end = observed[at] - first_hour * HOUR_US, observed[at + 1] - first_hour * HOUR_US
     rate = gain[at] / gap[at]
@@ -478,6 +489,11 @@ def video_changes(
     speed = np.where(whole, np.log1p(gained.reshape(n_videos, n_hours)), np.nan)
     change = np.full((n_videos, n_hours), np.nan)
     change[:, 1:] = np.diff(speed, axis=1)
+    hours = (first_hour + np.arange(n_hours)) * HOUR_US
+    begins_in = np.searchsorted(counted_anew, hours, side="right")
+    ends_in = np.searchsorted(counted_anew, hours + HOUR_US, side="left")
+    # The hour and the one before it are counted in one way.
+    change[:, 1:][:, begins_in[:-1] != ends_in[1:]] = np.nan
     enough = (~np.isnan(change)).sum(axis=0) >= params.min_videos
     result = np.full(n_hours, np.nan)
     if enough.any():
@@ -485,6 +501,12 @@ def video_changes(
     used = ~np.isnan(change)
     sharp = gaps.reshape(n_videos, n_hours)[used]
     return result, float(np.median(sharp)) / HOUR_US if sharp.size else np.nan
+
+
+def _counted_anew(breaks: tuple[RegimeBreak, ...]) -> Integers:
+    """Return when views began to be counted otherwise, in microseconds, ascending."""
+    moments = [round(one.at.timestamp()) * 1_000_000 for one in breaks if one.affects == "views"]
+    return np.array(sorted(moments), dtype=np.int64)
 
 
 def clip_video_lead_lag(

@@ -52,7 +52,7 @@ def clip_hours(context: dg.AssetExecutionContext, store: Store) -> pd.DataFrame:
 
 @analysis_asset(
     key=asset_key("intelligence", "clip_video_lead_lag"),
-    code_version="1",
+    code_version="2",
     deps=[asset_key("intelligence", "video_velocity")],
     ins={
         "clips": dg.AssetIn(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.lead_lag import (
     LeadLagParams,
     clip_changes,
@@ -161,6 +164,46 @@ def test_gaps_too_long_fallen_counters_and_hidden_views_are_unknown() -> None:
     # 0 to 2 is known, then it fell, then 3 to 4 and, over the hidden one, 4 to 6; 6 to 11 is long.
     assert np.flatnonzero(~np.isnan(found)).tolist() == [1, 4, 5]
     assert found[[1, 4, 5]].tolist() == pytest.approx([0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(("minute", "unknown"), [(0, [5, 6, 7]), (30, [6, 7, 8])])
+def test_nothing_is_said_across_a_change_of_what_counts_as_a_view(
+    minute: int, unknown: list[int]
+) -> None:
+    hour = 3_600_000_000
+    changed = RegimeBreak(
+        at=datetime.fromtimestamp(6 * 3600 + 60 * minute, UTC),
+        name="doubled",
+        affects="views",
+        is_confirmed=True,
+        note="Every view counts twice.",
+    )
+    # Crawls at ten minutes past every hour; from the change on everything counts twice.
+    at = np.arange(12) * hour + hour // 6
+    views = np.where(at >= round(changed.at.timestamp()) * 1_000_000, 20.0, 10.0) * np.arange(12)
+    rows = np.repeat(np.arange(3), 12), np.tile(at, 3), np.tile(views, 3)
+
+    def found(*breaks: RegimeBreak) -> np.ndarray:
+        params = LeadLagParams(breaks=breaks)
+        return video_changes(*rows, first_hour=0, n_hours=12, params=params)[0]
+
+    blind, seeing = found(), found(changed)
+    assert np.abs(blind[unknown]).max() > 1.0
+    assert np.flatnonzero(np.isnan(seeing) & ~np.isnan(blind)).tolist() == unknown
+    assert np.abs(seeing[~np.isnan(seeing)]).max() < 1e-9
+    # What changes formats changes no views.
+    np.testing.assert_array_equal(found(replace(changed, affects="format")), blind)
+
+
+def test_snapshots_on_the_hour_cost_one_hour_more_than_the_change_itself() -> None:
+    hour = 3_600_000_000
+    rows = [(v, h, 10.0 * h) for v in range(3) for h in range(12)]
+    video, at, views = (np.array(part) for part in zip(*rows, strict=True))
+    changed = replace(REGIME_BREAKS[-1], at=datetime.fromtimestamp(6 * 3600, UTC))
+    params = LeadLagParams(breaks=(changed,))
+    found, _ = video_changes(video, at * hour, views, first_hour=0, n_hours=11, params=params)
+    # The hour before is not known to its end, nor is a change from or to it.
+    assert np.flatnonzero(np.isnan(found)).tolist() == [0, 5, 6]
 
 
 def frames(lag: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DatetimeIndex]:
