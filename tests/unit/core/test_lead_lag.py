@@ -180,12 +180,12 @@ def test_nothing_is_said_across_a_change_of_what_counts_as_a_view(
     )
     # Crawls at ten minutes past every hour; from the change on everything counts twice.
     at = np.arange(12) * hour + hour // 6
-    views = np.where(at >= round(changed.at.timestamp()) * 1_000_000, 20.0, 10.0) * np.arange(12)
-    rows = np.repeat(np.arange(3), 12), np.tile(at, 3), np.tile(views, 3)
+    views = np.where(at >= round(changed.at.timestamp()) * 1_000_000, 20.0, 10.0) * np.arange(12.0)
+    video, at, views = np.repeat(np.arange(3), 12), np.tile(at, 3), np.tile(views, 3)
 
     def found(*breaks: RegimeBreak) -> np.ndarray:
         params = LeadLagParams(breaks=breaks)
-        return video_changes(*rows, first_hour=0, n_hours=12, params=params)[0]
+        return video_changes(video, at, views, first_hour=0, n_hours=12, params=params)[0]
 
     blind, seeing = found(), found(changed)
     assert np.abs(blind[unknown]).max() > 1.0
