@@ -44,6 +44,7 @@ from aurastream.core.frames import (
     text,
     times,
     timestamps,
+    tracked_games,
     window_ends,
 )
 
@@ -343,7 +344,7 @@ def viewer_anomalies(
     ends = window_ends(as_of)
     streams = require_columns(streams, _STREAMS, "twitch_streams")
     games = require_columns(games, _GAMES, "games")
-    games = games.dropna(subset=["twitch_game_id"]).sort_values("category", kind="stable")
+    games = tracked_games(games).dropna(subset=["twitch_game_id"])
     if ends.size == 0 or games.empty or streams.empty:
         return empty_frame(VIEWER_ANOMALY_SCHEMA)
     crawl_at = times(streams, "crawl_at", "twitch_streams")

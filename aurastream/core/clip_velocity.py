@@ -47,6 +47,7 @@ from aurastream.core.frames import (
     text,
     times,
     timestamps,
+    tracked_games,
     window_ends,
 )
 from aurastream.core.freshness import FreshnessParams, confidence
@@ -235,7 +236,7 @@ def clip_velocity(
     ends = window_ends(as_of)
     clips = require_columns(clips, _CLIPS, "clip_radar")
     games = require_columns(games, _GAMES, "games")
-    games = games.dropna(subset=["twitch_game_id"]).sort_values("category", kind="stable")
+    games = tracked_games(games).dropna(subset=["twitch_game_id"])
     if ends.size == 0 or games.empty or clips.empty:
         return empty_frame(CLIP_SCHEMA)
     (game, own), _ = codes_of(clips["game_id"], games["twitch_game_id"])

@@ -50,6 +50,7 @@ from aurastream.core.frames import (
     require_columns,
     times,
     timestamps,
+    tracked_games,
     window_ends,
 )
 from aurastream.core.freshness import FreshnessParams, confidence
@@ -438,11 +439,7 @@ def competition(
     games = require_columns(games, _GAMES, "games")
     if ends.size == 0 or games.empty:
         return empty_frame(COMPETITION_SCHEMA)
-    games = games.sort_values("category", kind="stable").reset_index(drop=True)
-    if games["category"].duplicated().any():
-        raise InvalidInputError(
-            "The games frame names a category twice.", fix="Pass one row per category."
-        )
+    games = tracked_games(games)
     (live_game, past_game, own_game), _ = codes_of(
         streams["game_id"], history["game_id"], games["twitch_game_id"]
     )

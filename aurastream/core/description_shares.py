@@ -25,7 +25,9 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     numbers,
+    plain_texts,
     require_columns,
+    rivals,
     text,
     timestamps,
 )
@@ -162,6 +164,10 @@ def description_intel(
     keys = ("window_start", "category", "video_id", "metadata_hash")
     members = require_columns(members, keys, "members")
     features = require_columns(features, (*_NEEDED, "chapter_fault", *HABITS), "features")
+    members, features = (
+        frame.assign(**{key: plain_texts(frame, key, name) for key in keys[2:]})
+        for frame, name in ((members, "members"), (features, "features"))
+    )
     at = _positions(members, features)
     members, at = members[at >= 0], at[at >= 0]
     if members.empty:
@@ -225,12 +231,16 @@ def description_intel(
 
 def _positions(members: pd.DataFrame, features: pd.DataFrame) -> Integers:
     """Return the place of each member's version among the features, or -1."""
-    index = pd.MultiIndex.from_frame(features[["video_id", "metadata_hash"]].astype("str"))
+    index = pd.MultiIndex.from_frame(features[["video_id", "metadata_hash"]])
     if not index.is_unique:
         raise InvalidInputError(
-            "The features frame has a version of a video twice.", fix="Pass each version once."
+            "The features frame has a version of a video twice.",
+            fix="Pass each version once.",
+            rivals=rivals(
+                features.groupby(list(index.names), dropna=False).ngroup(), features.index
+            ),
         )
-    wanted = pd.MultiIndex.from_frame(members[["video_id", "metadata_hash"]].astype("str"))
+    wanted = pd.MultiIndex.from_frame(members[["video_id", "metadata_hash"]])
     return np.asarray(index.get_indexer(wanted), dtype=np.int64)
 
 

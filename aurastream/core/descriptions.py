@@ -26,6 +26,7 @@ from aurastream.core.frames import (
     build_frame,
     counters,
     empty_frame,
+    plain_texts,
     require_columns,
 )
 
@@ -451,7 +452,7 @@ def mine_descriptions(videos: pd.DataFrame) -> pd.DataFrame:
     if videos.empty:
         return empty_frame(DESCRIPTION_SCHEMA)
     lengths = counters(videos, "duration_s", "youtube_videos").tolist()
-    texts = videos["description"].astype("str").fillna("").tolist()
+    texts = plain_texts(videos, "description", "youtube_videos").fillna("").tolist()
     read: dict[tuple[str, float | None], Description] = {}
     found = []
     for text, length in zip(texts, lengths, strict=True):
@@ -463,8 +464,8 @@ def mine_descriptions(videos: pd.DataFrame) -> pd.DataFrame:
     return build_frame(
         DESCRIPTION_SCHEMA,
         {
-            "video_id": videos["video_id"].astype("str").array,
-            "metadata_hash": videos["metadata_hash"].astype("str").array,
+            "video_id": plain_texts(videos, "video_id", "youtube_videos").array,
+            "metadata_hash": plain_texts(videos, "metadata_hash", "youtube_videos").array,
             "character_count": _numbers(len(one.text) for one in found),
             "line_count": _numbers(
                 sum(bool(line.strip()) for line in one.text.split("\n")) for one in found

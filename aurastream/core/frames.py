@@ -33,6 +33,7 @@ __all__ = [
     "named",
     "numbers",
     "percentages",
+    "plain_texts",
     "refusal",
     "require_columns",
     "rivals",
@@ -41,6 +42,7 @@ __all__ = [
     "texts",
     "times",
     "timestamps",
+    "tracked_games",
     "whole_numbers",
     "window_ends",
 ]
@@ -386,7 +388,19 @@ def codes_of(*columns: Any) -> tuple[list[Integers], Strings]:  # noqa: ANN401 #
     return parts, pd.Index(found, dtype="str").array
 
 
-def _names(column: Any) -> "pd.Series[str]":  # noqa: ANN401 # a pandas array-like
+def plain_texts(frame: pd.DataFrame, column: str, name: str) -> "pd.Series[str]":
+    """Return a column of texts as they can be written and compared; null is for a missing one.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value holds half of a surrogate pair, or is a list or anything else that holds values
+        of its own.
+    """
+    return _names(frame[column], f"Column '{column}' of the {name} frame")
+
+
+def _names(column: Any, whose: str = "A text that names a row") -> "pd.Series[str]":  # noqa: ANN401 # a pandas array-like
     """Return texts that name rows, as pandas keeps them."""
     given = pd.Series(column)
     if given.dtype == "str":
@@ -405,19 +419,41 @@ def _names(column: Any) -> "pd.Series[str]":  # noqa: ANN401 # a pandas array-li
     raise refusal(
         given.index,
         bad,
-        lambda at: f"A text that names a row {faults[at]}.",
+        lambda at: f"{whose} {faults[at]}.",
         fix="Quarantine its row.",
     )
 
 
 def _name_fault(value: object) -> str | None:
     if isinstance(value, _BUNDLES):
-        return f"is a list: {_shown(value)}"
+        return f"holds a list: {_shown(value)}"
     try:
         str(value).encode()
     except UnicodeEncodeError as error:
-        return f"cannot be written as UTF-8: {error.reason}"
+        return f"holds what cannot be written as UTF-8: {error.reason}"
     return None
+
+
+def tracked_games(games: pd.DataFrame) -> pd.DataFrame:
+    """Return the games in the order of their categories, with texts for names.
+
+    Raises
+    ------
+    InvalidInputError
+        When a category is missing or comes twice, or a name or a game's id is no text.
+    """
+    categories = plain_texts(games, "category", "games")
+    (codes,), _ = codes_of(categories)
+    named(games, "category", codes, "games")
+    if np.unique(codes).size < codes.size:
+        raise InvalidInputError(
+            "The games frame names a category twice.",
+            fix="Pass one row per category.",
+            rivals=rivals(codes, games.index),
+        )
+    ids = plain_texts(games, "twitch_game_id", "games")
+    order = np.argsort(codes, kind="stable")
+    return games.assign(category=categories, twitch_game_id=ids).iloc[order]
 
 
 def named(frame: pd.DataFrame, column: str, codes: Integers, name: str) -> Integers:

@@ -44,6 +44,7 @@ from aurastream.core.frames import (
     require_columns,
     times,
     timestamps,
+    tracked_games,
     window_ends,
 )
 
@@ -539,7 +540,7 @@ def hour_of_week_map(
     games = require_columns(games, _GAMES, "games")
     if ends.size == 0 or games.empty:
         return empty_frame(HOUR_OF_WEEK_SCHEMA)
-    games = games.sort_values("category", kind="stable").reset_index(drop=True)
+    games = tracked_games(games)
     (past_game, own_game), _ = codes_of(totals["game_id"], games["twitch_game_id"])
     crawl_at = times(totals, "crawl_at", "totals")
     counted = {

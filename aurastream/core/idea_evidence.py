@@ -9,8 +9,10 @@ import pandas as pd
 from aurastream.core.frames import (
     Schema,
     build_frame,
+    codes_of,
     empty_frame,
     group_keys,
+    named,
     require_columns,
     text,
     texts,
@@ -75,6 +77,8 @@ def idea_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     if topics.empty or videos.empty:
         return empty_frame(IDEA_EVIDENCE_SCHEMA)
     keyed = group_keys((topics, "topics"), (videos, "videos"))
+    (video_code,), video_names = codes_of(videos["video_id"])
+    named(videos, "video_id", video_code, "videos")
     topic_words = [str(line).split() for line in topics["lemmas"]]
     title_code, titles = pd.factorize(texts(videos, "title", "videos"), use_na_sentinel=False)
     # The words of a category's name are in no topic, so they need not leave the titles.
@@ -112,7 +116,7 @@ def idea_evidence(topics: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     topic, video = pair // len(videos), pair % len(videos)
     complete = met == size[topic]
     topic, video = topic[complete], video[complete]
-    ids = videos["video_id"].astype("str").array
+    ids = text(video_names, video_code)
     rank = whole_numbers(topics, "rank", "topics")[topic]
     id_order = np.argsort(np.asarray(ids.take(video), dtype=object), kind="stable")
     order = id_order[np.lexsort((rank[id_order], keyed.keys[0][topic][id_order]))]

@@ -38,11 +38,13 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     microseconds,
+    plain_texts,
     refusal,
     require_columns,
     text,
     times,
     timestamps,
+    tracked_games,
     window_ends,
 )
 
@@ -467,7 +469,7 @@ def youtube_language_items(velocity: pd.DataFrame) -> pd.DataFrame:
         LANGUAGE_ITEMS_SCHEMA,
         {
             "window_start": timestamps(times(velocity, "window_start", name)),
-            "category": velocity["category"].astype("str").array,
+            "category": plain_texts(velocity, "category", name).array,
             "platform": _PLATFORMS.take(np.full(len(velocity), _YOUTUBE)),
             "language_source": pd.array([_TAG] * len(velocity), dtype="str"),
             "language": pd.array(primary_languages(velocity["audio_language"]), dtype="str"),
@@ -538,6 +540,7 @@ def twitch_language_items(
     streams = require_columns(streams, _STREAMS, name)
     games = require_columns(games, ("category", "twitch_game_id"), "games")
     ends = window_ends(as_of)
+    games = tracked_games(games)
     if ends.size == 0 or streams.empty or games.empty:
         return empty_frame(LANGUAGE_ITEMS_SCHEMA)
     viewers = counters(streams, "viewer_count", name)
@@ -554,7 +557,7 @@ def twitch_language_items(
         {
             "window": chosen.window,
             "code": game[at],
-            "stream": streams["stream_id"].astype("str").to_numpy()[at],
+            "stream": plain_texts(streams, "stream_id", name).to_numpy()[at],
             "language": primary_languages(streams["language"].iloc[at]),
             "viewers": viewers[at],
         }
@@ -624,8 +627,8 @@ def title_language_items(items: pd.DataFrame, *, params: LanguageParams = DEFAUL
         LANGUAGE_ITEMS_SCHEMA,
         {
             "window_start": timestamps(times(items, "window_start", "items")),
-            "category": items["category"].astype("str").array,
-            "platform": items["platform"].astype("str").array,
+            "category": plain_texts(items, "category", "items").array,
+            "platform": plain_texts(items, "platform", "items").array,
             "language_source": pd.array([_TITLE] * len(items), dtype="str"),
             "language": detected["title_language"].array,
             "viewers": counters(items, "viewers", "items"),

@@ -24,6 +24,7 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     numbers,
+    plain_texts,
     require_columns,
     text,
     timestamps,
@@ -192,7 +193,9 @@ def premiere_performance(
     views = counters(releases, "views", name)
     speed = counters(releases, "velocity_per_hour", name)
     # Another kind is none we know.
-    kind = pd.Index([*ReleaseKind], dtype=object).get_indexer(releases["release_kind"])
+    kind = pd.Index([*ReleaseKind], dtype=object).get_indexer(
+        plain_texts(releases, "release_kind", name)
+    )
     keyed = group_keys((releases, name))
     _, first, group = np.unique(keyed.keys[0], return_index=True, return_inverse=True)
     n = first.size

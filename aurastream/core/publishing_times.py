@@ -30,6 +30,7 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     microseconds,
+    plain_texts,
     require_columns,
     text,
     times,
@@ -148,6 +149,7 @@ def early_releases(releases: pd.DataFrame) -> pd.DataFrame:
     releases = require_columns(releases, _EARLY, "releases")
     keys = ["window_start", "category", "video_id"]
     group_keys((releases, "releases"))
+    releases = releases.assign(video_id=plain_texts(releases, "video_id", "releases"))
     usable = (releases["release_kind"] == ReleaseKind.INSTANT) & releases[
         "velocity_per_hour"
     ].notna()

@@ -24,6 +24,7 @@ from aurastream.core.frames import (
     counters,
     empty_frame,
     microseconds,
+    plain_texts,
     require_columns,
     times,
     timestamps,
@@ -266,8 +267,8 @@ def releases(
         RELEASES_SCHEMA,
         {
             "window_start": timestamps(window),
-            "category": velocity["category"].astype("str").array,
-            "video_id": velocity["video_id"].astype("str").array,
+            "category": plain_texts(velocity, "category", name).array,
+            "video_id": plain_texts(velocity, "video_id", name).array,
             "release_kind": pd.array(_KINDS[kind], dtype="str"),
             "released_at": timestamps(released),
             "delay_min": np.where(kind == _ANNOUNCED, about.delay, np.nan),
@@ -316,7 +317,7 @@ def _described(velocity: pd.DataFrame, videos: pd.DataFrame, params: ReleasePara
 
 
 def _kind_codes(videos: pd.DataFrame) -> Integers:
-    state = videos["live_state"].astype("str")
+    state = plain_texts(videos, "live_state", "youtube_videos")
     scheduled = _is_set(videos, "scheduled_start_at")
     started = _is_set(videos, "actual_start_at")
     upcoming = (state == "upcoming").to_numpy(dtype=np.bool_, na_value=False)

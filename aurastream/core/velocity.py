@@ -45,6 +45,7 @@ from aurastream.core.frames import (
     lookup,
     microseconds,
     named,
+    plain_texts,
     require_columns,
     text,
     times,
@@ -497,10 +498,17 @@ def _encode(
     trending = _usable(trending, _TRENDING, "youtube_trending", oldest, ends[-1])
     games = _usable(games, _GAMES, "youtube_games", oldest, ends[-1])
     videos = require_columns(videos, _VIDEOS, "youtube_videos")
+    trending = trending.assign(video_id=plain_texts(trending, "video_id", "youtube_trending"))
+    games = games.assign(video_id=plain_texts(games, "video_id", "youtube_games"))
     if len(videos) > len(trending) + len(games):
         # Reading text is what a single window costs: leave out the versions it cannot need.
         wanted = pd.concat([trending["video_id"], games["video_id"]]).unique()
-        videos = videos[videos["video_id"].isin(wanted)]
+        try:
+            is_wanted = videos["video_id"].isin(wanted)
+        except TypeError:
+            # A list; what holds one is named.
+            is_wanted = plain_texts(videos, "video_id", "youtube_videos").isin(wanted)
+        videos = videos[is_wanted]
     (chart, game), categories = codes_of(trending["chart"], games["game"])
     (region,), regions = codes_of(trending["region"])
     (charting, playing, described), video_names = codes_of(
@@ -562,7 +570,11 @@ def _is_partial(encoded: _Encoded, crawls: pd.DataFrame | None) -> npt.NDArray[n
         ]
     )
     listed = pd.MultiIndex.from_arrays(
-        [crawls["category"].astype("str"), crawls["region"].astype("str"), starts]
+        [
+            plain_texts(crawls, "category", "partial_crawls"),
+            plain_texts(crawls, "region", "partial_crawls"),
+            starts,
+        ]
     )
     result[left] = slots.isin(listed)
     return result
@@ -785,7 +797,7 @@ def _metadata(
     unknown = used < 0
 
     def strings(column: str) -> "pd.Series[str]":
-        values: pd.Series[str] = part[column].reset_index(drop=True).astype("str")
+        values = plain_texts(part, column, "youtube_videos").reset_index(drop=True)
         return values.mask(unknown | (values == "").to_numpy(dtype=np.bool_, na_value=False))
 
     language = strings("audio_language").fillna(strings("default_language")).fillna("und")

@@ -27,6 +27,7 @@ from aurastream.core.frames import (
     group_keys,
     lookup,
     numbers,
+    plain_texts,
     refusal,
     require_columns,
     rivals,
@@ -208,7 +209,7 @@ def viral_scores(
         {
             "window_start": timestamps(keyed.windows[0]),
             "category": text(keyed.names, keyed.categories[0]),
-            "video_id": velocity["video_id"].astype("str").array,
+            "video_id": plain_texts(velocity, "video_id", "video_velocity").array,
             "trend_class": _NAMES.take(scored.trend),
             "viral_score": scored.scores[0],
             "velocity_z": scored.z,
