@@ -579,7 +579,12 @@ def archive(
     for d in done:
         size = f"{d.bytes / 1e6:,.2f}"
         table.add_row(d.name, f"{d.rows:,}", size, str(len(d.files)), ", ".join(d.left_out))
+    if not done:
+        _out().print(f"The record has no row of {month} that may be archived.")
+        return
     _out().print(table)
+    files, rows = sum(len(d.files) for d in done), sum(d.rows for d in done)
+    _out().print(f"{rows:,} rows of {month} lie in {files:,} files under {target.url}.")
 
 
 @app.command()
@@ -615,7 +620,14 @@ def restore(
     beyond = sum(c.rows_beyond for c in found)
     if beyond and not compare:
         _out().print(f"Kept {beyond:,} rows that the archive does not have.")
-    raise typer.Exit(int(not all(c.is_equal if compare else c.is_there for c in found)))
+    different = [c for c in found if not (c.is_equal if compare else c.is_there)]
+    rows, tables = sum(c.rows_archived for c in found), len({c.dataset for c in found})
+    archived = f"{rows:,} archived rows in {len(found):,} days of {tables} tables"
+    if different:
+        first = f"{different[0].dataset} of {different[0].day}"
+        _out().print(f"{archived}: {len(different):,} days differ, the first is {first}.")
+        raise typer.Exit(1)
+    _out().print(f"{archived}: all of it is in the record as it was archived.")
 
 
 @app.command()

@@ -204,6 +204,7 @@ def test_restoring_keeps_and_counts_what_the_archive_does_not_have(
 
     assert answer.exit_code == 0, answer.output
     assert "Kept 4 rows that the archive does not have." in answer.output
+    assert "6 days of 2 tables: all of it is in the record" in answer.output
     for name, frame in before.items():
         pd.testing.assert_frame_equal(_october(filled, name), frame)
         assert len(frame) == len(october[name]) + 2
