@@ -20,8 +20,7 @@ from aurastream.settings import REPO_ROOT, Settings, keep_to_ourselves
 if TYPE_CHECKING:
     from aurastream.store.retries import RetryPolicy
 
-# Imports inside the commands keep `aurastream --help` quick and Dagster optional.
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 # imports inside the commands keep --help quick and Dagster optional
 
 __all__ = ["app", "main"]
 

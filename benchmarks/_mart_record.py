@@ -402,5 +402,5 @@ def _run(url: str, statement: str, **values: object) -> int:
     """Run a statement in UTC; return how many rows it wrote."""
     with psycopg.connect(url, options="-c timezone=UTC") as connection:
         if not values:
-            return connection.execute(statement).rowcount  # type: ignore[arg-type]
-        return connection.execute(statement, values).rowcount  # type: ignore[arg-type]
+            return connection.execute(statement).rowcount
+        return connection.execute(statement, values).rowcount

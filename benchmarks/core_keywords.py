@@ -116,7 +116,7 @@ def loops(
         counts[category].update(found)
         own = weights[category]
         for term in found:
-            own[term] += weight  # type: ignore[assignment]
+            own[term] += weight  # type: ignore[assignment] # the same
     spread: Counter[str] = Counter()
     presences = [0, 0, 0, 0]
     for own in counts.values():

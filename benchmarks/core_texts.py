@@ -79,7 +79,7 @@ def _compute(name: str, videos: pd.DataFrame, folder: str) -> pd.DataFrame:
 def _describe(members: pd.DataFrame, folder: str) -> pd.DataFrame:
     """Read what descriptions hold some categories at a time, as the asset does."""
     from aurastream.core.description_shares import description_intel  # noqa: PLC0415 # the same
-    from aurastream_assets.intelligence.description_intel import in_batches  # noqa: PLC0415
+    from aurastream_assets.intelligence.description_intel import in_batches  # noqa: PLC0415 # the same
 
     parts = []
     for some in in_batches(members):

@@ -279,7 +279,7 @@ def _asked(
                     for name in chance.sample(list(asked), len(asked)):
                         game = f"game{chance.randint(1, games)}"
                         started = time.perf_counter()
-                        connection.execute(asked[name], (game,)).fetchall()  # type: ignore[arg-type]
+                        connection.execute(asked[name], (game,)).fetchall()
                         seconds[name].append(time.perf_counter() - started)
         except psycopg.Error as error:
             failures.append(error)

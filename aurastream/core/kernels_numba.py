@@ -7,8 +7,8 @@ The statistics sort once per metric, with numpy's vectorised sort, and read ever
 the sorted values. Two threads share the work; which one does what cannot show in the result.
 """
 
-# Compiled functions take positional arguments alone, and mypy sees no type behind them.
-# ruff: noqa: PLR0917
+# Mypy sees no type behind compiled functions.
+# ruff: noqa: PLR0917 # compiled functions take positional arguments alone
 # mypy: disable-error-code="no-any-return"
 
 import itertools
@@ -436,8 +436,8 @@ def _score_block(values: Floats, own: Floats, floor: float, scores: Floats) -> N
         share = (v - p90 if v > p90 else v - low) / (top if v > p90 else high - low)
         score = step + share * width
         # Not max(): a NaN must become 0 here, or it would become an index below.
-        score = score if score > 0.0 else 0.0  # noqa: FURB136
-        excess = share if share > 0.0 else 0.0  # noqa: FURB136
+        score = score if score > 0.0 else 0.0  # noqa: FURB136 # see above
+        excess = share if share > 0.0 else 0.0  # noqa: FURB136 # see above
         excess = min(EXPONENT_LIMIT, excess)
         above = 90.0 + 10.0 * (1.0 - _negative_exponential(excess))
         score = above if v > p90 else score

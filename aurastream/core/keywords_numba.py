@@ -8,8 +8,9 @@ compared letter by letter, so that no two words are ever taken for one. Terms gr
 and only from parts that themselves are frequent enough, which is what makes it fast and small.
 """
 
-# Compiled functions take positional arguments alone, and mypy sees no type behind them.
-# ruff: noqa: PLR0917, PLR2004, C901, PLR0912, PLR0915
+# Mypy sees no type behind compiled functions.
+# ruff: noqa: PLR0917 # compiled functions take positional arguments alone
+# ruff: noqa: PLR2004, C901, PLR0912, PLR0915 # and are spelled out, as calls cost them
 # mypy: disable-error-code="no-any-return"
 
 from collections.abc import Callable

@@ -5,8 +5,7 @@ references, styled letters and marks apart. Both are compared in that one form, 
 the stretch of the title: "dont starve" is found as "Don't Starve".
 """
 
-# Apostrophes of every kind are meant.
-# ruff: noqa: RUF001
+# ruff: noqa: RUF001 # apostrophes of every kind are meant
 
 import re
 import unicodedata

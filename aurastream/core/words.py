@@ -12,8 +12,7 @@ Texts are joined and treated as one array of code points, so that a hundred thou
 fraction of a second. The result of one text never depends on its neighbours.
 """
 
-# Full-width and styled letters are what this module is about.
-# ruff: noqa: RUF001, RUF002
+# ruff: noqa: RUF001, RUF002 # full-width and styled letters are what this module is about
 
 import html
 import unicodedata

@@ -42,7 +42,8 @@ def channel_history(rows: pd.DataFrame, charts: pd.DataFrame) -> pd.DataFrame:
         the day before, which had no day to return on); in the order of ``rows``.
     """
     past = _video_days(charts)
-    names, codes = np.unique(past["channel_id"].to_numpy(dtype=object).astype(str), False, True)  # noqa: FBT003
+    channels = past["channel_id"].to_numpy(dtype=object).astype(str)
+    names, codes = np.unique(channels, return_inverse=True)
     keys = codes.astype("int64") * _DAY_BITS + past["day"].to_numpy()
     order = np.argsort(keys, kind="stable")
     past, keys = past.iloc[order], keys[order]

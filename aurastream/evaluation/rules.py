@@ -148,7 +148,7 @@ def _candidates(features: pd.DataFrame) -> list[Condition]:
         value = value[~np.isnan(value)]
         if value.size:
             for bound in np.unique(np.quantile(value, _QUANTILES)).tolist():
-                found += [Condition(name, True, bound), Condition(name, False, bound)]  # noqa: FBT003
+                found += [Condition(name, at_least, bound) for at_least in (True, False)]
     return found
 
 

@@ -4,8 +4,8 @@ Importing it and its first call cost seconds (cached on disk afterwards), so tha
 at the top.
 """
 
-# Compiled functions take positional arguments alone, and mypy sees no type behind them.
-# ruff: noqa: PLR0917
+# Mypy sees no type behind compiled functions.
+# ruff: noqa: PLR0917 # compiled functions take positional arguments alone
 # mypy: disable-error-code="no-any-return"
 
 from concurrent.futures import ThreadPoolExecutor
@@ -72,7 +72,7 @@ def margins(
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(matrix, nodes, roots, forests, first, end, out):  # type: ignore[no-untyped-def] # numba infers  # noqa: ANN001, ANN202
+def _add(matrix, nodes, roots, forests, first, end, out):  # type: ignore[no-untyped-def] # numba infers  # noqa: ANN001, ANN202 # as said
     # Block after block, tree after tree: rows and nodes stay in the caches.
     for start in range(first, end, _BLOCK):
         for tree in range(roots.size):

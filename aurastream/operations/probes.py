@@ -40,11 +40,8 @@ def grpc_answers(port: int, service: str = "DagsterApi", host: str = "127.0.0.1"
 
     def probe(_pid: int) -> None:
         # gRPC comes with Dagster; the library itself does without both.
-        import grpc  # type: ignore[import-untyped] # noqa: PLC0415
-        from grpc_health.v1 import (  # type: ignore[import-untyped] # noqa: PLC0415
-            health_pb2,
-            health_pb2_grpc,
-        )
+        import grpc  # noqa: PLC0415 # as said
+        from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415 # as said
 
         with grpc.insecure_channel(f"{host}:{port}") as channel:
             request = health_pb2.HealthCheckRequest(service=service)

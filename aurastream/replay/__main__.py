@@ -40,8 +40,8 @@ def main(
 ) -> None:
     """Serve both APIs on loopback until SIGTERM."""
     if context.invoked_subcommand is None:
-        # Imported here: the switchboard's commands do not need the worlds.
-        from aurastream.replay.server import run_replay  # noqa: PLC0415
+        # The switchboard's commands do not need the worlds.
+        from aurastream.replay.server import run_replay  # noqa: PLC0415 # as said
 
         run_replay(port, port_file, public_url=public_url, with_parent=not detached)
 
@@ -115,8 +115,7 @@ def _value(text: str) -> Any:  # noqa: ANN401 # any JSON
 
 
 def _show(method: str, url: str, content: object = None) -> None:
-    # Imported here: the server's own start is quicker without a client.
-    import httpx  # noqa: PLC0415
+    import httpx  # noqa: PLC0415 # the server's own start is quicker without a client
 
     try:
         answer = httpx.request(method, url, json=content)

@@ -51,8 +51,7 @@ def paint(name: str, width: int, height: int) -> bytes:
     width, height : int
         Size in pixels.
     """
-    # Imported at the first picture: a crawl needs none, and the start is quicker without.
-    from PIL import Image, ImageDraw  # noqa: PLC0415
+    from PIL import Image, ImageDraw  # noqa: PLC0415 # a crawl needs none, and starts quicker
 
     draw = mix_int(int.from_bytes(name.encode()[:64], "big") % (1 << 61))
     top, bottom = _colour(draw), _colour(draw >> 24)

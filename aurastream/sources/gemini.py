@@ -360,13 +360,13 @@ def _fault(response: httpx.Response) -> SourceError:
     kind: type[SourceError]
     if status >= _SERVER_ERROR:
         kind, fix = TransientError, "It is repeated with growing pauses."
-    elif status == 429:  # noqa: PLR2004 # too many requests
+    elif status == 429:
         return _too_many(said, reason, response.headers.get("retry-after", ""))
-    elif reason in {"API_KEY_INVALID", "API_KEY_EXPIRED"} or status == 401:  # noqa: PLR2004 # unauthorized
+    elif reason in {"API_KEY_INVALID", "API_KEY_EXPIRED"} or status == 401:
         kind, fix = KeyInvalidError, "Set AURASTREAM_GEMINI_API_KEY to a valid key."
-    elif status == 403:  # noqa: PLR2004 # forbidden
+    elif status == 403:
         kind, fix = PermissionDeniedError, "Enable the Generative Language API for the key."
-    elif status == 404:  # noqa: PLR2004 # not found
+    elif status == 404:
         kind, fix = GoneError, "Set AURASTREAM_GEMINI_MODEL to a model that exists."
     else:
         kind, fix = ConfigError, "Check AURASTREAM_GEMINI_MODEL and AURASTREAM_GEMINI_BASE_URL."

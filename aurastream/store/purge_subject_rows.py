@@ -1,6 +1,6 @@
 """A subject in Arrow tables: files of the archive, and writes that wait in the spool."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -100,8 +100,8 @@ def in_spool(spool: Spool, subject: Subject, search: Search, *, remove: bool) ->
         search.cannot(path, error)
 
 
-def _is_in(column: pa.ChunkedArray, values: object) -> pa.ChunkedArray:
-    wanted = pa.array(sorted(values), pa.string())  # type: ignore[call-overload]
+def _is_in(column: pa.ChunkedArray, values: Iterable[str]) -> pa.ChunkedArray:
+    wanted = pa.array(sorted(values), pa.string())
     return pc.fill_null(pc.is_in(column, value_set=wanted), False)  # noqa: FBT003 # Arrow's
 
 

@@ -96,12 +96,12 @@ class ColumnLineage:
         )
 
     def _read(self, columns: Sequence[str], sql: str) -> Sources | None:
-        # A second of imports that a run with a warm cache does not pay.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of one of its own parts that is going
-            from sqlglot import exp, parse_one  # noqa: PLC0415
-            from sqlglot.errors import SqlglotError  # noqa: PLC0415
-            from sqlglot.lineage import lineage  # noqa: PLC0415
+            # A second of imports that a run with a warm cache does not pay.
+            from sqlglot import exp, parse_one  # noqa: PLC0415 # as said
+            from sqlglot.errors import SqlglotError  # noqa: PLC0415 # as said
+            from sqlglot.lineage import lineage  # noqa: PLC0415 # as said
 
         try:
             tree = parse_one(sql, dialect=_DIALECT)

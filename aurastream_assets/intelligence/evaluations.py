@@ -101,7 +101,7 @@ def evaluations(
 
 def _viral(archive: Archive) -> list[EvaluationRow]:
     # scikit-learn is not needed to load the graph.
-    from aurastream.evaluation.viral import judge_viral, split_samples  # noqa: PLC0415
+    from aurastream.evaluation.viral import judge_viral, split_samples  # noqa: PLC0415 # as said
 
     # T1 looks two weeks ahead and T3 counts the countries of a world that the record does not see.
     return judge_viral(*split_samples(archive, outcome_days=SERIES_DAYS), labels=(LABEL,))

@@ -43,7 +43,7 @@ def viral_model(context: dg.AssetExecutionContext, store: Store) -> pd.DataFrame
     is no row, and the metadata say what is missing; the plain rules do not need a model.
     """
     # scikit-learn is not needed to load the graph.
-    from aurastream.evaluation.predictions import TooLittleHistory, train  # noqa: PLC0415
+    from aurastream.evaluation.predictions import TooLittleHistory, train  # noqa: PLC0415 # as said
 
     window = context.partition_time_window
     archive = record_until(store, window.end)

@@ -43,7 +43,7 @@ def viral_predictions(
     faster than nine tenths of its category's first sightings of four weeks.
     """
     # scikit-learn is not needed to load the graph.
-    from aurastream.evaluation.predictions import predict  # noqa: PLC0415
+    from aurastream.evaluation.predictions import predict  # noqa: PLC0415 # as said
 
     window = context.partition_time_window
     archive = record_until(store, window.end)
@@ -75,7 +75,7 @@ def viral_predictions(
 def _prediction(model: pd.DataFrame) -> "Prediction":
     """Return what the stored model predicts with; one of another version is left alone."""
     from aurastream.evaluation.model import ViralModel  # noqa: PLC0415 # as above
-    from aurastream.evaluation.predictions import Prediction, table_from_json  # noqa: PLC0415
+    from aurastream.evaluation.predictions import Prediction, table_from_json  # noqa: PLC0415 # as said
 
     usable = model[model["model_version"] == MODEL_VERSION]
     if usable.empty:

@@ -422,7 +422,7 @@ def test_a_killed_rollup_leaves_the_old_rows_and_the_next_one_gives_the_clean_re
     again = _sums(warehouse)
     with psycopg.connect(warehouse.url, autocommit=True) as connection:
         for table in (HOURS, *DAYS):
-            connection.execute(f"drop table aggregation.{table} cascade")  # type: ignore[arg-type]
+            connection.execute(f"drop table aggregation.{table} cascade")
     _roll(warehouse, "2026-11-20", "2026-11-20")
     assert _sums(warehouse) == again
     assert again != old

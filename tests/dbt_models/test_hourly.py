@@ -241,4 +241,4 @@ def test_hours_are_utc_whatever_the_database_thinks_of_time_zones(
 
 def _set_zone(warehouse: Warehouse, zone: str) -> None:
     with psycopg.connect(warehouse.url, autocommit=True) as connection:
-        connection.execute(f"alter database dbt_models set timezone to '{zone}'")  # type: ignore[arg-type]
+        connection.execute(f"alter database dbt_models set timezone to '{zone}'")

@@ -472,11 +472,11 @@ def test_rolling_up_again_leaves_the_marts_in_place(marts: Warehouse) -> None:
 def test_the_read_only_role_may_read_marts_and_rollups(marts: Warehouse) -> None:
     with psycopg.connect(reader_url(marts.url)) as connection:
         for mart in _MARTS:
-            connection.execute(f"select * from marts.{mart}")  # type: ignore[arg-type]
-            connection.execute(f"select * from marts.{mart}_as_of(now())")  # type: ignore[arg-type]
+            connection.execute(f"select * from marts.{mart}")
+            connection.execute(f"select * from marts.{mart}_as_of(now())")
         connection.execute("select * from aggregation.intel_hourly_metrics")
         for table in DAYS:
-            connection.execute(f"select * from aggregation.{table}")  # type: ignore[arg-type]
+            connection.execute(f"select * from aggregation.{table}")
 
 
 def test_every_table_and_column_carries_its_description(marts: Warehouse) -> None:

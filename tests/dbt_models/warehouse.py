@@ -299,7 +299,7 @@ class Warehouse:
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         with psycopg.connect(self.url, row_factory=dict_row) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query).fetchall()
 
     def hours(self, category: str = "music") -> list[dict[str, Any]]:
         return self.rows(

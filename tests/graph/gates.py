@@ -24,7 +24,7 @@ class Gate:
         self._url = url
         self._holder = psycopg.connect(url)
         for statement in statements:
-            self._holder.execute(statement)  # type: ignore[arg-type] # ours
+            self._holder.execute(statement)
 
     @classmethod
     def of_table(cls, url: str, table: str) -> "Gate":

@@ -26,6 +26,14 @@ SCHEDULES = {
     d.definition.job_name: d.definition for d in (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES)
 }
 COLLECTORS = ["signal", "games", "games_reconcile", "streams", "clips"]
+# The sets of partitions roll with the calendar, so no date that is written down stays in them.
+MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+NEXT_MONTH = (MIDNIGHT.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _before(midnight: datetime) -> datetime:
+    """Return the start of the day that a midnight ends."""
+    return midnight - timedelta(days=1)
 
 
 REPOSITORY = build_defs(environment="local").get_repository_def()
@@ -57,13 +65,13 @@ def _start(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str] | Non
 @pytest.mark.parametrize(
     ("job", "at", "partition"),
     [
-        ("signal", datetime(2026, 11, 20, 13, 25, tzinfo=UTC), "2026-11-20-13:00"),
-        ("signal", datetime(2026, 11, 20, 13, 55, tzinfo=UTC), "2026-11-20-13:30"),
-        ("hourly_rollup", datetime(2026, 11, 20, 0, 5, tzinfo=UTC), "2026-11-19-23:00"),
-        ("daily_rollup", datetime(2026, 12, 1, 0, 15, tzinfo=UTC), "2026-11-30"),
-        ("games", datetime(2026, 11, 20, 13, 14, tzinfo=UTC), None),
-        ("streams", datetime(2026, 11, 20, 13, 19, tzinfo=UTC), None),
-        ("clips", datetime(2026, 11, 20, 13, 2, tzinfo=UTC), None),
+        ("signal", MIDNIGHT.replace(hour=13, minute=25), f"{MIDNIGHT:%Y-%m-%d}-13:00"),
+        ("signal", MIDNIGHT.replace(hour=13, minute=55), f"{MIDNIGHT:%Y-%m-%d}-13:30"),
+        ("hourly_rollup", MIDNIGHT.replace(minute=5), f"{_before(MIDNIGHT):%Y-%m-%d}-23:00"),
+        ("daily_rollup", NEXT_MONTH.replace(minute=15), f"{_before(NEXT_MONTH):%Y-%m-%d}"),
+        ("games", MIDNIGHT.replace(hour=13, minute=14), None),
+        ("streams", MIDNIGHT.replace(hour=13, minute=19), None),
+        ("clips", MIDNIGHT.replace(hour=13, minute=2), None),
     ],
 )
 def test_a_tick_asks_for_the_partition_of_its_own_time(
@@ -114,7 +122,6 @@ SCORES = asset_key("intelligence", "viral_scores")
 HOURLY = asset_key("aggregation", "intel_hourly_metrics")
 DAILY = asset_key("aggregation", "intel_daily_metrics")
 COMPETITION = asset_key("intelligence", "competition")
-MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
 
 
 def _report(

@@ -71,10 +71,7 @@ def ask(
 
     def answers(section: str) -> list[list[dict[str, Any]]]:
         with psycopg.connect(reader_url(store.url), row_factory=dict_row) as connection:
-            return [
-                connection.execute(query).fetchall()  # type: ignore[arg-type]
-                for query in _SECTIONS[section]
-            ]
+            return [connection.execute(query).fetchall() for query in _SECTIONS[section]]
 
     return answers
 

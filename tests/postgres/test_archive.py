@@ -645,7 +645,7 @@ class HalfAnUpload(threading.Thread):
                 head, _, body = data.partition(b"\r\n\r\n")
                 request = head.partition(b"\r\n")[0]
                 if request.startswith(b"PUT ") and self._of in request:
-                    length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])  # type: ignore[index]
+                    (length,) = map(int, re.findall(rb"(?i)content-length: *(\d+)", head))
                     server.sendall(head + b"\r\n\r\n")
                     while len(body) < length // 2:
                         body += client.recv(65536)

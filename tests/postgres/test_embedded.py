@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -55,7 +56,7 @@ sys.modules.setdefault("async_timeout", types.SimpleNamespace(timeout=asyncio.ti
 
 
 def run_child(
-    code: str, *arguments: str, python: str = sys.executable, **options: object
+    code: str, *arguments: str, python: str = sys.executable, **options: Any
 ) -> subprocess.Popen[str]:
     """Start a process that holds servers of its own."""
     path = os.pathsep.join((str(REPO_ROOT), sysconfig.get_path("platlib")))
@@ -71,17 +72,17 @@ def run_child(
 
 
 @pytest.fixture
-def ordinary() -> dict[str, object]:
+def ordinary() -> dict[str, Any]:
     """How to start a Python as an ordinary user, who may not reach this one's own."""
     if not AS_ROOT:
         pytest.skip("only root can become somebody else")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
-        options: dict[str, object] = {
+        options: dict[str, Any] = {
             "python": python, "user": NOBODY, "group": NOBODY, "extra_groups": [],
         }  # fmt: skip
         try:
-            child = run_child("import aurastream.store.embedded", **options)  # type: ignore[arg-type]
+            child = run_child("import aurastream.store.embedded", **options)
         except OSError:
             continue
         child.communicate()
@@ -375,9 +376,7 @@ def test_a_setting_that_the_server_refuses_shows_its_own_words(home: Path) -> No
         EmbeddedPostgres(home / "pg", settings={"no_such_setting": "1"}).start()
 
 
-def test_an_ordinary_user_starts_the_servers_directly(
-    home: Path, ordinary: dict[str, object]
-) -> None:
+def test_an_ordinary_user_starts_the_servers_directly(home: Path, ordinary: dict[str, Any]) -> None:
     own = home / "ordinary"
     own.mkdir()
     os.chown(own, NOBODY, NOBODY)
@@ -396,7 +395,7 @@ def test_an_ordinary_user_starts_the_servers_directly(
 
 
 def test_an_ordinary_user_in_a_read_only_directory_is_told(
-    home: Path, ordinary: dict[str, object]
+    home: Path, ordinary: dict[str, Any]
 ) -> None:
     closed = home / "closed"
     closed.mkdir(mode=0o555)
@@ -406,7 +405,7 @@ def test_an_ordinary_user_in_a_read_only_directory_is_told(
 
 
 def test_a_directory_of_another_account_is_refused_to_an_ordinary_user(
-    home: Path, ordinary: dict[str, object]
+    home: Path, ordinary: dict[str, Any]
 ) -> None:
     own = home / "theirs"
     with EmbeddedPostgres(own / "postgres"):

@@ -58,7 +58,7 @@ def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
 def test_the_view_of_a_narrow_table_has_its_columns_types_comments_and_rows(
     connection: psycopg.Connection,
 ) -> None:
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's
     for table in NARROW:
         found = connection.execute(
             "SELECT a.attname, format_type(a.atttypid, a.atttypmod),"

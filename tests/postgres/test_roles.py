@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pandas as pd
 import psycopg
@@ -235,8 +236,8 @@ def _gets_in(url: str) -> bool:
     return True
 
 
-def _settings(store: FrameStore, **more: object) -> Settings:
-    return Settings(postgres_url=SecretStr(store.url), **more)  # type: ignore[arg-type]
+def _settings(store: FrameStore, **more: Any) -> Settings:
+    return Settings(postgres_url=SecretStr(store.url), **more)
 
 
 def test_an_operator_s_own_limits_are_a_setting(

@@ -4,7 +4,7 @@ import datetime as dt
 import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -90,14 +90,13 @@ def test_an_entry_delivered_twice_changes_nothing(
         class DiesAfterDeliveryError(Exception):
             """The process ends between the delivery and the removal of the entry."""
 
-        def interrupt(ops: object) -> None:
-            store._write([frames._from_spool(op) for op in ops])  # type: ignore[attr-defined]
+        def interrupt(ops: Sequence[SpooledOp]) -> None:
+            store._write([frames._from_spool(op) for op in ops])
             raise DiesAfterDeliveryError
 
+        assert store.spool is not None
         with pytest.raises(DiesAfterDeliveryError):
-            store.spool.drain(  # type: ignore[union-attr]
-                interrupt, keep_on=DiesAfterDeliveryError, refuse_on=StoreError
-            )
+            store.spool.drain(interrupt, keep_on=DiesAfterDeliveryError, refuse_on=StoreError)
         assert len(away.spool) == 2
         assert store.drain() == 2
         assert sorted(store.read("operations.crawls")["category"]) == ["a", "b"]
@@ -120,7 +119,8 @@ def test_a_damaged_entry_goes_aside_and_the_others_are_delivered(
     ):
         assert store.drain() == 2
         assert sorted(store.read("operations.crawls")["category"]) == ["a", "c"]
-        (aside,) = store.spool.aside()  # type: ignore[union-attr]
+        assert store.spool is not None
+        (aside,) = store.spool.aside()
     assert "checksum" in (aside / "reason.txt").read_text()
     assert "went aside" in caplog.text
 

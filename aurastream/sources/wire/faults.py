@@ -94,9 +94,9 @@ def youtube_fault(
 
     if known & _SPENT or "PerDay" in limit:
         return QuotaExhaustedError(said, fix=_FIX_QUOTA, status=status, reason=reason)
-    if known & _BAD_KEY or status == 401:  # noqa: PLR2004 # HTTP statuses read best as numbers
+    if known & _BAD_KEY or status == 401:
         return KeyInvalidError(said, fix=_FIX_YOUTUBE_KEY, status=status, reason=reason)
-    if known & _TOO_FAST or status == 429:  # noqa: PLR2004
+    if known & _TOO_FAST or status == 429:
         return RateLimitedError(
             said, fix=_FIX_RATE, status=status, reason=reason, retry_after_s=wait
         )
@@ -125,11 +125,11 @@ def twitch_fault(
     lowered = message.lower()
     wait = _retry_after_s(headers, now)
 
-    if status == 401 or any(  # noqa: PLR2004 # HTTP statuses read best as numbers
+    if status == 401 or any(
         words in lowered for words in ("invalid client", "client secret", "missing client id")
     ):
         return KeyInvalidError(said, fix=_FIX_TWITCH_KEY, status=status, reason=reason)
-    if status == 429:  # noqa: PLR2004
+    if status == 429:
         left = _number(_header(headers, "ratelimit-remaining"))
         return RateLimitedError(
             said,
@@ -139,9 +139,9 @@ def twitch_fault(
             retry_after_s=wait if wait is not None else _reset_in_s(headers, now),
             is_resource_cap=left is not None and left > 0,
         )
-    if status == 400 and "cursor" in lowered:  # noqa: PLR2004
+    if status == 400 and "cursor" in lowered:
         return InvalidCursorError(said, fix=_FIX_CURSOR, status=status, reason=reason)
-    if status == 500 and answer and not message:  # noqa: PLR2004
+    if status == 500 and answer and not message:
         # Known of /channels: one id of the batch spoils the answer, and goes on doing so.
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, is_data_dependent=True
@@ -172,11 +172,11 @@ def _by_status(
             status=status,
             reason=reason,
         )
-    if status in (408, 425) or status >= 500:  # noqa: PLR2004 # HTTP statuses read best as numbers
+    if status in (408, 425) or status >= 500:
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, retry_after_s=wait
         )
-    if status < 400:  # noqa: PLR2004
+    if status < 400:
         return ConfigError(
             f"{name} answered with a redirection ({status}).",
             fix=f"Set AURASTREAM_{name.upper()}_BASE_URL to the API itself.",

@@ -109,7 +109,7 @@ def test_a_tagged_shop_link_is_an_affiliate_link_and_no_domain_has_two_classes()
     [
         ("#Minecraft #minecraft #100 #100days", ("minecraft", "100days")),
         ("C# a#b &#39; https://a.io/#frag ##x", ()),
-        ("#हिन्दी #日本語タグ ＃全角 #ไทยแลนด์", ("हिन्दी", "日本語タグ", "全角", "ไทยแลนด์")),  # noqa: RUF001
+        ("#हिन्दी #日本語タグ ＃全角 #ไทยแลนด์", ("हिन्दी", "日本語タグ", "全角", "ไทยแลนด์")),  # noqa: RUF001 # full-width
     ],
 )
 def test_hashtags_are_those_of_any_script(text: str, tags: tuple[str, ...]) -> None:

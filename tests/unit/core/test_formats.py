@@ -192,7 +192,7 @@ def test_impossible_lengths_means_and_parameters_are_refused() -> None:
         performance_index(-1.0, 2.0)
     with pytest.raises(InvalidInputError, match="min_sample"):
         FormatParams(min_sample=0)
-    naive = RegimeBreak(datetime(2024, 1, 1), "x", "views", is_confirmed=True, note="")  # noqa: DTZ001
+    naive = RegimeBreak(datetime(2024, 1, 1), "x", "views", is_confirmed=True, note="")  # noqa: DTZ001 # the fault
     for breaks in ((naive,), tuple(reversed(REGIME_BREAKS))):
         with pytest.raises(InvalidInputError, match="Regime breaks"):
             FormatParams(breaks=breaks)

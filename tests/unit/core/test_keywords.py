@@ -234,7 +234,7 @@ def test_tags_are_whole_terms_and_count_once_per_video() -> None:
         (T0, "a", ["", "\u200b", "éclair", None], 1.0),
     )
     found = tag_scores(frame)
-    assert found[["term", "video_count", "sample_count"]].values.tolist() == [  # noqa: PD011
+    assert found[["term", "video_count", "sample_count"]].to_numpy().tolist() == [
         ["tag 7", 2, 4],
         ["éclair", 2, 4],
     ]

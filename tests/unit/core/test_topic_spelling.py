@@ -1,7 +1,6 @@
 """How a topic is spelled: the same words as titles write them, names in their own capitals."""
 
-# Full-width letters and apostrophes of every kind are meant.
-# ruff: noqa: RUF001
+# ruff: noqa: RUF001 # full-width letters and apostrophes of every kind are meant
 
 import pytest
 from hypothesis import given

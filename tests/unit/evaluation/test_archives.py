@@ -10,6 +10,7 @@ import pytest
 from aurastream import cli
 from aurastream.core.errors import InvalidInputError
 from aurastream.evaluation.archives import load_archive, load_charts
+from aurastream.evaluation.registry import evaluate
 
 Row = Callable[..., dict[str, object]]
 Kind = pytest.mark.parametrize("kind", ["viral", "opportunity", "language"])
@@ -149,8 +150,6 @@ def test_the_command_says_what_to_do_and_exits_with_2(
 
 @Kind
 def test_unknown_countries_are_refused_with_a_choice(kind: str, crowd: Path) -> None:
-    from aurastream.evaluation.registry import evaluate  # noqa: PLC0415
-
     with pytest.raises(InvalidInputError, match=r"no charts of ZZ\. Choose among GB, US"):
         evaluate(kind, crowd, countries=["US", "ZZ"])
 
@@ -159,8 +158,6 @@ def test_unknown_countries_are_refused_with_a_choice(kind: str, crowd: Path) -> 
 def test_three_days_are_too_few_for_every_kind(
     kind: str, chart_row: Row, observation: Row, archive_at: Callable
 ) -> None:
-    from aurastream.evaluation.registry import evaluate  # noqa: PLC0415
-
     folder = archive_at([chart_row(f"v{day}", day) for day in range(3)], [observation("v0", 0, 1)])
     with pytest.raises(InvalidInputError, match="too few"):
         evaluate(kind, folder)

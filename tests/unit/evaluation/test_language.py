@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.languages import title_languages
 from aurastream.evaluation.language import (
     Titles,
     evaluate_language,
@@ -121,7 +122,6 @@ def test_shuffled_tags_leave_chance(babel: Path) -> None:
 
 def test_figures_are_scikit_learns_macro_means(babel: Path) -> None:
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
-    from aurastream.core.languages import title_languages  # noqa: PLC0415
 
     learned, judged = language_titles(babel)
     found = title_languages(judged.titles)["title_language"].tolist()

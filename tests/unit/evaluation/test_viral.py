@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from aurastream.cli import app
 from aurastream.core.errors import InvalidInputError
+from aurastream.evaluation.model import Training, ViralModel
 from aurastream.evaluation.results import EvaluationRow
 from aurastream.evaluation.rules import learn_points
 from aurastream.evaluation.viral import evaluate_viral, viral_samples
@@ -45,7 +46,6 @@ def test_no_outcome_of_the_judged_videos_reaches_the_rule(crowd: Path) -> None:
 
 
 def test_the_command_declares_one_row_per_kind_on_the_headline_label(crowd: Path) -> None:
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     answer = CliRunner().invoke(app, ["evaluate", "viral", "--train", str(crowd), "--json"])
     assert answer.exit_code == 0, answer.output
     rows = json.loads(answer.stdout)
@@ -113,9 +113,6 @@ def test_a_command_without_an_archive_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_model_gives_the_same_bits_and_needs_no_country_it_knew(crowd: Path) -> None:
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    from aurastream.evaluation.model import Training, ViralModel  # noqa: PLC0415
-
     learned, judged = viral_samples(crowd)
     training = Training(
         learned.features,

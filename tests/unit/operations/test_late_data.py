@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,14 +90,14 @@ def _delivery(name: str, first: float, came: float) -> Delivery:
     st.randoms(use_true_random=False),
 )
 def test_every_window_that_lacked_a_row_is_scored_again_in_one_range(
-    made: list[tuple[int, int]], now: int, random: object
+    made: list[tuple[int, int]], now: int, random: Random
 ) -> None:
     deliveries = [
         _delivery(str(n), quarter / 4, (quarter + after) / 4)
         for n, (quarter, after) in enumerate(made)
     ]
     found = late_windows(deliveries, origin=MIDNIGHT, now=_at(now / 4))
-    random.shuffle(deliveries)  # type: ignore[attr-defined]
+    random.shuffle(deliveries)
 
     assert late_windows(deliveries, origin=MIDNIGHT, now=_at(now / 4)) == found
     for one, other in pairwise(found):

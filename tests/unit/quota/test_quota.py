@@ -1,6 +1,7 @@
 """Quota days, prices and the forecast."""
 
 import datetime as dt
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -23,7 +24,7 @@ from aurastream.core.quota import (
 NOW = dt.datetime(2026, 11, 21, 20, tzinfo=dt.UTC)
 instants = st.datetimes(
     dt.datetime(2024, 1, 1),  # noqa: DTZ001 # hypothesis attaches the zone
-    dt.datetime(2030, 1, 1),  # noqa: DTZ001
+    dt.datetime(2030, 1, 1),  # noqa: DTZ001 # as above
     timezones=st.just(dt.UTC),
 )
 
@@ -195,8 +196,10 @@ calls = st.lists(st.tuples(st.integers(0, 40 * 3600), st.integers(0, 500)), min_
 
 
 @given(calls, st.randoms(use_true_random=False))
-def test_the_forecast_does_not_depend_on_the_order_of_calls(calls, random) -> None:  # type: ignore[no-untyped-def]
-    def series(items):  # type: ignore[no-untyped-def]
+def test_the_forecast_does_not_depend_on_the_order_of_calls(
+    calls: list[tuple[int, int]], random: Random
+) -> None:
+    def series(items: list[tuple[int, int]]) -> pd.Series:
         at = pd.DatetimeIndex([NOW - dt.timedelta(seconds=s) for s, _ in items])
         return pd.Series([u for _, u in items], index=at)
 

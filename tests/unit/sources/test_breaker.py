@@ -128,8 +128,9 @@ def test_it_remembers_when_redis_goes_and_when_it_forgets(clock: FakeClock, redi
 
     breakers = CircuitBreakers(redis_url, clock=clock, fail_max=2)
     _fail(breakers, TransientError("down"))
-    breakers._client.connection_pool.connection_kwargs["port"] = 1  # type: ignore[union-attr]
-    breakers._client.connection_pool.disconnect()  # type: ignore[union-attr]
+    assert breakers._client is not None
+    breakers._client.connection_pool.connection_kwargs["port"] = 1
+    breakers._client.connection_pool.disconnect()
     _fail(breakers, TransientError("down"))
     assert breakers.state(HOST) == "open"
     with redis.Redis.from_url(redis_url) as client:

@@ -154,4 +154,4 @@ def test_broken_bytes_in_one_title_cost_one_item() -> None:
 
 def test_another_platform_is_refused() -> None:
     with pytest.raises(ConfigError, match="youtube or twitch"):
-        decode_stored("vimeo", b"{}")  # type: ignore[arg-type]
+        decode_stored("vimeo", b"{}")  # type: ignore[arg-type] # the fault

@@ -1,5 +1,7 @@
 """The pace of calls: within the limit at once, beyond it after a wait, shared by all."""
 
+from collections.abc import Callable
+
 import pytest
 
 from aurastream.sources.errors import RateLimitedError
@@ -66,9 +68,9 @@ def test_processes_share_the_limit_through_redis(clock: FakeClock, redis_url: st
 
 
 def test_without_redis_each_process_keeps_the_limit_itself(
-    clock: FakeClock, free_port: object
+    clock: FakeClock, free_port: Callable[[], int]
 ) -> None:
-    url = f"redis://127.0.0.1:{free_port()}/0"  # type: ignore[operator]
+    url = f"redis://127.0.0.1:{free_port()}/0"
     limiter = SharedRateLimiter({HOST: "2/hour"}, url, clock=clock, patience_s=1)
     limiter.acquire(HOST)
     limiter.acquire(HOST)

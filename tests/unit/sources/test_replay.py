@@ -10,6 +10,7 @@ import pytest
 from aurastream.replay.faults import KINDS
 from aurastream.replay.quirks import QUIRKS
 from aurastream.replay.server import background
+from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.errors import (
     KeyInvalidError,
     MalformedError,
@@ -156,7 +157,9 @@ def test_every_kind_of_fault_is_survived_or_named(
             named[kind] = type(error)
             assert error.fetches[0].outcome == error.outcome  # noqa: PT017 # some do not raise
         httpx.delete(f"{url}/_replay/faults").raise_for_status()
-        youtube._transport.breaker.close(youtube._transport.host)  # type: ignore[attr-defined]
+        breaker = youtube._transport.breaker
+        assert isinstance(breaker, CircuitBreakers)
+        breaker.close(youtube._transport.host)
     assert {kind: error for kind, error in named.items() if error} == expected
 
 

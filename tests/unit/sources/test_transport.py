@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -252,9 +253,9 @@ def test_a_closed_gate_lets_nothing_through(
 
 
 def test_what_was_never_sent_is_refunded(
-    http: httpx.Client, clock: FakeClock, gate: Gate, free_port: "pytest.FixtureRequest"
+    http: httpx.Client, clock: FakeClock, gate: Gate, free_port: Callable[[], int]
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"  # type: ignore[operator]
+    url = f"http://127.0.0.1:{free_port()}"
     youtube = YouTubeClient(url, "k", http=http, clock=clock, gate=gate)
     with pytest.raises(TransientError, match="did not answer"):
         youtube.videos_chart("US")
@@ -427,7 +428,7 @@ def test_threads_share_a_client(youtube: YouTubeClient, upstream: Upstream) -> N
         barrier.wait()  # passes only when four calls are under way at once
         return Reply(video_page([video(str(request.one("regionCode")))]))
 
-    upstream._lock = threading.Semaphore(4)  # type: ignore[assignment]
+    upstream._lock = threading.Semaphore(4)  # type: ignore[assignment] # lets all four in
     upstream.script(VIDEOS, answer)
     found: list[str] = []
     threads = [

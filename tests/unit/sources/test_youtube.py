@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aurastream.sources.errors import ConfigError, GoneError, TransientError
+from aurastream.sources.errors import ConfigError, GoneError, SourceError, TransientError
 from aurastream.sources.youtube import YouTubeClient
 from tests.unit.sources.support import (
     FakeClock,
@@ -197,9 +197,9 @@ def test_when_nothing_is_answered_the_error_carries_every_call(
     youtube: YouTubeClient, upstream: Upstream
 ) -> None:
     upstream.script(VIDEOS, Reply({}, 403))
-    with pytest.raises(Exception, match="it is not repeated") as caught:
+    with pytest.raises(SourceError, match="it is not repeated") as caught:
         youtube.videos_by_ids(_ids("v", 100))
-    assert len(caught.value.fetches) == 1  # type: ignore[attr-defined]
+    assert len(caught.value.fetches) == 1
     upstream.script(VIDEOS, Reply({}, 404))
     assert youtube.videos_by_ids(["a", "b"]).missing_ids == ("a", "b")
 
