@@ -11,7 +11,7 @@ import pytest
 
 from aurastream.core.quota import quota_date
 from aurastream.store.ledger import PostgresLedger
-from aurastream.store.urls import reader_url
+from aurastream.store.urls import READER_ROLE, reader_url
 from aurastream_assets.aggregation.project import load_manifest
 from tests.dbt_models.warehouse import DAYS, Warehouse, at
 
@@ -471,6 +471,7 @@ def test_rolling_up_again_leaves_the_marts_in_place(marts: Warehouse) -> None:
 
 def test_the_read_only_role_may_read_marts_and_rollups(marts: Warehouse) -> None:
     with psycopg.connect(reader_url(marts.url)) as connection:
+        assert connection.execute("select current_user").fetchone() == (READER_ROLE,)
         for mart in _MARTS:
             connection.execute(f"select * from marts.{mart}")
             connection.execute(f"select * from marts.{mart}_as_of(now())")

@@ -77,7 +77,9 @@ def test_live_broadcasts_validate_in_every_state(youtube: Get, event: str) -> No
 def test_the_other_lists_validate_against_the_discovery_document(
     youtube: Get, path: str, schema: str, query: dict[str, Any]
 ) -> None:
-    specs.google(schema).validate(_good(youtube(path, **query)))
+    answer = _good(youtube(path, **query))
+    specs.google(schema).validate(answer)
+    assert answer["kind"] == f"youtube#{schema[0].lower()}{schema[1:]}"
 
 
 def test_channels_and_batch_statistics_of_a_whole_chart_validate(youtube: Get) -> None:

@@ -161,21 +161,17 @@ def test_a_crawl_spends_what_its_log_says_and_stops_at_the_ledgers_limit(
     platform: Any, database_url: str
 ) -> None:
     with closing(PostgresLedger(database_url, refusal=QuotaExhaustedError)) as ledger:
-        _spend_nearly_all_and_crawl(platform, ledger)
-
-
-def _spend_nearly_all_and_crawl(platform: Any, ledger: PostgresLedger) -> None:
-    with ledger.open(purpose="test", clock=_Clock(), planned={"videos.list": 9_998}) as spent:
-        for _ in range(9_998):
-            spent.spend("videos.list")
-    with (
-        ledger.open(purpose="collection/youtube_trending", clock=_Clock()) as gate,
-        YouTubeClient(platform.url, "key", clock=_Clock(), gate=gate) as youtube,
-    ):
-        result = collect_trending(
-            youtube, charts=CATEGORIES, regions=["US", "DE"], max_parallel=1, started_at=NOW
-        )
-    used = {status.bucket: status.used for status in ledger.usage(NOW)}
+        with ledger.open(purpose="test", clock=_Clock(), planned={"videos.list": 9_998}) as spent:
+            for _ in range(9_998):
+                spent.spend("videos.list")
+        with (
+            ledger.open(purpose="collection/youtube_trending", clock=_Clock()) as gate,
+            YouTubeClient(platform.url, "key", clock=_Clock(), gate=gate) as youtube,
+        ):
+            result = collect_trending(
+                youtube, charts=CATEGORIES, regions=["US", "DE"], max_parallel=1, started_at=NOW
+            )
+        used = {status.bucket: status.used for status in ledger.usage(NOW)}
     assert used["youtube.default"] == 10_000
     assert result.metadata["quota_used"] == 2 == len(platform.asked("/youtube/v3/videos"))
     assert result.frames["operations.crawls"]["reason"].tolist() == ["", "", *["quota"] * 6]

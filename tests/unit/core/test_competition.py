@@ -386,7 +386,7 @@ def by_the_book(
     }
 
 
-def agrees(streams: pd.DataFrame, found: pd.DataFrame, of: dict[str, str], end: Any) -> None:
+def assert_agrees(streams: pd.DataFrame, found: pd.DataFrame, of: dict[str, str], end: Any) -> None:
     for row in found.itertuples():
         expected = by_the_book(streams, row, of[row.category], end=end)
         if expected is None:
@@ -439,14 +439,14 @@ def test_every_score_is_the_formula_that_the_metrics_page_gives(
         as_of=AS_OF,
         games=games(("apex", "g2", "UTC"), ("minecraft", "g1", "UTC")),
     )
-    agrees(streams, found, {"apex": "g2", "minecraft": "g1"}, end)
+    assert_agrees(streams, found, {"apex": "g2", "minecraft": "g1"}, end)
 
 
 def test_the_scores_of_a_real_audience_are_those_of_the_formulas() -> None:
     f = frames()
     found = FAMILIES["competition"](f)
     end = found["window_start"].iloc[0] + pd.Timedelta(minutes=30)
-    agrees(f["streams"], found, dict(GAMES[["category", "twitch_game_id"]].to_numpy()), end)
+    assert_agrees(f["streams"], found, dict(GAMES[["category", "twitch_game_id"]].to_numpy()), end)
     counts = [int(v) for v in audience(100)]
     index = Fraction(sum(v * v for v in counts), sum(counts) ** 2)
     assert found["hhi"].iloc[0] == float(index)

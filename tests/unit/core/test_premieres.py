@@ -213,7 +213,7 @@ def by_the_book(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def agrees(rows: pd.DataFrame) -> None:
+def assert_agrees(rows: pd.DataFrame) -> None:
     found = premiere_performance(rows).set_index(["window_start", "category"])
     groups = rows.groupby(["window_start", "category"])
     assert len(found) == groups.ngroups
@@ -239,7 +239,7 @@ def agrees(rows: pd.DataFrame) -> None:
 def test_performance_and_punctuality_are_those_of_statistics_and_scipy(
     rows: list[tuple[Any, ...]],
 ) -> None:
-    agrees(
+    assert_agrees(
         pd.DataFrame(
             {
                 "window_start": WINDOW,
@@ -258,5 +258,5 @@ def test_performance_and_punctuality_are_those_of_statistics_and_scipy(
 
 def test_real_velocities_are_compared_as_statistics_and_scipy_do() -> None:
     f = frames()
-    agrees(f["releases"])
+    assert_agrees(f["releases"])
     assert FAMILIES["premiere_performance"](f)["performance_ratio"].notna().sum() >= 8

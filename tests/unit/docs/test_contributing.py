@@ -86,7 +86,7 @@ def _fenced(text: str, language: str) -> str:
     return str(found)
 
 
-def _run(tree: Path, *command: str) -> None:
+def _assert_runs(tree: Path, *command: str) -> None:
     done = subprocess.run(
         command, cwd=tree, capture_output=True, text=True, check=False, timeout=300
     )
@@ -101,10 +101,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for letter in "AC":
         for snippet in _snippets(_part(letter)):
             snippet.apply(copy)
-    _run(copy, sys.executable, "-m", "ruff", "format", "--quiet", *_touched())
+    _assert_runs(copy, sys.executable, "-m", "ruff", "format", "--quiet", *_touched())
     (accept,) = SHELL_PYTHON.findall(_part("A"))
-    _run(copy, sys.executable, "-W", "ignore", "-c", accept)
-    _run(copy, sys.executable, "script/data-dictionary.py")
+    _assert_runs(copy, sys.executable, "-W", "ignore", "-c", accept)
+    _assert_runs(copy, sys.executable, "script/data-dictionary.py")
     return copy
 
 
@@ -117,11 +117,11 @@ def test_every_snippet_is_found_by_its_heading() -> None:
 
 
 def test_the_examples_pass_the_linters(tree: Path) -> None:
-    _run(tree, sys.executable, "-m", "ruff", "check", "--quiet", *_touched())
+    _assert_runs(tree, sys.executable, "-m", "ruff", "check", "--quiet", *_touched())
 
 
 def test_the_examples_work_in_the_whole(tree: Path) -> None:
-    _run(
+    _assert_runs(
         tree,
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
         # Whole processes that load the graph once more would say nothing new.

@@ -54,6 +54,7 @@ def test_other_hosts_are_not_limited(clock: FakeClock) -> None:
     for _ in range(5):
         limiter.acquire("youtube.googleapis.com")
     limiter.acquire(HOST)
+    assert clock.slept == []
 
 
 def test_processes_share_the_limit_through_redis(clock: FakeClock, redis_url: str) -> None:
