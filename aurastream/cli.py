@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,6 +19,7 @@ from aurastream.settings import REPO_ROOT, Settings, keep_to_ourselves
 
 if TYPE_CHECKING:
     from aurastream.store.retries import RetryPolicy
+    from aurastream.store.version_diffs import VersionDiff
 
 # ruff: noqa: PLC0415 # imports inside the commands keep --help quick and Dagster optional
 
@@ -662,26 +663,56 @@ def diff(
         print(json.dumps(asdict(found), default=str))  # noqa: T201 # the answer
         return
     _out().print(
+        f"Version {before} beside {' and '.join(found.now) or 'what is there'}, in "
+        f"{found.windows:,} windows from {found.first_window:%Y-%m-%d %H:%M} "
+        f"to {found.last_window:%Y-%m-%d %H:%M} UTC:"
+    )
+    _out().print(
         f"{found.matched:,} rows in both, {found.appeared:,} appeared, {found.vanished:,} vanished"
     )
+    if not (found.appeared or found.vanished or any(c.changed for c in found.columns)):
+        _out().print("Nothing moved.")
+        return
     table = Table("column", "compared", "changed", "mean", "mean |Δ|", "max |Δ|", box=None)
     for c in found.columns:
         moved = (c.mean_change, c.mean_abs_change, c.max_abs_change)
         cells = ("–" if value is None else f"{value:,.4g}" for value in moved)
         table.add_row(c.column, f"{c.compared:,}", f"{c.changed:,}", *cells)
     _out().print(table)
+    for part in _moves(found):
+        if part.rows:
+            _out().print(part)
+
+
+def _moves(found: "VersionDiff") -> Iterator[Table]:
+    """Return the tables of what moved: classes, rows that moved far, rows of one version alone."""
+    switched = Table("column", "before", "after", "rows", box=None)
+    for s in found.switches:
+        values = ("–" if value is None else f"{value:.40}" for value in (s.before, s.after))
+        switched.add_row(s.column, *values, f"{s.rows:,}")
+    yield switched
     far = Table("window", "row", "column", "before", "after", box=None)
     for m in [*found.rank_movers, *found.movers, *found.known_once]:
-        window, about = f"{m.window_start:%Y-%m-%d %H:%M}", m.label or m.row_key
+        window, about = f"{m.window_start:%Y-%m-%d %H:%M}", _row_name(m.row_key, m.label)
         ends = ("–" if value is None else f"{value:,.4g}" for value in (m.before, m.after))
         far.add_row(window, about, m.column, *ends)
-    _out().print(far)
+    yield far
     single = Table("window", "row", "only", box=None)
     for only, rows in (("now", found.appeared_examples), ("before", found.vanished_examples)):
         for row in rows:
-            single.add_row(f"{row.window_start:%Y-%m-%d %H:%M}", row.label or row.row_key, only)
-    if single.rows:
-        _out().print(single)
+            about = _row_name(row.row_key, row.label)
+            single.add_row(f"{row.window_start:%Y-%m-%d %H:%M}", about, only)
+    yield single
+
+
+def _row_name(row_key: str, label: str | None) -> str:
+    """Return what a row is about: its category first, then its text, or what names it."""
+    import json
+
+    key = json.loads(row_key)
+    category = key.pop("category", None)
+    name = label or " ".join(str(part) for part in key.values())
+    return ": ".join(part for part in (category, name) if part)
 
 
 @app.command()

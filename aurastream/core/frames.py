@@ -230,9 +230,13 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
         return values.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError, OverflowError):
         faults = [_number_fault(value) for value in values]
+    bad = np.array([fault is not None for fault in faults])
+    if not bad.any():
+        # Nulls of more than one kind.
+        return np.array([np.nan if is_missing(value) else value for value in values], np.float64)
     raise refusal(
         frame.index,
-        np.array([fault is not None for fault in faults]),
+        bad,
         lambda at: f"Column '{column}' holds what is no number: {faults[at]}.",
         fix="Null is for unknown ones.",
     )

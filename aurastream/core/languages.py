@@ -785,9 +785,10 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
             lambda _: "Column 'item_count' of the language_mix frame holds 0 or nothing.",
             fix="A language without items has no row.",
         )
-    counters(mix, "share", "language_mix")
-    counters(mix, "market_share", "language_mix")
     order = np.lexsort((codes[2], codes[1], codes[0], keyed.keys[0]))
+    plain = {column: plain_texts(mix, column, "language_mix") for column in (*keys[1:], "language")}
+    shares = {column: counters(mix, column, "language_mix") for column in ("share", "market_share")}
+    mix = mix.assign(window_start=timestamps(keyed.windows[0]), **plain, **shares)
     mix = mix.iloc[order].reset_index(drop=True)
     group = mix.groupby(keys, sort=True).ngroup().to_numpy(dtype=np.int64)
     n_groups = int(group[-1]) + 1

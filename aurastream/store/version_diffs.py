@@ -20,7 +20,15 @@ from aurastream.store.frames import FrameStore
 from aurastream.store.tables import metadata
 from aurastream.store.writes import time_column
 
-__all__ = ["ColumnDiff", "Example", "Mover", "VersionDiff", "compare_versions", "identity_of"]
+__all__ = [
+    "ColumnDiff",
+    "Example",
+    "Mover",
+    "Switch",
+    "VersionDiff",
+    "compare_versions",
+    "identity_of",
+]
 
 _RANK: Final = "rank"
 
@@ -73,6 +81,16 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """How many rows changed from one text or truth value to another; None is unknown."""
+
+    column: str
+    before: str | None
+    after: str | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class VersionDiff:
     """What changed from one code version to the rows that are there now.
 
@@ -90,6 +108,14 @@ class VersionDiff:
         Numbers that only one version knows, of each column in turn, the newest windows first.
     appeared_examples, vanished_examples : list of Example
         Some of those rows, the newest windows and the best ranks first.
+    switches : list of Switch
+        The most frequent changes of texts and truth values, such as a class that became another.
+    windows : int
+        How many windows were compared: those of which the older version was kept.
+    first_window, last_window : datetime or None
+        The first and the last of them.
+    now : list of str
+        Which versions computed what is there now.
     """
 
     matched: int
@@ -101,6 +127,11 @@ class VersionDiff:
     known_once: list[Mover] = field(default_factory=list)
     appeared_examples: list[Example] = field(default_factory=list)
     vanished_examples: list[Example] = field(default_factory=list)
+    switches: list[Switch] = field(default_factory=list)
+    windows: int = 0
+    first_window: dt.datetime | None = None
+    last_window: dt.datetime | None = None
+    now: list[str] = field(default_factory=list)
 
 
 def identity_of(table: sa.Table) -> tuple[str, ...]:
@@ -185,9 +216,11 @@ def compare_versions(
         connection.execute(_pairs(table, column.name), asked)
         counts = connection.execute(_COUNTS).fetchone()
         if counts is None or counts[0] + counts[2] == 0:
-            raise _nothing_kept(connection, asset, before)
+            raise _nothing_kept(connection, asked["asset"], before)
         connection.execute(_NUMBERS, asked)
         matched, appeared, vanished = counts
+        windows = connection.execute(_WINDOWS).fetchone() or (0, None, None)
+        now = connection.execute(_NOW, asked).fetchall()
         return VersionDiff(
             matched,
             appeared,
@@ -198,6 +231,11 @@ def compare_versions(
             known_once=[Mover(*row) for row in connection.execute(_KNOWN_ONCE, asked).fetchall()],
             appeared_examples=_examples(connection, "new", "old", asked),
             vanished_examples=_examples(connection, "old", "new", asked),
+            switches=[Switch(*row) for row in connection.execute(_SWITCHES, asked).fetchall()],
+            windows=windows[0],
+            first_window=windows[1],
+            last_window=windows[2],
+            now=[version for (version,) in now],
         )
 
 
@@ -275,6 +313,23 @@ _KNOWN_ONCE: Final = (
     "(PARTITION BY name ORDER BY window_start DESC, row_key), name LIMIT %(movers)s"
 )
 
+_SWITCHES: Final = """
+    SELECT e.key, old ->> e.key, new ->> e.key, count(*)
+    FROM version_pairs CROSS JOIN LATERAL jsonb_object_keys(old) e (key)
+    WHERE old IS NOT NULL AND new IS NOT NULL
+      AND coalesce(old -> e.key, 'null') <> coalesce(new -> e.key, 'null')
+      AND (jsonb_typeof(old -> e.key) IN ('string', 'boolean')
+           OR jsonb_typeof(new -> e.key) IN ('string', 'boolean'))
+    GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT %(movers)s
+"""
+_WINDOWS: Final = (
+    "SELECT count(DISTINCT window_start), min(window_start), max(window_start) FROM version_pairs"
+)
+_NOW: Final = (
+    "SELECT DISTINCT code_version FROM maintenance.window_versions WHERE asset = %(asset)s "
+    "AND window_start IN (SELECT window_start FROM version_pairs) ORDER BY 1"
+)
+
 
 def _examples(
     connection: psycopg.Connection, own: str, other: str, asked: dict[str, Any]
@@ -297,8 +352,17 @@ def _nothing_kept(connection: psycopg.Connection, asset: str, before: str) -> St
         (asset,),
     ).fetchall()
     kept = ", ".join(f"{version} ({count} windows)" for version, count in rows) or "none"
+    there = connection.execute(
+        "SELECT count(*) FROM maintenance.window_versions WHERE asset = %s AND code_version = %s",
+        (asset, before),
+    ).fetchone()
+    if there is not None and there[0] and before not in {version for version, _ in rows}:
+        return StoreError(
+            f"Version {before} of {asset} is what is there now, in {there[0]} windows.",
+            fix=f"Name an older one. Versions that were kept: {kept}.",
+        )
     return StoreError(
-        f"No row of {asset} as version {before} computed it can be compared.",
+        f"No row of {asset} as version {before} computed it can be compared in that time.",
         fix=f"Versions that were kept: {kept}. They are kept when another version scores the same "
         "windows again.",
     )

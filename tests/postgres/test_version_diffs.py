@@ -128,7 +128,7 @@ def test_a_number_that_only_one_version_knows_is_counted_and_listed(
     monkeypatch.setenv("COLUMNS", "200")
     shown = CliRunner().invoke(app, ["diff", "intelligence/video_ideas", "--before", "1"])
     lines = [line.split()[2:] for line in shown.stdout.splitlines()]
-    assert ["Try", "mods", "demand_part", "–", "0"] in lines
+    assert ["gaming:", "Try", "mods", "demand_part", "–", "0"] in lines
 
 
 def test_two_designs_with_one_hash_are_paired_in_their_order(store: FrameStore) -> None:
@@ -157,9 +157,9 @@ def test_the_command_shows_moves_of_rank_and_what_came_and_went(
     assert shown.exit_code == 0, shown.output
     assert "1 rows in both, 1 appeared, 1 vanished" in shown.stdout
     lines = [line.split()[2:] for line in shown.stdout.splitlines()]
-    assert ["Try", "raids", "rank", "2", "1"] in lines
-    assert ["Try", "skins", "now"] in lines
-    assert ["Try", "mods", "before"] in lines
+    assert ["gaming:", "Try", "raids", "rank", "2", "1"] in lines
+    assert ["gaming:", "Try", "skins", "now"] in lines
+    assert ["gaming:", "Try", "mods", "before"] in lines
     answer = CliRunner().invoke(
         app, ["diff", "intelligence/video_ideas", "--before", "1", "--json"]
     )
@@ -169,7 +169,7 @@ def test_the_command_shows_moves_of_rank_and_what_came_and_went(
 def test_an_asset_goes_by_the_last_part_of_its_key_and_a_misspelt_one_is_named(
     store: FrameStore,
 ) -> None:
-    with pytest.raises(StoreError, match="No row of title_intel"):
+    with pytest.raises(StoreError, match="No row of intelligence/title_intel"):
         compare_versions(store, "title_intel", "never")
     with pytest.raises(StoreError, match="Did you mean intelligence/title_intel"):
         compare_versions(store, "intelligence/title_intell", "never")
@@ -183,3 +183,37 @@ def test_no_table_is_compared_by_rank() -> None:
         if table.schema == "intelligence":
             assert "rank" not in identity_of(table)
             assert set(identity_of(table)) <= set(table.columns.keys())
+
+
+def test_the_answer_says_what_was_compared_which_classes_switched_and_that_nothing_moved(
+    store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def video(name: str, trend: str) -> dict[str, object]:
+        return {"video_id": name, "trend_class": trend, "viral_score": 50.0}
+
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def shown(version: str) -> str:
+        asked = ["diff", "viral_scores", "--before", version]
+        told = CliRunner().invoke(app, asked)
+        return " ".join((told.stdout if not told.exception else str(told.exception)).split())
+
+    score(store, "viral_scores", "1", [video("a", "VIRAL"), video("b", "VIRAL")])
+    score(store, "viral_scores", "2", [video("a", "RISING"), video("b", "RISING")])
+
+    found = compare_versions(store, "viral_scores", "1")
+
+    assert [(s.column, s.before, s.after, s.rows) for s in found.switches] == [
+        ("trend_class", "VIRAL", "RISING", 2)
+    ]
+    assert (found.windows, found.first_window, found.now) == (1, WINDOW, ["2"])
+    window = f"{WINDOW:%Y-%m-%d %H:%M}"
+    assert f"Version 1 beside 2, in 1 windows from {window} to {window} UTC" in shown("1")
+    assert "trend_class VIRAL RISING 2" in shown("1")
+    # The asset by its short name, too, is told which versions there are.
+    assert "Versions that were kept: 1 (1 windows)" in shown("9")
+    assert "Version 2 of intelligence/viral_scores is what is there now" in shown("2")
+
+    score(store, "viral_scores", "3", [video("a", "RISING"), video("b", "RISING")])
+    assert shown("2").endswith("2 rows in both, 0 appeared, 0 vanished Nothing moved.")

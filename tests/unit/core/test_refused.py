@@ -11,6 +11,7 @@ from aurastream.core.competition import concentration_scores, saturation_scores
 from aurastream.core.descriptions import mine_description
 from aurastream.core.difficulty import difficulty, difficulty_bands
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.hour_of_week import hour_of_week_map
 from aurastream.core.ideas import video_ideas
 from aurastream.core.keywords import keyword_scores, tag_scores, usable_rows
 from aurastream.core.languages import (
@@ -75,6 +76,7 @@ EASE = pd.DataFrame(
         "confidence_pct": 50.0,
     }
 )
+GAME = pd.DataFrame({"category": ["g"], "twitch_game_id": "1", "audience_timezone": "Europe/Rome"})
 HALF_PAST = AT + pd.Timedelta("30min")
 NOTHING = pd.DataFrame()
 NESTED = pd.Series([["boss", ["fight"]]], dtype=object)
@@ -144,6 +146,17 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "a language without items": lambda: regional(mix().assign(item_count=0)),
     "a mix of no platform": lambda: regional(mix().assign(platform=None)),
     "a mix of no window": lambda: regional(mix().assign(window_start=None)),
+    "a share that is a list": lambda: regional(mix().assign(share=LISTED)),
+    "a language that is a list": lambda: regional(mix().assign(language=LISTED)),
+    "views beyond all counting": lambda: viral_scores(
+        VIDEO.assign(engagement_rate=None, views=1e300), STATS
+    ),
+    "half a surrogate pair for an id": lambda: viral_scores(
+        VIDEO.assign(engagement_rate=None, video_id=HALF), STATS
+    ),
+    "a game of no name": lambda: hour_of_week_map(
+        NOTHING, as_of=pd.DatetimeIndex([HALF_PAST]), games=GAME.assign(category=LISTED)
+    ),
     "a release in no window": lambda: early_releases(
         VIDEO.assign(window_start=None, release_kind="instant", velocity_per_hour=1.0)
     ),
