@@ -71,9 +71,15 @@ of what was replaced since stands what was there first after the moment.
                 where kept.asset = '{{ asset_of(this) }}' and kept.kept_at > $1
             )
         union all
-        select before.*
+        select
+            {%- for column in adapter.get_columns_in_relation(this) %}
+            {{ column_of_kept(column) }}{{ "," if not loop.last }}
+            {%- endfor %}
         from (
-            select distinct on (kept.window_start, kept.row_key) kept.values
+            select distinct on (kept.window_start, kept.row_key)
+                kept.window_start,
+                kept.row_key,
+                kept.values
             from maintenance.score_history as kept
             where kept.asset = '{{ asset_of(this) }}' and kept.kept_at > $1
             order by kept.window_start, kept.row_key, kept.kept_at
@@ -84,6 +90,23 @@ of what was replaced since stands what was there first after the moment.
     comment on function {{ name }}_as_of(timestamptz) is
         '{{ name }} as it was at a moment, as far as what was replaced since is kept (maintenance.score_history).';
     grant execute on function {{ name }}_as_of(timestamptz) to aurastream_reader
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+A column of a row that was kept. What tells the row from others is read from what it is kept under, so
+that who asks for a category and some days does not wait until all that was replaced is read.
+#}
+{% macro column_of_kept(column) -%}
+    {%- set meta = config.get("meta") -%}
+    {%- if column.name == meta["partition_by"] and meta["partition_type"] == "date" -%}
+        (first_kept.window_start at time zone 'UTC')::date
+    {%- elif column.name == meta["partition_by"] -%}
+        first_kept.window_start
+    {%- elif column.name in grain_within_partition() -%}
+        (first_kept.row_key::jsonb ->> '{{ column.name }}')::{{ column.data_type }}
+    {%- else -%}
+        before.{{ adapter.quote(column.name) }}
     {%- endif -%}
 {%- endmacro %}
 
