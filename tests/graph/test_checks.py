@@ -140,6 +140,14 @@ def record(run: Run, store: FrameStore, clock: Clock) -> FrameStore:
     # What takes weeks to be known.
     store.execute("update intelligence.hour_of_week_map set viewers_expected = 100, viewers_n = 4")
     store.execute("update intelligence.momentum set momentum_score = 50, direction = 'STEADY'")
+    # How many lifts one half hour knows is another number on every date of the replayed record.
+    store.execute(
+        """
+        update intelligence.title_intel
+        set verdict = 'UNCLEAR', lift = 1, ci_low = 0.5, ci_high = 2
+        where verdict = 'UNKNOWN'
+        """
+    )
     store.execute(
         """
         update intelligence.clip_video_lead_lag
