@@ -30,6 +30,8 @@ def regional_intel(context: dg.AssetExecutionContext, store: Store, mix: pd.Data
         store,
         mix,
         languages.regional,
+        # Shares are read, and not what they are shares of.
+        names=["viewer_total"],
         moved_by="live streams and their viewers are those of the window",
     )
     describe_last(context, diversity=diversity(last_window(context, found.rows)))

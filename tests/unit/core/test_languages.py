@@ -334,3 +334,23 @@ def test_market_shares_of_real_streams_are_those_of_pandas() -> None:
 
 
 GOLDEN_GAMING = ["en", 139, 9, "en", 0.474087, 0.880366]
+
+
+def test_regions_are_the_same_whatever_the_shares_are_shares_of() -> None:
+    """So the totals need not be the same for a window to be."""
+    at = pd.Timestamp("2026-03-01T00:00Z")
+    items = pd.DataFrame(
+        {
+            "window_start": at,
+            "category": "gta",
+            "platform": "twitch",
+            "language_source": "tag",
+            "language": ["en", "es", "und"],
+            "viewers": [10.0, 70.0, 5.0],
+        }
+    )
+    mix = language_mix(items)
+    found = regional(mix)
+    for totals in (mix["viewer_total"] * 7, np.nan):
+        again = regional(mix.assign(viewer_total=totals))
+        pd.testing.assert_frame_equal(again, found, check_exact=True)
