@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -138,7 +138,8 @@ class Launch:
         """Say at once that the signal was heard: runs under way are given half a minute."""
         if not self._stop.is_set():
             self._stop.set()
-            self._console.print("Stopping.")
+            with suppress(OSError):  # the terminal may be what went
+                self._console.print("Stopping.")
 
     def _watch(self) -> None:
         """Keep everything running until asked to stop."""
@@ -464,7 +465,9 @@ class Launch:
     def _show_links(self) -> None:
         source = "replaying a real archive" if self._replay_url else "live"
         self._console.print(f"Dagster    {self._web_url}  ({source})")
-        self._console.print('Questions  aurastream sql "select * from marts.taking_off_now"')
+        command = _short(REPO_ROOT) / ".venv" / "bin" / "aurastream"
+        question = 'sql "select * from marts.taking_off_now"'
+        self._console.print(f"Questions  {command} {question}", highlight=False)
         self._console.print(f"Logs       {_short(self._data / 'logs')}")
         self._console.print("Ctrl-C stops everything.")
 

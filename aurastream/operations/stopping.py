@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 __all__ = ["StopSignal", "signals_delivered_to"]
 
-_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopSignal(Protocol):
@@ -34,7 +34,12 @@ def signals_delivered_to(
     receive: Callable[[signal.Signals], None],
     numbers: Sequence[signal.Signals] = _STOP_SIGNALS,
 ) -> Iterator[None]:
-    """Deliver signals to ``receive``, in a thread of its own. To be entered in the main thread."""
+    """Deliver signals to ``receive``, in a thread of its own. To be entered in the main thread.
+
+    A hangup that is ignored stays so: `nohup` asks for a process that outlives its terminal.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        numbers = [number for number in numbers if number is not signal.SIGHUP]
     reader, writer = socket.socketpair()
     writer.settimeout(0)  # the interpreter wants a descriptor that never blocks
 

@@ -17,7 +17,7 @@ REPO_ROOT = Path(__file__).resolve().parents[3]
     threading.current_thread() is not threading.main_thread(),
     reason="signals can be redirected in the main thread only",
 )
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_arrives_in_a_thread_and_the_old_handler_comes_back(
     number: signal.Signals,
 ) -> None:
@@ -27,6 +27,23 @@ def test_a_signal_arrives_in_a_thread_and_the_old_handler_comes_back(
         os.kill(os.getpid(), number)
         assert arrived.get(timeout=60) is number
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(),
+    reason="signals can be redirected in the main thread only",
+)
+def test_a_hangup_that_nohup_ignores_stops_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    arrived: queue.Queue[signal.Signals] = queue.Queue()
+    try:
+        with signals_delivered_to(arrived.put):
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert arrived.get(timeout=60) is signal.SIGTERM
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # The first life arms its parent-death signal and replaces itself from another thread; the second
