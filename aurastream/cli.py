@@ -83,7 +83,9 @@ def up(
         bool, typer.Option("--once", help="Run everything, print what was found, and exit.")
     ] = False,
     days: Annotated[int, typer.Option(min=1, max=30, help="Days of history to load.")] = 14,
-    port: Annotated[int, typer.Option(min=0, help="Port of the Dagster UI; 0 finds one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the Dagster UI; 0 finds one.")
+    ] = 0,
 ) -> None:
     """Start everything: servers, replay, history, webserver, code server, head."""
     from aurastream.operations.launch import Launch
@@ -420,7 +422,7 @@ def categories(
 @app.command()
 def docs(
     *,
-    port: Annotated[int, typer.Option(min=0, help="Port of the page; 0 finds one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 finds one.")] = 0,
     only_build: Annotated[
         bool, typer.Option("--only-build", help="Write the page, print its path, and exit.")
     ] = False,

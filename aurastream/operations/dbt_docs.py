@@ -92,7 +92,13 @@ def docs_server(page: Path, port: int = 0) -> ThreadingHTTPServer:
         Port; 0 finds a free one.
     """
     handler = partial(_Quiet, directory=str(page.parent))
-    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise DocumentationError(
+            f"Port {port} cannot be listened on: {error.strerror}.",
+            fix="Leave --port out, and a free one is chosen.",
+        ) from error
 
 
 class _Quiet(SimpleHTTPRequestHandler):

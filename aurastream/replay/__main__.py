@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from aurastream.core.errors import SettingsError
+from aurastream.core.errors import AuraStreamError, SettingsError
 from aurastream.replay.fault_options import typed
 from aurastream.replay.faults import KINDS
 from aurastream.replay.quirks import QUIRKS
-from aurastream.settings import Settings
+from aurastream.settings import Settings, keep_to_ourselves
 
 app = typer.Typer(
     add_completion=False,
@@ -32,7 +32,9 @@ _Url = Annotated[
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="Port on loopback; 0 for a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on loopback; 0 for a free one.")
+    ] = 0,
     port_file: Annotated[Path | None, typer.Option(help="File to write the URL to.")] = None,
     public_url: Annotated[str, typer.Option(help="Base of the links to thumbnails.")] = "",
     *,
@@ -119,14 +121,31 @@ def _show(method: str, url: str, content: object = None) -> None:
 
     try:
         answer = httpx.request(method, url, json=content)
-    except httpx.HTTPError as error:
+        said = answer.json()
+        refused = said["error"] if answer.is_error else ""
+        if not isinstance(refused, str):
+            raise TypeError(url)  # noqa: TRY301 # said as for everything that is none of ours
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         typer.echo(f"No replay server answers at {url}: {error}", err=True)
         raise typer.Exit(1) from error
-    if answer.is_error:
-        typer.echo(answer.json()["error"], err=True)
+    except (ValueError, TypeError, KeyError) as error:
+        typer.echo(f"What answers at {url} is no replay server.", err=True)
+        raise typer.Exit(1) from error
+    if refused:
+        typer.echo(refused, err=True)
         raise typer.Exit(1)
-    typer.echo(json.dumps(answer.json(), indent=2))
+    typer.echo(json.dumps(said, indent=2))
+
+
+def run() -> None:
+    """Run the command line; an expected error is one line on standard error."""
+    keep_to_ourselves()
+    try:
+        app()
+    except AuraStreamError as error:
+        typer.echo(f"aurastream: {error}", err=True)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":
-    app()
+    run()

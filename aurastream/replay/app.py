@@ -37,6 +37,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 TRANSPORT: Final = "aurastream.transport"  # scope key under which the server puts the connection
 _WORTH_PACKING: Final = 1_400
+_LAST_MOMENT: Final = 7_000 * 365 * 86_400  # what is shifted by days must stay a date
 _HTML: Final = b"<!DOCTYPE html><html><head><title>502</title></head><body>Proxy</body></html>"
 
 
@@ -249,10 +250,13 @@ class ReplayApp:
         if not text:
             return self._clock()
         try:
-            return parse_rfc3339(text)
-        except ValueError as error:
+            moment = parse_rfc3339(text)
+            if not 0 <= moment < _LAST_MOMENT:
+                raise ValueError(text)  # noqa: TRY301 # refused like what is no date at all
+        except (ValueError, OverflowError) as error:
             message = f"X-Replay-Now is a moment such as 2026-11-21T06:00:00Z, not {text!r}."
             raise ApiError(Answer.json({"error": message}, 400)) from error
+        return moment
 
     def _picture(self, request: Request) -> Answer:
         """Answer with a thumbnail; an unknown video gets the small grey one and a 404."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from aurastream.core.errors import SettingsError
 from aurastream.replay.app import TRANSPORT, create_app
 
 __all__ = ["background", "run_replay", "serve"]
@@ -60,8 +61,8 @@ def serve(
 
     Raises
     ------
-    OSError
-        If the port is taken.
+    SettingsError
+        If the port is taken, or not for us.
     """
     listener = _listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
@@ -142,9 +143,12 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(512)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise SettingsError(
+            f"Port {port} cannot be listened on: {error.strerror}.",
+            fix="Leave --port out, and a free one is chosen.",
+        ) from error
     return listener
 
 

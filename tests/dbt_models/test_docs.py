@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aurastream.operations.dbt_docs import build_docs, docs_server
+from aurastream.operations.dbt_docs import DocumentationError, build_docs, docs_server
 from tests.dbt_models.warehouse import Warehouse
 
 
@@ -30,6 +30,8 @@ def test_the_documentation_is_one_page_that_needs_no_network(
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/") as answer:
                 assert answer.read().decode("utf-8") == text
+            with pytest.raises(DocumentationError, match="cannot be listened on"):
+                docs_server(page, server.server_port)
         finally:
             server.shutdown()
             thread.join()

@@ -360,9 +360,10 @@ def test_the_date_header_is_the_virtual_now(youtube: Get) -> None:
 
 
 def test_a_now_that_is_no_moment_is_refused(client: httpx.Client) -> None:
-    answer = client.get("/youtube/v3/videos", headers={"X-Replay-Now": "soon"})
-    assert answer.status_code == 400
-    assert "X-Replay-Now" in answer.json()["error"]
+    for moment in ("soon", "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59Z"):
+        answer = client.get("/youtube/v3/videos", headers={"X-Replay-Now": moment})
+        assert answer.status_code == 400
+        assert "X-Replay-Now" in answer.json()["error"]
 
 
 def test_fields_select_members_by_path(youtube: Get) -> None:
