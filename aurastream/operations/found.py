@@ -39,8 +39,13 @@ _QUESTIONS: Final = {
         limit 5
     """,
     "quota": """
-        select bucket, used_units as used, round(forecast_units)::bigint as forecast_at_reset,
-               to_char(resets_at at time zone 'UTC', 'HH24:MI') || ' UTC' as resets,
+        select bucket, used_units as used,
+               -- What is limited by the minute alone has no end of the day to run dry before.
+               case when limit_units is not null then round(forecast_units)::bigint end
+                   as forecast_at_reset,
+               case when limit_units is not null
+                   then to_char(resets_at at time zone 'UTC', 'HH24:MI') || ' UTC'
+                   else 'every minute' end as resets,
                case when is_exhausted then 'yes' else 'no' end as exhausted
         from marts.quota_status
         order by platform, bucket

@@ -201,7 +201,8 @@ class Launch:
         with _step(progress, f"Applying the terms ({self._mode})"):
             self._has_other_terms = apply_terms(self._frames, self._settings, now)
         self._record_start = self._first_moment(now)
-        with _step(progress, "Starting replay server and Dagster"):
+        servers = "Dagster" if self._settings.live else "replay server and Dagster"
+        with _step(progress, f"Starting {servers}"):
             self._start_processes()
         if self._stop.is_set():
             return False

@@ -121,5 +121,8 @@ def test_what_was_found_is_printed_before_the_links(product: Product) -> None:
     scores = re.findall(r"^  \S.*? {2,}(\S+)  .*(?:LOW|MEDIUM|HIGH)", opportunities, re.MULTILINE)
     assert scores or "nothing yet" in opportunities
     assert all(float(score) >= 0 for score in scores), "a game without a score is none of the best"
+    quota = printed.partition("\nQuota of")[2]
+    assert re.search(r"^  twitch\.helix .*every minute", quota, re.MULTILINE)
+    assert re.search(r"^  youtube\.default .* \d\d:\d\d UTC", quota, re.MULTILINE)
     assert f"Dagster    {product.url}" in printed
     assert "Traceback" not in printed
