@@ -150,7 +150,7 @@ class Admin:
             content = None
         known = self._limits(0.0)
         if not isinstance(content, dict) or not all(
-            name in known and isinstance(value, int) and value >= 0
+            name in known and type(value) is int and value >= 0  # true is no number
             for name, value in content.items()
         ):
             return _refuse(400, f"Send a JSON object of whole numbers for {', '.join(known)}.")

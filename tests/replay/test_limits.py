@@ -79,7 +79,7 @@ def test_the_points_of_a_minute_run_out_and_come_back(client: httpx.Client, heli
 
 def test_the_limits_are_shown_and_checked(client: httpx.Client) -> None:
     assert client.get("/_replay/limits").json()["search"] == 100
-    for wrong in ({"nothing": 1}, {"default": -1}, {"default": "many"}, []):
+    for wrong in ({"nothing": 1}, {"default": -1}, {"default": "many"}, {"default": True}, []):
         assert client.put("/_replay/limits", json=wrong).status_code == 400
 
 
