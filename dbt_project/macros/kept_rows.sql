@@ -33,7 +33,8 @@ is only what could have been read: rows that differ, of partitions that were the
             or (
                 before.as_of is null
                 and after.{{ by }} in (
-                    select there.{{ by }} from {{ target_relation }} as there where {{ in_range }}
+                    select there.{{ by }} from {{ target_relation }} as there
+                    where ({{ in_range }}) and there.as_of <= now()
                 )
             )
             or (

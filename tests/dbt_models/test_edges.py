@@ -144,13 +144,34 @@ def test_a_late_hour_changes_its_day_and_nothing_else(warehouse: Warehouse) -> N
 
 def test_an_hour_that_is_delivered_again_changes_nothing(warehouse: Warehouse) -> None:
     warehouse.categories("music")
-    _seen(warehouse, "2026-11-20 10:00")
+    warehouse.categories("gta", kind="game", twitch_game_id="1")
+    languages = ("de", "en", "es", "fr", "it", "pt")
+
+    def deliver() -> None:
+        _seen(warehouse, "2026-11-20 10:00")
+        for n in range(30):
+            language = languages[n // 5]
+            views = {"category": "gta", "audio_language": language, "views": 31 + 17 * n}
+            warehouse.video("2026-11-20 10:00", f"g{n}", **views)
+
+    deliver()
+    moment = at("2026-11-20 10:04")
+    for n in range(13):
+        stream = {"stream_id": f"s{n}", "language": languages[n % 6], "viewer_count": 7 + 3 * n}
+        warehouse.insert(
+            "collection.twitch_streams",
+            {"observed_at": moment, "crawl_at": moment, "game_id": "1", **stream},
+        )
+    # The first rollup of all makes the table, every other one reads what is there.
+    with psycopg.connect(warehouse.url) as owner:
+        owner.execute("drop table if exists aggregation.intel_regional_performance cascade")
     _roll(warehouse, "2026-11-20", "2026-11-20")
     before = _sums(warehouse)
     warehouse.replace_window("2026-11-20 10:00")
-    _seen(warehouse, "2026-11-20 10:00")
+    deliver()
     _roll(warehouse, "2026-11-20", "2026-11-20")
     assert _sums(warehouse) == before
+    assert warehouse.rows("select 1 from maintenance.score_history") == []
 
 
 def test_what_was_made_of_streams_that_had_to_go_stays_when_their_day_changes(
@@ -267,7 +288,7 @@ def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
 
     # The terms end the first streams before the day is rolled up; one comes that was not rolled up.
     warehouse.rows("delete from collection.twitch_streams where viewer_count = 300 returning 1")
-    crawl("05:34", ("a", "en", 90))
+    crawl("05:34", ("a", "en", 90), ("c", "fr", 20))
     roll("2026-11-20", "2026-11-21")
 
     whole = {
@@ -283,6 +304,14 @@ def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
             {0: 2, 5: 2},
             {0: 0.5},
             {0: 25},
+            4,
+            at("2026-11-20 05:34"),
+            midnight,
+        ),
+        ("gta", "fr"): (
+            {0: 2, 5: 2},
+            {5: 0.5},
+            {5: 10},
             4,
             at("2026-11-20 05:34"),
             midnight,

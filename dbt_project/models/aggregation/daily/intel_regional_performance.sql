@@ -226,12 +226,15 @@ scored as (
 
     select
         *,
-        case
-            when stream_samples > 0
-                then
-                    0.5 * {{ saturation_score('stream_samples', 'usual_samples') }}
-                    + 0.5 * {{ concentration_score('hhi') }}
-        end as competition_score,
+        -- As it is kept: a score of before takes its place, and what is made of both is made alike.
+        (
+            case
+                when stream_samples > 0
+                    then
+                        0.5 * {{ saturation_score('stream_samples', 'usual_samples') }}
+                        + 0.5 * {{ concentration_score('hhi') }}
+            end
+        )::double precision as competition_score,
         100 * views_ratio / (1 + views_ratio) as demand_score,
         (viewer_samples / nullif(stream_samples, 0))::double precision as avg_viewers,
         round(viewer_samples / crawl_count)::bigint as viewer_total,
@@ -324,7 +327,7 @@ final as (
         coalesce(settled.stream_count, 0)::integer as twitch_stream_count,
         settled.avg_viewers as twitch_avg_viewers,
         coalesce(settled.viewer_total, 0)::bigint as twitch_total_viewers,
-        settled.competition_score::double precision as competition_score,
+        settled.competition_score,
         (
             (coalesce(settled.demand_score, 0) + coalesce(settled.competition_score, 0))
             / nullif(num_nonnulls(settled.demand_score, settled.competition_score), 0)
