@@ -169,9 +169,10 @@ def require_archivable(
     first = _first_day(settings, archive)
     if first is None or first >= end:
         said = "there is none" if first is None else f"it begins on {first:%Y-%m-%d}"
+        own = "" if first is None else f", the first is --month {first:%Y-%m}"
         raise ArchiveError(
             f"{month:%Y-%m} lies before all data: {said}.",
-            fix="Name a month of which something was collected, for example --month 2026-10.",
+            fix=f"Name a month of which something was collected{own}.",
         )
 
 
