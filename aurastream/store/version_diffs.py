@@ -101,7 +101,8 @@ class VersionDiff:
     columns : list of ColumnDiff
         Over the matched rows.
     movers : list of Mover
-        The farthest moves of numbers other than ranks.
+        The farthest moves of numbers other than ranks, of each column in turn; the column that
+        moved most for its usual size is first.
     rank_movers : list of Mover
         The farthest moves of ranks; empty for tables without one.
     known_once : list of Mover
@@ -296,11 +297,15 @@ _COLUMNS: Final = (
     "SELECT name, count(*), count(*) FILTER (WHERE is_changed), avg(b - a), avg(abs(b - a)), "
     "max(abs(b - a)) FROM version_numbers GROUP BY name ORDER BY name"
 )
-_MOVERS: Final = (
-    "SELECT window_start, row_key, label, name, a, b FROM version_numbers "
-    "WHERE a <> b AND name <> %(rank)s "
-    "ORDER BY abs(b - a) DESC, window_start, row_key, name LIMIT %(movers)s"
-)
+# Columns take turns, so that one of large numbers leaves room for the others.
+_MOVERS: Final = """
+    SELECT window_start, row_key, label, name, a, b FROM (
+        SELECT *, avg(abs(a) + abs(b)) OVER (PARTITION BY name) AS usual FROM version_numbers
+    ) sized
+    WHERE a <> b AND name <> %(rank)s
+    ORDER BY row_number() OVER (PARTITION BY name ORDER BY abs(b - a) DESC, window_start, row_key),
+             abs(b - a) / usual DESC, name LIMIT %(movers)s
+"""
 _RANK_MOVERS: Final = (
     "SELECT window_start, row_key, label, name, a, b FROM version_numbers "
     "WHERE a <> b AND name = %(rank)s "

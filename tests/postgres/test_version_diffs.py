@@ -131,6 +131,28 @@ def test_a_number_that_only_one_version_knows_is_counted_and_listed(
     assert ["gaming:", "Try", "mods", "demand_part", "–", "0"] in lines
 
 
+def test_a_column_of_large_numbers_leaves_room_for_the_others(store: FrameStore) -> None:
+    def video(name: str, videos: int, points: float) -> dict[str, object]:
+        return {"video_id": name, "sample_count": videos, "viral_score": points}
+
+    names = [f"v{n:02}" for n in range(12)]
+    score(store, "viral_scores", "1", [video(name, 1_000_000, 50.0) for name in names])
+    after = [video(name, 1_001_000 + n, 50.0) for n, name in enumerate(names)]
+    after[3]["viral_score"], after[7]["viral_score"] = 80.0, 45.0
+    score(store, "viral_scores", "2", after)
+
+    found = compare_versions(store, "viral_scores", "1", movers=5).movers
+
+    moves = [(m.column, json.loads(m.row_key)["video_id"], m.before, m.after) for m in found]
+    assert moves == [
+        ("viral_score", "v03", 50.0, 80.0),
+        ("sample_count", "v11", 1_000_000.0, 1_001_011.0),
+        ("viral_score", "v07", 50.0, 45.0),
+        ("sample_count", "v10", 1_000_000.0, 1_001_010.0),
+        ("sample_count", "v09", 1_000_000.0, 1_001_009.0),
+    ]
+
+
 def test_two_designs_with_one_hash_are_paired_in_their_order(store: FrameStore) -> None:
     def design(rank: int, videos: int) -> dict[str, object]:
         return {"rank": rank, "video_count": videos, "perceptual_hash": "00ff"}
