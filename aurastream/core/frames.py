@@ -61,7 +61,9 @@ _WHOLE: Final = frozenset({"int64", "int32", "int16"})
 # Above it not every integer is a float: 2**53 and 2**53 + 1 are the same one.
 _EXACT: Final = 2**53 - 1
 _PER_CENT: Final = 100.0
-_BUNDLES: Final = (list, tuple, dict, set, np.ndarray)
+_BUNDLES: Final = (list, tuple, dict, set, frozenset, np.ndarray, pd.Series, pd.DataFrame)
+# Kinds of dtypes that numpy would turn into floats in silence, or with no more than a warning.
+_NO_NUMBERS: Final = "cmM"
 _SHOWN: Final = 120  # characters of another's message, which may quote a title of 10,000
 # Far above every counter and speed, and far below what overflows when it is squared and summed.
 _MOST: Final = 1e100
@@ -94,8 +96,13 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> p
     Raises
     ------
     InvalidInputError
-        Naming the missing columns.
+        Naming the missing columns, or those that come twice.
     """
+    if not frame.columns.is_unique:
+        listed = ", ".join(f"'{column}'" for column in frame.columns[frame.columns.duplicated()])
+        raise InvalidInputError(
+            f"The {name} frame has more than one column {listed}.", fix="Pass it with one of them."
+        )
     missing = [column for column in columns if column not in frame.columns]
     if not missing:
         return frame
@@ -170,7 +177,8 @@ _NO_TIME: Final = "Convert it to datetime64[us, UTC]; null is for unknown ones."
 def _times_of_objects(values: "pd.Series[Any]", whose: str) -> pd.DatetimeIndex:
     """Read times that no column of times holds, one by one where some of them are none."""
     try:
-        index = pd.DatetimeIndex(values)
+        # Numbers are no times, although pandas would count them from 1970.
+        index = None if pd.api.types.is_numeric_dtype(values) else pd.DatetimeIndex(values)
     except (TypeError, ValueError, OverflowError):
         index = None
     if index is not None and index.tz is not None:
@@ -214,6 +222,8 @@ def _shown(value: object) -> str:
 
 def is_missing(value: object) -> bool:
     """Return whether one value is a null of any kind."""
+    if isinstance(value, _BUNDLES):
+        return False
     return value is None or value is pd.NA or value is pd.NaT or value != value  # noqa: PLR0124 # NaN
 
 
@@ -227,9 +237,11 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
     """
     values = frame[column]
     try:
-        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+        if values.dtype.kind not in _NO_NUMBERS:
+            return values.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError, OverflowError):
-        faults = [_number_fault(value) for value in values]
+        pass
+    faults = [_number_fault(value) for value in values]
     bad = np.array([fault is not None for fault in faults])
     if not bad.any():
         # Nulls of more than one kind.

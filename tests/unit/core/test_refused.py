@@ -81,6 +81,7 @@ HALF_PAST = AT + pd.Timedelta("30min")
 NOTHING = pd.DataFrame()
 NESTED = pd.Series([["boss", ["fight"]]], dtype=object)
 LISTED = pd.Series([["boss"]], dtype=object)
+ARRAY = pd.Series([np.array([1, 2])], dtype=object)
 HALF = pd.Series(["\ud800"], dtype=object)
 
 
@@ -153,6 +154,20 @@ REFUSED: dict[str, Callable[[], Any]] = {
     ),
     "half a surrogate pair for an id": lambda: viral_scores(
         VIDEO.assign(engagement_rate=None, video_id=HALF), STATS
+    ),
+    "views that are times": lambda: viral_scores(
+        VIDEO.assign(engagement_rate=None, views=AT), STATS
+    ),
+    "views that are imaginary": lambda: viral_scores(
+        VIDEO.assign(engagement_rate=None, views=1j), STATS
+    ),
+    "views that are an array": lambda: viral_scores(
+        VIDEO.assign(engagement_rate=None, views=ARRAY), STATS
+    ),
+    "a time that is a number": lambda: keyword_scores(VIDEO.assign(window_start=np.inf)),
+    "a time that is an array": lambda: keyword_scores(VIDEO.assign(window_start=ARRAY)),
+    "a column that comes twice": lambda: keyword_scores(
+        pd.concat([VIDEO, VIDEO[["title"]]], axis=1)
     ),
     "a game of no name": lambda: hour_of_week_map(
         NOTHING, as_of=pd.DatetimeIndex([HALF_PAST]), games=GAME.assign(category=LISTED)
