@@ -31,6 +31,7 @@ from aurastream.settings import Settings, unknown_variables
 from aurastream.sources.transport import http_client
 from aurastream.sources.wire.faults import answered_at
 from aurastream.store.ledger import PostgresLedger
+from aurastream.store.migrate import current_revision, head_revision
 from aurastream.store.reader import Reader
 from aurastream.store.reader_hold import altered_settings, lets_in
 from aurastream.store.retries import RetryPolicy
@@ -244,8 +245,7 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
         with psycopg.connect(settings.require_postgres(), connect_timeout=5) as db:
             row = db.execute(
                 "select current_setting('server_version'), clock_timestamp(),"
-                " pg_database_size(current_database()),"
-                " to_regclass('operations.alembic_version') is not null"
+                " pg_database_size(current_database())"
             ).fetchone()
     except psycopg.Error as error:
         yield Finding(
@@ -258,7 +258,7 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
         return
     if row is None:
         raise AuraStreamError("Postgres answered without a row.")
-    version, now, size, migrated = row
+    version, now, size = row
     yield Finding("postgres", "ok", f"version {version}, {size / (1 << 20):.0f} MiB")
     skew = abs((datetime.now(UTC) - now).total_seconds())
     if skew > _SKEW_LIMIT_S:
@@ -268,10 +268,19 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
             f"this machine and the database disagree by {skew:.0f} s",
             "Synchronise both with NTP; leadership uses the database's clock only.",
         )
-    if migrated:
-        yield Finding("schema", "ok", "migrated")
-    else:
+    found, wanted = current_revision(settings.require_postgres()), head_revision()
+    if found is None:
         yield Finding("schema", "fault", "the database has no schema", "Run aurastream migrate.")
+    elif found == wanted:
+        yield Finding("schema", "ok", f"migrated, revision {found}")
+    else:
+        yield Finding(
+            "schema",
+            "fault",
+            f"the database is at revision {found}, this program was written for {wanted}",
+            "Run aurastream migrate. If that refuses, the database is the newer of the two: "
+            "update this checkout.",
+        )
 
 
 def _analysts(settings: Settings) -> Iterator[Finding]:

@@ -12,8 +12,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from pydantic import SecretStr
 from sqlalchemy.dialects import postgresql
 
+from aurastream.operations.doctor import examine
+from aurastream.settings import Settings
 from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.errors import MigrationError, StoreError, StoreUnavailableError
 from aurastream.store.frames import Append, FrameStore
@@ -141,6 +144,15 @@ def test_a_database_from_the_future_is_refused(
     connection.execute("UPDATE operations.alembic_version SET version_num = '9999'")
     with pytest.raises(MigrationError, match="newer version"):
         migrate(database_url)
+
+    settings = Settings.from_env(use_running=False).model_copy(
+        update={"postgres_url": SecretStr(database_url)}
+    )
+    (schema,) = [each for each in examine(lambda: settings) if each.name == "schema"]
+    assert (schema.level, schema.detail) == (
+        "fault",
+        f"the database is at revision 9999, this program was written for {head_revision()}",
+    )
 
 
 def test_a_server_that_is_away_is_named(free_port: Callable[[], int]) -> None:
