@@ -184,13 +184,15 @@ def test_strict_rolls_up_what_is_not_made_of_youtube(  # noqa: PLR0917 # fixture
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("AURASTREAM_KEEP_TWITCH_AGGREGATES", "true")
     graph = rebuilt("strict")
     # Where the tests of the models have parsed the project already.
     monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path_factory.getbasetemp()))
     daily = graph.resolve_job_def("daily_rollup").asset_layer.selected_asset_keys
     assert {key.path[-1] for key in daily} == {"intel_stream_hours", "intel_competition_days"}
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
-    store.commit([Append("operations.crawls", _crawl_row(hour))])
+    # Nobody streamed.
+    store.commit([Append("operations.crawls", _crawl_row(hour).assign(got=0))])
 
     result = _run(graph, instance, "hourly_rollup", partition_key=hour.strftime(hours.fmt))
 
@@ -198,6 +200,8 @@ def test_strict_rolls_up_what_is_not_made_of_youtube(  # noqa: PLR0917 # fixture
     made = [event.asset_key.path[-1] for event in result.get_asset_materialization_events()]
     assert made == ["intel_collection_hours"]
     assert reading("select sum(crawl_count) from aggregation.intel_collection_hours") == 1
+    seen = "select received_samples from aggregation.intel_stream_hours where category_key = "
+    assert reading(f"{seen}'fortnite'") == 1
 
 
 def test_changing_to_strict_takes_the_scores_of_before_away_and_writes_the_proof(  # noqa: PLR0917 # fixtures
