@@ -244,11 +244,16 @@ def test_an_empty_answer_to_a_chart_is_incomplete_and_what_it_held_before_is_ser
     newest = newest_window()
     run("signal", first=move(clock, newest - 4 * WINDOW))
     fault("empty_answer", platform="youtube", where={"videoCategoryId": "10"})
+    every = {"index": "all", "path": "snippet.title", "value": 7}
+    where = {"videoCategoryId": "1"}
+    fault("malformed_item", platform="youtube", where=where, options=every)
 
     result = run("signal", first=move(clock, newest))
 
     assert result.success
     assert not metadata_of(result)["is_complete"]
+    crawls = store.read("operations.crawls", where={"category": "movies"}, order_by="crawl_at")
+    assert crawls["reason"].tolist()[-2:] == ["every item was rejected"] * 2
     crawls = store.read("operations.crawls", where={"category": "music"}, order_by="crawl_at")
     assert crawls["got"].tolist()[-2:] == [0, 0]
     # The answer itself counts the videos that it does not have.
@@ -258,6 +263,7 @@ def test_an_empty_answer_to_a_chart_is_incomplete_and_what_it_held_before_is_ser
     assert {"music", "gaming"} <= set(categories)
     charts = documents(redis_of)
     assert charts["youtube:trending:music"].freshness == "RECENT"
+    assert charts["youtube:trending:movies"].freshness == "RECENT"
     assert charts["youtube:trending:gaming"].freshness == "FRESH"
 
 

@@ -14,8 +14,9 @@ from aurastream.sources.errors import (
 )
 from aurastream.sources.ports import Crawl, FetchRecord, Rejected
 
-__all__ = ["Answer", "Call", "ask_all"]
+__all__ = ["ALL_REJECTED", "Answer", "Call", "ask_all"]
 
+ALL_REJECTED: Final = "every item was rejected"
 # After one of these every further call fails alike, and may cost quota by failing.
 _HOPELESS: Final = (QuotaExhaustedError, KeyInvalidError, LedgerUnavailableError)
 
@@ -63,8 +64,13 @@ class Answer:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether everything that was asked for came."""
-        return self.crawl is not None and self.crawl.is_complete
+        """Return whether everything that was asked for came, and something of it could be read."""
+        return self.crawl is not None and self.crawl.is_complete and not self._is_unreadable
+
+    @property
+    def _is_unreadable(self) -> bool:
+        """Whether items came and none was understood: of what there is, that says nothing."""
+        return self.crawl is not None and not len(self.crawl) and bool(self.crawl.rejected)
 
     @property
     def reason(self) -> str:
@@ -73,7 +79,8 @@ class Answer:
             return ""
         if self.error is not None:
             return self.error.outcome
-        return (self.crawl.reason if self.crawl else "") or "incomplete"
+        said = self.crawl.reason if self.crawl is not None else ""
+        return said or (ALL_REJECTED if self._is_unreadable else "incomplete")
 
     @property
     def fetches(self) -> tuple[FetchRecord, ...]:

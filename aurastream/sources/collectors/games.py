@@ -21,7 +21,7 @@ from aurastream.core.hashes import EMPTY_HASH, STATISTICS, Kinds, content_hash, 
 from aurastream.core.planner import Plan
 from aurastream.core.quota import BATCH_SIZE, SEARCH_CALLS_PER_DAY
 from aurastream.sources.collectors import assembly
-from aurastream.sources.collectors.calls import Answer, Call, ask_all
+from aurastream.sources.collectors.calls import ALL_REJECTED, Answer, Call, ask_all
 from aurastream.sources.collectors.result import CrawlResult, Previous
 from aurastream.sources.ports import Rejected, YouTubeSource
 
@@ -322,11 +322,11 @@ def _crawl(
 ) -> dict[str, Any]:
     """Say what the crawl of one game expected and got.
 
-    Expected is what was stored and what could not be fetched: deleted videos and videos whose new
-    title names no game any more are no longer expected.
+    Expected is what was stored and what could not be fetched or understood: deleted videos and
+    videos whose new title names no game any more are no longer expected.
     """
     mine = rows[rows["game"] == game]
-    unfetched = 0
+    unfetched = rejected = 0
     reasons: list[str] = []
     ids = wanted.ids()
     for answer in answers:
@@ -342,15 +342,18 @@ def _crawl(
         unfetched += mine_lost
         if mine_lost:
             reasons.append(answer.reason or "incomplete")
+        rejected += sum(wanted.game.get(item.item_id or "") == game for item in answer.rejected)
+    if rejected and not len(mine):
+        reasons.append(ALL_REJECTED)
     return {
         "crawl_at": crawl_at,
         "dataset": _DATASET,
         "category": game,
         "region": "",
         "observed_at": mine["observed_at"].max() if len(mine) else None,
-        "expected": len(mine) + unfetched,
+        "expected": len(mine) + unfetched + rejected,
         "got": len(mine),
-        "rejected": 0,
+        "rejected": rejected,
         "is_complete": not reasons,
         "reason": ", ".join(dict.fromkeys(reasons)),
     }

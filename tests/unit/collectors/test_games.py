@@ -124,6 +124,23 @@ def test_a_video_whose_new_title_names_no_game_is_neither_stored_nor_missed(
     assert set(result.frames["collection.youtube_videos"]["video_id"]) == {"v01", "v03"}
 
 
+def test_a_video_that_is_not_understood_is_missed_and_a_game_of_such_alone_is_incomplete(
+    platform: Any, youtube: YouTubeClient
+) -> None:
+    candidates = _candidates(_known(platform, "v00", "v01", "v03"))
+    for video in ("v00", "v01"):
+        platform.videos[video]["snippet"]["title"] = 7
+    result = _collect(youtube, _plan("chess", "go"), candidates)
+    crawls = result.frames["operations.crawls"].set_index("category")
+    assert result.rows["video_id"].tolist() == ["v03"]
+    assert crawls[["expected", "got", "rejected"]].to_numpy().tolist() == [[2, 1, 1], [1, 0, 1]]
+    assert crawls["reason"].to_dict() == {"chess": "", "go": "every item was rejected"}
+    assert crawls["is_complete"].to_dict() == {"chess": True, "go": False}
+    # What nothing is known of stays due.
+    state = result.frames["operations.collection_state"].set_index("category")
+    assert state["last_crawl_at"].isna().to_dict() == {"chess": False, "go": True}
+
+
 def test_deleted_videos_are_counted_and_no_gap(platform: Any, youtube: YouTubeClient) -> None:
     candidates = _candidates(_known(platform, "v01", "v03"))
     del platform.videos["v01"]

@@ -168,6 +168,14 @@ def test_an_item_that_is_not_understood_goes_to_quarantine_and_its_siblings_stay
     assert set(result.rows["video_id"]) == {"v0", "v2", "v4", "v5"}
     assert result.metadata["rejected"] == 3
     assert result.frames["operations.crawls"]["rejected"].tolist() == [1, 1, 1, 0]
+    assert result.is_complete
+
+    for video in platform.videos.values():
+        video["statistics"]["viewCount"] = "many"
+    crawls = _collect(youtube).frames["operations.crawls"]
+    assert crawls["got"].sum() == 0
+    assert not crawls["is_complete"].any()
+    assert set(crawls["reason"]) == {"every item was rejected"}
 
 
 def test_a_body_that_is_no_answer_goes_to_quarantine_whole(
