@@ -193,7 +193,7 @@ class Launch:
             self._prepare_store(now)
         if self._settings.live:
             with _step(progress, "Asking the platforms"):
-                preflight(self._settings)
+                self._ask_platforms()
         if self._stop.is_set():
             return False
         # What the record holds is noted before anything runs that could add to it. Not earlier: a
@@ -267,6 +267,10 @@ class Launch:
         )
         require_origin(self._frames, "live" if self._settings.live else "replay")
         sync_categories(self._frames, load_catalog().categories_frame())
+
+    def _ask_platforms(self) -> None:
+        for doubt in preflight(self._settings):
+            self._console.print(f"aurastream: {doubt}", highlight=False)
 
     def _first_moment(self, now: datetime) -> datetime:
         """Return midnight of the day on which the record begins, or will with its history."""

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from aurastream.operations.preflight import preflight
 from aurastream.replay.server import background
 from aurastream.settings import Settings
-from aurastream.sources.errors import KeyInvalidError
+from aurastream.sources.errors import KeyInvalidError, MalformedError
 from aurastream.store.frames import FrameStore
 
 
@@ -29,7 +29,7 @@ def platform(tmp_path):
 
 def test_good_keys_pass_in_silence_and_the_questions_are_paid_for(platform, database_url, capsys):
     _, settings = platform
-    preflight(settings.model_copy(update={"postgres_url": SecretStr(database_url)}))
+    assert preflight(settings.model_copy(update={"postgres_url": SecretStr(database_url)})) == []
     assert capsys.readouterr() == ("", "")
     with FrameStore(database_url) as store:
         paid = store.read("operations.quota_ledger", order_by="platform")
@@ -38,12 +38,31 @@ def test_good_keys_pass_in_silence_and_the_questions_are_paid_for(platform, data
     assert set(paid["purpose"]) == {"operations/preflight"}
 
 
-def test_a_refused_key_is_said_before_anything_is_collected(platform):
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        ("invalid_key", KeyInvalidError, "YOUTUBE_API_KEY"),
+        ("html_body", MalformedError, "not a categories list"),
+    ],
+)
+def test_a_refused_key_and_a_stranger_are_said_before_anything_is_collected(
+    platform, fault, error, says
+):
     url, settings = platform
-    fault = {"kind": "invalid_key", "platform": "youtube"}
+    fault = {"kind": fault, "platform": "youtube"}
     httpx.post(f"{url}/_replay/faults", json=fault).raise_for_status()
-    with pytest.raises(KeyInvalidError, match="YOUTUBE_API_KEY"):
+    with pytest.raises(error, match=says):
         preflight(settings)
+
+
+@pytest.mark.parametrize("fault", ["outage", "server_error", "rate_limited"])
+def test_a_platform_that_is_down_for_now_is_named_and_the_other_is_asked(platform, fault):
+    url, settings = platform
+    fault = {"kind": fault, "platform": "youtube"}
+    httpx.post(f"{url}/_replay/faults", json=fault).raise_for_status()
+    (said,) = preflight(settings)
+    assert url.removeprefix("http://") in said or "YouTube" in said
+    assert httpx.get(f"{url}/_replay/status").json()["requests"]["twitch games/top"] == 1
 
 
 def test_a_spent_quota_is_no_refusal(platform):
