@@ -391,13 +391,28 @@ def backfill(
         print(json.dumps(asdict(done), default=str))  # noqa: T201 # the answer
         return
     if not done.partitions:
-        _out().print("Nothing is missing there.")
+        _out().print(_nothing_to_compute(settings, last or now), highlight=False)
         return
     table = Table("table", "windows", "changed", "new", "gone", "before", "after", box=None)
     for c in done.changes:
         counts = (c.windows, c.changed, c.new, c.gone, c.rows_before, c.rows_after)
         table.add_row(c.table, *(f"{count:,}" for count in counts))
     _out().print(table)
+
+
+def _nothing_to_compute(settings: Settings, end: datetime) -> str:
+    """Return why a backfill had nothing to do: all is there, or there is nothing to begin with."""
+    from contextlib import closing
+
+    from aurastream.store.frames import FrameStore
+    from aurastream.store.readings import first_crawl
+
+    with closing(FrameStore(settings.require_postgres(), retry=_patience())) as store:
+        began = first_crawl(store)
+    if began is None or end <= began:
+        since = f"the record begins at {began:%Y-%m-%d %H:%M} UTC" if began else "nothing was yet"
+        return f"Nothing was collected there to compute from: {since}."
+    return "Nothing is missing there."
 
 
 @app.command()

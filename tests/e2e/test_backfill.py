@@ -76,7 +76,11 @@ def test_a_killed_backfill_goes_on_where_it_was(product: Product) -> None:
     assert _value(product, unfinished) is None
 
 
-def test_an_asset_that_nothing_computes_is_refused(product: Product) -> None:
+def test_a_stretch_that_nothing_can_be_computed_of_is_refused(product: Product) -> None:
+    before = product.command("backfill", "--from", "2020-01-01", "--to", "2020-01-03")
+    assert before.returncode == 0, before.stderr
+    assert "Nothing was collected there to compute from: the record begins at 20" in before.stdout
+
     refused = product.command("backfill", *RANGE, "--asset", "collection/youtube_trending")
 
     assert refused.returncode == 1
