@@ -40,6 +40,7 @@ from aurastream.core.frames import (
     lookup,
     microseconds,
     named,
+    plain_texts,
     require_columns,
     text,
     times,
@@ -362,7 +363,8 @@ def viewer_anomalies(
     observed = times(rows, "observed_at", "twitch_streams")
     viewers = counters(rows, "viewer_count", "twitch_streams")
     (stream,), stream_names = codes_of(rows["stream_id"])
-    (user,), user_names = codes_of(rows["user_id"].where(rows["user_id"] != ""))
+    users = plain_texts(rows, "user_id", "twitch_streams")
+    (user,), user_names = codes_of(users.where(users != ""))
     named(rows, "stream_id", stream, "twitch_streams")
 
     # One sample per game, stream and crawl, the one with the most viewers, in the order of the

@@ -38,10 +38,12 @@ from aurastream.core.frames import (
     codes_of,
     counters,
     empty_frame,
+    flags,
     group_keys,
     lookup,
     microseconds,
     named,
+    plain_texts,
     refusal,
     require_columns,
     text,
@@ -480,7 +482,7 @@ def clip_activity(clips: pd.DataFrame, *, params: ClipParams = DEFAULT) -> pd.Da
     segment, ordered, counts, starts = kernels.sorted_segments(group, velocity, keys.size)
     cuts = kernels.segment_percentiles(ordered, counts, starts, (0.5, 0.9))
     gained = np.bincount(segment, ordered, minlength=keys.size)
-    viral = (clips["trend_class"] == "VIRAL").to_numpy(dtype=np.bool_)
+    viral = (plain_texts(clips, "trend_class", "clip_intel") == "VIRAL").to_numpy(dtype=np.bool_)
     hot_segment, hot, _, _ = kernels.sorted_segments(group[viral], velocity[viral], keys.size)
     hot_gained = np.bincount(hot_segment, hot, minlength=keys.size)
     sure_segment, sure, sure_n, _ = kernels.sorted_segments(
@@ -489,7 +491,7 @@ def clip_activity(clips: pd.DataFrame, *, params: ClipParams = DEFAULT) -> pd.Da
     newest = np.full(keys.size, _MISSING_TIME)
     np.maximum.at(newest, group, times(clips, "observed_at", "clip_intel"))
     enough = counts >= params.trend.min_sample
-    fell = clips["views_fell"].to_numpy(dtype=np.bool_)
+    fell = flags(clips, "views_fell")
     return build_frame(
         CLIP_ACTIVITY_SCHEMA,
         {

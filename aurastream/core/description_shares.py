@@ -23,13 +23,15 @@ from aurastream.core.frames import (
     Schema,
     build_frame,
     empty_frame,
+    flags,
     group_keys,
-    numbers,
     plain_texts,
     require_columns,
     rivals,
     text,
+    text_lists,
     timestamps,
+    whole_numbers,
 )
 
 __all__ = ["DESCRIPTION_INTEL_SCHEMA", "HABITS", "description_intel"]
@@ -205,7 +207,7 @@ def description_intel(
             "timestamp_share": summary.share(summary.values("timestamp_count") > 0),
             "hashtag_share": summary.share(counts["hashtag_count"] > 0),
             "hashtag_count_p50": summary.median(counts["hashtag_count"]),
-            "overtagged_share": summary.share(summary.values("is_overtagged") > 0),
+            "overtagged_share": summary.share(summary.flags("is_overtagged")),
             "disclosure_share": summary.share(said.any()),
             **{
                 f"disclosure_{name}_share": summary.share(said.has(name))
@@ -262,7 +264,10 @@ class _Summary:
         self.sizes = np.bincount(group, minlength=n_groups)
 
     def values(self, name: str) -> Floats:
-        return numbers(self._features, name)[self.at]
+        return whole_numbers(self._features, name, "features")[self.at].astype(np.float64)
+
+    def flags(self, name: str) -> npt.NDArray[np.bool_]:
+        return flags(self._features, name)[self.at]
 
     def present(self, name: str) -> npt.NDArray[np.bool_]:
         found = self._features[name].notna().to_numpy()
@@ -270,7 +275,8 @@ class _Summary:
         return result
 
     def lengths(self, name: str) -> Floats:
-        found = np.fromiter((len(_listed(v)) for v in self._features[name]), dtype=np.float64)
+        lists = text_lists(self._features, name, "features")
+        found = np.fromiter((len(_listed(v)) for v in lists), dtype=np.float64)
         return found[self.at]
 
     def total(self, values: Floats) -> Floats:
@@ -301,13 +307,13 @@ class _Summary:
         return result
 
     def sets(self, name: str, rename: Any = None) -> "_Sets":  # noqa: ANN401 # a function of text
-        return _Sets(self, self._features[name], rename)
+        return _Sets(self, text_lists(self._features, name, "features"), rename)
 
 
 class _Sets:
     """Lists of terms of each version, as pairs of version and term, each pair once."""
 
-    def __init__(self, summary: _Summary, lists: "pd.Series[Any]", rename: Any) -> None:  # noqa: ANN401 # a function of text
+    def __init__(self, summary: _Summary, lists: list[Any], rename: Any) -> None:  # noqa: ANN401 # a function of text
         self._summary = summary
         numbers: dict[str, int] = {}
         # Numbers one after another: a million sets or copies of lists would be the larger part.
@@ -315,13 +321,17 @@ class _Sets:
         codes = np.fromiter(
             (
                 numbers.setdefault(rename(term) if rename else term, len(numbers))
+                if isinstance(term, str)
+                else -1
                 for own in lists
                 for term in _listed(own)
             ),
             dtype=np.int64,
         )
         width = max(len(numbers), 1)
-        pairs = np.unique(np.repeat(np.arange(lengths.size), lengths) * width + codes)
+        owners = np.repeat(np.arange(lengths.size), lengths)
+        # What is no text, such as a null, is no term.
+        pairs = np.unique((owners * width + codes)[codes >= 0])
         self._terms = list(numbers)
         self._numbers = numbers
         self._sizes = np.bincount(pairs // width, minlength=lengths.size)

@@ -26,6 +26,7 @@ __all__ = [
     "counters",
     "each_once",
     "empty_frame",
+    "flags",
     "group_keys",
     "is_missing",
     "lookup",
@@ -37,6 +38,7 @@ __all__ = [
     "refusal",
     "require_columns",
     "rivals",
+    "shown",
     "text",
     "text_lists",
     "texts",
@@ -205,18 +207,19 @@ def _time_fault(value: object) -> str | None:
     if is_missing(value):
         return None
     if isinstance(value, (bool, *_BUNDLES)):
-        return f"holds what is no time: {_shown(value)}"
+        return f"holds what is no time: {shown(value)}"
     try:
         moment = pd.Timestamp(value)  # type: ignore[arg-type] # what it is not is refused
         if moment.tz is None:
             return _NAIVE
         moment.tz_convert("UTC").as_unit("us")
     except (TypeError, ValueError, OverflowError) as error:
-        return f"holds what is no time: {_shown(error)}"
+        return f"holds what is no time: {shown(error)}"
     return None
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as a message can quote it, of any length and with any half of a pair."""
     return f"{value!s:.{_SHOWN}}".encode("utf-8", "backslashreplace").decode()
 
 
@@ -256,12 +259,24 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
 
 def _number_fault(value: object) -> str | None:
     if isinstance(value, _BUNDLES):
-        return _shown(value)
+        return shown(value)
     try:
         np.array([value], dtype=object).astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        return None if is_missing(value) else _shown(error)
+        return None if is_missing(value) else shown(error)
     return None
+
+
+def flags(frame: pd.DataFrame, column: str) -> npt.NDArray[np.bool_]:
+    """Return a column of truth values; null is false.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is neither true nor false, nor a number.
+    """
+    values: npt.NDArray[np.bool_] = np.nan_to_num(numbers(frame, column)) != 0
+    return values
 
 
 def counters(frame: pd.DataFrame, column: str, name: str) -> Floats:
@@ -442,7 +457,7 @@ def _names(column: Any, whose: str = "A text that names a row") -> "pd.Series[st
 
 def _name_fault(value: object) -> str | None:
     if isinstance(value, _BUNDLES):
-        return f"holds a list: {_shown(value)}"
+        return f"holds a list: {shown(value)}"
     try:
         str(value).encode()
     except UnicodeEncodeError as error:

@@ -42,6 +42,7 @@ from aurastream.core.frames import (
     empty_frame,
     microseconds,
     require_columns,
+    shown,
     times,
     timestamps,
     tracked_games,
@@ -186,7 +187,7 @@ def local_times(moments: pd.DatetimeIndex, timezone: object) -> pd.DatetimeIndex
         with contextlib.suppress(KeyError, ValueError, OSError):
             return moments.tz_convert(timezone)
     raise InvalidInputError(
-        f"'{timezone}' is no time zone.", fix="Use an IANA name such as America/New_York."
+        f"'{shown(timezone)}' is no time zone.", fix="Use an IANA name such as America/New_York."
     )
 
 

@@ -36,6 +36,7 @@ from aurastream.core.frames import (
     empty_frame,
     numbers,
     percentages,
+    plain_texts,
     refusal,
     require_columns,
     rivals,
@@ -199,7 +200,7 @@ def video_ideas(
             fix="Pass each video once per window and category.",
         )
     _refuse_doubled(videos, [*_KEYS, "video_id"], "videos")
-    texts(topics, "topic", "topics")
+    topics = topics.assign(topic=plain_texts(topics, "topic", "topics"))
     texts(videos, "title", "videos")
     text_lists(videos, "tags", "videos")
     for column in ("views", "lifetime_velocity_per_hour"):

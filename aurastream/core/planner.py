@@ -20,6 +20,14 @@ import numpy as np
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.frames import (
+    counters,
+    plain_texts,
+    require_columns,
+    times,
+    timestamps,
+    whole_numbers,
+)
 from aurastream.core.quota import estimate_units
 
 __all__ = ["COLUMNS", "Plan", "PlanParams", "plan_games"]
@@ -191,6 +199,14 @@ def plan_games(
     ()
     """
     p = params or PlanParams()
+    games = require_columns(games, _GAMES, "games")
+    state = require_columns(state, _STATE, "state")
+    games = games.assign(category=plain_texts(games, "category", "games"))
+    state = state.assign(
+        category=plain_texts(state, "category", "state"),
+        last_crawl_at=timestamps(times(state, "last_crawl_at", "state", null=True)),
+        unchanged_count=counters(state, "unchanged_count", "state"),
+    )
     _check(games, state, available_units, stretch, as_of)
     table = games.assign(title=games["title"] if "title" in games else games["category"])
     table = table.loc[:, ["title", *_GAMES]].merge(
@@ -261,13 +277,13 @@ def _check(
     stretch: float,
     as_of: dt.datetime,
 ) -> None:
-    for name, frame, columns in (("games", games, _GAMES), ("state", state, _STATE)):
-        missing = [c for c in columns if c not in frame.columns]
-        if missing:
-            raise InvalidInputError(f"The {name} to plan lack columns: {', '.join(missing)}.")
+    for name, frame in (("games", games), ("state", state)):
         if frame["category"].duplicated().any():
             raise InvalidInputError(f"The {name} to plan list a category twice.")
-    if (games[["priority", "interval_minutes", "max_videos"]] <= 0).any(axis=None):
+    whole_numbers(games, "max_videos", "games")
+    sizes = [counters(games, name, "games") for name in ("priority", "interval_minutes")]
+    # A NaN fails the comparison.
+    if not (np.array([*sizes, counters(games, "max_videos", "games")]) > 0).all():
         raise InvalidInputError("Priority, interval and number of videos must be above 0.")
     if available_units < 0 or not stretch >= 1:
         raise InvalidInputError(

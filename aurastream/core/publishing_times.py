@@ -150,9 +150,8 @@ def early_releases(releases: pd.DataFrame) -> pd.DataFrame:
     keys = ["window_start", "category", "video_id"]
     group_keys((releases, "releases"))
     releases = releases.assign(video_id=plain_texts(releases, "video_id", "releases"))
-    usable = (releases["release_kind"] == ReleaseKind.INSTANT) & releases[
-        "velocity_per_hour"
-    ].notna()
+    kinds = plain_texts(releases, "release_kind", "releases")
+    usable = (kinds == ReleaseKind.INSTANT) & releases["velocity_per_hour"].notna()
     rows = releases[usable.to_numpy(dtype=np.bool_, na_value=False)].sort_values(keys)
     return rows.drop_duplicates(["category", "video_id"]).reset_index(drop=True)
 

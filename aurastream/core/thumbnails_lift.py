@@ -21,8 +21,10 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     numbers,
+    plain_texts,
     require_columns,
     text,
+    times,
     timestamps,
 )
 from aurastream.core.thumbnails_similarity import SimilarityParams, similar_groups
@@ -180,8 +182,8 @@ def looks(videos: pd.DataFrame, *, params: LookParams = DEFAULT) -> dict[str, Bo
     """  # noqa: E501 # the answer is one line
     videos = require_columns(videos, ("window_start", "category", *LOOK_COLUMNS), "videos")
     faces, words = numbers(videos, "face_count"), numbers(videos, "text_area_share")
-    field = videos["focus_field"].to_numpy(dtype=object)
-    colour = videos["colour_name"].to_numpy(dtype=object)
+    field = plain_texts(videos, "focus_field", "videos").to_numpy(dtype=object)
+    colour = plain_texts(videos, "colour_name", "videos").to_numpy(dtype=object)
     found: dict[str, Bools] = {
         "face": faces >= 1,
         "several_faces": faces > 1,
@@ -189,10 +191,10 @@ def looks(videos: pd.DataFrame, *, params: LookParams = DEFAULT) -> dict[str, Bo
         "words": words >= params.words_share,
         "many_words": words >= params.many_words_share,
     }
-    by = [videos["window_start"], videos["category"]]
+    by = group_keys((videos, "videos")).keys[0]
     for name, column in _OVER_MEDIAN.items():
-        median = videos[column].groupby(by).transform("median")
-        found[name] = numbers(videos, column) > median.to_numpy(dtype=np.float64)
+        values = numbers(videos, column)
+        found[name] = values > pd.Series(values).groupby(by).transform("median").to_numpy()
     found["thirds"] = numbers(videos, "thirds_index") >= params.thirds_index
     for name, fields in _COLUMNS.items():
         found[f"focus_{name}"] = np.isin(field, fields)
@@ -268,6 +270,20 @@ def with_thumbnails(videos: pd.DataFrame, features: pd.DataFrame) -> pd.DataFram
             for name in columns[2:]
         }
         return videos.assign(**none)
+    features, videos = (
+        frame.assign(
+            **{
+                name: plain_texts(frame, name, what)
+                for name in ("video_id", "perceptual_hash")
+                if name in frame
+            },
+            **{at: timestamps(times(frame, at, what))},
+        )
+        for frame, what, at in (
+            (features, "features", "first_seen_at"),
+            (require_columns(videos, ("video_id", "as_of"), "videos"), "videos", "as_of"),
+        )
+    )
     features = features.sort_values(["first_seen_at", "perceptual_hash"], kind="stable")
     versions = features.drop_duplicates(["video_id", "first_seen_at"], keep="last")
     # The first one ever seen counts from the beginning of time on.
@@ -277,7 +293,7 @@ def with_thumbnails(videos: pd.DataFrame, features: pd.DataFrame) -> pd.DataFram
     order = np.argsort(videos["as_of"].to_numpy(), kind="stable")
     joined = pd.merge_asof(
         videos.iloc[order].reset_index(drop=True),
-        versions.astype({"video_id": videos["video_id"].dtype}),
+        versions,
         left_on="as_of",
         right_on="first_seen_at",
         by="video_id",

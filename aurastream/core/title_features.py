@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core import words
-from aurastream.core.frames import Schema, build_frame, require_columns
+from aurastream.core.frames import Schema, build_frame, flags, numbers, require_columns
 from aurastream.core.title_questions import asks
 
 __all__ = [
@@ -259,24 +259,25 @@ def title_patterns(features: pd.DataFrame) -> pd.DataFrame:
     True
     """
     f = require_columns(features, tuple(TITLE_FEATURES_SCHEMA), "title_features")
-    length = f["length_chars"]
+    length, caps, emojis = (numbers(f, name) for name in ("length_chars", "caps_words", "emojis"))
     found = {
         "short": (length > 0) & (length < _SHORT_CHARS),
         "long": length >= _LONG_CHARS,
-        "all_caps": (f["upper_share"] >= _CAPS_SHARE) & (f["caps_words"] >= _CAPS_WORDS),
-        "caps_word": f["caps_words"] > 0,
-        "exclamation": f["exclamations"] > 0,
-        "question": f["is_question"],
-        "ellipsis": f["has_ellipsis"],
-        "number": f["numbers"] > 0,
-        "brackets": f["brackets"] > 0,
-        "separator": f["separators"] > 0,
-        "emoji": f["emojis"] > 0,
-        "many_emojis": f["emojis"] >= _MANY,
-        "hashtag": f["hashtags"] > 0,
+        "all_caps": (numbers(f, "upper_share") >= _CAPS_SHARE) & (caps >= _CAPS_WORDS),
+        "caps_word": caps > 0,
+        "exclamation": numbers(f, "exclamations") > 0,
+        "question": flags(f, "is_question"),
+        "ellipsis": flags(f, "has_ellipsis"),
+        "number": numbers(f, "numbers") > 0,
+        "brackets": numbers(f, "brackets") > 0,
+        "separator": numbers(f, "separators") > 0,
+        "emoji": emojis > 0,
+        "many_emojis": emojis >= _MANY,
+        "hashtag": numbers(f, "hashtags") > 0,
     }
     return pd.DataFrame(
-        {name: (found[name] if name in found else f[name]).astype(bool) for name in PATTERNS}
+        {name: found[name] if name in found else flags(f, name) for name in PATTERNS},
+        index=f.index,
     )
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from aurastream.core.competition import concentration_scores, saturation_scores
-from aurastream.core.descriptions import mine_description
+from aurastream.core.description_shares import HABITS, description_intel
+from aurastream.core.descriptions import mine_description, mine_descriptions
 from aurastream.core.difficulty import difficulty, difficulty_bands
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.hour_of_week import hour_of_week_map
@@ -25,9 +26,11 @@ from aurastream.core.lead_lag import cross_correlation
 from aurastream.core.momentum import momentum, momentum_scores
 from aurastream.core.opportunity import opportunity
 from aurastream.core.percentile import percentile_score
+from aurastream.core.planner import Plan, plan_games
 from aurastream.core.premieres import on_time_share
 from aurastream.core.publishing_times import early_releases
 from aurastream.core.thumbnails_similarity import hash_distance
+from aurastream.core.title_features import title_features, title_patterns
 from aurastream.core.title_intel import title_intel
 from aurastream.core.title_lift import adjusted_p_values
 from aurastream.core.topic_evidence import topic_evidence
@@ -91,6 +94,25 @@ def of_term(value: Any) -> pd.DataFrame:
 
 def mix() -> pd.DataFrame:
     return language_mix(title_language_items(VIDEO.assign(platform="youtube", viewers=1.0)))
+
+
+MEMBER = pd.DataFrame(
+    {"window_start": [AT], "category": "g", "video_id": "a", "metadata_hash": "1"}
+)
+
+
+def described(**columns: Any) -> pd.DataFrame:
+    found = mine_descriptions(MEMBER.assign(description="#one http://a.example", duration_s=60.0))
+    return description_intel(MEMBER, found.assign(**dict.fromkeys(HABITS), **columns))
+
+
+def planned(**columns: Any) -> Plan:
+    games = pd.DataFrame(
+        {"category": ["g"], "priority": 1, "interval_minutes": 60, "max_videos": 50}
+    )
+    state = pd.DataFrame({"category": ["g"], "last_crawl_at": [AT], "unchanged_count": 0})
+    asked = {"as_of": AT.to_pydatetime(), "available_units": 100}
+    return plan_games(games.assign(**columns), state, **asked)
 
 
 def viral(**stats: float) -> pd.DataFrame:
@@ -169,6 +191,20 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "a column that comes twice": lambda: keyword_scores(
         pd.concat([VIDEO, VIDEO[["title"]]], axis=1)
     ),
+    "a length of a title that is a word": lambda: title_patterns(
+        title_features(["boss"]).assign(length_chars="long")
+    ),
+    "a truth about a title that is an array": lambda: title_patterns(
+        title_features(["boss"]).assign(is_question=ARRAY)
+    ),
+    "links of descriptions that are not counted": lambda: described(link_count=None),
+    "hashtags of descriptions in lists of lists": lambda: described(hashtags=NESTED),
+    "a game to plan every never": lambda: planned(interval_minutes=np.inf),
+    "a game to plan of unknown size": lambda: planned(max_videos=None),
+    "a game to plan with a list for a name": lambda: planned(category=LISTED),
+    "a zone that cannot be written": lambda: hour_of_week_map(
+        NOTHING, as_of=pd.DatetimeIndex([HALF_PAST]), games=GAME.assign(audience_timezone=HALF)
+    ),
     "a game of no name": lambda: hour_of_week_map(
         NOTHING, as_of=pd.DatetimeIndex([HALF_PAST]), games=GAME.assign(category=LISTED)
     ),
@@ -183,6 +219,7 @@ def test_it_is_refused_with_advice(what: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         REFUSED[what]()
     assert caught.value.fix
+    str(caught.value).encode()
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, ""])
@@ -195,3 +232,10 @@ def test_half_a_surrogate_pair_is_in_no_language() -> None:
     assert title_languages(texts)["title_language"].tolist()[0] == "und"
     assert title_languages(texts).iloc[1].equals(title_languages(texts[1:]).iloc[0])
     assert primary_languages(["\ud800", "en-GB"]).tolist() == ["?", "en"]
+
+
+def test_a_hashtag_that_is_no_text_is_none() -> None:
+    mixed = pd.Series([["one", None, 7]], dtype=object)
+    assert described(hashtags=mixed)["top_hashtags"].tolist() == [
+        [{"term": "one", "video_count": 1}]
+    ]

@@ -194,3 +194,34 @@ def test_a_changed_thumbnail_counts_from_when_it_was_first_seen() -> None:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(InvalidInputError, match="perceptual_hash"):
         thumbnail_lift(videos(3).drop(columns="perceptual_hash"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "wrong"),
+    [
+        ({"window_start": "soon"}, "window_start"),
+        ({"colour_name": pd.Series([["red"]] * 3, dtype=object)}, "colour_name"),
+        ({"brightness": pd.Series(["dark", 1.0, 1.0], dtype=object)}, "brightness"),
+    ],
+)
+def test_what_is_no_look_is_refused(columns: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(InvalidInputError, match=wrong):
+        looks(videos(3, **columns))
+
+
+@pytest.mark.parametrize(
+    ("video", "file"),
+    [
+        ({"as_of": None}, {}),
+        ({"video_id": pd.Series([["v"]], dtype=object)}, {}),
+        ({}, {"first_seen_at": "soon"}),
+        ({}, {"perceptual_hash": pd.Series(["\ud800"], dtype=object)}),
+    ],
+)
+def test_thumbnails_of_no_time_or_no_name_are_refused(
+    video: dict[str, Any], file: dict[str, Any]
+) -> None:
+    shown = videos(1)
+    seen = shown[["video_id"]].assign(as_of=WINDOW)
+    with pytest.raises(InvalidInputError):
+        with_thumbnails(seen.assign(**video), shown.assign(first_seen_at=WINDOW).assign(**file))
