@@ -95,7 +95,7 @@ def test_series_that_are_not_linked_pass_the_band_one_time_in_twenty() -> None:
 
     def wandering() -> np.ndarray:
         # Remembers the hours before, as speeds do.
-        return scipy.signal.lfilter([1.0], [1.0, -0.6], rng.normal(size=336))
+        return np.asarray(scipy.signal.lfilter([1.0], [1.0, -0.6], rng.normal(size=336)))
 
     linked = [
         lead_lag(wandering(), wandering(), HOURS, params=QUICK).relation != "NONE"
@@ -291,7 +291,7 @@ def test_wrong_input_is_refused_with_the_mend() -> None:
 @pytest.mark.skipif(not SERIES.is_file(), reason=f"no series at {SERIES}")
 def test_golden_streams_and_spectators_of_a_real_audience() -> None:
     series = pd.read_csv(SERIES, parse_dates=["ts"]).set_index("ts")
-    hourly = np.log1p(series.resample("1h").mean()).diff().iloc[1:]
+    hourly = series.resample("1h").mean().apply(np.log1p).diff().iloc[1:]
     hours = np.asarray(hourly.index.as_unit("us").asi8) // 3_600_000_000
     found = lead_lag(hourly["streams_online"], hourly["spectators_online"], hours)
     assert (
