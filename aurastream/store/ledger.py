@@ -212,8 +212,15 @@ class PostgresLedger:
         wanted = {endpoint: calls for endpoint, calls in wanted.items() if calls > 0}
         buckets = sorted({table.cost(endpoint).bucket for endpoint in wanted})
         limited = [name for name in buckets if table.buckets[name].daily_limit is not None]
+        ids = {endpoint: str(uuid.uuid4()) for endpoint in wanted}
+        tries = 0
 
         def take(connection: psycopg.Connection) -> dict[str, _Reservation]:
+            nonlocal tries
+            tries += 1
+            # A connection that was lost over the commit leaves open whether it was made.
+            if tries > 1 and (made := _made(connection, ids, day)):
+                return made
             for name in limited:
                 connection.execute(
                     "SELECT pg_advisory_xact_lock(%s, hashtext(%s))",
@@ -228,7 +235,7 @@ class PostgresLedger:
                 if granted > 0:
                     units = granted * cost.units
                     used[cost.bucket, endpoint] += units
-                    found[endpoint] = _Reservation(str(uuid.uuid4()), endpoint, day, units)
+                    found[endpoint] = _Reservation(ids[endpoint], endpoint, day, units)
             for item in found.values():
                 _insert(connection, item, table, purpose, at)
             return found
@@ -433,6 +440,18 @@ class LedgerGate:
         if found is not None:
             self._reservations.append(found)
         return found
+
+
+def _made(
+    connection: psycopg.Connection, ids: Mapping[str, str], day: dt.date
+) -> dict[str, _Reservation]:
+    """Return the reservations of these ids that are in the ledger, by endpoint."""
+    rows = connection.execute(
+        "SELECT endpoint, units_reserved FROM operations.quota_ledger "
+        "WHERE reservation_id = ANY(%s::uuid[])",
+        (list(ids.values()),),
+    ).fetchall()
+    return {name: _Reservation(ids[name], name, day, int(units)) for name, units in rows}
 
 
 def _used(

@@ -4,7 +4,9 @@ import datetime as dt
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 import pytest
 
 from aurastream.store.frames import FrameStore, RetryPolicy
@@ -149,6 +151,35 @@ def test_a_cut_connection_is_made_again(ledger: PostgresLedger, store: FrameStor
         "WHERE application_name = 'aurastream-ledger' AND datname = current_database()"
     )
     assert ledger.remaining(AT)["youtube.default"] == 10_000
+
+
+def test_a_reservation_whose_commit_nobody_confirmed_is_not_made_twice(
+    ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ledger._run
+    lost: list[object] = []
+
+    def lose_the_first_answer(work: Any) -> Any:
+        def cut_off(connection: psycopg.Connection) -> Any:
+            done = work(connection)
+            if not lost:
+                lost.append(done)
+                connection.execute("COMMIT")
+                connection.close()
+                raise psycopg.OperationalError("server closed the connection unexpectedly")
+            return done
+
+        return run(cut_off)
+
+    monkeypatch.setattr(ledger, "_run", lose_the_first_answer)
+    with ledger.open(
+        purpose="test", planned={"videos.list": 10, "search.list": 2}, clock=Clock()
+    ) as gate:
+        assert lost
+        assert used(ledger, "youtube.default") == 10
+        gate.spend("videos.list")
+        gate.spend("search.list")
+    assert (used(ledger, "youtube.default"), used(ledger, "youtube.search")) == (1, 1)
 
 
 def test_the_errors_of_the_caller_are_raised(database_url: str) -> None:
