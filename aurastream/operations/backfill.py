@@ -411,6 +411,11 @@ def _run_all(work: _Work, steps: Sequence[Step]) -> Iterator[Step]:
         if status != "SUCCESS" and run_id == step.run_id:
             running[_launch(work, step)] = replace(step, run_id=None)
             continue
+        follower = work.graph.replacement(run_id) if status == "FAILURE" else None
+        if follower is not None:
+            _mark(work.connection, work.backfill_id, step, "LAUNCHED", follower)
+            running[follower] = replace(step, run_id=None)
+            continue
         if status != "SUCCESS":
             raise BackfillError(
                 f"The run of {step.job} from {step.keys.start} to {step.keys.end} ended as "

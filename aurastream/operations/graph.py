@@ -19,10 +19,15 @@ __all__ = ["Graph", "GraphAwayError", "GraphError", "KeyRange", "missing_ranges"
 _POLL_S: Final = 0.25
 # How long a webserver may be silent to who waits for runs: they go on without it.
 _SILENCE_S: Final = 300.0
+# How long the daemon may take to queue what replaces a run.
+_REPLACED_S: Final = 90.0
+_SAID_S: Final = 5.0
 # After Postgres was away, each connection that the webserver kept fails one question.
 _ASKED_AGAIN_AFTER_S: Final = (0.25, 0.5, 1.0, 2.0)
 _ENDED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _CODE_VERSION: Final = "dagster/code_version"
+_IS_REPLACED: Final = "dagster/will_retry"
+_REPLACED_BY: Final = "dagster/auto_retry_run_id"
 _RANGE_START: Final = "dagster/asset_partition_range_start"
 _RANGE_END: Final = "dagster/asset_partition_range_end"
 
@@ -79,6 +84,11 @@ query Status($ids: [String!]!) {
     ... on Runs { results { runId status } }
     ... on PythonError { message }
   }
+}
+"""
+_TAGS_OF: Final = """
+query Tags($id: ID!) {
+  runOrError(runId: $id) { ... on Run { tags { key value } } }
 }
 """
 _FAILURE: Final = """
@@ -343,6 +353,23 @@ class Graph:
                     f"{len(waiting)} runs have not ended after {timeout_s:g} s.",
                     fix="Look at them in the Dagster UI under Runs.",
                 )
+            time.sleep(_POLL_S)
+
+    def replacement(self, run_id: str, *, timeout_s: float = _REPLACED_S) -> str | None:
+        """Return the run that the daemon queues in the place of one that failed; None without one.
+
+        A run whose worker was killed is replaced, one that failed by itself is not.
+        """
+        failed = time.monotonic()
+        while True:
+            tags = self._ask(_TAGS_OF, id=run_id)["runOrError"].get("tags", ())
+            said = {tag["key"]: tag["value"] for tag in tags}
+            if _REPLACED_BY in said:
+                return str(said[_REPLACED_BY])
+            # Dagster says that a run failed, and only then whether it will be replaced.
+            patience = {"true": timeout_s, None: min(timeout_s, _SAID_S)}
+            if time.monotonic() > failed + patience.get(said.get(_IS_REPLACED), 0):
+                return None
             time.sleep(_POLL_S)
 
     def explain(self, run_id: str) -> str:

@@ -30,6 +30,8 @@ class OneJob(Graph):
         super().__init__("http://127.0.0.1:1")
         self.launched: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
+        # Runs whose worker was killed, with those that the daemon queued in their place.
+        self.replaced_by: dict[str, str | None] = {}
 
     def missing(
         self, key: Sequence[str], start: dt.datetime, end: dt.datetime, *, again: bool = False
@@ -51,7 +53,14 @@ class OneJob(Graph):
 
     def ended(self, runs: Iterable[str], **_: object) -> Iterator[tuple[str, str]]:
         self.meanwhile()
-        yield next(iter(runs)), "SUCCESS"
+        run = next(iter(runs))
+        yield run, "FAILURE" if run in self.replaced_by else "SUCCESS"
+
+    def replacement(self, run_id: str, *, timeout_s: float = 0) -> str | None:
+        return self.replaced_by[run_id]
+
+    def explain(self, run_id: str) -> str:
+        return f"{run_id} said no."
 
 
 @pytest.fixture
@@ -83,6 +92,20 @@ def test_a_backfill_whose_postgres_is_killed_ends_in_one_line_and_goes_on_at_onc
 
     assert (done.resumed, done.partitions) == (True, 4)
     assert graph.launched == ["rescore"], "the run that succeeded meanwhile is not repeated"
+
+
+def test_a_run_that_the_daemon_replaces_is_waited_for(store: FrameStore, tmp_path: Path) -> None:
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    graph, end = OneJob(), HOUR + dt.timedelta(hours=2)
+    graph.replaced_by = {"run 1": "its replacement", "run 2": None}
+
+    done = backfill(settings, graph, HOUR, end, now=end, again=True)
+    [step] = store.read("maintenance.backfill_steps").to_dict("records")
+    assert (done.partitions, step["run_id"], step["status"]) == (4, "its replacement", "DONE")
+    assert graph.launched == ["rescore"]
+
+    with pytest.raises(BackfillError, match=r"ended as FAILURE\. run 2 said no"):
+        backfill(settings, graph, HOUR, end, now=end, again=True)
 
 
 def test_what_lies_before_the_first_crawl_is_not_computed(
