@@ -31,7 +31,7 @@ def is_free(port: int) -> bool:
         try:
             probe.bind((LOOPBACK, port))
             probe.listen(1)
-        except OSError:
+        except (OSError, OverflowError):  # taken, or no port at all
             return False
     return True
 

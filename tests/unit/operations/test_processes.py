@@ -20,7 +20,7 @@ from aurastream.operations.errors import (
     ProcessNotReadyError,
     SupervisorRunningError,
 )
-from aurastream.operations.ports import free_port
+from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.probes import http_answers, port_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
 
@@ -180,8 +180,12 @@ def test_two_children_of_one_name_are_refused(supervisor: Supervisor) -> None:
 def test_a_taken_port_is_refused_and_its_owner_named(supervisor: Supervisor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        assert not is_free(port)
         with pytest.raises(PortConflictError, match=f"taken by .*process {os.getpid()}"):
             supervisor.start(server(port))
+    # What a damaged file of a kept port may say is no port at all.
+    assert not is_free(99_999)
+    assert not is_free(-5)
 
 
 def test_another_port_is_tried_when_the_chosen_one_is_snatched_away(
