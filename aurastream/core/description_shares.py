@@ -30,6 +30,7 @@ from aurastream.core.frames import (
     rivals,
     text,
     text_lists,
+    texts,
     timestamps,
     whole_numbers,
 )
@@ -289,7 +290,7 @@ class _Summary:
 
     def known_share(self, name: str, *, value: object = True) -> Floats:
         """Return the share of a value among the members whose value is known."""
-        column = self._features[name]
+        column = texts(self._features, name, "features")
         known = column.notna().to_numpy()
         hit = known.copy()
         hit[known] = [own == value for own in column[known]]

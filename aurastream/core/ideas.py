@@ -43,6 +43,7 @@ from aurastream.core.frames import (
     text_lists,
     texts,
     times,
+    timestamps,
 )
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
@@ -200,7 +201,8 @@ def video_ideas(
             fix="Pass each video once per window and category.",
         )
     _refuse_doubled(videos, [*_KEYS, "video_id"], "videos")
-    topics = topics.assign(topic=plain_texts(topics, "topic", "topics"))
+    topics = _keyed(topics, "topics").assign(topic=plain_texts(topics, "topic", "topics"))
+    videos = _keyed(videos, "videos")
     texts(videos, "title", "videos")
     text_lists(videos, "tags", "videos")
     for column in ("views", "lifetime_velocity_per_hour"):
@@ -238,6 +240,14 @@ def video_ideas(
     about["opportunity_part"] = _from(about, opportunity, "opportunity_score").fillna(_UNKNOWN)
     about["duration_bucket"] = _optimal(about, formats)
     return _ranked(_worded(about), params)
+
+
+def _keyed(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the frame with windows that are times and categories that are texts."""
+    return frame.assign(
+        window_start=timestamps(times(frame, "window_start", name)),
+        category=plain_texts(frame, "category", name),
+    )
 
 
 def _refuse_doubled(frame: pd.DataFrame, keys: list[str], name: str) -> None:

@@ -508,7 +508,7 @@ def thumbnail_designs(
             "id": ids,
             "channel": channels,
             "velocity": np.where(np.isnan(velocity), -1.0, velocity),
-            "hash": videos["perceptual_hash"].to_numpy(dtype=object),
+            "hash": plain_texts(videos, "perceptual_hash", "videos").to_numpy(dtype=object),
         }
     )[is_known.to_numpy(dtype=bool)]
     table["design"] = -1

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.frames import plain_texts, times, timestamps
 from aurastream.core.offenders import offenders
 from aurastream.core.value_hashes import row_hashes
 
@@ -104,10 +105,11 @@ def accepted_rows(frames: Frames, compute: _Compute) -> tuple[Frames, pd.DataFra
         The frames without those rows, and the rows as `each_for_itself` says them.
     """
     _refuse_nobody(compute, frames)
+    given, frames = frames, {name: _keyed(frame) for name, frame in frames.items()}
     rows = {name: _groups(frame) for name, frame in frames.items()}
     gone = {name: np.zeros(len(frame), dtype=np.bool_) for name, frame in frames.items()}
     groups = sorted(set[_Group]().union(*rows.values()))
-    refused = [_of_no_group(frames, groups, gone)]
+    refused = [_of_no_group(given, frames, groups, gone)]
     for window, of_window in groupby(groups, key=itemgetter(0)):
         everybody = []
         for _, category in of_window:
@@ -221,8 +223,27 @@ def apart(
     return computed, _joined(refused)
 
 
+def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with keys that can be compared: what is no time or no text is missing."""
+    if isinstance(frame["window_start"].dtype, pd.DatetimeTZDtype) and frame["category"].dtype == (
+        "str"
+    ):
+        return frame
+    keys = frame[_KEYS].reset_index(drop=True).astype("object")
+    try:
+        times(keys, "window_start", "", null=True)
+    except InvalidInputError as error:
+        keys.loc[list(error.rows), "window_start"] = None
+    try:
+        plain_texts(keys, "category", "")
+    except InvalidInputError as error:
+        keys.loc[list(error.rows), "category"] = None
+    starts = timestamps(times(keys, "window_start", "", null=True))
+    return frame.assign(window_start=starts, category=plain_texts(keys, "category", "").array)
+
+
 def _of_no_group(
-    frames: Frames, groups: list[_Group], gone: dict[str, npt.NDArray[np.bool_]]
+    given: Frames, frames: Frames, groups: list[_Group], gone: dict[str, npt.NDArray[np.bool_]]
 ) -> pd.DataFrame:
     """Mark the rows that have no window or no category, and return them in the last window."""
     lost = {name: frame[_KEYS].isna().any(axis=1).to_numpy() for name, frame in frames.items()}
@@ -242,7 +263,7 @@ def _of_no_group(
     lost_keys = [frames[name].loc[is_lost, _KEYS] for name, is_lost in lost.items()]
     keys = pd.concat(lost_keys, ignore_index=True).astype("object")
     # In the order of `found`, too.
-    return _told(frames, found).assign(
+    return _told(given, found).assign(
         window_start=keys["window_start"].where(keys["window_start"].notna(), groups[-1][0]),
         category=keys["category"].where(keys["category"].notna(), _NOBODY),
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aurastream.core.channel_outliers import channel_outliers, usable_rows
 from aurastream.core.errors import InvalidInputError
-from aurastream.core.frames import codes_of, counters, each_once, whole_numbers
+from aurastream.core.frames import codes_of, counters, each_once, group_keys, whole_numbers
 from aurastream.core.releases import releases
 from aurastream_assets.intelligence.refusals import (
     Frames,
@@ -56,6 +56,32 @@ def test_of_every_window_and_category_exactly_the_impossible_rows_are_left_out()
     _, again = each_for_itself(rows.iloc[::-1], checked)
     ids = quarantined(again, "intelligence/x", LENGTH)["quarantine_id"]
     assert set(ids) == set(told["quarantine_id"])
+
+
+@pytest.mark.parametrize(
+    ("column", "wrong"),
+    [("window_start", 7), ("window_start", "soon"), ("category", "\ud800"), ("category", ["a"])],
+)
+def test_what_is_no_window_or_no_category_keeps_none_of_the_others(
+    column: str, wrong: object
+) -> None:
+    rows = pd.concat([videos("a", 1, 2, 3), videos("b", 4)], ignore_index=True)
+    held = [wrong if n == 1 else value for n, value in enumerate(rows[column])]
+    spoilt = rows.assign(**{column: pd.Series(held, dtype="object")})
+
+    found, refused = each_for_itself(spoilt, counted)
+
+    pd.testing.assert_frame_equal(found, rows.drop(index=1).reset_index(drop=True))
+    (told,) = quarantined(refused, "intelligence/x", LENGTH).to_dict("records")
+    assert (told["item_id"], told["reason"]) == (
+        "a1",
+        "The row has no window_start or no category.",
+    )
+
+
+def counted(rows: pd.DataFrame) -> pd.DataFrame:
+    group_keys((rows, "videos"))
+    return rows
 
 
 def test_what_is_wrong_with_no_rows_at_all_is_raised() -> None:

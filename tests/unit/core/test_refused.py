@@ -29,6 +29,7 @@ from aurastream.core.percentile import percentile_score
 from aurastream.core.planner import Plan, plan_games
 from aurastream.core.premieres import on_time_share
 from aurastream.core.publishing_times import early_releases
+from aurastream.core.thumbnails_lift import thumbnail_designs
 from aurastream.core.thumbnails_similarity import hash_distance
 from aurastream.core.title_features import title_features, title_patterns
 from aurastream.core.title_intel import title_intel
@@ -103,7 +104,7 @@ MEMBER = pd.DataFrame(
 
 def described(**columns: Any) -> pd.DataFrame:
     found = mine_descriptions(MEMBER.assign(description="#one http://a.example", duration_s=60.0))
-    return description_intel(MEMBER, found.assign(**dict.fromkeys(HABITS), **columns))
+    return description_intel(MEMBER, found.assign(**(dict.fromkeys(HABITS) | columns)))
 
 
 def planned(**columns: Any) -> Plan:
@@ -149,6 +150,12 @@ REFUSED: dict[str, Callable[[], Any]] = {
     ),
     "a title of ideas that is a list": lambda: video_ideas(TOPIC, VIDEO.assign(title=LISTED)),
     "a term that is a list": lambda: topics(of_term(["boss"])),
+    "a window of ideas that is a word": lambda: video_ideas(
+        TOPIC, VIDEO.assign(window_start="soon")
+    ),
+    "a design that cannot be written": lambda: thumbnail_designs(
+        VIDEO.assign(perceptual_hash=HALF)
+    ),
     "a topic that is a list": lambda: video_ideas(TOPIC.assign(topic=LISTED), VIDEO),
     "half a surrogate pair for a name": lambda: keyword_scores(VIDEO.assign(category=HALF)),
     "a time that is a word": lambda: keyword_scores(VIDEO.assign(window_start="soon")),
@@ -198,6 +205,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
         title_features(["boss"]).assign(is_question=ARRAY)
     ),
     "links of descriptions that are not counted": lambda: described(link_count=None),
+    "captions that are an array": lambda: described(has_captions=ARRAY),
     "hashtags of descriptions in lists of lists": lambda: described(hashtags=NESTED),
     "a game to plan every never": lambda: planned(interval_minutes=np.inf),
     "a game to plan of unknown size": lambda: planned(max_videos=None),
@@ -239,3 +247,8 @@ def test_a_hashtag_that_is_no_text_is_none() -> None:
     assert described(hashtags=mixed)["top_hashtags"].tolist() == [
         [{"term": "one", "video_count": 1}]
     ]
+
+
+def test_windows_in_a_column_of_objects_are_the_same_windows() -> None:
+    shown = TOPIC.astype({"window_start": "object"}), VIDEO.astype({"window_start": "object"})
+    pd.testing.assert_frame_equal(video_ideas(*shown), video_ideas(TOPIC, VIDEO), check_exact=True)
