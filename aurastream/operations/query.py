@@ -12,10 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import psycopg
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.abc import Loader as AnyLoader
+from psycopg.adapt import Loader
 from psycopg.pq import ExecStatus
+from psycopg.pq import Format as PqFormat
 
 from aurastream.core.errors import AuraStreamError
 
@@ -70,6 +74,7 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
     try:
         with psycopg.connect(url, connect_timeout=10, application_name="aurastream-sql") as db:
             db.read_only = True
+            _take_any_moment(db)
             with db.cursor() as cursor:
                 cursor.execute(
                     "select set_config('statement_timeout', %s, true)",
@@ -110,6 +115,29 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
         if _SEVERAL in str(error):
             raise QueryError("These are several statements.", fix="Ask one at a time.") from error
         raise QueryError(_said(error), fix=_FIX_STATEMENT) from error
+
+
+class _OrText(Loader):
+    """Loads a moment; as Postgres wrote it where Python has none such, as for infinity."""
+
+    inner: ClassVar[type[AnyLoader]]
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._inner = self.inner(oid, context)
+
+    def load(self, data: Buffer) -> Any:  # noqa: ANN401 # whatever the type has
+        try:
+            return self._inner.load(data)
+        except psycopg.DataError:
+            return bytes(data).decode()
+
+
+def _take_any_moment(db: psycopg.Connection) -> None:
+    for name in ("date", "time", "timetz", "timestamp", "timestamptz", "interval"):
+        oid = db.adapters.types[name].oid
+        inner = db.adapters.get_loader(oid, PqFormat.TEXT)
+        db.adapters.register_loader(oid, type("_OrText", (_OrText,), {"inner": inner}))
 
 
 def _execute(db: psycopg.Connection, cursor: psycopg.Cursor, statement: str) -> None:

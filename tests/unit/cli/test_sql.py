@@ -2,6 +2,7 @@ import contextlib
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -140,6 +141,17 @@ def test_what_a_program_reads_is_what_postgres_said(reader):
     assert as_json["at"] == "2026-11-21T12:00:00.123456+00:00"
     _, as_csv = csv.reader(io.StringIO(render(answer, "csv")))
     assert as_csv == [exact, f"[{exact}, null]", "3.0", "2026-11-21 12:00:00.123456+00:00"]
+
+
+def test_a_moment_that_python_does_not_have_is_what_postgres_said(reader):
+    answer = ask(
+        reader,
+        "select 'infinity'::timestamptz, '-infinity'::date, time '24:00',"
+        " array['10000-01-01'::timestamp], timestamptz '2026-11-21 12:00+00'",
+    )
+    ((*beyond, known),) = answer.rows
+    assert beyond == ["infinity", "-infinity", "24:00:00", ["10000-01-01 00:00:00"]]
+    assert known == datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def test_json_does_not_lose_the_first_of_two_columns_of_one_name(reader):
