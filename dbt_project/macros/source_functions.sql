@@ -102,6 +102,7 @@ it, so it refuses and says who can. What the terms let go goes in any case.
         at timestamptz := clock_timestamp();
         rows_before bigint;
         not_archived text;
+        day_of text;
     begin
         for found_rule in
             select rules.*
@@ -121,15 +122,20 @@ it, so it refuses and says who can. What the terms let go goes in any case.
             end;
             rule := found_rule.reason;
             if found_rule.decided_by = 'operator' and cutoff is not null then
-                -- A row ends with its hour or day, so it belongs to the month just before that.
+                -- As the archive has it: a row belongs to the month of its hour or day.
+                day_of := case
+                    when exists (
+                        select from pg_catalog.pg_attribute
+                        where attrelid = purged_table::regclass and attname = 'date'
+                    ) then 'date'
+                    else $day$(hour_start at time zone 'UTC')::date$day$
+                end;
                 execute format(
                     $query$
                         select string_agg(format('%%s rows of %%s', due, to_char(m, 'YYYY-MM')), ', ' order by m)
                         from (
                             select
-                                date_trunc(
-                                    'month', (as_of - interval '1 microsecond') at time zone 'UTC'
-                                )::date as m,
+                                date_trunc('month', %s)::date as m,
                                 count(*) as found,
                                 count(*) filter (where as_of < $1) as due
                             from %s
@@ -139,7 +145,7 @@ it, so it refuses and says who can. What the terms let go goes in any case.
                             select from maintenance.archive as kept
                             where kept.dataset = $2 and kept.month = m and kept.rows >= found
                         )
-                    $query$, purged_table
+                    $query$, day_of, purged_table
                 ) into not_archived using cutoff, purged_table;
                 if not_archived is not null then
                     raise exception '%: % are over age, and the archive does not have them',

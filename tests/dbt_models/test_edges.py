@@ -465,15 +465,21 @@ def test_cleaning_up_follows_the_rules_of_retention_and_leaves_its_proof(
     old, young = today - timedelta(days=40), today - timedelta(days=2)
     for start in (old, young):
         warehouse.runner.build([HOURS], start=start, end=start + timedelta(days=1))
+    # Of a month's last day an hour alone was rolled up: its row is the month's, its as_of is not.
+    warehouse.categories("gta", kind="game", twitch_game_id="1")
+    last = old.replace(day=1) - timedelta(hours=1)
+    warehouse.runner.build(["intel_stream_hours"], start=last, end=last + timedelta(hours=1))
     warehouse.publish("series_coverage")
     clean = "select * from aggregation.cleanup_intel_data()"
     with psycopg.connect(warehouse.url, autocommit=True) as connection:
         connection.execute("truncate maintenance.retention_rules, maintenance.purges")
         assert connection.execute(clean).fetchall() == [], "without a rule nothing goes"
         connection.execute(
-            "insert into maintenance.retention_rules values ('aggregation.intel_hourly_metrics', "
+            "insert into maintenance.retention_rules select 'aggregation.' || name, "
             "'youtube', 'derived', 'amended', 'live', 720, 'operator', 'delete_rows', true, "
-            "'hours are kept for 30 days', now())"
+            "said || ' are kept for 30 days', now() "
+            "from (values ('intel_hourly_metrics', 'hours'), ('intel_stream_hours', 'days')) "
+            "as rules (name, said)"
         )
         # Only the operator's limit lets them go, so the archive must have them first.
         with pytest.raises(
@@ -486,13 +492,19 @@ def test_cleaning_up_follows_the_rules_of_retention_and_leaves_its_proof(
         settings = Settings(
             postgres_url=SecretStr(warehouse.url), data_dir=tmp_path, retention_days=30
         )
-        archive_month(settings, open_archive(settings), old.date().replace(day=1))
-        [row] = connection.execute(clean).fetchall()
-        assert (row[0], row[2], row[3]) == ("aggregation.intel_hourly_metrics", 24, 24)
+        for day in (old, last):
+            archive_month(settings, open_archive(settings), day.date().replace(day=1))
+        cleaned = connection.execute(clean).fetchall()
+        assert [(row[0], row[2], row[3]) for row in cleaned] == [
+            ("aggregation.intel_hourly_metrics", 24, 24),
+            ("aggregation.intel_stream_hours", 1, 0),
+        ]
         assert connection.execute(
-            "select target, items, before_count, after_count, reason from maintenance.purges"
+            "select target, items, before_count, after_count, reason from maintenance.purges "
+            "order by target"
         ).fetchall() == [
-            ("aggregation.intel_hourly_metrics", 24, 48, 24, "hours are kept for 30 days")
+            ("aggregation.intel_hourly_metrics", 24, 48, 24, "hours are kept for 30 days"),
+            ("aggregation.intel_stream_hours", 1, 1, 0, "days are kept for 30 days"),
         ]
         connection.execute("truncate maintenance.retention_rules, maintenance.purges")
     assert {row["hour_start"].date() for row in warehouse.hours()} == {young.date()}
