@@ -13,11 +13,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import boto3
 import duckdb
+import fsspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -686,15 +687,33 @@ os.replace = replace
     )
 
 
+@pytest.mark.parametrize("place", ["disk", "s3"])
 def test_the_lines_of_the_guide_read_the_archive(
-    settings: Settings, filled: FrameStore, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, filled: FrameStore, s3: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archive_month(settings, open_archive(settings), OCTOBER)
+    where = settings if place == "disk" else _on_s3(settings, s3, "guide")
+    archive_month(where, open_archive(where), OCTOBER)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(settings.data_dir)
     guide = (REPO_ROOT / "docs" / "archive.md").read_text(encoding="utf-8")
-    lines = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)\n```", guide, re.DOTALL)
+    ours = [block for block in blocks if ("s3://" in block) == (place == "s3")]
+    secret = where.archive_options
+    options = json.loads(secret.get_secret_value()) if secret else {}
+    names = {"duckdb": duckdb, "pd": pd, "fsspec": fsspec, "options": options}
 
-    counted, frame = (eval(line, {"duckdb": duckdb, "pd": pd}) for line in lines)  # noqa: S307 # ours
+    answers = [
+        _answer(block.replace("s3://aurastream/archive", "s3://archive/guide"), names)
+        for block in ours
+    ]
 
+    [counted] = [answer for answer in answers if not isinstance(answer, pd.DataFrame)]
+    [frame] = [answer for answer in answers if isinstance(answer, pd.DataFrame)]
     assert counted.fetchall() == [("2026-10", 15)]
     assert len(frame) == 15
+
+
+def _answer(lines: str, names: dict[str, Any]) -> Any:
+    *before, last = lines.splitlines()
+    exec("\n".join(before), names)  # noqa: S102 # the guide's own lines
+    return eval(last, names)  # noqa: S307 # the guide's own lines
