@@ -275,6 +275,8 @@ def flags(frame: pd.DataFrame, column: str) -> npt.NDArray[np.bool_]:
     InvalidInputError
         When a value is neither true nor false, nor a number.
     """
+    if frame[column].dtype == np.bool_:
+        return frame[column].to_numpy()
     values: npt.NDArray[np.bool_] = np.nan_to_num(numbers(frame, column)) != 0
     return values
 
