@@ -276,7 +276,6 @@ def ends_with(heart: Heartbeat, reasons: list[str], expected: str) -> None:
     while not any(expected in reason for reason in reasons):
         assert time.monotonic() < deadline, f"nothing ended it because {expected}"
         heart.refresh()
-    heart.release(STOPPED)
 
 
 def test_the_end_of_the_locks_connection_is_noticed(
@@ -292,6 +291,7 @@ def test_the_end_of_the_locks_connection_is_noticed(
         (leader.identity.leader_name,),
     )
     ends_with(heart, reasons, "the connection of the lock was lost")
+    heart.release(STOPPED)
 
 
 def test_a_heartbeat_that_hangs_is_ended_by_the_watchdog(
@@ -306,6 +306,7 @@ def test_a_heartbeat_that_hangs_is_ended_by_the_watchdog(
     with admin.transaction():
         admin.execute("LOCK TABLE operations.leadership IN ACCESS EXCLUSIVE MODE")
         ends_with(heart, reasons, "no heartbeat arrived")
+    heart.release(STOPPED)
 
 
 def test_a_daemon_that_does_not_stop_in_time_is_ended(head: Callable[..., HeadSession]) -> None:
@@ -316,3 +317,4 @@ def test_a_daemon_that_does_not_stop_in_time_is_ended(head: Callable[..., HeadSe
     )
     heart.require_stop_within(0)
     ends_with(heart, reasons, "did not stop in time")
+    heart.release(STOPPED)
