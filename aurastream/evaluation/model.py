@@ -95,6 +95,12 @@ class ViralModel:
         seeds : int
             How many forests of the same data are averaged, each with its own fixed seed.
         """
+        if len({*training.truth.tolist()}) < 2:  # noqa: PLR2004 # hits and misses
+            raise InvalidInputError(
+                "The videos to learn from, without those of the judged channels, hold no hit or "
+                "no miss.",
+                fix="Pass an archive of more channels.",
+            )
         # A feature that nobody has teaches nothing, and cannot be binned.
         known = training.features.notna().any()
         present = [str(name) for name in training.features.columns if known[name]]

@@ -122,6 +122,12 @@ def test_bytes_that_are_no_model_are_refused_and_never_run(stored: bytes) -> Non
         ViralModel.from_bytes(stored)
 
 
+def test_a_training_without_hits_or_without_misses_is_refused(training: Training) -> None:
+    for one_sided in (training.truth, ~training.truth, np.zeros(training.truth.size, dtype=bool)):
+        with pytest.raises(InvalidInputError, match="no hit or no miss"):
+            ViralModel.fit(training.part(one_sided), seeds=1)
+
+
 def test_shuffled_outcomes_leave_chance(training: Training) -> None:
     order = np.random.default_rng(4).permutation(training.truth.size)
     shuffled = Training(
