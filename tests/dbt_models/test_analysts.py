@@ -113,6 +113,21 @@ def record(warehouse: Warehouse) -> Warehouse:
                 "reserved_at": day + timedelta(hours=12),
             },
         )
+    # Who leads is asked of the last 24 hours, which from 23:00 on have nothing of yesterday.
+    crawl = datetime.now(UTC) - timedelta(minutes=1)
+    warehouse.insert(
+        "collection.twitch_streams",
+        *(
+            {
+                "observed_at": crawl,
+                "crawl_at": crawl,
+                "game_id": "1",
+                "stream_id": f"s{n}",
+                "viewer_count": 10 + n,
+            }
+            for n in range(3)
+        ),
+    )
     start = midnight - timedelta(days=3)
     warehouse.runner.build(["intel_hourly_metrics"], start=start, end=midnight)
     warehouse.runner.build(list(DAYS), start=start, end=midnight)
