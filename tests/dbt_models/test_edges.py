@@ -39,6 +39,22 @@ def _seen(warehouse: Warehouse, window: str, views: int = 100) -> None:
         )
 
 
+def _streams(warehouse: Warehouse, moment: datetime, *streams: tuple[str, str, int]) -> None:
+    """One crawl of one game: the id, the language and the viewers of each of its streams."""
+    for stream, language, viewers in streams:
+        warehouse.insert(
+            "collection.twitch_streams",
+            {
+                "observed_at": moment,
+                "crawl_at": moment,
+                "game_id": "1",
+                "stream_id": stream,
+                "language": language,
+                "viewer_count": viewers,
+            },
+        )
+
+
 def _sums(warehouse: Warehouse) -> dict[str, str]:
     return {table: warehouse.checksum(f"aggregation.{table}") for table in (HOURS, *DAYS)}
 
@@ -179,19 +195,9 @@ def test_what_was_made_of_streams_that_had_to_go_stays_when_their_day_changes(
 ) -> None:
     warehouse.categories("gta", kind="game", twitch_game_id="1")
     streams = [("10:04", "a", "en", 300), ("10:19", "a", "en", 500), ("23:04", "b", "de", 200)]
-    for clock, stream, language, viewers in streams:
+    for clock, *stream in streams:
         moment = at(f"2026-11-20 {clock}")
-        warehouse.insert(
-            "collection.twitch_streams",
-            {
-                "observed_at": moment,
-                "crawl_at": moment,
-                "game_id": "1",
-                "stream_id": stream,
-                "language": language,
-                "viewer_count": viewers,
-            },
-        )
+        _streams(warehouse, moment, tuple(stream))
         warehouse.insert(
             "intelligence.competition",
             {
@@ -199,7 +205,7 @@ def test_what_was_made_of_streams_that_had_to_go_stays_when_their_day_changes(
                 "observed_at": moment,
                 "category": "gta",
                 "live_count": 1,
-                "viewer_total": viewers,
+                "viewer_total": stream[2],
                 "hhi": 1.0,
             },
         )
@@ -244,23 +250,19 @@ def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
     warehouse.categories("gta", kind="game", twitch_game_id="1")
     warehouse.categories("quiet", kind="game", twitch_game_id="2")
 
-    def crawl(clock: str, *streams: tuple[str, str, int]) -> None:
-        moment = at(f"2026-11-20 {clock}")
-        for stream, language, viewers in streams:
-            warehouse.insert(
-                "collection.twitch_streams",
-                {
-                    "observed_at": moment,
-                    "crawl_at": moment,
-                    "game_id": "1",
-                    "stream_id": stream,
-                    "language": language,
-                    "viewer_count": viewers,
-                },
-            )
+    # Days that are not over whenever this runs: nobody can have read them.
+    day, midnight, later = (
+        datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=n)
+        for n in (2, 3, 4)
+    )
 
-    def roll(start: str, end: str) -> None:
-        warehouse.runner.build(["intel_stream_hours"], start=at(start), end=at(end))
+    def clock(text: str) -> datetime:
+        return at(f"{day:%F} {text}")
+
+    def roll(start: str, end: str | None = None) -> None:
+        warehouse.runner.build(
+            ["intel_stream_hours"], start=clock(start), end=clock(end) if end else midnight
+        )
 
     def said() -> dict[tuple[str, str], tuple[Any, ...]]:
         rows = warehouse.rows("select * from aggregation.intel_stream_hours")
@@ -275,21 +277,20 @@ def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
         }
 
     by_hour = ("crawl_count_by_hour", "live_count_by_hour", "viewer_total_by_hour")
-    midnight, later = at("2026-11-21"), at("2026-11-22")
-    crawl("00:04", ("a", "en", 300))
-    crawl("00:49", ("a", "en", 100), ("b", "de", 50))
-    roll("2026-11-20 00:00", "2026-11-20 01:00")
-    first = ({0: 2}, {0: 1}, {0: 200}, 2, at("2026-11-20 00:49"), later)
+    _streams(warehouse, clock("00:04"), ("a", "en", 300))
+    _streams(warehouse, clock("00:49"), ("a", "en", 100), ("b", "de", 50))
+    roll("00:00", "01:00")
+    first = ({0: 2}, {0: 1}, {0: 200}, 2, clock("00:49"), later)
     assert said()["gta", "en"] == first, "not to be shown before the day is over"
     assert said()["quiet", "und"] == ({}, {}, {}, 0, None, later)
-    crawl("05:04", ("a", "en", 70))
-    roll("2026-11-20 05:00", "2026-11-20 06:00")
-    roll("2026-11-20 00:00", "2026-11-20 01:00")
+    _streams(warehouse, clock("05:04"), ("a", "en", 70))
+    roll("05:00", "06:00")
+    roll("00:00", "01:00")
 
     # The terms end the first streams before the day is rolled up; one comes that was not rolled up.
     warehouse.rows("delete from collection.twitch_streams where viewer_count = 300 returning 1")
-    crawl("05:34", ("a", "en", 90), ("c", "fr", 20))
-    roll("2026-11-20", "2026-11-21")
+    _streams(warehouse, clock("05:34"), ("a", "en", 90), ("c", "fr", 20))
+    roll("00:00")
 
     whole = {
         ("gta", "en"): (
@@ -297,7 +298,7 @@ def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
             {0: 1, 5: 1},
             {0: 200, 5: 80},
             4,
-            at("2026-11-20 05:34"),
+            clock("05:34"),
             midnight,
         ),
         ("gta", "de"): (
@@ -305,7 +306,7 @@ def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
             {0: 0.5},
             {0: 25},
             4,
-            at("2026-11-20 05:34"),
+            clock("05:34"),
             midnight,
         ),
         ("gta", "fr"): (
@@ -313,7 +314,7 @@ def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
             {5: 0.5},
             {5: 10},
             4,
-            at("2026-11-20 05:34"),
+            clock("05:34"),
             midnight,
         ),
         ("quiet", "und"): ({}, {}, {}, 0, None, midnight),
@@ -322,8 +323,8 @@ def test_an_hour_whose_streams_go_before_its_day_is_over_is_in_the_day(
     assert warehouse.rows("select 1 from maintenance.score_history") == [], "nobody could read it"
     # Nor do its hours, or the day, change when all is gone and one of them is asked for again.
     warehouse.rows("delete from collection.twitch_streams returning 1")
-    roll("2026-11-20 05:00", "2026-11-20 07:00")
-    roll("2026-11-20", "2026-11-21")
+    roll("05:00", "07:00")
+    roll("00:00")
     assert said() == whole
 
 

@@ -1,11 +1,11 @@
 """A backfill whose Postgres is killed under it: one line, and the same command goes on."""
 
+import contextlib
 import datetime as dt
-import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -77,9 +77,15 @@ def test_a_backfill_whose_postgres_is_killed_ends_in_one_line_and_goes_on_at_onc
     end = HOUR + dt.timedelta(hours=2)
 
     def kill() -> None:
+        # With its backends: one that is idle goes on to serve for a moment after its server.
         pid = mortal_postgres.server_pid()
         assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        server = psutil.Process(pid)
+        everyone = [server, *server.children()]
+        for process in everyone:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(everyone)
 
     graph.meanwhile = kill
     with pytest.raises(BackfillError, match="give the same command again") as error:
