@@ -391,7 +391,7 @@ def backfill(
         print(json.dumps(asdict(done), default=str))  # noqa: T201 # the answer
         return
     if not done.partitions:
-        _out().print(_nothing_to_compute(settings, last or now), highlight=False)
+        _out().print(_nothing_to_compute(settings, last or now, again=again), highlight=False)
         return
     table = Table("table", "windows", "changed", "new", "gone", "before", "after", box=None)
     for c in done.changes:
@@ -400,8 +400,8 @@ def backfill(
     _out().print(table)
 
 
-def _nothing_to_compute(settings: Settings, end: datetime) -> str:
-    """Return why a backfill had nothing to do: all is there, or there is nothing to begin with."""
+def _nothing_to_compute(settings: Settings, end: datetime, *, again: bool) -> str:
+    """Return why a backfill had nothing to do: all is there, or nothing yet to compute."""
     from contextlib import closing
 
     from aurastream.store.frames import FrameStore
@@ -412,6 +412,8 @@ def _nothing_to_compute(settings: Settings, end: datetime) -> str:
     if began is None or end <= began:
         since = f"the record begins at {began:%Y-%m-%d %H:%M} UTC" if began else "nothing was yet"
         return f"Nothing was collected there to compute from: {since}."
+    if again:
+        return "Nothing there is over yet: windows, hours and days are computed when they end."
     return "Nothing is missing there."
 
 

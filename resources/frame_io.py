@@ -20,12 +20,14 @@ of the longer window; with ``lookback`` as many windows before them as fit into 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from aurastream.operations.policy import ended_before, limits_of
+from aurastream.settings import Settings
 from aurastream.sources.collectors.result import REPLACED_TABLES, CrawlResult
 from aurastream.store.archive_history import keep_replaced, version_marks
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert, WriteOp
@@ -86,6 +88,7 @@ class FrameIO(dg.IOManager):
         if context.has_asset_partitions:
             window = context.asset_partitions_time_window
             _keep_replaced(context, table, window.start, window.end)
+            rows = _within_terms(context, table, rows)
             writes = [Replace(table, rows, window.start, window.end)]
             writes += _version_marks(context, table, rows)
         if isinstance(obj, Analysis):
@@ -154,6 +157,18 @@ def _keep_replaced(context: dg.OutputContext, table: str, start: datetime, end: 
         kept = keep_replaced(_frames(context), tables.tables[table], asset, (start, end), version)
         if kept:
             context.add_output_metadata({"rows_of_other_versions_kept": kept})
+
+
+def _within_terms(context: dg.OutputContext, table: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what the next purge would take: windows that are computed again past their time."""
+    ended = ended_before(table, limits_of(Settings.from_env()), datetime.now(UTC))
+    column = tables.tables[table].info.get("partition_by")
+    if ended is None or column is None or rows.empty:
+        return rows
+    is_within = rows[column] >= pd.Timestamp(ended)
+    if not is_within.all():
+        context.add_output_metadata({"rows_past_their_time": int((~is_within).sum())})
+    return rows[is_within]
 
 
 def _version_marks(context: dg.OutputContext, table: str, rows: pd.DataFrame) -> list[WriteOp]:

@@ -7,7 +7,7 @@ is found.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ __all__ = [
     "EXEMPT_LABEL",
     "database_facts",
     "declared_facts",
+    "ended_before",
     "forbidden_tables",
     "label_of",
     "limits_of",
@@ -73,6 +74,15 @@ def forbidden_tables(limits: Limits) -> frozenset[str]:
     return frozenset(
         name for name, facts in declared_facts().items() if not rule_for(facts, limits).is_computed
     )
+
+
+def ended_before(name: str, limits: Limits, now: datetime) -> datetime | None:
+    """Return the moment before which the terms have ended a declared table's rows at ``now``.
+
+    None where they set no limit, or permit none of its rows.
+    """
+    rule = rule_for(declared_facts()[name], limits)
+    return rule.cutoff(now) if rule.decided_by == "terms" else None
 
 
 def _merged(found: Relation, declared: TableFacts | None) -> TableFacts:

@@ -81,6 +81,11 @@ def test_a_stretch_that_nothing_can_be_computed_of_is_refused(product: Product) 
     assert before.returncode == 0, before.stderr
     assert "Nothing was collected there to compute from: the record begins at 20" in before.stdout
 
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    daily = ("--asset", "aggregation/intel_daily_metrics", "--again")
+    open_day = product.command("backfill", "--from", today, *daily)
+    assert "Nothing there is over yet" in open_day.stdout
+
     refused = product.command("backfill", *RANGE, "--asset", "collection/youtube_trending")
 
     assert refused.returncode == 1

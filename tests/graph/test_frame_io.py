@@ -155,6 +155,25 @@ def test_writing_a_window_again_replaces_it_and_nothing_else(
     assert _seen(store) == {MIDNIGHT: 0, MIDNIGHT + WINDOW: 7, MIDNIGHT + 2 * WINDOW: 0}
 
 
+def test_windows_that_the_terms_have_ended_are_not_written_again(
+    resources: dict[str, object], store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recent = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    monkeypatch.setenv("AURASTREAM_POLICY_MODE", "amended")
+
+    result = _materialize(resources, first=recent - timedelta(days=1), last=recent)
+
+    # Streams end after a day, an hour and a quarter before that for the purge.
+    told = result.asset_materializations_for_node("intelligence__competition")[-1]
+    assert max(_seen(store)) == recent
+    assert len(_seen(store)) + told.metadata["rows_past_their_time"].value == 49
+    assert min(_seen(store)) > datetime.now(UTC) - timedelta(days=1)
+
+    monkeypatch.setenv("AURASTREAM_KEEP_TWITCH_AGGREGATES", "true")
+    _materialize(resources, first=recent - timedelta(days=1), last=recent)
+    assert len(_seen(store)) == 49
+
+
 def _result(error: Exception | None = None) -> CrawlResult:
     crawl_at = MIDNIGHT + timedelta(hours=4)
     return CrawlResult(
