@@ -271,6 +271,7 @@ def test_no_server_outlives_a_killed_guard(
     guard = json.loads((home / "postgres" / "state.json").read_text())["guard"]
     os.kill(guard, signal.SIGKILL)
     wait_until(lambda: not psutil.pid_exists(int(words[2])))
+    assert not psutil.pid_exists(int(words[2]))
 
 
 def test_a_killed_server_comes_back_with_everything_that_was_committed(home: Path) -> None:

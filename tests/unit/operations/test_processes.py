@@ -353,6 +353,7 @@ def test_nothing_outlives_a_supervisor_that_was_killed(
     other.kill()
     other.wait()
     wait_until(lambda: ended(pid) and ended(offspring))
+    assert (ended(pid), ended(offspring)) == (True, True)
 
 
 def test_a_second_supervisor_on_a_directory_is_refused(
