@@ -531,6 +531,11 @@ def as_known_before(found: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
         Shaped and ordered like ``found``. A row without a crawl gives way to one with a crawl;
         where both rest on the same crawl the found one stays.
 
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, or two rows before are of one window and category.
+
     Notes
     -----
     O(f + b) for f found rows and b rows before.
@@ -560,6 +565,14 @@ def as_known_before(found: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     True
     """
     key = ["window_start", "category"]
+    found = require_columns(found, list(COMPETITION_SCHEMA), "found")
+    before = require_columns(before, list(COMPETITION_SCHEMA), "before")
+    if before.empty:
+        return found
+    if before.duplicated(key).any():
+        raise InvalidInputError(
+            "Two rows before are of one window and category.", fix="Pass the one that is kept."
+        )
     beside = found[key].merge(before, on=key, how="left").set_axis(found.index)
     is_less = beside["observed_at"].notna() & ~(found["observed_at"] >= beside["observed_at"])
     if not is_less.any():

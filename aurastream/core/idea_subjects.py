@@ -31,6 +31,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core import words
+from aurastream.core.errors import InvalidInputError
+from aurastream.core.frames import require_columns
 from aurastream.core.topic_spelling import IDLE_WORDS, Spelled, spelled
 from aurastream.core.topics import jaccard, lemma_sets
 
@@ -59,6 +61,11 @@ def whole_phrases(topics: pd.DataFrame) -> pd.DataFrame:
         The same rows. ``lemmas`` are all words of the topic where those that were left are numbers,
         single letters or words that every other title has; as they were elsewhere. O(characters).
 
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing.
+
     References
     ----------
     AuraStream paper 5.4 (#74): every game has ideas.
@@ -72,6 +79,7 @@ def whole_phrases(topics: pd.DataFrame) -> pd.DataFrame:
     >>> whole_phrases(topics.head(0)).empty
     True
     """
+    topics = require_columns(topics, ("topic", "lemmas"), "topics")
     own = [str(line) for line in topics["lemmas"]]
     whole = [" ".join(sorted(found)) for found in lemma_sets(topics["topic"])]
     said = [
@@ -98,6 +106,11 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         ``window_start``, ``category`` and ``topic_rank`` of those kept, in this order. A category
         of which any topic has evidence and a word that says something keeps at least one.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, or two topics of a category have one rank.
 
     Notes
     -----
@@ -127,6 +140,12 @@ def subjects(topics: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     ...     tags=[[names[0]], [names[1]], [names[2]], ["2026"], None])).empty
     False
     """
+    topics = require_columns(topics, (*_KEYS, "rank", "topic", "lemmas"), "topics")
+    shown = require_columns(shown, (*_TOPIC, "video_id", "channel_id", "title", "tags"), "shown")
+    if topics.duplicated([*_KEYS, "rank"]).any():
+        raise InvalidInputError(
+            "Two topics of one category have one rank.", fix="Pass each of them once."
+        )
     known = whole_phrases(topics).rename(columns={"rank": "topic_rank"})
     known = known[[*_TOPIC, "topic", "lemmas"]].assign(is_idle=_is_idle(topics))
     known = known[[_says_something(str(line)) for line in known["lemmas"]]]

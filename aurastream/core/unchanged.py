@@ -121,6 +121,11 @@ def with_sources(found: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.
         A category that was absent for a window is new. A window without any category at all is not
         among the fingerprints and ends no series.
 
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing.
+
     Notes
     -----
     O(n log n).
@@ -148,6 +153,9 @@ def with_sources(found: pd.DataFrame, before: pd.DataFrame | None = None) -> pd.
     >>> with_sources(fingerprints(rows.head(0)))["source_window"].tolist()
     []
     """
+    found = require_columns(found, ("window_start", "category", "input_hash"), "found")
+    if before is not None:
+        before = require_columns(before, ("window_start", "category", "input_hash"), "before")
     windows = sorted(found["window_start"].unique())
     position = found["window_start"].map({window: n for n, window in enumerate(windows)})
     ordered = found.assign(position=position).sort_values(["category", "window_start"])
@@ -183,6 +191,11 @@ def carried(computed: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
         `computed`. What is of no source window is left out, and a window whose source has no
         results has none.
 
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing.
+
     Notes
     -----
     O(n log n) for the rows that are returned.
@@ -211,6 +224,8 @@ def carried(computed: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     """
     if computed.empty or sources.empty:
         return computed.iloc[:0]
+    computed = require_columns(computed, ("window_start", "category"), "computed")
+    sources = require_columns(sources, ("window_start", "category", "source_window"), "sources")
     wanted = sources[["window_start", "category", "source_window"]]
     rows = computed.rename(columns={"window_start": "source_window"})
     merged = wanted.merge(rows, on=["source_window", "category"], how="inner", sort=False)

@@ -7,12 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aurastream.core.competition import concentration_scores, saturation_scores
+from aurastream.core.competition import (
+    as_known_before,
+    competition,
+    concentration_scores,
+    saturation_scores,
+)
 from aurastream.core.description_shares import HABITS, description_intel
 from aurastream.core.descriptions import mine_description, mine_descriptions
 from aurastream.core.difficulty import difficulty, difficulty_bands
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.hour_of_week import hour_of_week_map
+from aurastream.core.idea_subjects import subjects, whole_phrases
 from aurastream.core.ideas import video_ideas
 from aurastream.core.keywords import keyword_scores, tag_scores, usable_rows
 from aurastream.core.languages import (
@@ -36,6 +42,7 @@ from aurastream.core.title_intel import title_intel
 from aurastream.core.title_lift import adjusted_p_values
 from aurastream.core.topic_evidence import topic_evidence
 from aurastream.core.topics import topics
+from aurastream.core.unchanged import carried, fingerprints, with_sources
 from aurastream.core.velocity import lifetime_velocity
 from aurastream.core.viral import viral_scores
 
@@ -118,6 +125,11 @@ def planned(**columns: Any) -> Plan:
 
 def viral(**stats: float) -> pd.DataFrame:
     return viral_scores(VIDEO.assign(engagement_rate=None), STATS.assign(**stats))
+
+
+def rivals() -> pd.DataFrame:
+    crawl = pd.DataFrame({"crawl_at": [AT], "game_id": "1", "live_count": 0, "viewer_total": 0})
+    return competition(NOTHING, crawl, as_of=pd.DatetimeIndex([HALF_PAST]), games=GAME)
 
 
 REFUSED: dict[str, Callable[[], Any]] = {
@@ -215,6 +227,17 @@ REFUSED: dict[str, Callable[[], Any]] = {
     ),
     "a game of no name": lambda: hour_of_week_map(
         NOTHING, as_of=pd.DatetimeIndex([HALF_PAST]), games=GAME.assign(category=LISTED)
+    ),
+    "fingerprints without a game": lambda: with_sources(TOPIC[["window_start"]]),
+    "a window before without a fingerprint": lambda: with_sources(fingerprints(TOPIC), TOPIC),
+    "results of no window": lambda: carried(VIDEO[["category"]], with_sources(fingerprints(TOPIC))),
+    "sources of no window": lambda: carried(VIDEO, fingerprints(TOPIC)),
+    "a topic without words": lambda: whole_phrases(TOPIC[["topic"]]),
+    "a topic twice": lambda: subjects(pd.concat([TOPIC, TOPIC]), VIDEO.assign(topic_rank=1)),
+    "a topic that nothing shows": lambda: subjects(TOPIC, VIDEO),
+    "competition of another shape": lambda: as_known_before(TOPIC, TOPIC),
+    "a window that was known twice": lambda: as_known_before(
+        rivals(), pd.concat([rivals(), rivals()])
     ),
     "a release in no window": lambda: early_releases(
         VIDEO.assign(window_start=None, release_kind="instant", velocity_per_hour=1.0)
