@@ -273,7 +273,7 @@ def _broken(error: Exception, data: bytes) -> ThumbnailRejectedError:
 
 
 def _in_rgb(image: "Image") -> "Image":
-    from PIL import Image  # noqa: PLC0415 # as above
+    from PIL import Image  # noqa: PLC0415 # loading the graph needs none
 
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
@@ -285,7 +285,7 @@ def _in_rgb(image: "Image") -> "Image":
 
 
 def _shrunk(image: "Image", side: int) -> Pixels:
-    from PIL import Image  # noqa: PLC0415 # as above
+    from PIL import Image  # noqa: PLC0415 # loading the graph needs none
 
     pixels = np.asarray(image)
     whole = without_bars(pixels)

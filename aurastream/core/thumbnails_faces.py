@@ -172,7 +172,7 @@ def one_thread() -> None:
 
     Its order of finds, and so what overlapping finds become, would depend on the threads.
     """
-    import cv2  # noqa: PLC0415 # as above
+    import cv2  # noqa: PLC0415 # loading the graph needs none
 
     cv2.setNumThreads(1)
     cv2.ocl.setUseOpenCL(False)
@@ -183,7 +183,7 @@ _own = threading.local()
 
 def _cascade() -> "cv2.CascadeClassifier":
     """Return this thread's cascade: one may not be used by two threads at once."""
-    import cv2  # noqa: PLC0415 # as above
+    import cv2  # noqa: PLC0415 # loading the graph needs none
 
     one_thread()
     if not hasattr(_own, "cascade"):

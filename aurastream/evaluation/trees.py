@@ -57,7 +57,7 @@ class Trees:
         at = 0
         for number, forest in enumerate(forests):
             baselines.append(float(forest._baseline_prediction.ravel()[0]))  # noqa: SLF001 # scikit-learn has no public view of its trees; an oracle test compares predictions
-            for (predictor,) in forest._predictors:  # noqa: SLF001 # as above
+            for (predictor,) in forest._predictors:  # noqa: SLF001 # no public view of it, the oracle test compares
                 nodes = predictor.nodes
                 roots.append(at)
                 owner.append(number)

@@ -81,7 +81,7 @@ def viral_model(context: dg.AssetExecutionContext, store: Store) -> pd.DataFrame
 
 
 def _row(trained: "Trained") -> pd.DataFrame:
-    from aurastream.evaluation.predictions import LIBRARY, table_as_json  # noqa: PLC0415 # as above
+    from aurastream.evaluation.predictions import LIBRARY, table_as_json  # noqa: PLC0415 # loading the graph needs none
 
     stored = trained.model.to_bytes()
     return pd.DataFrame(

@@ -65,7 +65,7 @@ def viral_predictions(
             "videos": len(found),
             "with_model": prediction.model is not None,
             "called_by_model": int(found["is_model_called"].fillna(False).sum()),  # noqa: FBT003 # null is not called
-            "called_by_points": int(found["is_points_called"].fillna(False).sum()),  # noqa: FBT003 # as above
+            "called_by_points": int(found["is_points_called"].fillna(False).sum()),  # noqa: FBT003 # null is not called
             "called_by_velocity": int(found["is_velocity_called"].sum()),
         }
     )

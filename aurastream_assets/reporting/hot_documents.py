@@ -189,7 +189,7 @@ def clips_readable(redis: Redis) -> dg.AssetCheckResult:
 
 
 def _read_back(redis: Redis, only: Collection[str] | None) -> dg.AssetCheckResult:
-    from aurastream.store.audit import hot_documents as audit  # noqa: PLC0415 # as above
+    from aurastream.store.audit import hot_documents as audit  # noqa: PLC0415 # loading the graph needs none
 
     counts = audit(redis.resolved_url(), datetime.now(UTC), only=only)
     # A quiet hour may have no clip at all.

@@ -718,4 +718,4 @@ def _answer(block: str, names: dict[str, Any]) -> Any:
     *before, last = ast.parse(block).body
     assert isinstance(last, ast.Expr)
     exec(compile(ast.Module(before, []), "guide", "exec"), names)  # noqa: S102 # the guide's lines
-    return eval(compile(ast.Expression(last.value), "guide", "eval"), names)  # noqa: S307 # as above
+    return eval(compile(ast.Expression(last.value), "guide", "eval"), names)  # noqa: S307 # the guide's own line

@@ -24,7 +24,7 @@ from aurastream.core.quota import (
 NOW = dt.datetime(2026, 11, 21, 20, tzinfo=dt.UTC)
 instants = st.datetimes(
     dt.datetime(2024, 1, 1),  # noqa: DTZ001 # hypothesis attaches the zone
-    dt.datetime(2030, 1, 1),  # noqa: DTZ001 # as above
+    dt.datetime(2030, 1, 1),  # noqa: DTZ001 # hypothesis attaches the zone
     timezones=st.just(dt.UTC),
 )
 
