@@ -147,6 +147,41 @@ _KEPT = """
     from intelligence.opportunity as o
     where window_start = (select max(window_start) from intelligence.opportunity)
 """
+# What a backfill of two weeks with other formulas leaves behind.
+_SCORED_AGAIN = """
+    insert into maintenance.score_history
+        (window_start, asset, code_version, row_key, values, kept_at)
+    select s.window_start, 'intelligence/{table}', '1',
+        jsonb_build_object({named})::text,
+        to_jsonb(s) - array['window_start', {keys}], now()
+    from intelligence.{table} as s
+    on conflict do nothing
+"""
+_ROLLED_UP_AGAIN = """
+    insert into maintenance.score_history
+        (window_start, asset, code_version, row_key, values, kept_at)
+    select s.date::timestamp at time zone 'UTC', 'aggregation/{table}', '1',
+        jsonb_build_object({named})::text, to_jsonb(s), now()
+    from aggregation.{table} as s
+    where s.date >= current_date - 14
+    on conflict do nothing
+"""
+_AGAIN = {
+    _SCORED_AGAIN: {
+        "viral_scores": ["category", "video_id"],
+        "opportunity": ["category"],
+        "competition": ["category"],
+        "title_intel": ["category", "pattern"],
+        "clip_video_lead_lag": ["category", "relation"],
+    },
+    _ROLLED_UP_AGAIN: {
+        "intel_daily_metrics": ["category_key"],
+        "intel_competition_days": ["category_key"],
+        "intel_duration_performance": ["category_key", "bucket_label"],
+        "intel_posting_hours": ["category_key", "language", "published_date"],
+        "intel_stream_hours": ["category_key", "language"],
+    },
+}
 _TITLES = """
     insert into intelligence.title_intel (
         window_start, category, pattern, title_count, pattern_count, pattern_share, with_count,
@@ -359,7 +394,8 @@ def synthetic_windows(
 ) -> int:
     """Fill half-hour windows of scores, and a week of analyses; return how many velocities."""
     with psycopg.connect(url, autocommit=True) as connection:
-        ensure_partitions(connection, end - dt.timedelta(days=8), end)
+        # What is of the end itself belongs to the next day when that is a midnight.
+        ensure_partitions(connection, end - dt.timedelta(days=8), end + dt.timedelta(hours=1))
     rows = _run(url, _VELOCITY, games=games, videos=videos, windows=list(windows))
     for statement in (_SCORES, _DESCRIBED):
         _run(url, statement)
@@ -372,6 +408,17 @@ def synthetic_windows(
     for statement in (_TITLES, _LEADS):
         _run(url, statement, games=games, windows=analysed)
     return rows
+
+
+def synthetic_replacements(url: str) -> int:
+    """Keep what two weeks said before they were computed again; return how many rows."""
+    total = 0
+    for statement, tables in _AGAIN.items():
+        for table, keys in tables.items():
+            named = ", ".join(f"'{key}', s.{key}" for key in keys)
+            listed = ", ".join(f"'{key}'" for key in keys)
+            total += _run(url, statement.format(table=table, named=named, keys=listed))
+    return total
 
 
 def synthetic_operations(url: str, *, games: int, end: dt.datetime) -> int:

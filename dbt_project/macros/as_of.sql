@@ -19,13 +19,16 @@ was overwritten.
 {#
 The newest day of a rollup that was known at the moment. Rows are replaced within their day, so that
 the table of today says in the past as well which days there were. Named without its database, it is
-none of those that `create_as_of_function` replaces, and is read with its index.
+none of those that `create_as_of_function` replaces, and is read with its index. A day is known when
+it is over at the earliest; that it is over says the index alone, without a look at every later row.
 #}
 {% macro newest_date(rollup) -%}
     (
         select max(newest.date)
         from {{ ref(rollup).include(database=false) }} as newest
-        where newest.as_of <= {{ known_at() }}
+        where
+            newest.as_of <= {{ known_at() }}
+            and newest.date < ({{ known_at() }} at time zone 'UTC')::date
     )
 {%- endmacro %}
 

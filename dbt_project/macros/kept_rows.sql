@@ -64,12 +64,17 @@ of what was replaced since stands what was there first after the moment.
         from {{ name }} as there
         where
             not {{ was_replaced_since(this) }}
-            or ({{ moment_of("there") }}, {{ row_key("there", grain_within_partition()) }}) not in (
-                select
-                    kept.window_start,
-                    kept.row_key
+            or not exists (
+                select 1
                 from maintenance.score_history as kept
-                where kept.asset = '{{ asset_of(this) }}' and kept.kept_at > $1
+                where
+                    kept.asset = '{{ asset_of(this) }}'
+                    and kept.kept_at > $1
+                    and kept.window_start = {{ moment_of("there") }}
+                    and kept.row_key = {{ row_key("there", grain_within_partition()) }}
+                    {%- if "category_key" in grain_within_partition() %}
+                    and {{ category_of_kept("kept") }} = there.category_key
+                    {%- endif %}
             )
         union all
         select
@@ -77,13 +82,15 @@ of what was replaced since stands what was there first after the moment.
             {{ column_of_kept(column) }}{{ "," if not loop.last }}
             {%- endfor %}
         from (
-            select distinct on (kept.window_start, kept.row_key)
+            select distinct on (kept.window_start, {{ category_of_kept("kept") }}, kept.row_key)
                 kept.window_start,
+                {{ category_of_kept("kept") }} as category_key,
                 kept.row_key,
                 kept.values
             from maintenance.score_history as kept
             where kept.asset = '{{ asset_of(this) }}' and kept.kept_at > $1
-            order by kept.window_start, kept.row_key, kept.kept_at
+            order by
+                kept.window_start, {{ category_of_kept("kept") }}, kept.row_key, kept.kept_at
         ) as first_kept
         cross join lateral jsonb_populate_record(null::{{ name }}, first_kept.values) as before
         where jsonb_typeof(first_kept.values) = 'object'
@@ -104,6 +111,8 @@ that who asks for a category and some days does not wait until all that was repl
         (first_kept.window_start at time zone 'UTC')::date
     {%- elif column.name == meta["partition_by"] -%}
         first_kept.window_start
+    {%- elif column.name == "category_key" and column.name in grain_within_partition() -%}
+        first_kept.category_key
     {%- elif column.name in grain_within_partition() -%}
         (first_kept.row_key::jsonb ->> '{{ column.name }}')::{{ column.data_type }}
     {%- else -%}
@@ -126,29 +135,74 @@ code version replaces them.
         where
             not {{ was_replaced_since(source) }}
             or there.window_start not in (
-                select kept.window_start
-                from maintenance.score_history as kept
-                where kept.asset = '{{ asset_of(source) }}' and kept.kept_at > $1
+                select replaced.window_start
+                from {{ replaced_windows(source) }} as replaced
             )
         union all
-        select before.*
-        from (
-            select
-                kept.*,
-                rank() over (partition by kept.window_start order by kept.kept_at) as turn
-            from maintenance.score_history as kept
-            where kept.asset = '{{ asset_of(source) }}' and kept.kept_at > $1
-        ) as first_kept
+        select
+            {%- for column in adapter.get_columns_in_relation(source) %}
+            {% if column.name == "window_start" -%}
+                kept.window_start
+            {%- elif column.name == "category" -%}
+                {{ category_of_kept("kept") }}
+            {%- else -%}
+                before.{{ adapter.quote(column.name) }}
+            {%- endif -%}
+            {{ "," if not loop.last }}
+            {%- endfor %}
+        from {{ replaced_windows(source) }} as replaced
+        inner join maintenance.score_history as kept
+            on
+                kept.asset = '{{ asset_of(source) }}'
+                and replaced.window_start = kept.window_start
+                and replaced.kept_at = kept.kept_at
         cross join lateral jsonb_populate_record(
-            null::{{ name }},
-            first_kept.row_key::jsonb || first_kept.values
-            || jsonb_build_object('window_start', first_kept.window_start)
+            null::{{ name }}, kept.row_key::jsonb || kept.values
         ) as before
-        where first_kept.turn = 1
     $as_of$;
     comment on function {{ name }}_as_of(timestamptz) is
         '{{ name }} as it was at a moment, as far as what another code version replaced since is kept (maintenance.score_history).';
     grant execute on function {{ name }}_as_of(timestamptz) to aurastream_reader
+{%- endmacro %}
+
+{#
+The windows of a scored table that were replaced since the moment, and when first: a look at the
+index for each that was ever replaced, however many rows it has.
+#}
+{% macro replaced_windows(source) -%}
+    {%- set history = "maintenance.score_history" -%}
+    {%- set mine = "asset = '" ~ asset_of(source) ~ "'" -%}
+    (
+        with recursive known as (
+            select min(window_start) as window_start
+            from {{ history }}
+            where {{ mine }}
+            union all
+            select (
+                select min(following.window_start)
+                from {{ history }} as following
+                where following.{{ mine }} and following.window_start > known.window_start
+            )
+            from known
+            where known.window_start is not null
+        )
+
+        select *
+        from (
+            select
+                known.window_start,
+                (
+                    select min(later.kept_at)
+                    from {{ history }} as later
+                    where
+                        later.{{ mine }}
+                        and later.window_start = known.window_start
+                        and later.kept_at > $1
+                ) as kept_at
+            from known
+        ) as found
+        where kept_at is not null
+    )
 {%- endmacro %}
 
 {#

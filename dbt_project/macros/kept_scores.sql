@@ -1,39 +1,54 @@
 {#
-CTEs from `history` and `latest` to `kept`: the scores of some windows that were current at the
-moment and were replaced later, version by version as they were replaced. `windows` are intervals
-back from the newest window. In the view nothing is replaced later than now, and `kept` is empty.
+CTEs from `history` (not materialized) and `latest` to `kept`: the scores of some windows that were
+current at the moment and were replaced later, as they were when they were replaced first.
+`windows` are intervals back from the newest window. In the view nothing is replaced later than now,
+and `kept` is empty.
+
+Each is looked up in an index, and a category's rows alone are read for whoever asks about one.
 #}
 {% macro kept_scores(assets, windows) -%}
-    ranked_versions as (
+    kept_windows as (
+
+        select * from (
+            select
+                wanted.asset,
+                wanted.window_start,
+                (
+                    select min(history.kept_at)
+                    from history
+                    where
+                        history.asset = wanted.asset
+                        and history.window_start = wanted.window_start
+                        and history.kept_at > {{ known_at() }}
+                ) as kept_at
+            from (
+                select
+                    assets.name as asset,
+                    latest.window_start - back.length as window_start
+                from latest
+                cross join unnest(array['{{ assets | join("', '") }}']) as assets (name)
+                cross join
+                    unnest(array['{{ windows | join("', '") }}']::interval []) as back (length)
+            ) as wanted
+        ) as found
+        where kept_at is not null
+
+    ),
+
+    kept as not materialized (
 
         select
             history.asset,
             history.window_start,
             history.row_key::jsonb as row_key,
-            history.score_values,
-            rank() over (
-                partition by history.asset, history.window_start
-                order by history.kept_at
-            ) as version_rank
-        from history
-        where
-            history.asset in ('{{ assets | join("', '") }}')
-            and history.kept_at > {{ known_at() }}
-            and (
-                {% for back in windows -%}
-                    {{ "or " if not loop.first -}}
-                    history.window_start = (
-                        select latest.window_start - interval '{{ back }}' from latest
-                    )
-                {% endfor %}
-            )
-
-    ),
-
-    kept as (
-
-        select * from ranked_versions
-        where version_rank = 1
+            {{ category_of_kept('history') }} as category_key,
+            history.score_values
+        from kept_windows
+        inner join history
+            on
+                kept_windows.asset = history.asset
+                and kept_windows.window_start = history.window_start
+                and kept_windows.kept_at = history.kept_at
 
     )
 {%- endmacro %}
@@ -41,4 +56,9 @@ back from the newest window. In the view nothing is replaced later than now, and
 {# A value of `kept` as the column it was. #}
 {% macro kept_value(column, type) -%}
     (kept.score_values ->> '{{ column }}')::{{ type }} as {{ column }}
+{%- endmacro %}
+
+{# The category of a row of `maintenance.score_history`, which has an index on these very words. #}
+{% macro category_of_kept(row) -%}
+    coalesce({{ row }}.row_key::jsonb ->> 'category', {{ row }}.row_key::jsonb ->> 'category_key')
 {%- endmacro %}

@@ -179,6 +179,15 @@ score_history = sa.Table(
     ),
     column("kept_at", Timestamp, "ops", "when they were replaced"),
     sa.Index("ix_score_history_asset_kept_at", "asset", "kept_at"),
+    sa.Index("ix_score_history_window", "asset", "window_start", "kept_at"),
+    # dbt's `category_of_kept` says the same: who asks about one game reads its rows alone.
+    sa.Index(
+        "ix_score_history_category",
+        "asset",
+        sa.text("coalesce(row_key::jsonb ->> 'category', row_key::jsonb ->> 'category_key')"),
+        "window_start",
+        "kept_at",
+    ),
     schema="maintenance",
     comment="What scores were before another code version replaced them (see `aurastream diff`), "
     "and hours and days before they were computed again.",

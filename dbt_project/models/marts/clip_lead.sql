@@ -21,7 +21,7 @@ coverage as (
 
 newest as (
 
-    select max(window_start) as window_start from analyses
+    select * from {{ ref('stg_intelligence__latest_clip_leads') }}
 
 ),
 

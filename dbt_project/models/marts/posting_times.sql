@@ -71,9 +71,9 @@ cells as (
     group by
         category_key,
         timezone,
-        extract(isodow from local_time),
-        extract(hour from local_time),
-        language
+        language,
+        (extract(isodow from local_time) - 1)::integer,
+        extract(hour from local_time)::integer
 
 ),
 

@@ -128,8 +128,8 @@ cells as (
         category_key,
         timezone,
         language,
-        extract(isodow from local_time),
-        extract(hour from local_time)
+        (extract(isodow from local_time) - 1)::integer,
+        extract(hour from local_time)::integer
 
 ),
 

@@ -4,7 +4,7 @@ with latest as (
 
 ),
 
-history as (
+history as not materialized (
 
     select * from {{ ref('stg_maintenance__score_history') }}
 
@@ -94,18 +94,15 @@ scores as (
             or opportunity.window_start
             = (select window_start - interval '24 hours' from latest)
         )
-        and not exists (
-            select 1
-            from kept
-            where
-                kept.asset = 'intelligence/opportunity'
-                and kept.window_start = opportunity.window_start
+        and opportunity.window_start not in (
+            select kept_windows.window_start from kept_windows
+            where kept_windows.asset = 'intelligence/opportunity'
         )
 
     union all
 
     select
-        kept.row_key ->> 'category' as category_key,
+        kept.category_key,
         {{ kept_value('opportunity_score', 'double precision') }},
         {{ kept_value('viral_count', 'integer') }},
         {{ kept_value('rising_count', 'integer') }},
@@ -116,6 +113,23 @@ scores as (
     from kept
     cross join latest
     where kept.asset = 'intelligence/opportunity'
+
+),
+
+-- Now beside the day before, in one row, so that who asks about one game reads its rows alone.
+compared as (
+
+    select
+        category_key,
+        max(opportunity_score) filter (where is_now) as opportunity_score,
+        max(opportunity_score) filter (where not is_now) as opportunity_score_before,
+        max(viral_count) filter (where is_now) as viral_count,
+        max(rising_count) filter (where is_now) as rising_count,
+        max(sample_count) filter (where is_now) as sample_count,
+        max(velocity_ratio) filter (where is_now) as velocity_ratio,
+        max(confidence_pct) filter (where is_now) as confidence_pct
+    from scores
+    group by category_key
 
 ),
 
@@ -131,18 +145,15 @@ broadcasts as (
     from competition
     where
         competition.window_start = (select window_start from streamed)
-        and not exists (
-            select 1
-            from kept
-            where
-                kept.asset = 'intelligence/competition'
-                and kept.window_start = competition.window_start
+        and competition.window_start not in (
+            select kept_windows.window_start from kept_windows
+            where kept_windows.asset = 'intelligence/competition'
         )
 
     union all
 
     select
-        kept.row_key ->> 'category' as category_key,
+        kept.category_key,
         {{ kept_value('live_count', 'integer') }},
         {{ kept_value('viewer_total', 'bigint') }},
         {{ kept_value('ease_score', 'double precision') }},
@@ -293,12 +304,12 @@ joined as (
         categories.category_key,
         categories.title,
         categories.kind,
-        today.opportunity_score,
-        today.opportunity_score - yesterday.opportunity_score as opportunity_change_24h,
-        today.viral_count,
-        today.rising_count,
-        coalesce(today.sample_count, 0) as sample_count,
-        today.velocity_ratio,
+        compared.opportunity_score,
+        compared.opportunity_score - compared.opportunity_score_before as opportunity_change_24h,
+        compared.viral_count,
+        compared.rising_count,
+        coalesce(compared.sample_count, 0) as sample_count,
+        compared.velocity_ratio,
         momentum.velocity_now as velocity_now_per_hour,
         (exp(momentum.log_change) - 1) * 100 as velocity_change_24h_pct,
         (exp(momentum.log_changes[momentum.low_rank]) - 1) * 100 as velocity_change_low_pct,
@@ -317,7 +328,7 @@ joined as (
         broadcasts.ease_score,
         broadcasts.concentration_band,
         broadcasts.is_peak,
-        coalesce(today.confidence_pct, 0) as confidence_pct,
+        coalesce(compared.confidence_pct, 0) as confidence_pct,
         coalesce(coverage.expected_samples, 0) as expected_samples,
         coalesce(coverage.received_samples, 0) as received_samples,
         coalesce(coverage.coverage_pct, 0) as coverage_pct,
@@ -326,14 +337,7 @@ joined as (
         latest.as_of
     from categories
     cross join latest
-    left join scores as today
-        on
-            categories.category_key = today.category_key
-            and today.is_now
-    left join scores as yesterday
-        on
-            categories.category_key = yesterday.category_key
-            and not yesterday.is_now
+    left join compared on categories.category_key = compared.category_key
     left join broadcasts on categories.category_key = broadcasts.category_key
     left join momentum on categories.category_key = momentum.category_key
     left join coverage on categories.category_key = coverage.category_key

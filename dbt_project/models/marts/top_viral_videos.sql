@@ -4,7 +4,7 @@ with latest as (
 
 ),
 
-history as (
+history as not materialized (
 
     select * from {{ ref('stg_maintenance__score_history') }}
 
@@ -56,16 +56,12 @@ scores as (
     from today
     where
         today.window_start = (select window_start from latest)
-        and not exists (
-            select 1
-            from kept
-            where kept.window_start = today.window_start
-        )
+        and today.window_start not in (select kept_windows.window_start from kept_windows)
 
     union all
 
     select
-        kept.row_key ->> 'category' as category_key,
+        kept.category_key,
         kept.row_key ->> 'video_id' as video_id,
         {{ kept_value('trend_class', 'text') }},
         {{ kept_value('viral_score', 'double precision') }},
