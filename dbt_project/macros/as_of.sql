@@ -42,7 +42,9 @@ the scores of an analysis or what was collected, the function reads it as it was
     {%- if execute -%}
         {%- set function = this.schema ~ "." ~ this.identifier ~ "_as_of" -%}
         {%- set found = namespace(
-            body=model["compiled_code"] | replace(open_until(), "$1") | replace(known_at(), "$1")
+            body=staging_in_place(model["compiled_code"])
+                | replace(open_until(), "$1")
+                | replace(known_at(), "$1")
         ) -%}
         {%- for schema, name, at, table in [
             ("operations", "crawls", "observed_at", "replace(there.dataset, '/', '.')"),

@@ -174,14 +174,20 @@ index for each that was ever replaced, however many rows it has.
     {%- set mine = "asset = '" ~ asset_of(source) ~ "'" -%}
     (
         with recursive known as (
-            select min(window_start) as window_start
-            from {{ history }}
-            where {{ mine }}
+            (
+                select window_start
+                from {{ history }}
+                where {{ mine }}
+                order by window_start
+                limit 1
+            )
             union all
             select (
-                select min(following.window_start)
+                select following.window_start
                 from {{ history }} as following
                 where following.{{ mine }} and following.window_start > known.window_start
+                order by following.window_start
+                limit 1
             )
             from known
             where known.window_start is not null
@@ -192,12 +198,14 @@ index for each that was ever replaced, however many rows it has.
             select
                 known.window_start,
                 (
-                    select min(later.kept_at)
+                    select later.kept_at
                     from {{ history }} as later
                     where
                         later.{{ mine }}
                         and later.window_start = known.window_start
                         and later.kept_at > $1
+                    order by later.kept_at
+                    limit 1
                 ) as kept_at
             from known
         ) as found

@@ -4,7 +4,8 @@ current at the moment and were replaced later, as they were when they were repla
 `windows` are intervals back from the newest window. In the view nothing is replaced later than now,
 and `kept` is empty.
 
-Each is looked up in an index, and a category's rows alone are read for whoever asks about one.
+Each is looked up in an index, and a category's rows alone are read for whoever asks about one. The
+first of them by `limit 1`: with `min` the planner now and then reads all that was replaced.
 #}
 {% macro kept_scores(assets, windows) -%}
     kept_windows as (
@@ -14,12 +15,14 @@ Each is looked up in an index, and a category's rows alone are read for whoever 
                 wanted.asset,
                 wanted.window_start,
                 (
-                    select min(history.kept_at)
+                    select history.kept_at
                     from history
                     where
                         history.asset = wanted.asset
                         and history.window_start = wanted.window_start
                         and history.kept_at > {{ known_at() }}
+                    order by history.kept_at
+                    limit 1
                 ) as kept_at
             from (
                 select

@@ -273,19 +273,24 @@ def test_the_functions_are_described_and_open_to_analysts(marts: Warehouse) -> N
                 connection.execute(f"select * from marts.{mart}_as_of({moment})")
 
 
-def _scored_again(marts: Warehouse, table: str, window: str, **changed: Any) -> None:
+def _scored_again(
+    marts: Warehouse, table: str, window: str, *, version: int = 2, **changed: Any
+) -> None:
     """Replace a window's scores by those of another code version, as the graph's writes do."""
     name, start = f"intelligence.{table}", at(window)
     end = start + timedelta(minutes=30)
     asset = f"intelligence/{table}"
     frame = marts.store.read(name, start=start, end=end)
-    marts.store.commit([version_marks(asset, frame, "window_start", code_version="1", run_id=None)])
-    keep_replaced(marts.store, metadata.tables[name], asset, (start, end), "2")
+    before, after = str(version - 1), str(version)
+    marts.store.commit(
+        [version_marks(asset, frame, "window_start", code_version=before, run_id=None)]
+    )
+    keep_replaced(marts.store, metadata.tables[name], asset, (start, end), after)
     again = frame.assign(**changed)
     marts.store.commit(
         [
             Replace(name, again, start, end),
-            version_marks(asset, again, "window_start", code_version="2", run_id=None),
+            version_marks(asset, again, "window_start", code_version=after, run_id=None),
         ]
     )
 
@@ -417,3 +422,47 @@ def test_an_analysis_of_another_version_does_not_change_what_we_knew_then(
     [then] = marts.rows(f"{asked}_as_of('{moment['now']}')")
     assert after[column] == 0.9
     assert then == before != after
+
+
+@pytest.mark.parametrize(
+    ("table", "mart", "column"),
+    [
+        ("title_intel", "title_patterns", "lift"),
+        ("clip_video_lead_lag", "clip_lead", "p_value"),
+    ],
+)
+def test_each_of_several_versions_of_several_windows_is_what_was_known_in_its_time(
+    marts: Warehouse, table: str, mart: str, column: str
+) -> None:
+    first, second, third = (f"2026-11-20 {hour}:00" for hour in ("00", "04", "08"))
+    for n, window in enumerate((first, second)):
+        marts.insert(
+            f"intelligence.{table}",
+            {"window_start": at(window), "category": "gta", column: 0.1 * (n + 1)},
+        )
+    windows = f"select window_start, category, {column} from intelligence.{table}"
+    by_window = " order by window_start, category"
+    answers: dict[str, tuple[Any, Any]] = {}
+
+    def remember() -> None:
+        [moment] = marts.rows("select clock_timestamp() as now")
+        answers[str(moment["now"])] = (
+            marts.rows(windows + by_window),
+            marts.rows(f"select * from marts.{mart}"),
+        )
+
+    remember()
+    for version, window, value in (
+        (2, first, 0.21),
+        (2, third, 0.22),
+        (3, third, 0.33),
+        (3, first, 0.31),
+        (4, third, 0.44),
+    ):
+        _scored_again(marts, table, window, version=version, **{column: value})
+        remember()
+
+    assert len({str(rows) for rows, _ in answers.values()}) == 6
+    for moment, (rows, answer) in answers.items():
+        assert marts.rows(f"{windows}_as_of('{moment}'){by_window}") == rows
+        assert marts.rows(f"select * from marts.{mart}_as_of('{moment}')") == answer

@@ -33,6 +33,8 @@ coverage as (
 
 ),
 
+-- The clock is asked once for a day (hence materialized), and for each of its hours only on the two
+-- days of a year on which clocks are changed.
 hours as (
 
     select
@@ -42,10 +44,31 @@ hours as (
         hour.sample_count,
         hour.log_sum,
         hour.log_square_sum,
-        (recent.published_date + interval '1 hour' * (hour.position - 1))
-        at time zone 'UTC' at time zone categories.audience_timezone as local_time
+        case
+            when clock.is_whole
+                then (clock.first_hour_of_week + hour.position - 1) % 168
+            else {{ hour_of_week("(
+                (recent.published_date + interval '1 hour' * (hour.position - 1))
+                at time zone 'UTC' at time zone categories.audience_timezone
+            )") }}
+        end as hour_of_week
     from recent
     inner join categories on recent.category_key = categories.category_key
+    cross join
+        lateral (
+            with day as materialized (
+                select
+                    recent.published_date::timestamp
+                    at time zone 'UTC' at time zone categories.audience_timezone as starts_at,
+                    (recent.published_date + interval '23 hours')
+                    at time zone 'UTC' at time zone categories.audience_timezone as last_hour_at
+            )
+
+            select
+                {{ hour_of_week('day.starts_at') }} as first_hour_of_week,
+                day.last_hour_at - day.starts_at = interval '23 hours' as is_whole
+            from day
+        ) as clock
     -- Each language, and all of them together.
     cross join unnest(array[recent.language, 'all']) as of_language (name)
     cross join
@@ -62,8 +85,7 @@ cells as (
         category_key,
         timezone,
         language,
-        (extract(isodow from local_time) - 1)::integer as day_of_week,
-        extract(hour from local_time)::integer as hour,
+        hour_of_week::integer as hour_of_week,
         sum(sample_count) as sample_count,
         sum(log_sum) as log_sum,
         sum(log_square_sum) as log_square_sum
@@ -72,8 +94,7 @@ cells as (
         category_key,
         timezone,
         language,
-        (extract(isodow from local_time) - 1)::integer,
-        extract(hour from local_time)::integer
+        hour_of_week
 
 ),
 

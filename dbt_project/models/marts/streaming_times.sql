@@ -46,16 +46,15 @@ crawled as (
 
     select
         category_key,
-        array_agg(slot) as slots,
+        array_agg(hour_of_week) as hours,
         array_agg(week_count) as week_counts
     from (
         select
             category_key,
-            ((extract(isodow from local_time) - 1) * 24 + extract(hour from local_time))::integer
-                as slot,
-            count(distinct local_time)::integer as week_count
+            {{ hour_of_week('local_time') }} as hour_of_week,
+            count(*)::integer as week_count
         from (
-            select
+            select distinct
                 each_day.category_key,
                 (each_day.date + interval '1 hour' * (hour.position - 1))
                 at time zone 'UTC' at time zone each_day.audience_timezone as local_time
@@ -64,8 +63,8 @@ crawled as (
                 unnest(each_day.live_count_by_hour) with ordinality as hour (live_count, position)
             where hour.live_count is not null
         ) as each_hour
-        group by category_key, extract(isodow from local_time), extract(hour from local_time)
-    ) as each_slot
+        group by category_key, {{ hour_of_week('local_time') }}
+    ) as each_hour_of_week
     group by category_key
 
 ),
@@ -118,8 +117,7 @@ cells as (
         category_key,
         timezone,
         language,
-        (extract(isodow from local_time) - 1)::integer as day_of_week,
-        extract(hour from local_time)::integer as hour,
+        {{ hour_of_week('local_time') }} as hour_of_week,
         sum(live_count) as live_count_sum,
         sum(viewer_total) as viewer_total_sum,
         {{ log_sums('log_viewers') }}
@@ -128,8 +126,7 @@ cells as (
         category_key,
         timezone,
         language,
-        (extract(isodow from local_time) - 1)::integer,
-        extract(hour from local_time)::integer
+        {{ hour_of_week('local_time') }}
 
 ),
 
@@ -150,7 +147,7 @@ averaged as (
     cross join lateral (
         select
             crawled.week_counts[
-                array_position(crawled.slots, rated.day_of_week * 24 + rated.hour)
+                array_position(crawled.hours, rated.day_of_week * 24 + rated.hour)
             ] as week_count
     ) as hour
 

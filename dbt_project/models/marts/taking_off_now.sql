@@ -1,3 +1,5 @@
+-- The steps to a figure stand inside it, and what is read once where it is read: the planner walks
+-- the whole of a query for each CTE of it, which took longer than to answer.
 with latest as (
 
     select * from {{ ref('stg_intelligence__latest_window') }}
@@ -7,12 +9,6 @@ with latest as (
 history as not materialized (
 
     select * from {{ ref('stg_maintenance__score_history') }}
-
-),
-
-opportunity as (
-
-    select * from {{ ref('stg_intelligence__opportunity') }}
 
 ),
 
@@ -30,30 +26,13 @@ streamed as (
         coalesce(
             (select latest.window_start from latest),
             (
-                select max(competition.window_start)
+                select competition.window_start
                 from competition
                 where competition.window_start <= {{ open_until() }} - interval '30 minutes'
+                order by competition.window_start desc
+                limit 1
             )
         ) as window_start
-
-),
-
-forbidden as (
-
-    select reason from {{ ref('stg_maintenance__retention_rules') }}
-    where table_name = 'intelligence.opportunity' and not is_computed
-
-),
-
-velocity as (
-
-    select * from {{ ref('stg_intelligence__video_velocity') }}
-
-),
-
-videos as (
-
-    select * from {{ ref('stg_collection__youtube_videos') }}
 
 ),
 
@@ -63,61 +42,55 @@ categories as (
 
 ),
 
-coverage as (
-
-    select * from {{ ref('int_youtube_coverage') }}
-
-),
-
 -- Windows that were scored again since the moment speak as they did then.
 {{ kept_scores(
     ['intelligence/opportunity', 'intelligence/competition'], ['0 hours', '24 hours']
 ) }},
 
--- The same window of the day before takes the rhythm of the day out of the comparison.
-scores as (
-
-    select
-        opportunity.category_key,
-        opportunity.opportunity_score,
-        opportunity.viral_count,
-        opportunity.rising_count,
-        opportunity.sample_count,
-        opportunity.velocity_ratio,
-        opportunity.confidence_pct,
-        opportunity.window_start = latest.window_start as is_now
-    from opportunity
-    cross join latest
-    where
-        (
-            opportunity.window_start = (select window_start from latest)
-            or opportunity.window_start
-            = (select window_start - interval '24 hours' from latest)
-        )
-        and opportunity.window_start not in (
-            select kept_windows.window_start from kept_windows
-            where kept_windows.asset = 'intelligence/opportunity'
-        )
-
-    union all
-
-    select
-        kept.category_key,
-        {{ kept_value('opportunity_score', 'double precision') }},
-        {{ kept_value('viral_count', 'integer') }},
-        {{ kept_value('rising_count', 'integer') }},
-        {{ kept_value('sample_count', 'integer') }},
-        {{ kept_value('velocity_ratio', 'double precision') }},
-        {{ kept_value('confidence_pct', 'double precision') }},
-        kept.window_start = latest.window_start as is_now
-    from kept
-    cross join latest
-    where kept.asset = 'intelligence/opportunity'
-
-),
-
 -- Now beside the day before, in one row, so that who asks about one game reads its rows alone.
 compared as (
+
+    -- The same window of the day before takes the rhythm of the day out of the comparison.
+    with scores as (
+
+        select
+            opportunity.category_key,
+            opportunity.opportunity_score,
+            opportunity.viral_count,
+            opportunity.rising_count,
+            opportunity.sample_count,
+            opportunity.velocity_ratio,
+            opportunity.confidence_pct,
+            opportunity.window_start = latest.window_start as is_now
+        from {{ ref('stg_intelligence__opportunity') }} as opportunity
+        cross join latest
+        where
+            (
+                opportunity.window_start = (select window_start from latest)
+                or opportunity.window_start
+                = (select window_start - interval '24 hours' from latest)
+            )
+            and opportunity.window_start not in (
+                select kept_windows.window_start from kept_windows
+                where kept_windows.asset = 'intelligence/opportunity'
+            )
+
+        union all
+
+        select
+            kept.category_key,
+            {{ kept_value('opportunity_score', 'double precision') }},
+            {{ kept_value('viral_count', 'integer') }},
+            {{ kept_value('rising_count', 'integer') }},
+            {{ kept_value('sample_count', 'integer') }},
+            {{ kept_value('velocity_ratio', 'double precision') }},
+            {{ kept_value('confidence_pct', 'double precision') }},
+            kept.window_start = latest.window_start as is_now
+        from kept
+        cross join latest
+        where kept.asset = 'intelligence/opportunity'
+
+    )
 
     select
         category_key,
@@ -166,121 +139,121 @@ broadcasts as (
 
 ),
 
--- Two pairs of windows, so that each pace is that of six hours however often a game is polled: the
--- newest with the one six hours before it, and the same two of the day before.
-speeds as (
-
-    select
-        velocity.category_key,
-        velocity.video_id,
-        velocity.velocity_now_per_hour,
-        velocity.views,
-        velocity.age_h,
-        velocity.observed_at,
-        (extract(epoch from latest.window_start - velocity.window_start) / 3600)::integer
-            as hours_ago
-    from velocity
-    cross join latest
-    where
-        velocity.window_start = (select window_start from latest)
-        or velocity.window_start = (select window_start - interval '6 hours' from latest)
-        or velocity.window_start = (select window_start - interval '24 hours' from latest)
-        or velocity.window_start = (select window_start - interval '30 hours' from latest)
-
-),
-
--- Each video beside itself a day before: a mean over whatever was known in each window compares two
--- different sets of videos.
-counters as (
-
-    select
-        category_key,
-        video_id,
-        bool_or(hours_ago = 0) as is_known_now,
-        bool_or(hours_ago = 24) as was_known_before,
-        max(velocity_now_per_hour) filter (where hours_ago = 0) as velocity_now_per_hour,
-        max(observed_at) filter (where hours_ago = 0) as observed_at,
-        max(age_h) filter (where hours_ago = 0) as now_age_h,
-        max(age_h) filter (where hours_ago = 24) as before_age_h,
-        max(views) filter (where hours_ago = 0)
-        - max(views) filter (where hours_ago = 6) as now_gain,
-        max(views) filter (where hours_ago = 24)
-        - max(views) filter (where hours_ago = 30) as before_gain,
-        extract(
-            epoch from
-            max(observed_at) filter (where hours_ago = 0)
-            - max(observed_at) filter (where hours_ago = 6)
-        )::double precision / 3600 as now_span_h,
-        extract(
-            epoch from
-            max(observed_at) filter (where hours_ago = 24)
-            - max(observed_at) filter (where hours_ago = 30)
-        )::double precision / 3600 as before_span_h
-    from speeds
-    group by category_key, video_id
-
-),
-
--- A counter that fell, or two snapshots that are not about six hours apart, give no pace. The pace
--- is that of the middle of its span.
-paces as (
-
-    select
-        *,
-        case when now_gain >= 0 and now_span_h between 3 and 12 then now_gain / now_span_h end
-            as now_per_hour,
-        case
-            when before_gain >= 0 and before_span_h between 3 and 12
-                then before_gain / before_span_h
-        end as before_per_hour,
-        greatest(now_age_h - now_span_h / 2, 0.5) as now_middle_h,
-        greatest(before_age_h - before_span_h / 2, 0.5) as before_middle_h
-    from counters
-
-),
-
--- A video's pace falls as 1 / age by nature, so pace × age is what stays when nothing happens.
-changes as (
-
-    select
-        *,
-        case
-            when greatest(now_span_h, before_span_h) <= 2 * least(now_span_h, before_span_h)
-                then
-                    ln((1 + now_per_hour) / (1 + before_per_hour))
-                    + ln(now_middle_h / before_middle_h)
-        end as log_change
-    from paces
-
-),
-
-cohorts as (
-
-    select
-        category_key,
-        avg(velocity_now_per_hour) as velocity_now,
-        max(observed_at) as newest_observed_at,
-        max(velocity_now_per_hour) as fastest_velocity,
-        {{ first_by(
-            'video_id',
-            'velocity_now_per_hour desc, video_id',
-            'velocity_now_per_hour is not null'
-        ) }} as fastest_video_id,
-        count(log_change) as matched_count,
-        count(*) filter (where is_known_now) as now_count,
-        count(*) filter (where was_known_before) as before_count,
-        count(before_per_hour) as before_known_count,
-        sum(now_per_hour) filter (where log_change is not null) as matched_now,
-        sum(before_per_hour) filter (where log_change is not null) as matched_before,
-        percentile_cont(0.5) within group (order by log_change) as log_change,
-        array_agg(log_change order by log_change) filter (where log_change is not null)
-            as log_changes
-    from changes
-    group by category_key
-
-),
-
 momentum as (
+
+    -- Two pairs of windows, so that each pace is that of six hours however often a game is polled:
+    -- the newest with the one six hours before it, and the same two of the day before.
+    with speeds as (
+
+        select
+            velocity.category_key,
+            velocity.video_id,
+            velocity.velocity_now_per_hour,
+            velocity.views,
+            velocity.age_h,
+            velocity.observed_at,
+            (extract(epoch from latest.window_start - velocity.window_start) / 3600)::integer
+                as hours_ago
+        from {{ ref('stg_intelligence__video_velocity') }} as velocity
+        cross join latest
+        where
+            velocity.window_start = (select window_start from latest)
+            or velocity.window_start = (select window_start - interval '6 hours' from latest)
+            or velocity.window_start = (select window_start - interval '24 hours' from latest)
+            or velocity.window_start = (select window_start - interval '30 hours' from latest)
+
+    ),
+
+    -- Each video beside itself a day before: a mean over whatever was known in each window compares
+    -- two different sets of videos.
+    counters as (
+
+        select
+            category_key,
+            video_id,
+            bool_or(hours_ago = 0) as is_known_now,
+            bool_or(hours_ago = 24) as was_known_before,
+            max(velocity_now_per_hour) filter (where hours_ago = 0) as velocity_now_per_hour,
+            max(observed_at) filter (where hours_ago = 0) as observed_at,
+            max(age_h) filter (where hours_ago = 0) as now_age_h,
+            max(age_h) filter (where hours_ago = 24) as before_age_h,
+            max(views) filter (where hours_ago = 0)
+            - max(views) filter (where hours_ago = 6) as now_gain,
+            max(views) filter (where hours_ago = 24)
+            - max(views) filter (where hours_ago = 30) as before_gain,
+            extract(
+                epoch from
+                max(observed_at) filter (where hours_ago = 0)
+                - max(observed_at) filter (where hours_ago = 6)
+            )::double precision / 3600 as now_span_h,
+            extract(
+                epoch from
+                max(observed_at) filter (where hours_ago = 24)
+                - max(observed_at) filter (where hours_ago = 30)
+            )::double precision / 3600 as before_span_h
+        from speeds
+        group by category_key, video_id
+
+    ),
+
+    -- A counter that fell, or two snapshots that are not about six hours apart, give no pace. The
+    -- pace is that of the middle of its span.
+    paces as (
+
+        select
+            *,
+            case when now_gain >= 0 and now_span_h between 3 and 12 then now_gain / now_span_h end
+                as now_per_hour,
+            case
+                when before_gain >= 0 and before_span_h between 3 and 12
+                    then before_gain / before_span_h
+            end as before_per_hour,
+            greatest(now_age_h - now_span_h / 2, 0.5) as now_middle_h,
+            greatest(before_age_h - before_span_h / 2, 0.5) as before_middle_h
+        from counters
+
+    ),
+
+    -- A video's pace falls as 1 / age by nature, so pace × age is what stays when nothing happens.
+    changes as (
+
+        select
+            *,
+            case
+                when greatest(now_span_h, before_span_h) <= 2 * least(now_span_h, before_span_h)
+                    then
+                        ln((1 + now_per_hour) / (1 + before_per_hour))
+                        + ln(now_middle_h / before_middle_h)
+            end as log_change
+        from paces
+
+    ),
+
+    cohorts as (
+
+        select
+            category_key,
+            avg(velocity_now_per_hour) as velocity_now,
+            max(observed_at) as newest_observed_at,
+            max(velocity_now_per_hour) as fastest_velocity,
+            {{ first_by(
+                'video_id',
+                'velocity_now_per_hour desc, video_id',
+                'velocity_now_per_hour is not null'
+            ) }} as fastest_video_id,
+            count(log_change) as matched_count,
+            count(*) filter (where is_known_now) as now_count,
+            count(*) filter (where was_known_before) as before_count,
+            count(before_per_hour) as before_known_count,
+            sum(now_per_hour) filter (where log_change is not null) as matched_now,
+            sum(before_per_hour) filter (where log_change is not null) as matched_before,
+            percentile_cont(0.5) within group (order by log_change) as log_change,
+            array_agg(log_change order by log_change) filter (where log_change is not null)
+                as log_changes
+        from changes
+        group by category_key
+
+    )
 
     select
         *,
@@ -298,64 +271,70 @@ momentum as (
 
 ),
 
-joined as (
-
-    select
-        categories.category_key,
-        categories.title,
-        categories.kind,
-        compared.opportunity_score,
-        compared.opportunity_score - compared.opportunity_score_before as opportunity_change_24h,
-        compared.viral_count,
-        compared.rising_count,
-        coalesce(compared.sample_count, 0) as sample_count,
-        compared.velocity_ratio,
-        momentum.velocity_now as velocity_now_per_hour,
-        (exp(momentum.log_change) - 1) * 100 as velocity_change_24h_pct,
-        (exp(momentum.log_changes[momentum.low_rank]) - 1) * 100 as velocity_change_low_pct,
-        (exp(momentum.log_changes[momentum.matched_count - momentum.low_rank + 1]) - 1) * 100
-            as velocity_change_high_pct,
-        {{ percent_change('momentum.matched_now', 'momentum.matched_before') }}
-            as matched_velocity_change_pct,
-        coalesce(momentum.matched_count, 0)::integer as matched_count,
-        coalesce(momentum.matched_pct, 0)::double precision as matched_pct,
-        coalesce(momentum.reference_coverage_pct, 0)::double precision as reference_coverage_pct,
-        momentum.fastest_video_id,
-        title.title as fastest_video_title,
-        momentum.fastest_velocity as fastest_video_velocity_per_hour,
-        broadcasts.live_count,
-        broadcasts.viewer_total,
-        broadcasts.ease_score,
-        broadcasts.concentration_band,
-        broadcasts.is_peak,
-        coalesce(compared.confidence_pct, 0) as confidence_pct,
-        coalesce(coverage.expected_samples, 0) as expected_samples,
-        coalesce(coverage.received_samples, 0) as received_samples,
-        coalesce(coverage.coverage_pct, 0) as coverage_pct,
-        momentum.newest_observed_at,
-        forbidden.reason as not_computed_reason,
-        latest.as_of
-    from categories
-    cross join latest
-    left join compared on categories.category_key = compared.category_key
-    left join broadcasts on categories.category_key = broadcasts.category_key
-    left join momentum on categories.category_key = momentum.category_key
-    left join coverage on categories.category_key = coverage.category_key
-    left join forbidden on true
-    left join lateral (
-        select videos.title
-        from videos
-        where
-            videos.video_id = momentum.fastest_video_id
-            and videos.first_observed_at <= {{ known_at() }}
-        order by videos.first_observed_at desc
-        limit 1
-    ) as title on true
-    where categories.is_enabled
-
-),
-
 final as (
+
+    with joined as (
+
+        select
+            categories.category_key,
+            categories.title,
+            categories.kind,
+            compared.opportunity_score,
+            compared.opportunity_score - compared.opportunity_score_before
+                as opportunity_change_24h,
+            compared.viral_count,
+            compared.rising_count,
+            coalesce(compared.sample_count, 0) as sample_count,
+            compared.velocity_ratio,
+            momentum.velocity_now as velocity_now_per_hour,
+            (exp(momentum.log_change) - 1) * 100 as velocity_change_24h_pct,
+            (exp(momentum.log_changes[momentum.low_rank]) - 1) * 100 as velocity_change_low_pct,
+            (exp(momentum.log_changes[momentum.matched_count - momentum.low_rank + 1]) - 1) * 100
+                as velocity_change_high_pct,
+            {{ percent_change('momentum.matched_now', 'momentum.matched_before') }}
+                as matched_velocity_change_pct,
+            coalesce(momentum.matched_count, 0)::integer as matched_count,
+            coalesce(momentum.matched_pct, 0)::double precision as matched_pct,
+            coalesce(momentum.reference_coverage_pct, 0)::double precision
+                as reference_coverage_pct,
+            momentum.fastest_video_id,
+            title.title as fastest_video_title,
+            momentum.fastest_velocity as fastest_video_velocity_per_hour,
+            broadcasts.live_count,
+            broadcasts.viewer_total,
+            broadcasts.ease_score,
+            broadcasts.concentration_band,
+            broadcasts.is_peak,
+            coalesce(compared.confidence_pct, 0) as confidence_pct,
+            coalesce(coverage.expected_samples, 0) as expected_samples,
+            coalesce(coverage.received_samples, 0) as received_samples,
+            coalesce(coverage.coverage_pct, 0) as coverage_pct,
+            momentum.newest_observed_at,
+            forbidden.reason as not_computed_reason,
+            latest.as_of
+        from categories
+        cross join latest
+        left join compared on categories.category_key = compared.category_key
+        left join broadcasts on categories.category_key = broadcasts.category_key
+        left join momentum on categories.category_key = momentum.category_key
+        left join {{ ref('int_youtube_coverage') }} as coverage
+            on categories.category_key = coverage.category_key
+        left join {{ ref('stg_maintenance__retention_rules') }} as forbidden
+            on
+                forbidden.table_name = 'intelligence.opportunity'
+                and not forbidden.is_computed
+        left join lateral (
+            select videos.title
+            from {{ ref('stg_collection__youtube_videos') }} as videos
+            where
+                videos.video_id = momentum.fastest_video_id
+                and videos.first_observed_at <= {{ known_at() }}
+            order by videos.first_observed_at desc
+            limit 1
+        ) as title on true
+        where categories.is_enabled
+
+    )
 
     select
         category_key,

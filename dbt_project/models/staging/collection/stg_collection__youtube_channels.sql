@@ -1,29 +1,17 @@
-with source as (
+select
+    -- ids
+    channel_id,
 
-    select * from {{ source('collection', 'youtube_channels') }}
+    -- strings
+    title as channel_title,
+    country as channel_country,
 
-),
+    -- numerics
+    subscribers as subscriber_count,
+    views as channel_view_count,
+    videos as channel_video_count,
 
-renamed as (
-
-    select
-        -- ids
-        channel_id,
-
-        -- strings
-        title as channel_title,
-        country as channel_country,
-
-        -- numerics
-        subscribers as subscriber_count,
-        views as channel_view_count,
-        videos as channel_video_count,
-
-        -- timestamps
-        observed_at,
-        published_at as channel_created_at
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    observed_at,
+    published_at as channel_created_at
+from {{ source('collection', 'youtube_channels') }}

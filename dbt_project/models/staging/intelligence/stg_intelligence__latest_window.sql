@@ -1,19 +1,16 @@
-with source as (
-
-    select * from {{ source('intelligence', 'opportunity') }}
-
-),
-
--- Opportunity is the last of the signal chain: its newest window is complete.
-final as (
-
+-- Opportunity is the last of the signal chain: its newest window is complete. Not `max`, which the
+-- planner would think through twice, day by day.
+select
+    newest.window_start,
+    -- A window that is open speaks of now, not of its end; so does the moment before the first.
+    least(newest.window_start + interval '30 minutes', {{ known_at() }}) as as_of
+from (
     select
-        max(window_start) as window_start,
-        -- A window that is open speaks of now, not of its end; so does the moment before the first.
-        least(max(window_start) + interval '30 minutes', {{ known_at() }}) as as_of
-    from source
-    where window_start <= {{ open_until() }} - interval '30 minutes'
-
-)
-
-select * from final
+        (
+            select opportunity.window_start
+            from {{ source('intelligence', 'opportunity') }} as opportunity
+            where opportunity.window_start <= {{ open_until() }} - interval '30 minutes'
+            order by opportunity.window_start desc
+            limit 1
+        ) as window_start
+) as newest

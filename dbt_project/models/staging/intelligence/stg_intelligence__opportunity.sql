@@ -1,28 +1,16 @@
-with source as (
+select
+    -- ids
+    category as category_key,
 
-    select * from {{ source('intelligence', 'opportunity') }}
+    -- numerics
+    opportunity_score,
+    viral_count,
+    rising_count,
+    sample_count,
+    velocity_ratio,
+    confidence_pct,
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        category as category_key,
-
-        -- numerics
-        opportunity_score,
-        viral_count,
-        rising_count,
-        sample_count,
-        velocity_ratio,
-        confidence_pct,
-
-        -- timestamps
-        window_start,
-        window_start + interval '30 minutes' as as_of
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    window_start,
+    window_start + interval '30 minutes' as as_of
+from {{ source('intelligence', 'opportunity') }}

@@ -1,23 +1,11 @@
-with source as (
-
-    select * from {{ source('intelligence', 'video_velocity') }}
-
-),
-
 -- Apart from the velocities themselves: a staging model that a query reads twice is computed in
 -- full before its filters apply.
-renamed as (
+select
+    -- ids
+    category as category_key,
 
-    select
-        -- ids
-        category as category_key,
-
-        -- timestamps
-        window_start,
-        window_start + interval '30 minutes' as as_of,
-        observed_at
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    window_start,
+    window_start + interval '30 minutes' as as_of,
+    observed_at
+from {{ source('intelligence', 'video_velocity') }}

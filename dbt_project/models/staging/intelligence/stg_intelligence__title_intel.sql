@@ -1,35 +1,23 @@
-with source as (
+select
+    -- ids
+    category as category_key,
+    pattern,
 
-    select * from {{ source('intelligence', 'title_intel') }}
+    -- strings
+    verdict,
 
-),
+    -- numerics
+    title_count,
+    pattern_count,
+    pattern_share,
+    with_count,
+    without_count,
+    lift,
+    ci_low,
+    ci_high,
+    q_value,
 
-renamed as (
-
-    select
-        -- ids
-        category as category_key,
-        pattern,
-
-        -- strings
-        verdict,
-
-        -- numerics
-        title_count,
-        pattern_count,
-        pattern_share,
-        with_count,
-        without_count,
-        lift,
-        ci_low,
-        ci_high,
-        q_value,
-
-        -- timestamps
-        window_start,
-        window_start + interval '4 hours' as as_of
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    window_start,
+    window_start + interval '4 hours' as as_of
+from {{ source('intelligence', 'title_intel') }}

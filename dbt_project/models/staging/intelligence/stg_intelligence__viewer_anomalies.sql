@@ -1,27 +1,15 @@
-with source as (
+select
+    -- ids
+    category as category_key,
+    stream_id,
 
-    select * from {{ source('intelligence', 'viewer_anomalies') }}
+    -- strings
+    direction,
 
-),
+    -- numerics
+    anomaly_score,
 
-renamed as (
-
-    select
-        -- ids
-        category as category_key,
-        stream_id,
-
-        -- strings
-        direction,
-
-        -- numerics
-        anomaly_score,
-
-        -- timestamps
-        window_start,
-        crawl_at
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    window_start,
+    crawl_at
+from {{ source('intelligence', 'viewer_anomalies') }}

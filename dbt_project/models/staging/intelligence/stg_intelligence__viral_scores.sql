@@ -1,30 +1,18 @@
-with source as (
+select
+    -- ids
+    category as category_key,
+    video_id,
 
-    select * from {{ source('intelligence', 'viral_scores') }}
+    -- strings
+    trend_class,
 
-),
+    -- numerics
+    viral_score,
+    decayed_score,
+    confidence_pct,
+    sample_count,
 
-renamed as (
-
-    select
-        -- ids
-        category as category_key,
-        video_id,
-
-        -- strings
-        trend_class,
-
-        -- numerics
-        viral_score,
-        decayed_score,
-        confidence_pct,
-        sample_count,
-
-        -- timestamps
-        window_start,
-        window_start + interval '30 minutes' as as_of
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    window_start,
+    window_start + interval '30 minutes' as as_of
+from {{ source('intelligence', 'viral_scores') }}

@@ -1,22 +1,10 @@
-with source as (
+select
+    -- ids
+    table_name,
 
-    select * from {{ source('maintenance', 'retention_rules') }}
+    -- strings
+    reason,
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        table_name,
-
-        -- strings
-        reason,
-
-        -- booleans
-        is_computed
-    from source
-
-)
-
-select * from renamed
+    -- booleans
+    is_computed
+from {{ source('maintenance', 'retention_rules') }}

@@ -1,24 +1,12 @@
-with source as (
+select
+    -- ids
+    asset,
+    row_key,
 
-    select * from {{ source('maintenance', 'score_history') }}
+    -- strings
+    values as score_values,
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        asset,
-        row_key,
-
-        -- strings
-        values as score_values,
-
-        -- timestamps
-        window_start,
-        kept_at
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    window_start,
+    kept_at
+from {{ source('maintenance', 'score_history') }}

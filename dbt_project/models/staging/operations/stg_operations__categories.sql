@@ -1,28 +1,16 @@
-with source as (
+select
+    -- ids
+    category as category_key,
+    twitch_game_id,
 
-    select * from {{ source('operations', 'categories') }}
+    -- strings
+    kind,
+    title,
+    audience_timezone,
 
-),
+    -- numerics
+    interval_minutes,
 
-renamed as (
-
-    select
-        -- ids
-        category as category_key,
-        twitch_game_id,
-
-        -- strings
-        kind,
-        title,
-        audience_timezone,
-
-        -- numerics
-        interval_minutes,
-
-        -- booleans
-        is_enabled
-    from source
-
-)
-
-select * from renamed
+    -- booleans
+    is_enabled
+from {{ source('operations', 'categories') }}

@@ -1,33 +1,21 @@
-with source as (
+select
+    -- ids
+    dataset,
+    category as category_key,
+    region,
 
-    select * from {{ source('operations', 'crawls') }}
+    -- strings
+    reason,
 
-),
+    -- numerics
+    expected as expected_count,
+    got as got_count,
+    rejected as rejected_count,
 
-renamed as (
+    -- booleans
+    is_complete,
 
-    select
-        -- ids
-        dataset,
-        category as category_key,
-        region,
-
-        -- strings
-        reason,
-
-        -- numerics
-        expected as expected_count,
-        got as got_count,
-        rejected as rejected_count,
-
-        -- booleans
-        is_complete,
-
-        -- timestamps
-        crawl_at,
-        observed_at
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    crawl_at,
+    observed_at
+from {{ source('operations', 'crawls') }}

@@ -1,21 +1,9 @@
-with source as (
+select
+    -- ids
+    platform,
+    bucket,
 
-    select * from {{ source('operations', 'quota_exhaustion') }}
-
-),
-
-renamed as (
-
-    select
-        -- ids
-        platform,
-        bucket,
-
-        -- timestamps
-        quota_date,
-        reported_at
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    quota_date,
+    reported_at
+from {{ source('operations', 'quota_exhaustion') }}

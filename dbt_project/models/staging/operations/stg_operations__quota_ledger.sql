@@ -1,31 +1,19 @@
-with source as (
+select
+    -- ids
+    reservation_id,
+    platform,
+    bucket,
 
-    select * from {{ source('operations', 'quota_ledger') }}
+    -- strings
+    endpoint,
+    purpose,
 
-),
+    -- numerics
+    units_reserved,
+    units_settled,
 
-renamed as (
-
-    select
-        -- ids
-        reservation_id,
-        platform,
-        bucket,
-
-        -- strings
-        endpoint,
-        purpose,
-
-        -- numerics
-        units_reserved,
-        units_settled,
-
-        -- timestamps
-        quota_date,
-        reserved_at,
-        settled_at
-    from source
-
-)
-
-select * from renamed
+    -- timestamps
+    quota_date,
+    reserved_at,
+    settled_at
+from {{ source('operations', 'quota_ledger') }}
