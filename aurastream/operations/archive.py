@@ -22,7 +22,14 @@ from aurastream.operations.retention_rules import TableFacts, may_archive
 from aurastream.settings import Settings
 from aurastream.store.archive import SCHEMA_VERSION, Archive, ArchivedFile, checksum_of, combined
 from aurastream.store.archive_manifest import Manifests
-from aurastream.store.archive_rows import days_with_rows, identity_of, put_back_day, read_day
+from aurastream.store.archive_rows import (
+    days_with_rows,
+    has_rows,
+    identity_of,
+    put_back_day,
+    read_day,
+)
+from aurastream.store.connections import ConnectionPool
 from aurastream.store.errors import ArchiveError
 from aurastream.store.purge import Relation, connect, oldest, relations
 from aurastream.store.purge_proofs import Purges, purges_of
@@ -225,31 +232,32 @@ def archive_month(
     manifests = Manifests(archive)
     faults: dict[str, str] = {}
     lost = manifests.lost(month)
-    for dataset in archived_datasets(settings):
-        archive.sweep(dataset.name, month)
-        past = _past(url, dataset)
-        for day in _days(url, dataset, month):
-            try:
-                _write_day(url, archive, manifests, dataset, day, past=past)
-            except ArchiveError as error:
-                faults[archive.path_of(dataset.name, day)] = str(error)
-        # Files of days that the record no longer has were written when they went.
-        paths = archive.files(dataset.name, month)
-        absent = [path for path in lost if path.startswith(f"{dataset.name}/")]
-        files = []
-        for path in sorted({*paths, *absent}):
-            try:
-                files.append(manifests.describe(path))
-            except ArchiveError as error:
-                faults[path] = str(error)
-                known = manifests.known(path)
-                if known is not None:
-                    files.append(known)
-        if not files:
-            continue
-        entry = _entry(dataset, month, files)
-        on_dataset(entry)
-        done.append(entry)
+    with _connections(url) as connections:
+        for dataset in archived_datasets(settings):
+            archive.sweep(dataset.name, month)
+            past = _past(url, dataset)
+            for day in _days(connections, dataset, month):
+                try:
+                    _write_day(connections, archive, manifests, dataset, day, past=past)
+                except ArchiveError as error:
+                    faults[archive.path_of(dataset.name, day)] = str(error)
+            # Files of days that the record no longer has were written when they went.
+            paths = archive.files(dataset.name, month)
+            absent = [path for path in lost if path.startswith(f"{dataset.name}/")]
+            files = []
+            for path in sorted({*paths, *absent}):
+                try:
+                    files.append(manifests.describe(path))
+                except ArchiveError as error:
+                    faults[path] = str(error)
+                    known = manifests.known(path)
+                    if known is not None:
+                        files.append(known)
+            if not files:
+                continue
+            entry = _entry(dataset, month, files)
+            on_dataset(entry)
+            done.append(entry)
     archive.write_manifest(month, {entry.name: _as_json(entry) for entry in done})
     _record(url, month, done)
     if faults:
@@ -277,16 +285,28 @@ def archive_days(
     """
     url = settings.require_postgres()
     found: dict[str, dict[dt.date, int]] = {}
-    for dataset in archived_datasets(settings):
-        if dataset.name not in days:
-            continue
-        past = _past(url, dataset)
-        manifests = Manifests(archive)
-        found[dataset.name] = {
-            day: _write_day(url, archive, manifests, dataset, day, past=past, only_changed=True)
-            for day in days[dataset.name]
-        }
-        _restate(url, archive, manifests, dataset, days[dataset.name])
+    with _connections(url) as connections:
+        for dataset in archived_datasets(settings):
+            if dataset.name not in days:
+                continue
+            # Mostly there is none: reading a day takes a connection that first learns all types.
+            with psycopg.connect(url, connect_timeout=10) as connection:
+                past = purges_of(connection, dataset.name)
+                filled = {
+                    day
+                    for day in days[dataset.name]
+                    if has_rows(connection, dataset.relation, dataset.time_column, day)
+                }
+            manifests = Manifests(archive)
+            found[dataset.name] = {
+                day: _write_day(
+                    connections, archive, manifests, dataset, day, past=past, only_changed=True
+                )
+                if day in filled
+                else 0
+                for day in days[dataset.name]
+            }
+            _restate(url, archive, manifests, dataset, days[dataset.name])
     return found
 
 
@@ -301,19 +321,20 @@ def compare_month(
         When the month was not archived, or a file is not the one of its manifest.
     """
     url = settings.require_postgres()
-    for relation, column, entry in _archived(url, archive, month, datasets):
-        for file in entry["files"]:
-            day = _day_of(file["path"])
-            kept = archive.read(file["path"], sha256=file["sha256"])
-            found = read_day(url, relation, column, day, kept.column_names)
-            yield _compared(
-                relation.name,
-                day,
-                kept,
-                found,
-                by=[n for n in identity_of(relation, column) if n in kept.column_names],
-                checksum=file["content_sha256"],
-            )
+    with _connections(url) as connections:
+        for relation, column, entry in _archived(url, archive, month, datasets):
+            for file in entry["files"]:
+                day = _day_of(file["path"])
+                kept = archive.read(file["path"], sha256=file["sha256"])
+                found = read_day(connections, relation, column, day, kept.column_names)
+                yield _compared(
+                    relation.name,
+                    day,
+                    kept,
+                    found,
+                    by=[n for n in identity_of(relation, column) if n in kept.column_names],
+                    checksum=file["content_sha256"],
+                )
 
 
 def _compared(
@@ -430,9 +451,14 @@ def _dataset(relation: Relation, facts: TableFacts, settings: Settings) -> Datas
     )
 
 
-def _days(url: str, dataset: Dataset, month: dt.date) -> list[dt.date]:
+def _connections(url: str) -> contextlib.closing[ConnectionPool]:
+    """Return connections that last for all days of all tables, to be closed after them."""
+    return contextlib.closing(ConnectionPool(url, application="aurastream archive"))
+
+
+def _days(connections: ConnectionPool, dataset: Dataset, month: dt.date) -> list[dt.date]:
     end = (month + dt.timedelta(days=32)).replace(day=1)
-    return days_with_rows(url, dataset.relation, dataset.time_column, month, end)
+    return days_with_rows(connections, dataset.relation, dataset.time_column, month, end)
 
 
 def _past(url: str, dataset: Dataset) -> Purges:
@@ -441,7 +467,7 @@ def _past(url: str, dataset: Dataset) -> Purges:
 
 
 def _write_day(
-    url: str,
+    connections: ConnectionPool,
     archive: Archive,
     manifests: Manifests,
     dataset: Dataset,
@@ -451,7 +477,7 @@ def _write_day(
     only_changed: bool = False,
 ) -> int:
     """Write what the record has of a day, beside what retention took of it; return its rows."""
-    rows = read_day(url, dataset.relation, dataset.time_column, day, dataset.columns)
+    rows = read_day(connections, dataset.relation, dataset.time_column, day, dataset.columns)
     path = archive.path_of(dataset.name, day)
     if not rows.num_rows:
         return 0

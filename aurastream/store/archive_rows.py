@@ -16,6 +16,7 @@ from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
 from aurastream.store.columns import arrow_type
+from aurastream.store.connections import ConnectionPool
 from aurastream.store.errors import ArchiveError
 from aurastream.store.narrow import Numbers, lock, narrowed, upsert
 from aurastream.store.partitions import ensure_partitions
@@ -23,13 +24,13 @@ from aurastream.store.purge import Relation
 from aurastream.store.tables import metadata
 from aurastream.store.tables.narrow import NARROW, stored_name
 
-__all__ = ["days_with_rows", "identity_of", "put_back_day", "read_day"]
+__all__ = ["days_with_rows", "has_rows", "identity_of", "put_back_day", "read_day"]
 
 _AS_TEXT = frozenset({"uuid", "jsonb", "json", "numeric"})
 
 
 def days_with_rows(
-    url: str, relation: Relation, column: str, start: dt.date, end: dt.date
+    connections: ConnectionPool, relation: Relation, column: str, start: dt.date, end: dt.date
 ) -> list[dt.date]:
     """Return the days in [start, end) that a table has rows of, oldest first.
 
@@ -37,8 +38,7 @@ def days_with_rows(
     """
     days: list[dt.date] = []
     at = start
-    with dbapi.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'")
+    with connections.connection() as connection, connection.cursor() as cursor:
         while at < end:
             cursor.execute(
                 sql.SQL("SELECT min({0})::date::text FROM {1} WHERE {0} >= {2} AND {0} < {3}")
@@ -59,15 +59,31 @@ def days_with_rows(
     return days
 
 
+def has_rows(connection: psycopg.Connection, relation: Relation, column: str, day: dt.date) -> bool:
+    """Say whether a table has any row of a day."""
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {0} WHERE {1} >= {2} AND {1} < {3})").format(
+        _table(stored_name(relation.name)),
+        sql.Identifier(column),
+        sql.Literal(_bound(relation, column, day)),
+        sql.Literal(_bound(relation, column, day + dt.timedelta(days=1))),
+    )
+    row = connection.execute(query).fetchone()
+    return row is not None and bool(row[0])
+
+
 def read_day(
-    url: str, relation: Relation, column: str, day: dt.date, columns: Sequence[str]
+    connections: ConnectionPool,
+    relation: Relation,
+    column: str,
+    day: dt.date,
+    columns: Sequence[str],
 ) -> pa.Table:
     """Return a day's rows in key order.
 
     Parameters
     ----------
-    url : str
-        ``postgresql://`` URL of the record.
+    connections : ConnectionPool
+        To the record. Each first learns all types there are, which takes longer than most days.
     relation : Relation
         The table.
     column : str
@@ -87,8 +103,7 @@ def read_day(
         sql.Literal(_bound(relation, column, day + dt.timedelta(days=1))),
         sql.SQL(", ").join(_ordered(relation, name) for name in order),
     )
-    with dbapi.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'")
+    with connections.connection() as connection, connection.cursor() as cursor:
         cursor.execute(query.as_string())
         return _plain(cursor.fetch_arrow_table())
 

@@ -14,7 +14,7 @@ from aurastream.store.tables import PARTITIONED
 from aurastream.store.writes import Append
 
 Run = Callable[..., dg.ExecuteInProcessResult]
-RETENTION_DAYS = 5
+RETENTION_DAYS = 3
 
 
 @pytest.fixture
@@ -100,7 +100,8 @@ def test_days_over_age_go_and_the_ones_within_stay_with_their_rows(
 
 
 def test_a_second_run_makes_and_drops_nothing(run: Run, connection: psycopg.Connection) -> None:
-    ensure_partitions(connection, datetime.now(UTC) - timedelta(days=9), datetime.now(UTC))
+    now = datetime.now(UTC)
+    ensure_partitions(connection, now - timedelta(days=RETENTION_DAYS + 2), now)
     run("retention")
     before = _days(connection)
 
