@@ -31,7 +31,7 @@ __all__ = [
     "features_frame",
 ]
 
-FEATURES_VERSION: Final = "1"
+FEATURES_VERSION: Final = "2"
 """Grows with every change after which the same bytes give other figures."""
 
 THUMBNAIL_SCHEMA: Final[Schema] = {

@@ -123,6 +123,8 @@ class DecodedThumbnail:
 
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
+# A JPEG with others behind it, such as a second eye's or a gain map: they are no animation.
+_SEVERAL: Final = "MPO"
 _BEGINNINGS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF")
 _RIFF_HEADER: Final = 8
 
@@ -198,12 +200,13 @@ def decode_thumbnail(data: bytes, limits: DecodeLimits = DEFAULT) -> DecodedThum
         raise
     except Exception as error:  # decoders of hostile bytes raise whatever they like
         raise _broken(error, data) from error
+    is_several = image.format == _SEVERAL
     return DecodedThumbnail(
         pixels=pixels,
         width=width,
         height=height,
-        image_format=str(image.format),
-        is_animated=bool(getattr(image, "is_animated", False)),
+        image_format="JPEG" if is_several else str(image.format),
+        is_animated=bool(getattr(image, "is_animated", False)) and not is_several,
     )
 
 

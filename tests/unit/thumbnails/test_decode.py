@@ -124,6 +124,15 @@ def test_of_an_animation_the_first_picture_is_looked_at(kind: str) -> None:
     assert found.pixels[18, 32, 2] < 15
 
 
+def test_a_jpeg_with_another_behind_it_is_a_jpeg_that_does_not_move() -> None:
+    both = {"save_all": True, "append_images": [waves(5, (64, 36))]}
+
+    found = decode_thumbnail(file_of(Image.new("RGB", (64, 36), "red"), "MPO", **both))
+
+    assert (found.image_format, found.is_animated) == ("JPEG", False)
+    assert found.pixels[18, 32, 0] > 240
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16", "CMYK"])
 def test_every_mode_becomes_red_green_and_blue(mode: str) -> None:
     kind = "JPEG" if mode == "CMYK" else "PNG"
