@@ -22,7 +22,12 @@ from aurastream.core.thumbnails import (
 from aurastream.core.thumbnails_decode import RejectionReason, ThumbnailRejectedError
 from aurastream.sources.collectors import assembly
 from aurastream.sources.collectors.result import CrawlResult
-from aurastream.sources.errors import PermanentError, PermissionDeniedError, SourceError
+from aurastream.sources.errors import (
+    ConfigError,
+    PermanentError,
+    PermissionDeniedError,
+    SourceError,
+)
 from aurastream.sources.ports import FetchRecord, Rejected
 from aurastream.sources.thumbnails import ThumbnailClient, UnfetchedThumbnailError
 from aurastream.sources.vision import (
@@ -229,9 +234,11 @@ class _Eyes:
         except SourceError as error:
             with self._lock:
                 self.failures += 1
-                # A wrong key is wrong for the next picture too; a refusal concerns one alone.
+                # A wrong key is wrong for the next picture too; a refusal concerns one alone, and
+                # so does the bad request that a picture is which the model cannot open.
                 is_refusal = isinstance(error, PermissionDeniedError) and error.status is None
-                self._is_over |= isinstance(error, PermanentError) and not is_refusal
+                is_of_one = is_refusal or isinstance(error, ConfigError)
+                self._is_over |= isinstance(error, PermanentError) and not is_of_one
             return self._local.look_at(data)
 
 

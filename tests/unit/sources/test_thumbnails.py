@@ -15,7 +15,12 @@ from aurastream.core.thumbnails import THUMBNAIL_SCHEMA, ThumbnailFeatures
 from aurastream.core.thumbnails_decode import RejectionReason
 from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.collectors.thumbnails import THUMBNAILS, collect_thumbnails
-from aurastream.sources.errors import KeyInvalidError, PermissionDeniedError, TransientError
+from aurastream.sources.errors import (
+    ConfigError,
+    KeyInvalidError,
+    PermissionDeniedError,
+    TransientError,
+)
 from aurastream.sources.thumbnails import ThumbnailClient, UnfetchedThumbnailError
 from aurastream.sources.vision import LocalVision, ReaderUnavailableError
 from aurastream.store.tables import metadata
@@ -433,9 +438,10 @@ class Failing:
         (lambda: KeyInvalidError("no", status=400), 1),
         (lambda: PermissionDeniedError("no", status=403), 1),
         (lambda: PermissionDeniedError("blocked", reason="SAFETY"), 3),
+        (lambda: ConfigError("Provided image is not valid.", status=400), 3),
         (lambda: TransientError("down"), 3),
     ],
-    ids=["key", "forbidden", "one picture refused", "down"],
+    ids=["key", "forbidden", "one picture refused", "one picture not opened", "down"],
 )
 def test_where_a_provider_fails_this_machine_looks(
     client: ThumbnailClient, upstream: Upstream, make: Callable[[], Exception], asked: int
