@@ -30,7 +30,7 @@ def keep_replaced(
 ) -> int:
     """Keep the derived columns of rows in ``span`` that other code versions wrote.
 
-    Safe to repeat: what was kept of a version stays as it was kept first.
+    Safe to repeat: a window that was kept of a version stays as it was kept first, row for row.
 
     Returns
     -------
@@ -66,7 +66,11 @@ def _keep(
                 "FROM maintenance.window_versions v JOIN {table} t ON t.{at} = v.window_start "
                 "WHERE v.asset = %(asset)s AND v.code_version <> %(version)s "
                 "AND v.window_start >= %(start)s AND v.window_start < %(end)s "
-                "AND t.{at} >= %(start)s AND t.{at} < %(end)s ON CONFLICT DO NOTHING"
+                "AND t.{at} >= %(start)s AND t.{at} < %(end)s "
+                # Rows of a later turn of that version would stand beside those of its first.
+                "AND NOT EXISTS (SELECT FROM maintenance.score_history h WHERE h.asset = v.asset "
+                "AND h.code_version = v.code_version AND h.window_start = v.window_start) "
+                "ON CONFLICT DO NOTHING"
             ).format(
                 at=sql.Identifier(at),
                 key=_object([c for c in _key(table) if c != at]),

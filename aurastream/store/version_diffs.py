@@ -332,7 +332,8 @@ _WINDOWS: Final = (
 )
 _NOW: Final = (
     "SELECT DISTINCT code_version FROM maintenance.window_versions WHERE asset = %(asset)s "
-    "AND window_start IN (SELECT window_start FROM version_pairs) ORDER BY 1"
+    # A window that has no row now keeps the mark of whoever wrote its last one.
+    "AND window_start IN (SELECT window_start FROM version_pairs WHERE new IS NOT NULL) ORDER BY 1"
 )
 
 

@@ -85,6 +85,29 @@ def test_terms_that_came_and_went_are_counted(store: FrameStore) -> None:
     assert '"term": "old"' in found.vanished_examples[0].row_key
 
 
+def test_a_version_that_came_back_is_not_mixed_with_what_was_kept_of_it(store: FrameStore) -> None:
+    once, again = [idea(1, "mods", 90.0)], [idea(1, "mods", 80.0), idea(2, "maps", 70.0)]
+    for version, rows in (("1", once), ("2", once), ("1", again), ("2", once)):
+        score(store, "video_ideas", version, rows)
+
+    found = compare_versions(store, "intelligence/video_ideas", "1")
+
+    assert (found.matched, found.appeared, found.vanished) == (1, 0, 0)
+
+
+def test_a_window_without_a_row_is_nobodys_now(store: FrameStore) -> None:
+    score(store, "video_ideas", "1", [idea(1, "mods", 90.0)])
+    table = metadata.tables["intelligence.video_ideas"]
+    span = (WINDOW, WINDOW + timedelta(hours=4))
+    keep_replaced(store, table, "intelligence/video_ideas", span, "2")
+    nothing = store.read("intelligence.video_ideas").head(0)
+    store.commit([Replace("intelligence.video_ideas", nothing, *span)])
+
+    found = compare_versions(store, "intelligence/video_ideas", "1")
+
+    assert (found.vanished, found.windows, found.now) == (1, 1, [])
+
+
 def test_a_version_without_a_row_in_common_is_told_by_what_came_and_went(
     store: FrameStore,
 ) -> None:
