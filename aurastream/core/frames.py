@@ -5,6 +5,7 @@ timestamps are microseconds since the epoch. That keeps one window of 600 rows a
 milliseconds, and makes results independent of the order of the input rows.
 """
 
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,7 +64,10 @@ _WHOLE: Final = frozenset({"int64", "int32", "int16"})
 # Above it not every integer is a float: 2**53 and 2**53 + 1 are the same one.
 _EXACT: Final = 2**53 - 1
 _PER_CENT: Final = 100.0
-_BUNDLES: Final = (list, tuple, dict, set, frozenset, np.ndarray, pd.Series, pd.DataFrame)
+_BUNDLES: Final = (
+    *(list, tuple, range, deque, dict, set, frozenset, memoryview),
+    *(np.ndarray, pd.api.extensions.ExtensionArray, pd.Index, pd.Series, pd.DataFrame),
+)
 # Kinds of dtypes that numpy would turn into floats in silence, or with no more than a warning.
 _NO_NUMBERS: Final = "cmM"
 _SHOWN: Final = 120  # characters of another's message, which may quote a title of 10,000

@@ -45,6 +45,7 @@ from aurastream.core.frames import (
     times,
     timestamps,
     tracked_games,
+    whole_numbers,
     window_ends,
 )
 
@@ -777,7 +778,7 @@ def regional(mix: pd.DataFrame) -> pd.DataFrame:
             lambda _: "A row of the language_mix frame has no platform, no source or no language.",
             fix="The unknown language is 'und'.",
         )
-    count = counters(mix, "item_count", "language_mix")
+    count = whole_numbers(mix, "item_count", "language_mix").astype(np.float64)
     if not (count > 0).all():
         raise refusal(
             mix.index,

@@ -43,6 +43,7 @@ from aurastream.core.frames import (
     rivals,
     text,
     timestamps,
+    whole_numbers,
 )
 from aurastream.core.kernels_numpy import RISING, UNKNOWN, VIRAL, sorted_segments
 from aurastream.core.trend import CLASS_NAMES
@@ -369,7 +370,7 @@ def opportunity(
             "category": text(keyed.names, keyed.categories[0][order]),
             "viral_count": viral_count,
             "rising_count": rising_count,
-            "sample_count": counters(stats, "sample_count", "category_stats")[order],
+            "sample_count": whole_numbers(stats, "sample_count", "category_stats")[order],
             "velocity_ratio": ratio,
             "trend_part": parts.trend,
             "velocity_part": parts.velocity,

@@ -26,7 +26,7 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     lookup,
-    numbers,
+    percentages,
     plain_texts,
     refusal,
     require_columns,
@@ -98,8 +98,8 @@ def viral_scores(
     Raises
     ------
     InvalidInputError
-        When a column is missing, a value is negative or infinite, percentiles are not ascending, or
-        a category has two rows of statistics in one window.
+        When a column is missing, a value is negative or infinite, a confidence above 100,
+        percentiles are not ascending, or a category has two rows of statistics in one window.
 
     Notes
     -----
@@ -202,7 +202,7 @@ def viral_scores(
         std=of_groups("velocity_std"),
         known=samples >= params.trend.min_sample,
         sureness=np.minimum(1.0, samples / params.full_sample),
-        freshness=np.clip(numbers(velocity, "confidence_pct"), 0.0, 100.0),
+        freshness=percentages(velocity, "confidence_pct", "video_velocity"),
     )
     return build_frame(
         VIRAL_SCHEMA,

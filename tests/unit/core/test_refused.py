@@ -93,6 +93,8 @@ NOTHING = pd.DataFrame()
 NESTED = pd.Series([["boss", ["fight"]]], dtype=object)
 LISTED = pd.Series([["boss"]], dtype=object)
 ARRAY = pd.Series([np.array([1, 2])], dtype=object)
+RANGE = pd.Series([range(3)], dtype=object)
+COLUMN = pd.Series([pd.array([1])], dtype=object)
 HALF = pd.Series(["\ud800"], dtype=object)
 
 
@@ -186,6 +188,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
         pd.concat([MEDIAN, MEDIAN]), NOTHING, NOTHING, as_of=pd.DatetimeIndex([HALF_PAST])
     ),
     "a language without items": lambda: regional(mix().assign(item_count=0)),
+    "a language of half an item": lambda: regional(mix().assign(item_count=0.5)),
     "a mix of no platform": lambda: regional(mix().assign(platform=None)),
     "a mix of no window": lambda: regional(mix().assign(window_start=None)),
     "a share that is a list": lambda: regional(mix().assign(share=LISTED)),
@@ -204,6 +207,19 @@ REFUSED: dict[str, Callable[[], Any]] = {
     ),
     "views that are an array": lambda: viral_scores(
         VIDEO.assign(engagement_rate=None, views=ARRAY), STATS
+    ),
+    "views that are a range": lambda: viral_scores(
+        VIDEO.assign(engagement_rate=None, views=RANGE), STATS
+    ),
+    "views that are a column": lambda: viral_scores(
+        VIDEO.assign(engagement_rate=None, views=COLUMN), STATS
+    ),
+    "a title that is a range": lambda: keyword_scores(VIDEO.assign(title=RANGE)),
+    "a confidence without end": lambda: viral_scores(
+        VIDEO.assign(engagement_rate=None, confidence_pct=np.inf), STATS
+    ),
+    "half a video for a sample": lambda: opportunity(
+        VIRAL, STATS_KNOWN.assign(sample_count=30.5), EASE
     ),
     "a time that is a number": lambda: keyword_scores(VIDEO.assign(window_start=np.inf)),
     "a time that is an array": lambda: keyword_scores(VIDEO.assign(window_start=ARRAY)),
@@ -251,6 +267,13 @@ def test_it_is_refused_with_advice(what: str) -> None:
         REFUSED[what]()
     assert caught.value.fix
     str(caught.value).encode()
+
+
+def test_a_sample_that_nobody_counted_is_refused_by_its_row() -> None:
+    stats = pd.concat([STATS_KNOWN, STATS_KNOWN.assign(category="h")], ignore_index=True)
+    with pytest.raises(InvalidInputError) as caught:
+        opportunity(VIRAL, stats.assign(sample_count=[30.0, None]), EASE)
+    assert [*caught.value.rows] == [1]
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, ""])
