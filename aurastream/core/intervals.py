@@ -69,7 +69,7 @@ def wilson_interval(
     Raises
     ------
     InvalidInputError
-        When hits are negative or more than the trials.
+        When hits are negative or more than the trials, or either has no end.
 
     Notes
     -----
@@ -90,7 +90,7 @@ def wilson_interval(
     []
     """
     k, n = np.asarray(hits, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    if (k < 0).any() or (k > n).any():
+    if (k < 0).any() or (k > n).any() or np.isinf(n).any():
         raise InvalidInputError("Hits must lie between 0 and the trials.", fix="Count again.")
     z = two_sided_z(confidence)
     whole = np.where(n > 0, n, 1.0)

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from aurastream.core.errors import InvalidInputError
 from aurastream.core.thumbnails_colour import luma, oklab
 
 __all__ = ["FIELDS", "Layout", "edges", "entropy_bits", "field_at", "grid_shares", "layout"]
@@ -268,6 +269,11 @@ def field_at(x: float, y: float) -> str:
     str
         One of `FIELDS`. A point on a line of thirds lies to the right of it, or below it.
 
+    Raises
+    ------
+    InvalidInputError
+        When the point lies outside the picture.
+
     Notes
     -----
     O(1).
@@ -283,6 +289,10 @@ def field_at(x: float, y: float) -> str:
     >>> field_at(1 / 3, 0.0), field_at(1 / 3, 2 / 3)
     ('top', 'bottom')
     """
+    if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
+        raise InvalidInputError(
+            f"The point ({x:g}, {y:g}) lies outside the picture.", fix="Pass shares of its sides."
+        )
     column, row = (min(_THIRDS - 1, int(place * _THIRDS)) for place in (x, y))
     return FIELDS[row * _THIRDS + column]
 

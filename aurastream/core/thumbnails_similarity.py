@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.frames import is_missing
 
 __all__ = ["SimilarityParams", "hash_distance", "perceptual_hash", "similar_groups"]
 
@@ -208,7 +209,7 @@ def _parsed(hashes: list[Any]) -> tuple[Hashes, npt.NDArray[np.bool_]]:
     values = np.zeros(len(hashes), dtype=np.uint64)
     is_known = np.zeros(len(hashes), dtype=bool)
     for i, text in enumerate(hashes):
-        if text is None or text != text:  # noqa: PLR0124 # a NaN
+        if is_missing(text):
             continue
         if not isinstance(text, str) or _HASH.fullmatch(text) is None:
             raise InvalidInputError(

@@ -20,6 +20,7 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.core.hour_of_week import hour_of_week_map
 from aurastream.core.idea_subjects import subjects, whole_phrases
 from aurastream.core.ideas import video_ideas
+from aurastream.core.intervals import wilson_interval
 from aurastream.core.keywords import keyword_scores, tag_scores, usable_rows
 from aurastream.core.languages import (
     language_mix,
@@ -35,8 +36,9 @@ from aurastream.core.percentile import percentile_score
 from aurastream.core.planner import Plan, plan_games
 from aurastream.core.premieres import on_time_share
 from aurastream.core.publishing_times import early_releases
+from aurastream.core.thumbnails_layout import field_at
 from aurastream.core.thumbnails_lift import thumbnail_designs
-from aurastream.core.thumbnails_similarity import hash_distance
+from aurastream.core.thumbnails_similarity import hash_distance, similar_groups
 from aurastream.core.title_features import title_features, title_patterns
 from aurastream.core.title_intel import title_intel
 from aurastream.core.title_lift import adjusted_p_values
@@ -138,6 +140,9 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "a video twice": lambda: video_ideas(TOPIC, pd.concat([VIDEO, VIDEO])),
     "a video without an id": lambda: video_ideas(TOPIC, VIDEO.assign(video_id=None)),
     "a hash of other letters": lambda: hash_distance("0" * 16, "zz"),
+    "a point outside the picture": lambda: field_at(-0.1, 0.5),
+    "a point nowhere": lambda: field_at(0.5, np.nan),
+    "trials without end": lambda: wilson_interval([1.0], [np.inf]),
     "a negative lag": lambda: cross_correlation([1, 2], [1, 2], -2),
     "too few z-scores": lambda: momentum_scores([0.0]),
     "percentiles of another shape": lambda: percentile_score([1, 2], [1, 2, 3], 4, 5, 6),
@@ -279,6 +284,11 @@ def test_a_sample_that_nobody_counted_is_refused_by_its_row() -> None:
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, ""])
 def test_a_missing_description_says_nothing(nothing: Any) -> None:
     assert mine_description(nothing) == mine_description("")
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])
+def test_a_missing_look_is_alone_whatever_kind_of_null_it_is(nothing: Any) -> None:
+    assert similar_groups([nothing, "0000000000000001", nothing]).tolist() == [1, 0, 2]
 
 
 def test_half_a_surrogate_pair_is_in_no_language() -> None:
