@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,6 +32,11 @@ Format = Literal["table", "json", "csv"]
 _FIX_STATEMENT: Final = (
     "Correct the statement; docs/data-dictionary.md lists every table and column."
 )
+_FIX_ENDED: Final = (
+    "Running heads hold every question to the limits of the role, whatever --timeout says:"
+    " narrow it by time, or raise statement_timeout in AURASTREAM_READER_LIMITS (docs/roles.md)."
+)
+_ENDED: Final = (psycopg.errors.AdminShutdown, psycopg.errors.TransactionTimeout)
 _FOR_EXAMPLE: Final = 'For example: aurastream sql "select * from marts.taking_off_now"'
 # Both come without a state of their own.
 _SEVERAL: Final = "multiple commands"
@@ -71,6 +77,7 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
     QueryError
         With Postgres's message, when the statement is wrong, too slow or not allowed.
     """
+    began = time.monotonic()
     try:
         with psycopg.connect(url, connect_timeout=10, application_name="aurastream-sql") as db:
             db.read_only = True
@@ -87,7 +94,11 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
                 return Answer(
                     tuple(column.name for column in cursor.description), cursor.fetchall()
                 )
-    except psycopg.errors.QueryCanceled as error:
+    except (*_ENDED, psycopg.errors.QueryCanceled) as error:
+        if time.monotonic() - began < timeout_s or isinstance(error, _ENDED):
+            raise QueryError(
+                f"The question was ended before its {timeout_s:g} s were over.", fix=_FIX_ENDED
+            ) from error
         raise QueryError(
             f"The question took longer than {timeout_s:g} s.",
             fix="Narrow it by time, or pass --timeout.",

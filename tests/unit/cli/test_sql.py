@@ -83,6 +83,13 @@ def test_a_slow_question_ends_at_its_timeout(reader):
         ask(reader, "select pg_sleep(30)", timeout_s=0.2)
 
 
+@pytest.mark.parametrize("ends", ["pg_cancel_backend", "pg_terminate_backend"])
+def test_a_question_that_a_head_ended_is_told_of_the_limits_of_the_role(reader, ends):
+    with pytest.raises(QueryError, match=r"before its 30 s were over\..*READER_LIMITS") as raised:
+        ask(reader, f"select {ends}(pg_backend_pid()), pg_sleep(30)")
+    assert "longer than" not in str(raised.value)
+
+
 def test_a_mart_that_is_not_there_yet_says_when_it_will_be(reader):
     with pytest.raises(QueryError, match=r'"marts\.nothing" does not exist') as raised:
         ask(reader, "select * from marts.nothing")
