@@ -8,6 +8,7 @@ scoring again (a backfill, the UI, a schedule) leaves something to compare with,
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import pandas as pd
 import psycopg
@@ -20,6 +21,19 @@ from aurastream.store.writes import time_column
 
 __all__ = ["keep_replaced", "version_marks"]
 
+# Replaced by another version since it was kept, and there again.
+_CAME_BACK: Final = """
+    UPDATE maintenance.score_history h
+    SET code_version = h.code_version
+        || to_char(h.kept_at, '" until "YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    FROM maintenance.window_versions v
+    WHERE v.asset = %(asset)s AND v.code_version <> %(version)s
+      AND v.window_start >= %(start)s AND v.window_start < %(end)s
+      AND h.asset = v.asset AND h.window_start = v.window_start AND h.code_version = v.code_version
+      AND EXISTS (SELECT FROM maintenance.score_history later WHERE later.asset = h.asset
+                  AND later.window_start = h.window_start AND later.kept_at > h.kept_at)
+"""
+
 
 def keep_replaced(
     store: FrameStore,
@@ -30,7 +44,9 @@ def keep_replaced(
 ) -> int:
     """Keep the derived columns of rows in ``span`` that other code versions wrote.
 
-    Safe to repeat: a window that was kept of a version stays as it was kept first, row for row.
+    Safe to repeat: what was kept of a version stays as it was kept first. Where a version came back
+    and is replaced once more, its earlier rows go on as `1 until 2026-11-22T08:00:00.000000Z`, so
+    that each moment has the rows that it had.
 
     Returns
     -------
@@ -58,6 +74,7 @@ def _keep(
         ).fetchone()
         if other is None or not other[0]:
             return 0
+        connection.execute(_CAME_BACK, asked)
         return connection.execute(
             sql.SQL(
                 "INSERT INTO maintenance.score_history "
@@ -67,9 +84,6 @@ def _keep(
                 "WHERE v.asset = %(asset)s AND v.code_version <> %(version)s "
                 "AND v.window_start >= %(start)s AND v.window_start < %(end)s "
                 "AND t.{at} >= %(start)s AND t.{at} < %(end)s "
-                # Rows of a later turn of that version would stand beside those of its first.
-                "AND NOT EXISTS (SELECT FROM maintenance.score_history h WHERE h.asset = v.asset "
-                "AND h.code_version = v.code_version AND h.window_start = v.window_start) "
                 "ON CONFLICT DO NOTHING"
             ).format(
                 at=sql.Identifier(at),

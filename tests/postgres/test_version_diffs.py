@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from aurastream.cli import app
 from aurastream.store.archive_history import keep_replaced, version_marks
 from aurastream.store.errors import StoreError
-from aurastream.store.frames import FrameStore, Replace
+from aurastream.store.frames import FrameStore, Replace, Upsert
 from aurastream.store.tables import metadata
 from aurastream.store.version_diffs import compare_versions, identity_of
 
@@ -36,6 +36,13 @@ def score(
     keep_replaced(store, declared, asset, span, version)
     marks = version_marks(asset, frame, "window_start", code_version=version, run_id=None)
     store.commit([Replace(f"intelligence.{table}", frame, *span), marks])
+
+
+def _marked(version: str) -> Upsert:
+    frame = pd.DataFrame({"window_start": [WINDOW]})
+    return version_marks(
+        "intelligence/video_ideas", frame, "window_start", code_version=version, run_id=None
+    )
 
 
 def idea(rank: int, name: str, points: float) -> dict[str, object]:
@@ -67,6 +74,26 @@ def test_an_idea_is_compared_with_itself_whatever_its_rank(store: FrameStore) ->
     assert json.loads(found.vanished_examples[0].row_key) == {
         "category": "gaming", "idea_id": "raids",
     }  # fmt: skip
+
+
+def test_a_version_that_came_back_is_kept_each_time_it_is_replaced(store: FrameStore) -> None:
+    for version, points in (("1", 90.0), ("2", 80.0), ("1", 70.0), ("3", 60.0)):
+        score(store, "video_ideas", version, [idea(1, "mods", points)])
+    declared, span = (
+        metadata.tables["intelligence.video_ideas"],
+        (WINDOW, WINDOW + timedelta(hours=4)),
+    )
+    store.commit([_marked("1")])  # as if cut off before the third version was written
+    keep_replaced(store, declared, "intelligence/video_ideas", span, "3")
+
+    with psycopg.connect(store.url) as connection:
+        kept = connection.execute(
+            "SELECT split_part(code_version, ' ', 1), (values ->> 'idea_score')::float8 "
+            "FROM maintenance.score_history ORDER BY kept_at"
+        ).fetchall()
+    assert kept == [("1", 90.0), ("2", 80.0), ("1", 70.0)]
+    [moved] = compare_versions(store, "intelligence/video_ideas", "1").movers
+    assert (moved.before, moved.after) == (70.0, 60.0)
 
 
 def test_terms_that_came_and_went_are_counted(store: FrameStore) -> None:
