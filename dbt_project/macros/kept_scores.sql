@@ -1,5 +1,5 @@
 {#
-CTEs from `history` (not materialized) and `latest` to `kept`: the scores of some windows that were
+CTEs from `history` (not materialized) and `newest` to `kept`: the scores of some windows that were
 current at the moment and were replaced later, as they were when they were replaced first.
 `windows` are intervals back from the newest window. In the view nothing is replaced later than now,
 and `kept` is empty.
@@ -7,7 +7,7 @@ and `kept` is empty.
 Each is looked up in an index, and a category's rows alone are read for whoever asks about one. The
 first of them by `limit 1`: with `min` the planner now and then reads all that was replaced.
 #}
-{% macro kept_scores(assets, windows) -%}
+{% macro kept_scores(assets, windows, newest='latest') -%}
     kept_windows as (
 
         select * from (
@@ -27,8 +27,8 @@ first of them by `limit 1`: with `min` the planner now and then reads all that w
             from (
                 select
                     assets.name as asset,
-                    latest.window_start - back.length as window_start
-                from latest
+                    newest.window_start - back.length as window_start
+                from {{ newest }} as newest
                 cross join unnest(array['{{ assets | join("', '") }}']) as assets (name)
                 cross join
                     unnest(array['{{ windows | join("', '") }}']::interval []) as back (length)

@@ -322,6 +322,19 @@ def test_a_formula_that_changed_later_does_not_change_what_we_knew_then(marts: W
         ]
 
 
+def test_what_streams_were_stays_where_no_score_of_videos_is_permitted(marts: Warehouse) -> None:
+    with psycopg.connect(marts.url, autocommit=True) as connection:
+        connection.execute("truncate intelligence.opportunity")
+    [moment] = marts.rows("select clock_timestamp() as now")
+    then = f"select ease_score from marts.taking_off_now_as_of('{moment['now']}')"
+    before = marts.rows(then)
+
+    _scored_again(marts, "competition", "2026-11-20 11:30", ease_score=1.0)
+
+    assert marts.rows("select ease_score from marts.taking_off_now") == [{"ease_score": 1.0}]
+    assert marts.rows(then) == before != [{"ease_score": 1.0}]
+
+
 def _without_coverage(row: dict[str, Any]) -> dict[str, Any]:
     """Leave out what counts the crawls of the last day, which moves with the moment."""
     return {name: value for name, value in row.items() if not name.endswith("_samples")}

@@ -44,7 +44,7 @@ categories as (
 
 -- Windows that were scored again since the moment speak as they did then.
 {{ kept_scores(
-    ['intelligence/opportunity', 'intelligence/competition'], ['0 hours', '24 hours']
+    ['intelligence/opportunity', 'intelligence/competition'], ['0 hours', '24 hours'], 'streamed'
 ) }},
 
 -- Now beside the day before, in one row, so that who asks about one game reads its rows alone.
@@ -135,7 +135,7 @@ broadcasts as (
     from kept
     where
         kept.asset = 'intelligence/competition'
-        and kept.window_start = (select window_start from latest)
+        and kept.window_start = (select window_start from streamed)
 
 ),
 
