@@ -21,10 +21,18 @@ from aurastream.store.errors import ArchiveError
 from aurastream.store.narrow import Numbers, lock, narrowed, upsert
 from aurastream.store.partitions import ensure_partitions
 from aurastream.store.purge import Relation
+from aurastream.store.purge_denied import find_denied, without_denied
 from aurastream.store.tables import metadata
 from aurastream.store.tables.narrow import NARROW, stored_name
 
-__all__ = ["days_with_rows", "has_rows", "identity_of", "put_back_day", "read_day"]
+__all__ = [
+    "days_with_rows",
+    "has_rows",
+    "identity_of",
+    "put_back_day",
+    "read_day",
+    "without_forgotten",
+]
 
 _AS_TEXT = frozenset({"uuid", "jsonb", "json", "numeric"})
 
@@ -119,7 +127,8 @@ def identity_of(relation: Relation, column: str) -> tuple[str, ...]:
 def put_back_day(url: str, relation: Relation, column: str, day: dt.date, rows: pa.Table) -> int:
     """Put archived rows in the place of those that are the same; returns how many.
 
-    One transaction. Rows that the archive does not have stay (`identity_of`).
+    One transaction. Rows that the archive does not have stay (`identity_of`), and those of the
+    forgotten do not come back (`aurastream.store.purge_denied`).
 
     Raises
     ------
@@ -142,6 +151,7 @@ def put_back_day(url: str, relation: Relation, column: str, day: dt.date, rows: 
             ensure_partitions(owner, midnight, midnight, tables=[metadata.tables[relation.name]])
     with dbapi.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
+        [rows], _ = without_denied([rows], find_denied(cursor))
         narrow = next((table for table in NARROW if table.fullname == relation.name), None)
         if narrow is not None:
             _put_back_narrow(cursor, narrow, rows)
@@ -168,6 +178,13 @@ def put_back_day(url: str, relation: Relation, column: str, day: dt.date, rows: 
         cursor.execute("DROP TABLE pg_temp.archived_day")
         connection.commit()
     return int(rows.num_rows)
+
+
+def without_forgotten(connections: ConnectionPool, rows: pa.Table) -> pa.Table:
+    """Return archived rows without those that no restore puts back."""
+    with connections.connection() as connection, connection.cursor() as cursor:
+        [left], _ = without_denied([rows], find_denied(cursor))
+    return left
 
 
 def _without_archived(relation: Relation, column: str, day: dt.date) -> sql.Composed:

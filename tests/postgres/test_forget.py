@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +14,16 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from aurastream.operations.archive import archive_month, compare_month, open_archive
+from aurastream.operations.archive import (
+    archive_month,
+    compare_month,
+    open_archive,
+    restore_month,
+)
 from aurastream.operations.forget import ForgetError, forget, platform_of
 from aurastream.settings import Settings
 from aurastream.sources.etags import SharedEtags
+from aurastream.store.archive import Archive
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert
 from aurastream.store.purge_denied import LOCK
 from aurastream.store.purge_subject import MENTIONS
@@ -164,6 +171,22 @@ def test_the_archive_is_rewritten_and_its_manifest_holds(
     compared = list(compare_month(settings, archive, dt.date(2026, 10, 1)))
     assert compared
     assert all(c.is_equal for c in compared)
+
+
+def test_a_restore_from_a_copy_of_the_archive_does_not_bring_them_back(
+    filled: FrameStore, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = tmp_path_factory.mktemp("backup") / "archive"
+    shutil.copytree(settings.data_dir / "archive", copy)
+    forget(settings, THEIRS, NOW)
+    tables, october = [TRENDING, "collection.youtube_videos"], dt.date(2026, 10, 1)
+
+    proved = restore_month(settings, Archive(str(copy)), october, datasets=tables)
+
+    assert proved
+    assert all(day.is_equal for day in proved)
+    for table in tables:
+        assert VIDEO not in set(filled.read(table)["video_id"])
 
 
 def test_lists_of_ids_are_blanked_in_record_and_archive_alike(
