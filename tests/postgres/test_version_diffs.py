@@ -119,7 +119,9 @@ def test_a_version_that_came_back_is_not_mixed_with_what_was_kept_of_it(store: F
 
     found = compare_versions(store, "intelligence/video_ideas", "1")
 
-    assert (found.matched, found.appeared, found.vanished) == (1, 0, 0)
+    # Its last turn, which had two ideas, and not the first, which had one.
+    assert (found.matched, found.appeared, found.vanished) == (1, 0, 1)
+    assert [(moved.before, moved.after) for moved in found.movers] == [(80.0, 90.0)]
 
 
 def test_a_window_without_a_row_is_nobodys_now(store: FrameStore) -> None:
