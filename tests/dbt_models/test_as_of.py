@@ -417,13 +417,16 @@ def test_a_late_hour_changes_today_and_not_what_we_knew_before(warehouse: Wareho
     assert answers(now())["rising_channels"] != today_says["rising_channels"]
 
 
-@pytest.mark.parametrize(
+_of_analyses = pytest.mark.parametrize(
     ("table", "mart", "column"),
     [
         ("title_intel", "title_patterns", "lift"),
         ("clip_video_lead_lag", "clip_lead", "p_value"),
     ],
 )
+
+
+@_of_analyses
 def test_an_analysis_of_another_version_does_not_change_what_we_knew_then(
     marts: Warehouse, table: str, mart: str, column: str
 ) -> None:
@@ -437,13 +440,7 @@ def test_an_analysis_of_another_version_does_not_change_what_we_knew_then(
     assert then == before != after
 
 
-@pytest.mark.parametrize(
-    ("table", "mart", "column"),
-    [
-        ("title_intel", "title_patterns", "lift"),
-        ("clip_video_lead_lag", "clip_lead", "p_value"),
-    ],
-)
+@_of_analyses
 def test_each_of_several_versions_of_several_windows_is_what_was_known_in_its_time(
     marts: Warehouse, table: str, mart: str, column: str
 ) -> None:
