@@ -4,7 +4,7 @@ The terms end what Twitch answered after a day. A window that is computed again 
 computed from less than it was, or from nothing, so what was found of it stays.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,7 +21,7 @@ from resources.store import Store
 
 __all__ = ["as_on_record", "raw_since"]
 
-_KEY: Final = ["window_start", "category"]
+_KEY: Final = ("window_start", "category")
 
 
 def raw_since() -> datetime | None:
@@ -36,6 +36,7 @@ def as_on_record(
     *,
     reach: timedelta,
     only: Mapping[str, str] | None = None,
+    about: Sequence[str] = _KEY,
 ) -> pd.DataFrame:
     """Return what was found, and what is on record where it could not be found again.
 
@@ -51,6 +52,9 @@ def as_on_record(
         How far before its start a window looks.
     only : Mapping, optional
         Columns and values of the rows that are made of Twitch; all of them by default.
+    about : sequence of str
+        Columns that name what is judged at one time: where a row of it is on record, those on
+        record are all of it; of anything else, what was found is added.
     """
     since = raw_since()
     starts = window_ends(context) - window_length(context)
@@ -64,8 +68,8 @@ def as_on_record(
     )
     if before.empty:
         return rows
-    known = pd.MultiIndex.from_frame(before[_KEY])
-    is_known = pd.MultiIndex.from_frame(rows[_KEY]).isin(known)
+    known = pd.MultiIndex.from_frame(before[list(about)])
+    is_known = pd.MultiIndex.from_frame(rows[list(about)]).isin(known)
     for column, value in (only or {}).items():
         is_known &= (rows[column] == value).to_numpy(dtype=bool)
     kept = before[list(rows.columns)].astype(dict(rows.dtypes))

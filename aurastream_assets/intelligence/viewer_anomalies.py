@@ -1,5 +1,6 @@
 """Which live streams have unusually many or few viewers."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import dagster as dg
@@ -16,6 +17,7 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.store import readings
 from aurastream_assets.intelligence import anomaly_plots
 from aurastream_assets.intelligence.anew import compute_anew
+from aurastream_assets.intelligence.outlived import as_on_record
 from aurastream_assets.intelligence.windows import (
     HALF_HOURLY,
     describe_windows,
@@ -29,6 +31,7 @@ from resources.store import Store
 __all__ = ["AnomalyConfig", "viewer_anomalies"]
 
 _REACH: Final = pd.Timedelta(LONGEST_LOOKBACK)
+_SAMPLE: Final = ("window_start", "category", "stream_id", "crawl_at")
 
 
 class AnomalyConfig(dg.Config):
@@ -88,6 +91,10 @@ def viewer_anomalies(
         because="each window has crawls of its own",
         reach=_REACH,
     )
+    # Who asks for other strategies wants other rows, from whatever is left of the day.
+    if not config.strategies:
+        rows = as_on_record(context, store, found.rows, reach=_REACH, about=_SAMPLE)
+        found = replace(found, rows=rows)
     last = last_window(context, found.rows)
     describe_windows(
         context,

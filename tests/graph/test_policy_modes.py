@@ -32,6 +32,7 @@ from tests.filled_rows import filled_rows
 
 FORBIDDEN = {"category_stats", "opportunity", "video_velocity", "viral_scores"}
 STREAMS = "collection.twitch_streams"
+ANOMALIES = "intelligence.viewer_anomalies"
 _STOPPED = dg.DefaultSensorStatus.STOPPED
 
 
@@ -393,6 +394,57 @@ def test_what_was_made_of_clips_and_streams_that_had_to_go_stays_when_it_is_comp
     # Made of what stayed.
     [regions] = store.read("intelligence.regional_intel").to_dict("records")
     assert (regions["platform"], regions["item_count"]) == ("twitch", 7)
+
+
+@pytest.mark.parametrize("policy_mode", ["amended", None])
+def test_a_stream_is_judged_once_where_the_day_before_is_complete_no_longer(
+    rebuilt: Callable[[str], dg.Definitions],
+    graph: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    policy_mode: str | None,
+) -> None:
+    defs = rebuilt(policy_mode) if policy_mode else graph
+    start = window_of(datetime.now(UTC)) - timedelta(hours=2)
+    first, late = start + timedelta(minutes=4), start + timedelta(minutes=19)
+    game = store.read("operations.categories").query("twitch_game_id.notna()").iloc[0]
+    stream = {"game_id": game["twitch_game_id"], "stream_id": "s1", "user_id": "u1"}
+
+    def append(*samples: tuple[datetime, int]) -> None:
+        for at, viewers in samples:
+            rows = filled_rows(STREAMS, [{**stream, "viewer_count": viewers}], at=at)
+            store.commit([Append(STREAMS, rows)])
+
+    def judged(*strategies: dict[str, object]) -> list[dict[Any, Any]]:
+        config = {"strategies": list(strategies)}
+        again = _run(
+            defs,
+            instance,
+            "rescore",
+            partition_key=start.strftime(half_hours.fmt),
+            asset_selection=[dg.AssetKey(["intelligence", "viewer_anomalies"])],
+            run_config={"ops": {"intelligence__viewer_anomalies": {"config": config}}},
+        )
+        assert again.success
+        return store.read(ANOMALIES).sort_values("crawl_at").to_dict("records")
+
+    append(*((first - timedelta(hours=hours), 100) for hours in range(1, 24)), (first, 900))
+    [before] = judged()
+    assert before["direction"] == "SPIKE"
+
+    # The terms take what lies before; a crawl that waited in a spool comes.
+    with psycopg.connect(store.url) as connection:
+        connection.execute(f"delete from {STREAMS} where crawl_at < %s", (first,))
+    append((late, 950))
+    of_first, of_late = judged()
+
+    assert (of_late["crawl_at"], of_late["viewers"]) == (late, 950)
+    if policy_mode:
+        assert of_first == before
+    else:
+        assert of_first["direction"] == "UNKNOWN"
+    # Who asks otherwise is answered from what is left.
+    assert judged({"name": "quantile", "enabled": False})[0]["direction"] == "UNKNOWN"
 
 
 def test_a_replay_without_a_mode_is_exempt_and_says_so(
