@@ -497,6 +497,15 @@ def test_where_only_a_superuser_could_refuse_a_lock_its_session_ends(
             reader.execute("select 1")
 
 
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+def test_the_embedded_server_has_no_other_database_to_fill(
+    store: FrameStore, database: str
+) -> None:
+    url = sa.make_url(reader_url(store.url)).set(database=database)
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(url.render_as_string(hide_password=False))
+
+
 def test_what_an_owner_without_power_leaves_open_a_superuser_closes_and_the_owner_keeps(
     plain_owner: str, postgres_server: EmbeddedPostgres
 ) -> None:

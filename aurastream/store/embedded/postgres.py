@@ -215,6 +215,7 @@ class EmbeddedPostgres(EmbeddedServer):
             with psycopg.connect(self.url_of("postgres"), connect_timeout=3) as connection:
                 connection.autocommit = True
                 self._create_database(connection)
+                _close_the_others(connection)
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
                 raise EmbeddedServerError(
@@ -240,6 +241,21 @@ class EmbeddedPostgres(EmbeddedServer):
             return False
         # The postmaster and its children all work inside the data directory.
         return Path(process.cwd()) == work.resolve()
+
+
+def _close_the_others(connection: psycopg.Connection) -> None:
+    """Let nobody but us into the databases that every server has.
+
+    What is withheld from analysts is withheld in our own database; in these, everybody could fill
+    the disk with large objects and temporary tables.
+    """
+    found = connection.execute(
+        "select datname from pg_database where datname in ('postgres', 'template1') "
+        "and has_database_privilege('public', oid, 'CONNECT')"
+    ).fetchall()
+    for (name,) in found:
+        statement = sql.SQL("revoke connect, temporary on database {} from public")
+        connection.execute(statement.format(sql.Identifier(name)))
 
 
 def _version() -> str:
