@@ -9,6 +9,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from aurastream.store.archive_history import keep_replaced, version_marks
 from aurastream.store.embedded import EmbeddedPostgres
@@ -249,6 +250,41 @@ def test_now_is_the_view(marts: Warehouse) -> None:
         rows = marts.rows(asked.format(mart))
         assert rows
         assert rows == marts.rows(asked.format(f"{mart}_as_of(now())"))
+
+
+def test_the_order_in_which_rows_lie_moves_no_mart_by_a_bit(marts: Warehouse) -> None:
+    values = (1e6, 0.1, 1 / 3, 0.7, 1e-3, 2 / 7, 123.456, 1.1)
+    lengths, paces = "aggregation.intel_duration_performance", "intelligence.video_velocity"
+    marts.rows(f"update {lengths} set views_known_count = 5, received_samples = 1 returning 1")
+    # Days of one length, and videos of one window.
+    days = (
+        "select to_jsonb(t) || jsonb_build_object('id', t.id + n, 'date', t.date - n, "
+        "'performance_index', value, 'avg_engagement', value / 1e6) as row "
+        f"from {lengths} as t, generate_series(1, {len(values)}) as n, "
+        f"lateral (select (array{list(values)}::float[])[n] as value) as v "
+        f"where t.date = (select max(date) from {lengths})"
+    )
+    videos = (
+        "select to_jsonb(t) || jsonb_build_object('velocity_now_per_hour', "
+        f"(array{list(values)}::float[])[ascii(video_id) - 96]) as row from {paces} as t"
+    )
+    kept = {lengths: marts.rows(days), paces: marts.rows(videos)}
+
+    def answers(*, backwards: bool) -> list[dict[str, Any]]:
+        with psycopg.connect(marts.url) as connection:
+            for table, rows in kept.items():
+                connection.execute(f"delete from {table}")
+                into = f"insert into {table} select * from jsonb_populate_record(null::{table}, %s)"
+                for row in rows[::-1] if backwards else rows:
+                    connection.execute(into, [Jsonb(row["row"])])
+        return marts.rows(
+            "select to_jsonb(t) as row from marts.format_performance as t union all "
+            f"select to_jsonb(t) from marts.taking_off_now_as_of('{_NOON}+00') as t order by 1"
+        )
+
+    forwards = answers(backwards=False)
+    assert len(forwards) > 1
+    assert answers(backwards=True) == forwards
 
 
 def test_a_clock_that_jumped_ahead_does_not_become_the_present(marts: Warehouse) -> None:

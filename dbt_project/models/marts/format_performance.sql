@@ -27,9 +27,12 @@ lengths as (
         max(bucket_min_seconds) as bucket_min_seconds,
         max(bucket_max_seconds) as bucket_max_seconds,
         count(performance_index) filter (where {{ counts_as_day() }}) as day_count,
-        avg(performance_index) filter (where {{ counts_as_day() }}) as performance_index,
-        stddev_samp(performance_index) filter (where {{ counts_as_day() }}) as day_spread,
-        avg(avg_engagement) filter (where {{ counts_as_day() }}) as avg_engagement,
+        {{ exact_mean("case when " ~ counts_as_day() ~ " then performance_index end", "1e9") }}
+            as performance_index,
+        {{ exact_deviation("case when " ~ counts_as_day() ~ " then performance_index end", "1e9") }}
+            as day_spread,
+        {{ exact_mean("case when " ~ counts_as_day() ~ " then avg_engagement end", "1e12") }}
+            as avg_engagement,
         count(*) filter (where is_optimal and {{ counts_as_day() }}) as optimal_day_count,
         sum(video_count) as video_day_count,
         sum(expected_samples) as expected_samples,

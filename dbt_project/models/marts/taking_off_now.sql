@@ -233,7 +233,7 @@ momentum as (
 
         select
             category_key,
-            avg(velocity_now_per_hour) as velocity_now,
+            {{ exact_mean("velocity_now_per_hour") }} as velocity_now,
             max(observed_at) as newest_observed_at,
             max(velocity_now_per_hour) as fastest_velocity,
             {{ first_by(
@@ -245,8 +245,10 @@ momentum as (
             count(*) filter (where is_known_now) as now_count,
             count(*) filter (where was_known_before) as before_count,
             count(before_per_hour) as before_known_count,
-            sum(now_per_hour) filter (where log_change is not null) as matched_now,
-            sum(before_per_hour) filter (where log_change is not null) as matched_before,
+            {{ exact_sum("case when log_change is not null then now_per_hour end") }}
+                as matched_now,
+            {{ exact_sum("case when log_change is not null then before_per_hour end") }}
+                as matched_before,
             percentile_cont(0.5) within group (order by log_change) as log_change,
             array_agg(log_change order by log_change) filter (where log_change is not null)
                 as log_changes
