@@ -174,6 +174,7 @@ def require_archivable(
         raise ArchiveError(
             f"{month:%Y-%m} is not over.", fix=f"Archive it from {end:%Y-%m-%d} on (UTC)."
         )
+    archive.require_there()
     first = _first_day(settings, archive)
     if first is None or first >= end:
         said = "there is none" if first is None else f"it begins on {first:%Y-%m-%d}"
@@ -225,10 +226,12 @@ def archive_month(
     Raises
     ------
     ArchiveError
-        When a file of a day that the record no longer has is not the one that the manifest knows.
-        It is left alone under its old checksum, and all others are archived.
+        Before anything is read, when there is no such bucket. When a file of a day that the record
+        no longer has is not the one that the manifest knows: it is left alone under its old
+        checksum, and all others are archived.
     """
     url = settings.require_postgres()
+    archive.require_there()
     done: list[ArchivedDataset] = []
     manifests = Manifests(archive)
     faults: dict[str, str] = {}
@@ -236,7 +239,8 @@ def archive_month(
     with _connections(url) as connections:
         for dataset in archived_datasets(settings):
             archive.sweep(dataset.name, month)
-            past = _past(url, dataset)
+            with _asking(url) as connection:
+                past = purges_of(connection, dataset.name)
             for day in _days(connections, dataset, month):
                 try:
                     _write_day(connections, archive, manifests, dataset, day, past=past)
@@ -290,8 +294,9 @@ def archive_days(
         for dataset in archived_datasets(settings):
             if dataset.name not in days:
                 continue
-            # Mostly there is none: reading a day takes a connection that first learns all types.
-            with psycopg.connect(url, connect_timeout=10) as connection:
+            # Asked before a day is read: that takes one of the connections that first learn all
+            # types there are, and mostly no day has a row.
+            with _asking(url) as connection:
                 past = purges_of(connection, dataset.name)
                 filled = {
                     day
@@ -410,6 +415,7 @@ def refresh_manifests(settings: Settings, archive: Archive, manifests: Manifests
 def _archived(
     url: str, archive: Archive, month: dt.date, wanted: Sequence[str]
 ) -> Iterator[tuple[Relation, str, dict[str, Any]]]:
+    archive.require_there()
     manifest = archive.manifest(month)
     if manifest is None:
         known = ", ".join(f"{m:%Y-%m}" for m in archive.months()) or "none"
@@ -466,9 +472,9 @@ def _days(connections: ConnectionPool, dataset: Dataset, month: dt.date) -> list
     return days_with_rows(connections, dataset.relation, dataset.time_column, month, end)
 
 
-def _past(url: str, dataset: Dataset) -> Purges:
-    with psycopg.connect(url, connect_timeout=10) as connection:
-        return purges_of(connection, dataset.name)
+def _asking(url: str) -> psycopg.Connection:
+    """Return a connection for a question or two, in a transaction."""
+    return psycopg.connect(url, connect_timeout=10)
 
 
 def _write_day(
@@ -569,7 +575,7 @@ def _as_json(entry: ArchivedDataset) -> dict[str, Any]:
 
 def _record(url: str, month: dt.date, done: Sequence[ArchivedDataset]) -> None:
     """Say in the record what the manifest says."""
-    with psycopg.connect(url, connect_timeout=10) as connection:
+    with _asking(url) as connection:
         connection.execute("DELETE FROM maintenance.archive WHERE month = %s", (month,))
         for entry in done:
             connection.execute(

@@ -87,6 +87,23 @@ class Archive:
         protocols = self._fs.protocol
         self._is_local = "file" in ((protocols,) if isinstance(protocols, str) else protocols)
 
+    def require_there(self) -> None:
+        """Refuse a bucket that does not exist; folders are made as they are needed.
+
+        Raises
+        ------
+        ArchiveError
+            When it is not there, or the store does not answer.
+        """
+        if self._is_local:
+            return
+        with _explained(self.url):
+            self._fs.invalidate_cache()
+            try:
+                self._fs.find(self._at(_MANIFESTS))
+            except FileNotFoundError as error:  # an empty folder is none
+                raise self._not_there(error) from error
+
     def path_of(self, dataset: str, day: date) -> str:
         """Return where a day of a table lies, relative to the archive."""
         return f"{dataset}/month={day:%Y-%m}/{day:%Y-%m-%d}.parquet"
@@ -288,10 +305,7 @@ class Archive:
                 try:
                     self._fs.pipe_file(target, body)
                 except FileNotFoundError as error:  # the bucket: objects need no folder
-                    raise ArchiveError(
-                        f"The archive {self.url} is not there: {error}.",
-                        fix="Create the bucket, or correct AURASTREAM_ARCHIVE_URL.",
-                    ) from error
+                    raise self._not_there(error) from error
                 return
             folder, _, name = target.rpartition("/")
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 # fsspec's paths are text
@@ -306,6 +320,12 @@ class Archive:
                 with contextlib.suppress(OSError):
                     os.remove(partial)  # noqa: PTH107 # the same
                 raise
+
+    def _not_there(self, error: FileNotFoundError) -> ArchiveError:
+        return ArchiveError(
+            f"The archive {self.url} is not there: {error}.",
+            fix="Create the bucket, or correct AURASTREAM_ARCHIVE_URL.",
+        )
 
     def _get(self, path: str) -> bytes:
         with _explained(self.url):

@@ -344,6 +344,28 @@ def test_a_bucket_that_is_not_there_is_named(settings: Settings, s3: str) -> Non
         Archive("s3://nowhere/x", options).write("a.parquet", pa.table({"a": [1]}), {})
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        archive_month,
+        restore_month,
+        lambda settings, archive, month: list(compare_month(settings, archive, month)),
+        lambda settings, archive, month: require_archivable(settings, archive, month, AFTERWARDS),
+    ],
+    ids=["archive", "restore", "compare", "require_archivable"],
+)
+def test_a_bucket_that_is_not_there_is_noticed_before_anything_is_read(
+    settings: Settings, s3: str, work: Callable[..., object]
+) -> None:
+    options = {"endpoint_url": s3, "key": "test", "secret": "test"}
+    nothing_to_read = settings.model_copy(
+        update={"postgres_url": SecretStr("postgresql://nobody@127.0.0.1:1/nothing")}
+    )
+    with pytest.raises(ArchiveError, match="s3://nowhere/x is not there") as error:
+        work(nothing_to_read, Archive("s3://nowhere/x", options), OCTOBER)
+    assert error.value.fix.startswith("Create the bucket")
+
+
 def test_a_damaged_file_is_not_restored(settings: Settings, filled: FrameStore) -> None:
     archive = open_archive(settings)
     archive_month(settings, archive, OCTOBER)
