@@ -1,5 +1,5 @@
--- Apart from the velocities themselves: a staging model that a query reads twice is computed in
--- full before its filters apply.
+-- Apart from the velocities themselves: of a rollup, which is a table, Postgres computes a staging
+-- model that is read twice in full before its filters apply. Views read it in place.
 select
     -- ids
     category as category_key,
