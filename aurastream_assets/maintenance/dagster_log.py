@@ -5,7 +5,7 @@ newest materialization of each asset stays, whatever its age: an asset that is r
 must not look as if it never was.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Final
@@ -85,7 +85,7 @@ def prune_forbidden(
             cursor = found.cursor
             if not found.has_more:
                 break
-    ended = set(instance.get_run_ids(dg.RunsFilter(run_ids=sorted(doomed), statuses=_ENDED)))
+    ended = _known(instance, doomed, statuses=_ENDED)
     del now
     proof = _proof(
         "runs of forbidden assets",
@@ -100,8 +100,7 @@ def prune_forbidden(
 
 def gone_of(instance: dg.DagsterInstance, run_ids: Collection[str]) -> set[str]:
     """Return those of some runs that are no longer there."""
-    there = instance.get_run_ids(dg.RunsFilter(run_ids=sorted(run_ids)))
-    return set(run_ids) - set(there)
+    return set(run_ids) - _known(instance, run_ids)
 
 
 def prune_ticks(instance: dg.DagsterInstance, now: datetime) -> None:
@@ -115,6 +114,17 @@ def prune_ticks(instance: dg.DagsterInstance, now: datetime) -> None:
         instance.purge_ticks(
             state.instigator_origin_id, state.selector_id, (now - _TICK_AGE).timestamp()
         )
+
+
+def _known(
+    instance: dg.DagsterInstance,
+    run_ids: Collection[str],
+    statuses: Sequence[dg.DagsterRunStatus] = (),
+) -> set[str]:
+    """Return those of some runs that are there; Dagster refuses to be asked about none."""
+    if not run_ids:
+        return set()
+    return set(instance.get_run_ids(dg.RunsFilter(run_ids=sorted(run_ids), statuses=statuses)))
 
 
 def _records(instance: dg.DagsterInstance, filters: dg.RunsFilter) -> Iterator[dg.RunRecord]:

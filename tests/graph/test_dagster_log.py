@@ -106,6 +106,16 @@ def test_runs_of_forbidden_assets_go_at_once(instance: dg.DagsterInstance) -> No
     assert _ids(instance) == {kept}
 
 
+def test_where_no_forbidden_asset_was_ever_materialized_nothing_goes(
+    instance: dg.DagsterInstance,
+) -> None:
+    kept = dg.materialize([thing], instance=instance).run_id
+
+    assert prune_forbidden(instance, [score.key], _later(0)).what.items == 0
+    assert gone_of(instance, []) == set()
+    assert _ids(instance) == {kept}
+
+
 def test_runs_that_went_before_a_kill_are_proved_by_the_next_purge(
     instance: dg.DagsterInstance, store: FrameStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,6 +138,8 @@ def test_strict_collects_and_publishes_without_a_single_score(
     withheld = set(published["withheld_by_policy"].split(", "))
     assert {"baseline", "category_stats", "viral"} <= withheld
     assert not {"trending", "games", "streams", "clips"} & withheld
+    # There never was a run of a score to take away.
+    assert _run(graph, instance, "retention").success
 
 
 def test_strict_says_in_the_graph_what_it_does_not_compute(
