@@ -50,8 +50,9 @@ is only what could have been read: rows that differ, of partitions that were the
 {%- endmacro %}
 
 {#
-`aggregation.<name>_as_of(timestamptz)`: the rows of a rollup as they were at a moment. In the place
-of what was replaced since stands what was there first after the moment.
+`aggregation.<name>_as_of(timestamptz)`: the rows of a rollup as they were at a moment, of the hours
+and days that were over then. In the place of what was replaced since stands what was there first
+after the moment.
 #}
 {% macro create_rollup_as_of() -%}
     {%- if execute and model["config"]["materialized"] == "incremental" -%}
@@ -63,18 +64,21 @@ of what was replaced since stands what was there first after the moment.
         select there.*
         from {{ name }} as there
         where
-            not {{ was_replaced_since(this) }}
-            or not exists (
-                select 1
-                from maintenance.score_history as kept
-                where
-                    kept.asset = '{{ asset_of(this) }}'
-                    and kept.kept_at > $1
-                    and kept.window_start = {{ moment_of("there") }}
-                    and kept.row_key = {{ row_key("there", grain_within_partition()) }}
-                    {%- if "category_key" in grain_within_partition() %}
-                    and {{ category_of_kept("kept") }} = there.category_key
-                    {%- endif %}
+            there.as_of <= $1
+            and (
+                not {{ was_replaced_since(this) }}
+                or not exists (
+                    select 1
+                    from maintenance.score_history as kept
+                    where
+                        kept.asset = '{{ asset_of(this) }}'
+                        and kept.kept_at > $1
+                        and kept.window_start = {{ moment_of("there") }}
+                        and kept.row_key = {{ row_key("there", grain_within_partition()) }}
+                        {%- if "category_key" in grain_within_partition() %}
+                        and {{ category_of_kept("kept") }} = there.category_key
+                        {%- endif %}
+                )
             )
         union all
         select
@@ -93,7 +97,7 @@ of what was replaced since stands what was there first after the moment.
                 kept.window_start, {{ category_of_kept("kept") }}, kept.row_key, kept.kept_at
         ) as first_kept
         cross join lateral jsonb_populate_record(null::{{ name }}, first_kept.values) as before
-        where jsonb_typeof(first_kept.values) = 'object'
+        where jsonb_typeof(first_kept.values) = 'object' and before.as_of <= $1
     $as_of$;
     comment on function {{ name }}_as_of(timestamptz) is
         '{{ name }} as it was at a moment, as far as what was replaced since is kept (maintenance.score_history).';
@@ -121,8 +125,8 @@ that who asks for a category and some days does not wait until all that was repl
 {%- endmacro %}
 
 {#
-The same of a scored table, whose windows `aurastream.store.archive_history` keeps whole when another
-code version replaces them.
+The same of a scored table of four-hour windows, which `aurastream.store.archive_history` keeps whole
+when another code version replaces them.
 #}
 {% macro create_scores_as_of(source) -%}
     {%- set name = source.schema ~ "." ~ source.identifier -%}
@@ -133,10 +137,13 @@ code version replaces them.
         select there.*
         from {{ name }} as there
         where
-            not {{ was_replaced_since(source) }}
-            or there.window_start not in (
-                select replaced.window_start
-                from {{ replaced_windows(source) }} as replaced
+            there.window_start <= $1 - interval '4 hours'
+            and (
+                not {{ was_replaced_since(source) }}
+                or there.window_start not in (
+                    select replaced.window_start
+                    from {{ replaced_windows(source) }} as replaced
+                )
             )
         union all
         select
@@ -159,6 +166,7 @@ code version replaces them.
         cross join lateral jsonb_populate_record(
             null::{{ name }}, kept.row_key::jsonb || kept.values
         ) as before
+        where replaced.window_start <= $1 - interval '4 hours'
     $as_of$;
     comment on function {{ name }}_as_of(timestamptz) is
         '{{ name }} as it was at a moment, as far as what another code version replaced since is kept (maintenance.score_history).';

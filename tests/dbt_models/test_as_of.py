@@ -243,6 +243,28 @@ def test_a_call_that_was_open_then_is_open_in_what_we_knew_then(marts: Warehouse
     assert status("2026-11-20 11:40") == {"used_units": 1, "open_units": 0, "coverage_pct": 100}
 
 
+@pytest.mark.parametrize(
+    ("table", "over"),
+    [
+        ("aggregation.intel_hourly_metrics", "as_of"),
+        ("aggregation.intel_daily_metrics", "as_of"),
+        ("intelligence.title_intel", "window_start + interval '4 hours'"),
+    ],
+)
+def test_a_table_of_then_ends_with_the_moment(marts: Warehouse, table: str, over: str) -> None:
+    def ends(source: str) -> list[Any]:
+        return [
+            r["at"] for r in marts.rows(f"select distinct {over} as at from {source} order by 1")
+        ]
+
+    found = ends(table)
+
+    assert ends(f"{table}_as_of('{found[0]}'::timestamptz - interval '1 second')") == []
+    assert ends(f"{table}_as_of('{found[0]}')") == found[:1]
+    assert ends(f"{table}_as_of('{found[-1]}')") == found
+    assert ends(f"{table}_as_of('infinity')") == found
+
+
 def test_now_is_the_view(marts: Warehouse) -> None:
     # Rollups say the same of now as of this moment; only windows that are open differ.
     for mart in ("competition_over_time", "rising_channels", "format_performance"):
