@@ -398,6 +398,26 @@ def test_what_was_made_of_clips_and_streams_that_had_to_go_stays_when_it_is_comp
     assert (regions["platform"], regions["item_count"]) == ("twitch", 7)
 
 
+def test_checks_miss_nothing_of_windows_that_the_terms_have_ended(
+    rebuilt: Callable[[str], dg.Definitions], instance: dg.DagsterInstance, store: FrameStore
+) -> None:
+    graph = rebuilt("amended")
+    now = datetime.now(UTC)
+    # Found two days ago, and gone since; crawls stay.
+    for dataset in ("collection/twitch_streams", "collection/clip_radar"):
+        at = window_of(now) - timedelta(hours=48)
+        store.commit([Append("operations.crawls", _crawl_row(at).assign(dataset=dataset, got=1))])
+
+    result = _run(graph, instance, "rescore", partition_key=at.strftime(half_hours.fmt))
+
+    checks = {(e.asset_key.path[-1], e.check_name): e for e in result.get_asset_check_evaluations()}
+    assert [name for name, check in checks.items() if not check.passed] == []
+    for table in ("competition", "clip_intel", "viewer_anomalies", "opportunity"):
+        said = checks[table, "coverage"].metadata["windows"].value
+        assert said == "none: all are past their time by the terms"
+    assert " to " in str(checks["viral_scores", "accepted"].metadata["windows"].value)
+
+
 @pytest.mark.parametrize("policy_mode", ["amended", None])
 def test_a_stream_is_judged_once_where_the_day_before_is_complete_no_longer(
     rebuilt: Callable[[str], dg.Definitions],
