@@ -35,9 +35,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "daily_rollup": ("rescore", "hourly_rollup"),
     "publish_marts": ("signal", "analyses", "hourly_rollup", "daily_rollup"),
     "thumbnails": ("rescore",),
-    "learning": ("rescore",),
 }
-"""What each job reads of what the others write."""
+"""What each job reads of what the others write; `learning` reads what was collected alone."""
 
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0

@@ -17,6 +17,8 @@ from aurastream.core.errors import AuraStreamError
 __all__ = ["Graph", "GraphAwayError", "GraphError", "KeyRange", "missing_ranges", "moment_of"]
 
 _POLL_S: Final = 0.25
+# Runs take seconds to minutes, and each question costs the webserver what they could use.
+_RUNS_POLL_S: Final = 0.5
 # How long a webserver may be silent to who waits for runs: they go on without it.
 _SILENCE_S: Final = 300.0
 # How long the daemon may take to queue what replaces a run.
@@ -353,7 +355,7 @@ class Graph:
                     f"{len(waiting)} runs have not ended after {timeout_s:g} s.",
                     fix="Look at them in the Dagster UI under Runs.",
                 )
-            time.sleep(_POLL_S)
+            time.sleep(_RUNS_POLL_S)
 
     def replacement(self, run_id: str, *, timeout_s: float = _REPLACED_S) -> str | None:
         """Return the run that the daemon queues in the place of one that failed; None without one.
