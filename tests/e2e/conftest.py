@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from tests.e2e.product import Product
+from tests.e2e.product import Product, wait_until
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
@@ -23,17 +23,32 @@ _FAILED = pytest.StashKey[bool]()
 
 @pytest.fixture(scope="session")
 def installation(server_directory: Path) -> Iterator[Product]:
-    """The product's directory; asking for `product` instead starts it."""
+    """The product after its first start, during which its head was killed.
+
+    One start serves all tests: it is the longest thing that they do. The head dies while history is
+    loaded, before it has runs: those that it would take with it are the matter of `tests/chaos`.
+    """
     directory = server_directory / "product"
     directory.mkdir(mode=0o711)
     product = Product(directory)
-    yield product
-    product.end()
+    try:
+        product.launch()
+        wait_until(
+            lambda: "Loading 1 days of history" in product.printed and product.heads(),
+            within=300,
+            what=lambda: f"the history. It printed:\n{product.printed}",
+        )
+        for head in product.heads():
+            head.kill()
+        product.await_links()
+        yield product
+    finally:
+        product.end()
 
 
 @pytest.fixture
 def product(installation: Product) -> Product:
-    """The running product; started by the first test that asks for it."""
+    """The running product; started again for the first test after one that stopped it."""
     installation.start()
     return installation
 

@@ -139,6 +139,10 @@ class Product:
         """Return whatever runs on behalf of this installation, even if its parents are gone."""
         return [process for process in psutil.process_iter() if self._is_mine(process)]
 
+    def heads(self) -> list[psutil.Process]:
+        """Return the running heads of this installation."""
+        return [p for p in self.processes() if p.cmdline()[-2:] == ["aurastream.cli", "head"]]
+
     def _is_mine(self, process: psutil.Process) -> bool:
         mark = str(self.data)
         try:

@@ -1,7 +1,5 @@
 """Stopping with Ctrl-C, and starting again on what is there."""
 
-from pathlib import Path
-
 import psycopg
 import pytest
 
@@ -15,6 +13,14 @@ _CRAWLS = "select dataset, category, region, crawl_at from operations.crawls"
 _CALLS = "select fetch_id from operations.fetch_log where observed_at <= %s"
 _SNAPSHOTS = "select count(*), sum(views) from collection.youtube_trending where crawl_at <= %s"
 _SCORES = "select count(*) from intelligence.viral_scores"
+
+
+def test_a_head_killed_during_the_first_start_is_started_again_and_the_start_succeeds(
+    product: Product,
+) -> None:
+    assert "head ended" in product.printed
+    assert "Best opportunities right now" in product.printed
+    assert [head.is_running() for head in product.heads()] == [True]
 
 
 def test_after_ctrl_c_nothing_is_left_and_a_second_start_loads_nothing_twice_and_minds_its_terms(
@@ -66,26 +72,3 @@ def _expect_nothing_left(product: Product) -> None:
         what=lambda: f"the end of {[p.info for p in product.processes()]}",
     )
     assert not (product.data / "endpoints.json").exists()
-
-
-def test_a_head_killed_during_the_first_start_is_started_again_and_the_start_succeeds(
-    server_directory: Path,
-) -> None:
-    directory = server_directory / "killed"
-    directory.mkdir(mode=0o711)
-    product = Product(directory)
-    try:
-        product.launch()
-        wait_until(
-            lambda: "Materializing the graph" in product.printed,
-            within=300,
-            what=lambda: f"the runs. It printed:\n{product.printed}",
-        )
-        [head] = [p for p in product.processes() if p.cmdline()[-2:] == ["aurastream.cli", "head"]]
-        head.kill()
-        product.await_links()
-    finally:
-        product.end()
-
-    assert "head ended" in product.printed
-    assert "Best opportunities right now" in product.printed
