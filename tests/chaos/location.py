@@ -1,6 +1,12 @@
 """A code location for the chaos tests: one job, a fast sensor and a minutely schedule."""
 
+import os
+
 import dagster as dg
+
+AT_ONCE_VARIABLE = "CHAOS_RUNS_AT_ONCE"
+"""How many runs the sensor's first tick requests, and no other; without it, each requests one."""
+_AT_ONCE = int(os.environ.get(AT_ONCE_VARIABLE, "0"))
 
 
 @dg.op
@@ -15,9 +21,12 @@ def idle() -> None:
 
 @dg.sensor(job=idle, minimum_interval_seconds=1, default_status=dg.DefaultSensorStatus.RUNNING)
 def counting(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Request one run per tick; two daemons at one cursor would request the same run key twice."""
+    """Request runs; two daemons at one cursor would request the same run key twice."""
     count = int(context.cursor or "0") + 1
-    return dg.SensorResult([dg.RunRequest(run_key=str(count))], cursor=str(count))
+    keys = [str(count)]
+    if _AT_ONCE:
+        keys = [str(n) for n in range(_AT_ONCE)] if count == 1 else []
+    return dg.SensorResult([dg.RunRequest(run_key=key) for key in keys], cursor=str(count))
 
 
 minutely = dg.ScheduleDefinition(

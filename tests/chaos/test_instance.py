@@ -12,8 +12,12 @@ import pytest
 
 from aurastream.store.urls import dagster_url
 from tests.chaos.cluster import REPO_ROOT, Cluster, code_server, running_cluster, wait_until
+from tests.chaos.location import AT_ONCE_VARIABLE
 
 pytestmark = pytest.mark.chaos
+
+# Enough that most of them wait behind two slots; each is an interpreter that starts.
+_RUNS = 10
 
 _DESCRIBE = """
 import dagster
@@ -51,7 +55,8 @@ def test_dagster_takes_the_instance_settings_on_a_real_postgres(
 def launching(database_url: str, tmp_path: Path) -> Iterator[Cluster]:
     """A cluster whose runs are really launched, by a code server that knows their database."""
     cluster = Cluster(database_url, tmp_path, code_server_port=0)
-    with code_server(tmp_path / "code-server.log", cluster.environment(database_url)) as server:
+    environment = cluster.environment(database_url) | {AT_ONCE_VARIABLE: str(_RUNS)}
+    with code_server(tmp_path / "code-server.log", environment) as server:
         cluster.code_server_port = server.port
         with running_cluster(cluster, max_concurrent_runs=2) as running:
             yield running
@@ -62,7 +67,12 @@ def launching(database_url: str, tmp_path: Path) -> Iterator[Cluster]:
 def test_runs_that_a_killed_leader_queued_are_each_started_once(launching: Cluster) -> None:
     leader, standby = launching.start_pair()
     finished = "SELECT run_id FROM dagster.runs WHERE status = 'SUCCESS'"
-    wait_until(lambda: launching.rows(finished), within=120, what="a finished run")
+    queued = "SELECT run_id FROM dagster.runs WHERE status = 'QUEUED'"
+    wait_until(
+        lambda: launching.rows(finished) and len(launching.rows(queued)) > 1,
+        within=120,
+        what="a finished run and others that wait",
+    )
 
     leader.send(signal.SIGKILL)
     launching.wait_for_failover(standby)
