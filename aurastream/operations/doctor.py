@@ -90,6 +90,8 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
 def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
+    except AuraStreamError as error:
+        yield Finding(name, "fault", error.message, error.fix)
     except Exception as error:  # noqa: BLE001 # a broken check is a finding, not a crash
         yield Finding(
             name,
@@ -225,6 +227,7 @@ def _spool(path: Path) -> Iterator[Finding]:
             f"Each says why in its reason.txt, the last in {aside[-1]}.",
         )
     elif waiting := len(spool):
+        spool.require_readable()
         yield Finding(
             "spool",
             "warning",

@@ -7,6 +7,7 @@
     │   └── StoreBusyError           it refused for now: no room, a deadlock, a lock, a shutdown
     ├── FrameMismatchError           a frame and its table disagree about columns or values
     ├── SpoolError                   the local spool cannot take or give back a write
+    │   └── SpoolBlockedError        it cannot be read now; what waits there stays in its place
     ├── QuotaSpentError              the day's quota units are spent (aurastream.store.ledger)
     ├── DocumentError                a hot document cannot be built (aurastream.store.documents)
     ├── ArchiveError                 the Parquet archive cannot be read or written
@@ -29,6 +30,7 @@ __all__ = [
     "FrameMismatchError",
     "MigrationError",
     "PortTakenError",
+    "SpoolBlockedError",
     "SpoolError",
     "StoreBusyError",
     "StoreError",
@@ -54,6 +56,10 @@ class FrameMismatchError(StoreError):
 
 class SpoolError(StoreError):
     """The local spool cannot take a write or give it back."""
+
+
+class SpoolBlockedError(SpoolError):
+    """The local spool cannot be read or changed now; what waits there stays in its place."""
 
 
 class ArchiveError(StoreError):

@@ -6,6 +6,7 @@ keys may exist already. A lost connection is tried again for about a minute; aft
 collection write is kept in the local spool, because the past of an API cannot be fetched again.
 """
 
+import contextlib
 import datetime as dt
 import logging
 import re
@@ -30,7 +31,13 @@ from psycopg import sql
 from aurastream.store.columns import to_arrow, to_pandas
 from aurastream.store.connections import ConnectionPool
 from aurastream.store.deliveries import delivery_note
-from aurastream.store.errors import FrameMismatchError, StoreError, StoreUnavailableError
+from aurastream.store.errors import (
+    FrameMismatchError,
+    SpoolBlockedError,
+    SpoolError,
+    StoreError,
+    StoreUnavailableError,
+)
 from aurastream.store.narrow import (
     Numbering,
     Numbers,
@@ -125,7 +132,8 @@ class FrameStore:
             In the order in which they are to happen.
         spool : bool
             For collection: when the server stays away, keep the rows on local disk and return
-            results marked ``spooled`` instead of raising.
+            results marked ``spooled`` instead of raising. So they are where what waits there
+            cannot be read now.
 
         Raises
         ------
@@ -146,13 +154,22 @@ class FrameStore:
             # With older rows waiting, ours may not overtake them, nor wait a minute again each.
             waiting = use_spool is not None and not use_spool.is_empty()
             self.drain(retry=RetryPolicy(total_s=0.0) if waiting else None)
+        except StoreUnavailableError as error:
+            if use_spool is None:
+                raise
+            return _spooled(use_spool, prepared, error)
+        except SpoolBlockedError as error:
+            if use_spool is not None:
+                # Where it cannot be kept either, it is better early than never.
+                with contextlib.suppress(SpoolError):
+                    return _spooled(use_spool, prepared, error)
+            _log.exception("This write does not wait for those in the spool.")
+        try:
             return retrying(lambda: self._write(prepared), self.retry)
         except StoreUnavailableError as error:
             if use_spool is None:
                 raise
-            use_spool.append([_to_spool(item) for item in prepared])
-            _log.warning("%s %d write(s) wait in the spool.", error, len(prepared))
-            return [WriteResult(item.table.fullname, spooled=True) for item in prepared]
+            return _spooled(use_spool, prepared, error)
 
     def drain(self, *, retry: RetryPolicy | None = None) -> int:
         """Deliver what waits in the spool, oldest first; return the number of entries delivered.
@@ -161,6 +178,8 @@ class FrameStore:
         ------
         StoreUnavailableError
             When the server is away; what was not delivered still waits.
+        SpoolBlockedError
+            When it cannot be read now; it still waits, too.
         """
         if self.spool is None:
             return 0
@@ -591,6 +610,13 @@ def _insert_from(
 
 
 # -- spooling --------------------------------------------------------------------------------------
+
+
+def _spooled(spool: Spool, prepared: Sequence[_Prepared], why: StoreError) -> list[WriteResult]:
+    """Keep a write in the spool instead of delivering it."""
+    spool.append([_to_spool(item) for item in prepared])
+    _log.warning("%s %d write(s) wait in the spool.", why, len(prepared))
+    return [WriteResult(item.table.fullname, spooled=True) for item in prepared]
 
 
 def _to_spool(item: _Prepared) -> SpooledOp:

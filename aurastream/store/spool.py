@@ -3,8 +3,9 @@
 One directory per write, named by a growing number, made under another name and renamed when
 everything in it is flushed: an entry is there whole or not at all. An entry is removed after it
 was delivered; a crash between the two delivers it again, which changes nothing, because every
-write is idempotent by its key. Nothing is ever thrown away: what cannot be read, or what the
-database refuses for good, is moved to ``aside`` with the reason.
+write is idempotent by its key. Nothing is ever thrown away: what is damaged, or what the database
+refuses for good, is moved to ``aside`` with the reason. What only cannot be read now (a right that
+is missing, too many open files) stays in its place, and what came after it waits behind it.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from aurastream.store.errors import SpoolError
+from aurastream.store.errors import SpoolBlockedError, SpoolError
 
 __all__ = ["Spool", "SpooledOp"]
 
@@ -32,7 +33,10 @@ _log = logging.getLogger(__name__)
 _VERSION = 1
 _MANIFEST = "manifest.json"
 _ASIDE = "aside"
+_DELIVERED = ".delivered-"
 _DIGITS = 12
+# A file of an entry is not there; every other failure of the disk may pass.
+_DAMAGE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,24 @@ class Spool:
 
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not self._entries()
+        return not len(self)
 
     def __len__(self) -> int:
-        return len(self._entries())
+        with self._reading():
+            return len(self._entries())
+
+    def require_readable(self) -> None:
+        """Look whether the next write to deliver can be read.
+
+        Raises
+        ------
+        SpoolBlockedError
+            When it cannot, so that nothing will be delivered. One that is damaged can be put aside.
+        """
+        with self._reading():
+            for path in self._entries()[:1]:
+                with contextlib.suppress(SpoolError):
+                    _load(path)
 
     def append(self, ops: Sequence[SpooledOp]) -> Path:
         """Keep a write durably; return its directory.
@@ -128,11 +146,16 @@ class Spool:
             Raised by ``deliver`` when it could not now: raised on, and everything still waits.
         refuse_on : exception type
             Raised when it never will: the entry goes aside, the next one is delivered.
+
+        Raises
+        ------
+        SpoolBlockedError
+            When an entry cannot be read or removed now: it and those behind it still wait.
         """
         if self.is_empty():
             return 0
         delivered = 0
-        with self._locked():
+        with self._reading(), self._locked():
             for path in self._entries():
                 try:
                     deliver(_load(path))
@@ -141,8 +164,10 @@ class Spool:
                 except (SpoolError, refuse_on) as error:
                     self._set_aside(path, str(error))
                     continue
-                shutil.rmtree(path)
+                # Whoever is killed while it is removed has not left a damaged entry behind.
+                path.rename(path.with_name(f"{_DELIVERED}{path.name}"))
                 _flush_directory(self.directory)
+                self._sweep()
                 delivered += 1
         return delivered
 
@@ -173,7 +198,8 @@ class Spool:
             ]
             for path in [*self._entries(), *self.aside()]:
                 try:
-                    _revise(path, change)
+                    with self._reading():
+                        _revise(path, change)
                 except SpoolError as error:
                     faults.append((path.relative_to(self.directory).as_posix(), error))
         return faults
@@ -200,14 +226,31 @@ class Spool:
         (target / "reason.txt").write_text(reason + "\n", encoding="utf-8")
         _log.error("A spooled write went aside to %s: %s", target, reason)
 
+    def _sweep(self) -> None:
+        """Remove what was delivered."""
+        for path in self.directory.glob(f"{_DELIVERED}*"):
+            shutil.rmtree(path)
+
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, mode=0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._sweep()
             yield
         finally:
             os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Tell a failure of the disk or of rights, which may pass, from a damaged entry."""
+        try:
+            yield
+        except (OSError, MemoryError) as error:
+            raise SpoolBlockedError(
+                f"What waits in {self.directory} cannot be delivered now: {error}.",
+                fix="Mend what the message names; until then it stays in its place.",
+            ) from error
 
 
 def _save(directory: Path, index: int, op: SpooledOp, *, name: str | None = None) -> dict[str, Any]:
@@ -256,7 +299,9 @@ def _load(path: Path) -> list[SpooledOp]:
         if manifest["version"] != _VERSION:
             raise SpoolError(f"{path} has the unknown version {manifest['version']}.")
         return [_load_op(path, item) for item in manifest["ops"]]
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+    except MemoryError:
+        raise
+    except (*_DAMAGE, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise SpoolError(
             f"The spooled write {path} is damaged: {error}.",
             fix="It was moved aside; its readable parts can be recovered from there.",
@@ -267,8 +312,11 @@ def _load_op(path: Path, item: dict[str, Any]) -> SpooledOp:
     body = (path / item["file"]).read_bytes()
     if hashlib.sha256(body).hexdigest() != item["sha256"]:
         raise SpoolError(f"{path / item['file']} does not have the checksum it was written with.")
-    with pa.ipc.open_file(pa.BufferReader(body)) as reader:
-        rows = reader.read_all()
+    try:
+        with pa.ipc.open_file(pa.BufferReader(body)) as reader:
+            rows = reader.read_all()
+    except OSError as error:  # Arrow's own: the body is here already
+        raise SpoolError(f"{path / item['file']} holds no rows: {error}.") from error
     start, end = (dt.datetime.fromisoformat(t) if t else None for t in (item["start"], item["end"]))
     return SpooledOp(item["kind"], item["table"], rows, start, end)
 

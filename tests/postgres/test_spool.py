@@ -4,7 +4,8 @@ import datetime as dt
 import errno
 import logging
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +13,11 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from aurastream.operations.doctor import examine
+from aurastream.settings import Settings
 from aurastream.store import connections, frames
 from aurastream.store.embedded import EmbeddedPostgres
-from aurastream.store.errors import SpoolError, StoreError, StoreUnavailableError
+from aurastream.store.errors import SpoolBlockedError, SpoolError, StoreError, StoreUnavailableError
 from aurastream.store.frames import Append, FrameStore, Replace, RetryPolicy, Upsert
 from aurastream.store.migrate import migrate
 from aurastream.store.spool import Spool, SpooledOp
@@ -123,6 +126,104 @@ def test_a_damaged_entry_goes_aside_and_the_others_are_delivered(
         (aside,) = store.spool.aside()
     assert "checksum" in (aside / "reason.txt").read_text()
     assert "went aside" in caplog.text
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """No file can be opened for reading until the patch is undone, as with too many open ones."""
+
+    def refuse(_path: Path) -> bytes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        yield patch
+
+
+def test_what_cannot_be_read_for_now_stays_in_its_place_and_what_follows_waits_behind_it(
+    away: FrameStore,
+    rows: Rows,
+    database_url: str,
+    tmp_path: Path,
+    unreadable: pytest.MonkeyPatch,
+) -> None:
+    away.commit([state(rows, 1), crawl(rows, "a")], spool=True)
+    with FrameStore(database_url, spool=tmp_path / "spool") as store:
+        assert store.spool is not None
+        assert store.commit([state(rows, 2), crawl(rows, "b")], spool=True)[0].spooled
+        with pytest.raises(SpoolBlockedError, match=r"Too many open files.*Mend"):
+            store.drain()
+        assert (len(store.spool), store.spool.aside()) == (2, [])
+        # What has no place in that order is not held up.
+        assert not store.commit([crawl(rows, "c")])[0].spooled
+
+        unreadable.undo()
+        assert store.drain() == 2
+        assert sorted(store.read("operations.crawls")["category"]) == ["a", "b", "c"]
+        assert store.read("operations.collection_state")["unchanged_count"].tolist() == [2]
+
+
+def test_a_crawl_is_written_at_once_where_the_spool_can_neither_be_read_nor_take_it(
+    away: FrameStore,
+    rows: Rows,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    away.commit([crawl(rows, "a")], spool=True)
+    with FrameStore(database_url, spool=tmp_path / "spool") as store:
+        with monkeypatch.context() as patch:
+
+            def refuse(*_: object, **__: object) -> int:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+            patch.setattr(os, "open", refuse)
+            assert not store.commit([crawl(rows, "b")], spool=True)[0].spooled
+        assert store.drain() == 1
+        assert sorted(store.read("operations.crawls")["category"]) == ["a", "b"]
+
+
+def test_the_doctor_names_what_keeps_the_spool_from_being_delivered(
+    away: FrameStore, rows: Rows, tmp_path: Path, unreadable: pytest.MonkeyPatch
+) -> None:
+    away.commit([crawl(rows, "a")], spool=True)
+    settings = Settings(data_dir=tmp_path)
+
+    def said() -> tuple[str, str]:
+        (found,) = [f for f in examine(lambda: settings) if f.name == "spool"]
+        return found.level, found.detail
+
+    level, detail = said()
+    assert level == "fault"
+    assert "cannot be delivered now" in detail
+    unreadable.undo()
+    assert said() == ("warning", "writes that wait for Postgres: 1")
+
+
+def test_an_entry_whose_removal_was_cut_off_is_not_taken_for_a_damaged_one(
+    away: FrameStore,
+    rows: Rows,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    away.commit([crawl(rows, "a")], spool=True)
+    away.commit([crawl(rows, "b")], spool=True)
+
+    def die(path: Path) -> None:
+        (path / "manifest.json").unlink()
+        raise KeyboardInterrupt
+
+    with FrameStore(database_url, spool=tmp_path / "spool") as store:
+        assert store.spool is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", die)
+            with pytest.raises(KeyboardInterrupt):
+                store.drain()
+        assert store.drain() == 1
+        assert store.spool.aside() == []
+        assert sorted(store.read("operations.crawls")["category"]) == ["a", "b"]
+    assert sorted(p.name for p in (tmp_path / "spool").iterdir()) == ["counter", "lock"]
 
 
 def test_what_the_database_refuses_for_good_goes_aside(
