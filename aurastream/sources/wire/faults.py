@@ -19,6 +19,7 @@ from aurastream.sources.errors import (
     GoneError,
     InvalidCursorError,
     KeyInvalidError,
+    MalformedError,
     PermissionDeniedError,
     QuotaExhaustedError,
     RateLimitedError,
@@ -36,6 +37,7 @@ _TOO_FAST: Final = frozenset(
 )
 _BAD_KEY: Final = frozenset({"keyInvalid", "keyExpired", "API_KEY_INVALID", "authError"})
 _BAD_PAGE: Final = frozenset({"invalidPageToken"})
+_NOT_HERE: Final = frozenset({404, 410})
 
 _FIX_QUOTA: Final = (
     "Stored snapshots are served until the quota resets at midnight Pacific; "
@@ -69,7 +71,7 @@ def youtube_fault(
     Parameters
     ----------
     status : int
-        HTTP status, 300 or more.
+        HTTP status, any but 200.
     headers : mapping of str to str
         Headers of the answer, any case.
     body : bytes
@@ -102,6 +104,8 @@ def youtube_fault(
         )
     if known & _BAD_PAGE:
         return InvalidCursorError(said, fix=_FIX_CURSOR, status=status, reason=reason)
+    if not error and status in _NOT_HERE:
+        return _strangers(status, name="YouTube")
     return _by_status(said, status, reason, wait, name="YouTube")
 
 
@@ -146,6 +150,8 @@ def twitch_fault(
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, is_data_dependent=True
         )
+    if not (message or reason) and status in _NOT_HERE:
+        return _strangers(status, name="Twitch")
     return _by_status(said, status, reason, wait, name="Twitch")
 
 
@@ -163,7 +169,7 @@ def answered_at(headers: Mapping[str, str]) -> datetime | None:
 def _by_status(
     said: str, status: int, reason: str, wait: float | None, *, name: str
 ) -> SourceError:
-    if status in (404, 410):
+    if status in _NOT_HERE:
         return GoneError(said, fix=_FIX_GONE, status=status, reason=reason)
     if status in (402, 403):
         return PermissionDeniedError(
@@ -176,6 +182,12 @@ def _by_status(
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, retry_after_s=wait
         )
+    if status < 300:
+        return MalformedError(
+            f"{name} answered {status}, which is no answer to what was asked.",
+            fix=_FIX_TRANSIENT,
+            status=status,
+        )
     if status < 400:
         return ConfigError(
             f"{name} answered with a redirection ({status}).",
@@ -183,6 +195,16 @@ def _by_status(
             status=status,
         )
     return ConfigError(said, fix=_FIX_PARAMETER, status=status, reason=reason)
+
+
+def _strangers(status: int, *, name: str) -> SourceError:
+    """Return what a "not here" in nobody's words means: that nothing was deleted, at least."""
+    return ConfigError(
+        f"HTTP {status}, and not in the words of {name}: something else answers in its place.",
+        fix=f"Check AURASTREAM_{name.upper()}_BASE_URL, and what stands between: a proxy, a "
+        "gateway, a name server.",
+        status=status,
+    )
 
 
 def _google_reasons(error: Mapping[str, Any]) -> tuple[list[str], str]:

@@ -113,6 +113,18 @@ def test_a_region_without_the_chart_is_complete_with_nothing_expected(
     assert result.metadata["coverage"] == 1.0
 
 
+def test_a_404_of_somebody_else_is_no_region_without_the_chart(
+    platform: Any, youtube: YouTubeClient
+) -> None:
+    platform.intercept = lambda _, q: (
+        (404, {"detail": "no such page"}) if q["regionCode"] == "JP" else None
+    )
+    result = _collect(youtube)
+    japan = result.frames["operations.crawls"].set_index("region").loc["JP"]
+    assert (japan["expected"], japan["got"], japan["reason"]) == (50, 0, "config")
+    assert not result.is_complete
+
+
 def test_a_quota_that_runs_out_keeps_what_came_and_asks_no_more(
     platform: Any, youtube: YouTubeClient
 ) -> None:

@@ -85,6 +85,23 @@ def test_any_body_at_all_gives_an_error(body: bytes) -> None:
     assert type(twitch_fault(502, {}, body)) is errors.TransientError
 
 
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("body", [b"", b"<html>404</html>", b"[]", b"{}"])
+def test_what_is_not_here_in_nobodys_words_is_somebody_elses_answer(
+    status: int, body: bytes
+) -> None:
+    for fault, name in ((youtube_fault, "YOUTUBE"), (twitch_fault, "TWITCH")):
+        found = fault(status, {}, body)
+        assert type(found) is errors.ConfigError
+        assert f"AURASTREAM_{name}_BASE_URL" in found.fix
+
+
+def test_a_success_that_is_no_answer_is_not_called_a_redirection() -> None:
+    found = youtube_fault(204, {}, b"")
+    assert type(found) is errors.MalformedError
+    assert "204" in found.message
+
+
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [

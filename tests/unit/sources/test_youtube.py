@@ -200,8 +200,15 @@ def test_when_nothing_is_answered_the_error_carries_every_call(
     with pytest.raises(SourceError, match="it is not repeated") as caught:
         youtube.videos_by_ids(_ids("v", 100))
     assert len(caught.value.fetches) == 1
-    upstream.script(VIDEOS, Reply({}, 404))
+    gone = {"error": {"code": 404, "errors": [{"reason": "videoNotFound"}], "message": "not found"}}
+    upstream.script(VIDEOS, Reply(gone, 404))
     assert youtube.videos_by_ids(["a", "b"]).missing_ids == ("a", "b")
+
+
+def test_a_404_in_nobodys_words_deletes_nothing(youtube: YouTubeClient, upstream: Upstream) -> None:
+    upstream.script(VIDEOS, Reply(b"<html>404 Not Found</html>", 404))
+    with pytest.raises(ConfigError, match="AURASTREAM_YOUTUBE_BASE_URL"):
+        youtube.videos_by_ids(["a", "b"])
 
 
 def test_no_ids_no_call(youtube: YouTubeClient, upstream: Upstream) -> None:
