@@ -65,9 +65,9 @@ class Admin:
 
     def _faults(self, request: Request, name: str) -> Answer:
         faults = self._switchboard.faults
-        if name and (not name.isdecimal() or int(name) not in faults):
-            return _refuse(404, f"There is no fault {name}.")
-        number = int(name) if name else None
+        number = next((each for each in faults if str(each) == name), None)
+        if name and number is None:
+            return _refuse(404, f"There is no fault {name:.40}.")
         if request.method == "GET":
             if number is not None:
                 return Answer.json(faults[number].describe())

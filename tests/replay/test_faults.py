@@ -125,6 +125,13 @@ def test_every_option_has_a_default_that_may_be_set_and_an_example(
     assert youtube("videos", **PAGE).status_code == 200
 
 
+def test_a_fault_that_is_not_there_is_said_whatever_it_is_called(client: httpx.Client) -> None:
+    for name in ("7", "x", "9" * 5_000):
+        answer = client.get(f"/_replay/faults/{name}")
+        assert answer.status_code == 404
+        assert "There is no fault" in answer.json()["error"]
+
+
 def test_what_is_no_json_and_what_is_no_page_are_refused(client: httpx.Client) -> None:
     assert client.post("/_replay/faults", content=b"{").status_code == 400
     assert client.patch("/_replay/faults", json={}).status_code == 405

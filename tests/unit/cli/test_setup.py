@@ -1,8 +1,12 @@
 """script/setup on machines that cannot run AuraStream: one line that says the mend."""
 
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +89,59 @@ def test_who_watches_sees_the_progress_of_uv_and_a_log_gets_the_steps(machine, t
 
     assert [step[:4] for step in steps] == ["1/3 ", "2/3 ", "3/3 "]
     assert "--quiet" in log.read_text(encoding="utf-8")
+
+
+def _wheel(folder: Path, named: str, *metadata: str) -> str:
+    """Write the wheel of a name and a version, and return its line of requirements."""
+    name, _, version = named.partition("-")
+    path = folder / f"{named}-py3-none-any.whl"
+    files = {
+        f"{named}.dist-info/METADATA": "\n".join(
+            ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *metadata, ""]
+        ),
+        f"{named}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n",
+    }
+    record = f"{named}.dist-info/RECORD"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for file, body in files.items():
+            wheel.writestr(file, body)
+        wheel.writestr(record, "".join(f"{file},,\n" for file in [*files, record]))
+    return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def test_where_uv_cannot_install_pip_does_extras_of_dependencies_included(tmp_path):
+    checkout, wheels = tmp_path / "checkout", tmp_path / "wheels"
+    for folder in (checkout / "script", checkout / "requirements", wheels):
+        folder.mkdir(parents=True)
+    shutil.copy(REPO_ROOT / "script" / "setup", checkout / "script" / "setup")
+    lists = {
+        "bootstrap": _wheel(wheels, "uv-1"),  # which holds no program
+        "runtime": _wheel(wheels, "graph-1", "Requires-Dist: client[http]")
+        + _wheel(wheels, "client-1", "Provides-Extra: http"),
+    }
+    _wheel(wheels, "client-2", "Provides-Extra: http")
+    for name, text in lists.items():
+        (checkout / "requirements" / f"{name}.txt").write_text(text, encoding="utf-8")
+
+    done = subprocess.run(
+        [checkout / "script" / "setup"],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHON": sys.executable,
+            "HOME": str(tmp_path),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(wheels),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "uv could not install; trying pip" in done.stderr
+    (site,) = (checkout / ".venv" / "lib").glob("python3.*/site-packages")
+    assert {"graph-1.dist-info", "client-1.dist-info"} <= {path.name for path in site.iterdir()}
 
 
 def test_without_python_one_line_says_what_to_install(machine):
