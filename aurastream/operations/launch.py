@@ -250,7 +250,7 @@ class Launch:
             redis_probe(found["redis_url"])()
         except redis.RedisError as error:
             raise SettingsError(
-                f"Redis does not answer: {error}.",
+                f"Redis does not answer: {str(error).rstrip('.')}.",
                 fix="Correct AURASTREAM_REDIS_URL, or unset it to use the embedded server.",
             ) from error
         self._found = found

@@ -395,6 +395,19 @@ def test_an_ordinary_user_starts_the_servers_directly(home: Path, ordinary: dict
         wait_until(lambda p=pid: not psutil.pid_exists(p))
 
 
+def test_a_user_id_that_has_no_name_is_told_what_to_do(
+    home: Path, ordinary: dict[str, Any]
+) -> None:
+    nameless = 54_321
+    own = home / "nameless"
+    own.mkdir()
+    os.chown(own, nameless, nameless)
+    options = {**ordinary, "user": nameless, "group": nameless}
+    _, errors = run_child(HOLDER, str(own), **options).communicate()
+    assert "a user id without a name" in errors
+    assert "/etc/passwd" in errors
+
+
 def test_an_ordinary_user_in_a_read_only_directory_is_told(
     home: Path, ordinary: dict[str, Any]
 ) -> None:

@@ -425,6 +425,12 @@ class EmbeddedServer(ABC):
                 f"{self.name} cannot write to {self.data_dir}: {output.splitlines()[-1]}",
                 fix="Make the directory writable or set AURASTREAM_DATA_DIR to another one.",
             )
+        if _mentions(output, "could not look up effective user id"):
+            raise EmbeddedServerError(
+                f"{self.name} does not run under a user id without a name: {output}.",
+                fix="Start as a user that the system knows (in a container, one of /etc/passwd), "
+                "or set AURASTREAM_POSTGRES_URL to a server of your own.",
+            )
         raise EmbeddedServerError(
             f"{self.name} ended with code {code} while starting: {output or 'no output'}",
             fix=f"Its log is {self.log_path}.",
