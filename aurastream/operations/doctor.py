@@ -43,6 +43,12 @@ __all__ = ["Finding", "examine"]
 Level = Literal["ok", "warning", "fault", "skipped"]
 
 _REPLAY = "replay server"
+_ADDRESSED_BY = {
+    "youtube": "AURASTREAM_YOUTUBE_BASE_URL",
+    "twitch": "AURASTREAM_TWITCH_BASE_URL",
+    _REPLAY: "AURASTREAM_REPLAY_URL",
+}
+_NO_REFUSALS = frozenset({*range(200, 400), 404, 410})
 _MINIMUM_FREE_BYTES = 1 << 30
 _SKEW_LIMIT_S = 5.0
 # A platform dates its answers to the second, and they travel for a while.
@@ -423,6 +429,15 @@ def _platform_clock(client: httpx.Client, name: str, url: str) -> Iterator[Findi
             if name == _REPLAY
             else "Check the network and the platform's status page; stored data are served "
             "meanwhile.",
+        )
+        return
+    if answer.status_code in _NO_REFUSALS:
+        yield Finding(
+            name,
+            "fault",
+            f"something answers HTTP {answer.status_code} in its place: who asks without a key is"
+            " refused there",
+            f"Check {_ADDRESSED_BY[name]}, and what stands between: a proxy, a gateway.",
         )
         return
     yield Finding(name, "ok", "answers")

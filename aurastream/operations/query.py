@@ -267,6 +267,8 @@ def _json(value: object) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return _hex(value)
     return value.isoformat() if isinstance(value, datetime | date) else str(value)
 
 
@@ -275,4 +277,9 @@ def _cell(value: object) -> object:
         return _json(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    return value
+    return _hex(value) if isinstance(value, bytes) else value
+
+
+def _hex(value: bytes) -> str:
+    """Return bytes as Postgres writes them."""
+    return f"\\x{value.hex()}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from aurastream.operations.doctor import examine
 from aurastream.replay.server import background
@@ -226,6 +227,23 @@ def test_the_doctor_warns_of_a_platform_that_does_not_answer(
     assert findings["youtube"].level == "warning"
     assert "ConnectError" in findings["youtube"].detail
     assert "twitch" not in findings
+
+
+def test_the_doctor_names_what_answers_in_the_place_of_a_platform(
+    replay: str, tmp_path: Path
+) -> None:
+    settings = Settings(
+        data_dir=tmp_path,
+        youtube_api_key=SecretStr("key"),
+        policy_mode="strict",
+        youtube_base_url=f"{replay}/elsewhere",
+    )
+
+    findings = {finding.name: finding for finding in examine(lambda: settings)}
+
+    assert findings["youtube"].level == "fault"
+    assert "HTTP 404" in findings["youtube"].detail
+    assert "AURASTREAM_YOUTUBE_BASE_URL" in findings["youtube"].fix
 
 
 def test_the_doctor_counts_what_waits_in_the_spool_and_nothing_else(

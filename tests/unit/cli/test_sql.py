@@ -150,6 +150,14 @@ def test_what_a_program_reads_is_what_postgres_said(reader):
     assert as_csv == [exact, f"[{exact}, null]", "3.0", "2026-11-21 12:00:00.123456+00:00"]
 
 
+def test_bytes_are_written_as_postgres_writes_them() -> None:
+    answer = Answer(("body",), [(b"\x00\xff",)])
+
+    assert json.loads(render(answer, "json")) == [{"body": "\\x00ff"}]
+    assert render(answer, "csv").splitlines() == ["body", "\\x00ff"]
+    assert text_rows(answer) == [["\\x00ff"]]
+
+
 def test_a_moment_that_python_does_not_have_is_what_postgres_said(reader):
     answer = ask(
         reader,
