@@ -9,7 +9,7 @@ import psycopg
 
 from aurastream.operations.errors import ProcessNotReadyError
 
-__all__ = ["Probe", "grpc_answers", "head_stands_by", "http_answers", "port_answers"]
+__all__ = ["Probe", "grpc_answers", "head_stands_by", "http_answers"]
 
 Probe = Callable[[int], None]
 """Called with the process id; raises while that process is not ready."""
@@ -22,15 +22,6 @@ def http_answers(url: str) -> Probe:
 
     def probe(_pid: int) -> None:
         httpx.get(url, timeout=_TIMEOUT_S, trust_env=False).raise_for_status()
-
-    return probe
-
-
-def port_answers(port: int, host: str = "127.0.0.1") -> Probe:
-    """Ready when a TCP connection is accepted."""
-
-    def probe(_pid: int) -> None:
-        socket.create_connection((host, port), timeout=_TIMEOUT_S).close()
 
     return probe
 

@@ -17,18 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from aurastream.operations.errors import PortConflictError, ProcessError, ProcessNotReadyError
+from aurastream.operations.errors import ProcessError, ProcessNotReadyError
 from aurastream.operations.leftovers import Leftovers, ProcessRecord, end_group
-from aurastream.operations.ports import free_port, require_free, require_owned
+from aurastream.operations.ports import require_free, require_owned
 from aurastream.operations.probes import Probe
-from aurastream.operations.stopping import StopSignal
 
 __all__ = ["ProcessEvent", "ProcessSpec", "Supervisor"]
 
 _GUARDIAN: Final = Path(__file__).with_name("guardian.py")
 _FIRST_POLL_S: Final = 0.02
 _WATCH_EVERY_S: Final = 0.25
-_PORT_ATTEMPTS: Final = 5
 _TAIL_LINES: Final = 20
 _TAIL_BYTES: Final = 16_384
 _LOG_LIMIT_BYTES: Final = 20_000_000
@@ -174,36 +172,6 @@ class Supervisor:
         self.launch(spec)
         return self.wait_ready(spec.name)
 
-    def start_on_free_port(self, make: Callable[[int], ProcessSpec], *, port: int = 0) -> int:
-        """Start a child on a free port, trying others while the chosen one is snatched away.
-
-        Parameters
-        ----------
-        make : callable
-            Returns the child's specification for a port.
-        port : int
-            Use this port and no other; 0 chooses one.
-
-        Returns
-        -------
-        int
-            The port it listens on.
-        """
-        for attempt in range(1, _PORT_ATTEMPTS + 1):
-            chosen = port or free_port()
-            try:
-                self.start(make(chosen))
-            except PortConflictError:
-                if port or attempt == _PORT_ATTEMPTS:
-                    raise
-            except ProcessNotReadyError as error:
-                snatched = "address already in use" in str(error).lower()
-                if port or attempt == _PORT_ATTEMPTS or not snatched:
-                    raise
-            else:
-                return chosen
-        raise AssertionError  # pragma: no cover # the loop returns or raises
-
     def launch(self, spec: ProcessSpec) -> None:
         """Start a child without waiting for it; `wait_ready` has to follow."""
         if not self._open:
@@ -300,17 +268,6 @@ class Supervisor:
         return _Child(spec, guardian, records, offset)
 
     # -- watching --------------------------------------------------------------------------------
-
-    def watch(
-        self, stop: StopSignal, on_event: Callable[[ProcessEvent], None] | None = None
-    ) -> None:
-        """Restart children that end, with growing pauses, until the signal is set."""
-        while not stop.is_set():
-            for event in self.watch_once():
-                _log.warning("%s %s: %s", event.name, event.what, event.detail)
-                if on_event is not None:
-                    on_event(event)
-            stop.wait(_WATCH_EVERY_S)
 
     def watch_once(self) -> list[ProcessEvent]:
         """Look at every child once; restart those whose pause is over; say what happened."""

@@ -19,7 +19,6 @@ from aurastream.store.tables.narrow import narrow_of, stored_name, stored_of
 
 __all__ = [
     "days_between",
-    "drop_before",
     "ensure_partitions",
     "existing_days",
     "is_partitioned",
@@ -28,7 +27,6 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 _LOCK_CLASS = 0x70617274  # "part": serialises the creators of one table's partitions
-_DROP_LOCK_TIMEOUT = "5s"
 _MOST_DAYS = 4000
 
 
@@ -147,35 +145,6 @@ def _note_dimensions(connection: psycopg.Connection, table: Table) -> None:
             connection.execute(
                 sql.SQL("ANALYZE {}").format(sql.Identifier(str(part.schema), part.name))
             )
-
-
-def drop_before(
-    connection: psycopg.Connection, cutoff: dt.datetime, *, tables: Iterable[Table] = PARTITIONED
-) -> list[str]:
-    """Drop the partitions that lie wholly before ``cutoff``; return their names.
-
-    Waits at most five seconds for readers of each table and leaves what it could not get for the
-    next call: retention must never stop collection.
-    """
-    dropped: list[str] = []
-    for table in tables:
-        for day in sorted(existing_days(connection, table)):
-            if _midnight(day) + dt.timedelta(days=1) > cutoff:
-                break
-            name = partition_name(table, day)
-            try:
-                with connection.transaction():
-                    connection.execute(
-                        sql.SQL("SET LOCAL lock_timeout = {}").format(
-                            sql.Literal(_DROP_LOCK_TIMEOUT)
-                        )
-                    )
-                    connection.execute(sql.SQL("DROP TABLE {}").format(_identifier(table, name)))
-            except psycopg.errors.LockNotAvailable:
-                _log.warning("Partition %s.%s is in use; it stays.", table.schema, name)
-                break
-            dropped.append(f"{table.schema}.{name}")
-    return dropped
 
 
 def partition_name(table: Table, day: dt.date) -> str:

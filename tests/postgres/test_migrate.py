@@ -21,7 +21,7 @@ from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.errors import MigrationError, StoreError, StoreUnavailableError
 from aurastream.store.frames import Append, FrameStore
 from aurastream.store.migrate import current_revision, head_revision, migrate
-from aurastream.store.partitions import drop_before, ensure_partitions, existing_days
+from aurastream.store.partitions import ensure_partitions
 from aurastream.store.state import collection_state, newest_videos, sync_categories
 from aurastream.store.tables import PARTITIONED, SCHEMAS, metadata
 from aurastream.store.tables.narrow import NARROW, stored_metadata, view_of
@@ -254,27 +254,6 @@ def test_parallel_writers_may_need_the_same_partition(database_url: str, rows: R
     assert errors == []
     with FrameStore(database_url) as store:
         assert len(store.read("operations.crawls")) == 4
-
-
-def test_retention_drops_whole_days_before_the_cutoff(connection: psycopg.Connection) -> None:
-    ensure_partitions(connection, AT - dt.timedelta(days=3), AT, tables=[TRENDING])
-    dropped = drop_before(connection, AT - dt.timedelta(days=1), tables=[TRENDING])
-    assert dropped == [
-        "collection.youtube_trending_p20261117",
-        "collection.youtube_trending_p20261118",
-    ]
-    assert existing_days(connection, TRENDING) == {dt.date(2026, 11, 19), dt.date(2026, 11, 20)}
-
-
-def test_retention_waits_for_nobody_for_long(
-    connection: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("aurastream.store.partitions._DROP_LOCK_TIMEOUT", "50ms")
-    ensure_partitions(connection, AT - dt.timedelta(days=3), AT, tables=[TRENDING])
-    with psycopg.connect(database_url) as reader:
-        reader.execute("SELECT * FROM collection.youtube_trending")
-        assert drop_before(connection, AT, tables=[TRENDING]) == []
-    assert len(drop_before(connection, AT, tables=[TRENDING])) == 3
 
 
 def test_an_absurd_timestamp_makes_no_thousand_partitions(store: FrameStore, rows: Rows) -> None:

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from aurastream.operations.errors import (
     SupervisorRunningError,
 )
 from aurastream.operations.ports import free_port, is_free
-from aurastream.operations.probes import http_answers, port_answers
+from aurastream.operations.probes import http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
 
 T = TypeVar("T")
@@ -79,8 +78,8 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 
 def test_a_child_is_ready_when_it_answers_and_ends_with_the_supervisor(tmp_path: Path) -> None:
     with Supervisor(log_dir=tmp_path / "logs", state_dir=tmp_path / "state") as supervisor:
-        port = supervisor.start_on_free_port(server, port=0)
-        pid = supervisor.pid("server")
+        port = free_port()
+        pid = supervisor.start(server(port))
         socket.create_connection(("127.0.0.1", port)).close()
     assert ended(pid)
     assert "GET /" in supervisor.log_path("server").read_text()
@@ -137,7 +136,9 @@ def test_a_child_stops_after_those_that_need_it(supervisor: Supervisor, tmp_path
 def test_a_child_that_ends_before_it_is_ready_is_reported_with_its_last_words(
     supervisor: Supervisor,
 ) -> None:
-    spec = python("brief", "raise SystemExit('no disk today')", probe=port_answers(1))
+    spec = python(
+        "brief", "raise SystemExit('no disk today')", probe=http_answers("http://127.0.0.1:1/")
+    )
     with pytest.raises(
         ProcessNotReadyError, match=r"ended with code 1[\s\S]*no disk today"
     ) as raised:
@@ -146,7 +147,12 @@ def test_a_child_that_ends_before_it_is_ready_is_reported_with_its_last_words(
 
 
 def test_a_child_that_stays_silent_is_stopped_and_reported(supervisor: Supervisor) -> None:
-    spec = python("silent", SLEEPER, probe=port_answers(free_port()), ready_timeout_s=0.5)
+    spec = python(
+        "silent",
+        SLEEPER,
+        probe=http_answers(f"http://127.0.0.1:{free_port()}/"),
+        ready_timeout_s=0.5,
+    )
     with pytest.raises(ProcessNotReadyError, match="not ready within"):
         supervisor.start(spec)
     with pytest.raises(KeyError):
@@ -188,21 +194,6 @@ def test_a_taken_port_is_refused_and_its_owner_named(supervisor: Supervisor) -> 
     assert not is_free(-5)
 
 
-def test_another_port_is_tried_when_the_chosen_one_is_snatched_away(
-    supervisor: Supervisor,
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        tried: list[int] = []
-
-        def make(port: int) -> ProcessSpec:
-            tried.append(port)
-            return server(taken.getsockname()[1] if len(tried) == 1 else port)
-
-        port = supervisor.start_on_free_port(make)
-    assert len(tried) == 2
-    assert port == tried[1]
-
-
 def test_a_port_shared_with_a_stranger_is_refused(supervisor: Supervisor) -> None:
     sharing = (
         "import socket, sys, time; s = socket.socket();"
@@ -234,19 +225,17 @@ def test_a_port_shared_with_a_stranger_is_refused(supervisor: Supervisor) -> Non
 
 
 def test_a_crashed_child_is_restarted(supervisor: Supervisor) -> None:
-    port = supervisor.start_on_free_port(server)
-    first = supervisor.pid("server")
-    stop = threading.Event()
+    port = free_port()
+    first = supervisor.start(server(port))
     events: list[ProcessEvent] = []
-    watcher = threading.Thread(target=supervisor.watch, args=(stop, events.append))
-    watcher.start()
-    try:
-        os.kill(first, signal.SIGKILL)
-        wait_until(lambda: [e.what for e in events] == ["ended", "restarted"])
-        wait_until(lambda: _answers(port))
-    finally:
-        stop.set()
-        watcher.join()
+
+    def look() -> bool:
+        events.extend(supervisor.watch_once())
+        return [e.what for e in events] == ["ended", "restarted"]
+
+    os.kill(first, signal.SIGKILL)
+    wait_until(look)
+    wait_until(lambda: _answers(port))
     assert supervisor.pid("server") != first
     assert "code 137" in events[0].detail
     # The probe asked it for a page, which it wrote down.
@@ -257,7 +246,7 @@ def test_a_crashed_child_is_restarted(supervisor: Supervisor) -> None:
 
 def _answers(port: int) -> bool:
     try:
-        port_answers(port)(0)
+        socket.create_connection(("127.0.0.1", port)).close()
     except OSError:
         return False
     return True
