@@ -20,7 +20,9 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     models = sum(node["resource_type"] == "model" for node in manifest["nodes"].values())
-    sys.stdout.write(f"{manifest_path().relative_to(REPO_ROOT)}: {models} models\n")
+    path = manifest_path()
+    shown = path.relative_to(REPO_ROOT) if path.is_relative_to(REPO_ROOT) else path
+    sys.stdout.write(f"{shown}: {models} models\n")
     return 0
 
 

@@ -2,7 +2,8 @@
 
 The manifest's name carries a digest of everything it was made from, so that it is never stale: an
 edited model has another digest, and the first load after the edit parses the project once (about
-three seconds, in a process of its own, without a database). Every later load reads a file.
+three seconds, in a process of its own, without a database). Every later load reads a file. It lies
+in the project, or in the data directory where the project belongs to somebody else.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aurastream.core.errors import AuraStreamError
-from aurastream.settings import REPO_ROOT
+from aurastream.settings import REPO_ROOT, Settings
 
 __all__ = ["PROJECT_DIR", "DbtProjectError", "load_manifest", "manifest_path", "project_digest"]
 
@@ -64,7 +65,19 @@ def project_digest() -> str:
 
 def manifest_path() -> Path:
     """Return where the manifest of the project as it is now lies, or will lie."""
+    wanted = _in_project()
+    if not wanted.is_file() and (beside := _in_data_directory()).is_file():
+        return beside
+    return wanted
+
+
+def _in_project() -> Path:
     return _CACHE_DIR / f"{project_digest()}.json"
+
+
+def _in_data_directory() -> Path:
+    data = Settings.from_env(use_running=False).data_dir.resolve()
+    return data / "dbt" / "manifests" / f"{project_digest()}.json"
 
 
 def load_manifest() -> dict[str, Any]:
@@ -80,45 +93,52 @@ def load_manifest() -> dict[str, Any]:
     DbtProjectError
         When the project cannot be parsed; the message is dbt's.
     """
-    path = manifest_path()
-    if not path.is_file():
-        _parse_into(path)
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if not manifest_path().is_file():
+        _parse()
+    manifest: dict[str, Any] = json.loads(manifest_path().read_text(encoding="utf-8"))
     return manifest
+
+
+def _parse() -> None:
+    """Parse into the project, or into the data directory where the project cannot be written."""
+    try:
+        _parse_into(_in_project())
+    except OSError as error:
+        try:
+            _parse_into(_in_data_directory())
+        except OSError:
+            raise DbtProjectError(
+                f"The manifest of {PROJECT_DIR.name} cannot be written: {error}.",
+                fix=f"Make {_CACHE_DIR} writable, or parse as a user who may write it.",
+            ) from error
 
 
 def _parse_into(path: Path) -> None:
     """Parse in another process: dbt's import is slow and this one may never need it again."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix="parse-") as scratch:
-            done = subprocess.run(  # noqa: S603 # our own interpreter, our own project
-                [
-                    *(sys.executable, "-m", "dbt.cli.main"),
-                    *("--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
-                    *("--log-level-file", "none", "parse", "--no-partial-parse"),
-                    *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
-                    *("--target-path", scratch, "--log-path", scratch),
-                ],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_PARSE_TIMEOUT_S,
-                cwd=PROJECT_DIR,
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="parse-") as scratch:
+        done = subprocess.run(  # noqa: S603 # our own interpreter, our own project
+            [
+                *(sys.executable, "-m", "dbt.cli.main"),
+                *("--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
+                *("--log-level-file", "none", "parse", "--no-partial-parse"),
+                *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
+                *("--target-path", scratch, "--log-path", scratch),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PARSE_TIMEOUT_S,
+            cwd=PROJECT_DIR,
+        )
+        made = Path(scratch) / "manifest.json"
+        if done.returncode != 0 or not made.is_file():
+            raise DbtProjectError(
+                f"dbt cannot parse {PROJECT_DIR.name}: {_last_words(done.stdout)}",
+                fix="Correct the model it names.",
             )
-            made = Path(scratch) / "manifest.json"
-            if done.returncode != 0 or not made.is_file():
-                raise DbtProjectError(
-                    f"dbt cannot parse {PROJECT_DIR.name}: {_last_words(done.stdout)}",
-                    fix="Correct the model it names.",
-                )
-            # Another process may be doing the same; whoever comes last replaces equal bytes.
-            made.replace(path)
-    except OSError as error:
-        raise DbtProjectError(
-            f"The manifest of {PROJECT_DIR.name} cannot be written: {error}.",
-            fix=f"Make {path.parent} writable, or parse as a user who may write it.",
-        ) from error
+        # Another process may be doing the same; whoever comes last replaces equal bytes.
+        made.replace(path)
 
 
 def _last_words(output: str) -> str:

@@ -223,6 +223,28 @@ def test_a_model_that_cannot_be_parsed_is_named(
     assert "Correct the model" in str(caught.value)
 
 
+def test_a_project_that_cannot_be_written_has_its_manifest_in_the_data_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    manifest = load_manifest()
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setattr(project, "_CACHE_DIR", tmp_path / "file" / "manifests")
+
+    def parsed(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        scratch = Path(command[command.index("--target-path") + 1])
+        (scratch / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", parsed)
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path / "data"))
+    assert load_manifest() == manifest
+    assert project.manifest_path().is_relative_to(tmp_path / "data")
+
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path / "file" / "data"))
+    with pytest.raises(DbtProjectError, match=r"cannot be written.*Make .*manifests writable"):
+        load_manifest()
+
+
 def test_loading_the_assets_imports_neither_dbt_nor_a_driver_connection() -> None:
     load_manifest()  # present from here on, as after set-up
     done = subprocess.run(
