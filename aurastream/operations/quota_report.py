@@ -39,7 +39,7 @@ def quota_lines(
             "exhausted" if status.is_exhausted else _units(status.remaining, "unit"),
             _daily_limit(status),
             _units(round(status.projected), "unit"),
-            "no" if status.exhausts_at is None else _moment(status.exhausts_at, now),
+            _dry(status, now),
             _moment(status.resets_at, now),
         )
         for status in statuses
@@ -93,6 +93,12 @@ def spent_lines(statuses: Sequence[QuotaStatus], now: datetime) -> list[str]:
 def _daily_limit(status: QuotaStatus) -> str:
     limit = f"{_units(status.limit, 'unit')} a day"
     return limit if status.own_limit is None else f"{limit}, {status.own_limit:,} by our own rule"
+
+
+def _dry(status: QuotaStatus, now: datetime) -> str:
+    if status.is_exhausted:
+        return "already"
+    return "no" if status.exhausts_at is None else _moment(status.exhausts_at, now)
 
 
 def _units(count: int, name: str) -> str:

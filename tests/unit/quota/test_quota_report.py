@@ -57,6 +57,7 @@ def test_a_bucket_that_runs_dry_says_when_and_a_refused_one_that_it_is_spent() -
 
     assert rows["youtube.default"][-2] == "21:30 UTC, in 1 h 30 min"
     assert rows["youtube.search"][1] == "exhausted"
+    assert rows["youtube.search"][-2] == "already"
 
 
 def test_yesterdays_points_are_not_todays() -> None:
