@@ -1,5 +1,11 @@
 """The command line: thin commands over the library and, lazily, over the graph."""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C while all this is imported ends the process, without a word of where that was.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import gc
 import io
 import os
@@ -773,6 +779,8 @@ def main() -> None:
     An expected error is one line on standard error and exit code 1, or 2 when what was passed
     cannot be worked on.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     keep_to_ourselves()
     for stream in (sys.stdout, sys.stderr):
         # Titles are in every script, and our own arrows in none of the old encodings.
