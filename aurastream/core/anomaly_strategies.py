@@ -38,6 +38,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from aurastream.core.arrays import floats
 from aurastream.core.errors import InvalidInputError
 
 __all__ = [
@@ -252,7 +253,7 @@ def anomaly_score(z: npt.ArrayLike, threshold: float) -> Floats:
     Parameters
     ----------
     z : array_like
-        Deviations of either sign; NaN is unknown.
+        Deviations of either sign, infinite ones too; NaN is unknown.
     threshold : float
         The deviation that scores 50, above 0, in the unit of z.
 
@@ -261,6 +262,11 @@ def anomaly_score(z: npt.ArrayLike, threshold: float) -> Floats:
     numpy.ndarray
         100 / (1 + e^−(|z| − threshold)). The same for a spike and a drop of the same size; never
         falls as |z| grows; NaN stays NaN.
+
+    Raises
+    ------
+    InvalidInputError
+        When z is no array of numbers, or the threshold not above 0 or without end.
 
     Notes
     -----
@@ -277,7 +283,9 @@ def anomaly_score(z: npt.ArrayLike, threshold: float) -> Floats:
     >>> anomaly_score([], 2.5).tolist()
     []
     """
-    excess = np.abs(np.asarray(z, dtype=np.float64)) - threshold
+    if not 0 < threshold < np.inf:
+        raise InvalidInputError(f"The threshold is {threshold:g}.", fix="It must be above 0.")
+    excess = np.abs(floats(z, "z", most=np.inf)) - threshold
     score: Floats = 100.0 / (1.0 + np.exp(-np.clip(excess, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)))
     return score
 

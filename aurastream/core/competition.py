@@ -35,6 +35,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import floats, together
 from aurastream.core.crawls import latest_crawls
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
@@ -158,7 +159,7 @@ def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
     Raises
     ------
     InvalidInputError
-        When a number of live streams is negative.
+        When a number of live streams is negative, or an argument no array of finite numbers.
 
     Notes
     -----
@@ -183,14 +184,14 @@ def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
     >>> saturation_scores([], []).tolist()
     []
     """
-    usual = np.asarray(baseline, dtype=np.float64)
-    if (np.asarray(live, dtype=np.float64) < 0).any():
+    there, usual = together(live=live, baseline=baseline)
+    if (there < 0).any():
         raise InvalidInputError(
             "A number of live streams is negative.", fix="NaN is for unknown ones."
         )
     known = usual > 0
     divisor = np.where(known, usual, 1.0)
-    capped = np.minimum(np.asarray(live, dtype=np.float64), 2.0 * divisor)
+    capped = np.minimum(there, 2.0 * divisor)
     return np.where(known, 100.0 * (1.0 - capped / divisor / 2.0), 50.0)
 
 
@@ -210,7 +211,7 @@ def concentration_scores(hhi: npt.ArrayLike) -> Floats:
     Raises
     ------
     InvalidInputError
-        When an index is not between 0 and 1.
+        When an index is not between 0 and 1, or no number.
 
     Notes
     -----
@@ -228,7 +229,7 @@ def concentration_scores(hhi: npt.ArrayLike) -> Floats:
     >>> concentration_scores([]).tolist()
     []
     """
-    index = np.asarray(hhi, dtype=np.float64)
+    index = floats(hhi, "hhi")
     if ((index < 0) | (index > 1 + _ROUNDING)).any():
         raise InvalidInputError(
             "A Herfindahl-Hirschman index is not between 0 and 1.", fix="NaN is for unknown ones."

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import floats, together
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
@@ -77,7 +78,7 @@ def difficulty_scores(
     Raises
     ------
     InvalidInputError
-        When a part is no number or outside 0–100.
+        When a part is no number or outside 0–100, or the parts do not fit together.
 
     Notes
     -----
@@ -95,7 +96,7 @@ def difficulty_scores(
     >>> difficulty_scores([], [], []).tolist()
     []
     """
-    parts = [np.asarray(p, dtype=np.float64) for p in (crowding, concentration, competition)]
+    parts = together(crowding=crowding, concentration=concentration, competition=competition)
     if not all(((p >= 0) & (p <= _MOST)).all() for p in parts):
         raise InvalidInputError(
             "A part of the difficulty is not between 0 and 100.", fix="Pass 50 where it is unknown."
@@ -138,7 +139,7 @@ def difficulty_bands(scores: npt.ArrayLike) -> npt.NDArray[np.object_]:
     >>> difficulty_bands([]).tolist()
     []
     """
-    score = np.asarray(scores, dtype=np.float64)
+    score = floats(scores, "scores")
     if not ((score >= 0) & (score <= _MOST)).all():
         raise InvalidInputError(
             "A difficulty is not between 0 and 100.", fix="Leave out what is unknown."

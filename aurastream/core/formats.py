@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import floats, together, unfit
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
@@ -32,6 +33,7 @@ from aurastream.core.frames import (
     empty_frame,
     group_keys,
     require_columns,
+    shown,
     text,
     times,
     timestamps,
@@ -193,7 +195,8 @@ def short_likelihood(duration_s: npt.ArrayLike, published_at: Any = None) -> Flo
     Raises
     ------
     InvalidInputError
-        When a length is negative or infinite, or dates have no time zone.
+        When a length is negative, infinite or no number, dates are none or have no time zone, or
+        there are not as many dates as lengths.
 
     See Also
     --------
@@ -226,7 +229,7 @@ def short_likelihood(duration_s: npt.ArrayLike, published_at: Any = None) -> Flo
     if published_at is None:
         moment = np.full(length.shape, _MISSING_TIME)
     else:
-        moment = times(pd.DataFrame({"published_at": published_at}), "published_at", "", null=True)
+        moment = _moments(published_at, length)
     limit_since = _break_us(REGIME_BREAKS[0])
     new_rule = (moment == _MISSING_TIME) | (moment >= limit_since)
     result = np.where(length <= _OLD_LIMIT_S, _SURE, 0.0)
@@ -252,7 +255,7 @@ def duration_buckets(duration_s: npt.ArrayLike) -> npt.NDArray[Any]:
     Raises
     ------
     InvalidInputError
-        When a length is negative or infinite.
+        When a length is negative, infinite or no number.
 
     Notes
     -----
@@ -336,12 +339,12 @@ def performance_index(bucket_mean: npt.ArrayLike, category_mean: npt.ArrayLike) 
     Returns
     -------
     numpy.ndarray
-        Ratios, 0 or more.
+        Ratios, 0 or more; infinite where one is beyond every float.
 
     Raises
     ------
     InvalidInputError
-        When a mean is negative.
+        When a mean is negative, or an argument no array of finite numbers.
 
     Notes
     -----
@@ -360,11 +363,11 @@ def performance_index(bucket_mean: npt.ArrayLike, category_mean: npt.ArrayLike) 
     >>> performance_index([], 1.0).tolist()
     []
     """
-    mean = np.asarray(bucket_mean, dtype=np.float64)
-    whole = np.asarray(category_mean, dtype=np.float64)
+    mean, whole = together(bucket_mean=bucket_mean, category_mean=category_mean)
     if (mean < 0).any() or (whole < 0).any():
         raise InvalidInputError("A mean of views is negative.", fix="Null is the unknown value.")
-    return np.where(whole > 0, mean / np.where(whole > 0, whole, 1.0), np.nan)
+    with np.errstate(over="ignore"):
+        return np.where(whole > 0, mean / np.where(whole > 0, whole, 1.0), np.nan)
 
 
 def format_buckets(velocity: pd.DataFrame, *, params: FormatParams = DEFAULT) -> pd.DataFrame:
@@ -544,14 +547,27 @@ def format_comparison(velocity: pd.DataFrame, *, params: FormatParams = DEFAULT)
 
 
 def _lengths(duration_s: npt.ArrayLike) -> Floats:
-    length = np.asarray(duration_s, dtype=np.float64)
-    bad = (length < 0) | np.isinf(length)
+    length = floats(duration_s, "duration_s")
+    bad = length < 0
     if bad.any():
         raise InvalidInputError(
             f"A length is {length[bad][0]:g} seconds.",
-            fix="Lengths are finite and 0 or more; NaN is the value for unknown.",
+            fix="It must be 0 or more; NaN is the value for unknown.",
         )
     return length
+
+
+def _moments(published_at: Any, length: Floats) -> Integers:  # noqa: ANN401 # pandas datetimes
+    try:
+        dates = pd.DataFrame({"published_at": pd.Series(published_at)})
+    except ValueError as error:
+        raise InvalidInputError(
+            f"'published_at' holds what is no list of dates: {shown(error)}.",
+            fix="Pass one date per length; null is for unknown ones.",
+        ) from None
+    if length.shape not in ((), (len(dates),)):
+        raise unfit({"duration_s": length, "published_at": dates.to_numpy()[:, 0]})
+    return times(dates, "published_at", "dates", null=True)
 
 
 def _bucket_codes(length: Floats) -> Integers:

@@ -19,6 +19,7 @@ from aurastream.core.errors import InvalidInputError
 
 __all__ = [
     "HOUR_US",
+    "MOST",
     "GroupKeys",
     "Schema",
     "Strings",
@@ -72,7 +73,7 @@ _BUNDLES: Final = (
 _NO_NUMBERS: Final = "cmM"
 _SHOWN: Final = 120  # characters of another's message, which may quote a title of 10,000
 # Far above every counter and speed, and far below what overflows when it is squared and summed.
-_MOST: Final = 1e100
+MOST: Final = 1e100
 
 
 def refusal(
@@ -295,7 +296,7 @@ def counters(frame: pd.DataFrame, column: str, name: str) -> Floats:
     """
     values = numbers(frame, column)
     # A NaN fails both comparisons, so that nulls pass.
-    bad = (values < 0) | (values > _MOST)
+    bad = (values < 0) | (values > MOST)
     if bad.any():
         raise refusal(
             frame.index,

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from aurastream.core.arrays import floats, together
 from aurastream.core.errors import InvalidInputError
 
 __all__ = [
@@ -89,6 +91,11 @@ def freshness_levels(
     numpy.ndarray
         Levels as text, of the shape of the ages.
 
+    Raises
+    ------
+    InvalidInputError
+        When an age is no number, or infinite.
+
     Notes
     -----
     O(n).
@@ -104,7 +111,7 @@ def freshness_levels(
     >>> freshness_levels([]).tolist()
     []
     """
-    age = np.asarray(age_h, dtype=np.float64)
+    age = floats(age_h, "age_h")
     # searchsorted places a NaN behind every threshold: EXPIRED.
     levels: npt.NDArray[Any] = _LEVELS[np.searchsorted(params.level_ends_h, age, side="right")]
     return levels
@@ -116,12 +123,17 @@ def should_refresh(levels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     Parameters
     ----------
     levels : array_like
-        Levels as text.
+        Levels as text; null is unknown.
 
     Returns
     -------
     numpy.ndarray
-        Booleans of the same shape.
+        Booleans of the same shape; true where the level is not known.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is no level.
 
     Notes
     -----
@@ -139,7 +151,19 @@ def should_refresh(levels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     >>> should_refresh([]).tolist()
     []
     """
-    return ~np.isin(np.asarray(levels, dtype=object), ["FRESH", "RECENT"])
+    try:
+        level = np.asarray(levels, dtype=object)
+        found = pd.Index(level.ravel())
+        is_level = found.isin(_LEVELS.tolist()) | found.isna()
+    except (TypeError, ValueError, ArithmeticError):
+        is_level = np.zeros(1, dtype=np.bool_)
+    if not is_level.all():
+        raise InvalidInputError(
+            "'levels' holds what is no level of freshness.",
+            fix=f"Pass {', '.join(_LEVELS)}; null is for unknown ones.",
+        )
+    due: npt.NDArray[np.bool_] = ~found.isin(["FRESH", "RECENT"]).reshape(level.shape)
+    return due
 
 
 def confidence(age_h: npt.ArrayLike, *, params: FreshnessParams = DEFAULT) -> Floats:
@@ -159,6 +183,11 @@ def confidence(age_h: npt.ArrayLike, *, params: FreshnessParams = DEFAULT) -> Fl
     numpy.ndarray
         Per cent, of the shape of the ages.
 
+    Raises
+    ------
+    InvalidInputError
+        When an age is no number, or infinite.
+
     Notes
     -----
     O(n).
@@ -177,7 +206,7 @@ def confidence(age_h: npt.ArrayLike, *, params: FreshnessParams = DEFAULT) -> Fl
     >>> confidence([]).tolist()
     []
     """
-    age = np.asarray(age_h, dtype=np.float64)
+    age = floats(age_h, "age_h")
     first = params.confidences_pct[0]
     result = np.interp(
         age, (*params.level_ends_h, params.expired_end_h), (first, *params.confidences_pct[1:])
@@ -206,6 +235,11 @@ def decayed(
     numpy.ndarray
         Scores of the same range and direction.
 
+    Raises
+    ------
+    InvalidInputError
+        When an argument is no array of finite numbers, or they do not fit together.
+
     Notes
     -----
     O(n).
@@ -224,7 +258,6 @@ def decayed(
     >>> decayed([85.0], [float("nan")]).tolist(), decayed([], []).tolist()
     ([nan], [])
     """
-    raw = np.asarray(score, dtype=np.float64)
-    sure = np.asarray(confidence_pct, dtype=np.float64)
+    raw, sure = together(score=score, confidence_pct=confidence_pct)
     result: Floats = np.minimum(raw, np.maximum(raw * (sure / 100.0), min_score))
     return result

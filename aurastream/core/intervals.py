@@ -5,6 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from aurastream.core.arrays import together
 from aurastream.core.errors import InvalidInputError
 
 __all__ = ["two_sided_z", "wilson_interval"]
@@ -69,7 +70,8 @@ def wilson_interval(
     Raises
     ------
     InvalidInputError
-        When hits are negative or more than the trials, or either has no end.
+        When hits are negative or more than the trials, trials are a part of one, or either is no
+        number, or infinite.
 
     Notes
     -----
@@ -89,12 +91,15 @@ def wilson_interval(
     >>> wilson_interval([], [])[0].tolist()
     []
     """
-    k, n = np.asarray(hits, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    if (k < 0).any() or (k > n).any() or np.isinf(n).any():
-        raise InvalidInputError("Hits must lie between 0 and the trials.", fix="Count again.")
+    k, n = together(hits=hits, trials=trials)
+    if (k < 0).any() or (k > n).any() or ((n > 0) & (n < 1)).any():
+        raise InvalidInputError(
+            "Hits must lie between 0 and the trials, and trials are 0 or 1 at least.",
+            fix="Count again.",
+        )
     z = two_sided_z(confidence)
     whole = np.where(n > 0, n, 1.0)
-    share = k / whole
+    share = np.where(n > 0, k, 0.0) / whole
     scale = 1.0 + z * z / whole
     middle = (share + z * z / (2.0 * whole)) / scale
     reach = z * np.sqrt(share * (1.0 - share) / whole + z * z / (4.0 * whole * whole)) / scale

@@ -29,6 +29,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core import words
+from aurastream.core.arrays import together
+from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
     Strings,
@@ -280,6 +282,12 @@ def trend_z(
     numpy.ndarray
         Above 0 where the share rose.
 
+    Raises
+    ------
+    InvalidInputError
+        When an argument is no array of finite numbers, a number is negative, all titles are a part
+        of one, or a term is in more titles than there are.
+
     Notes
     -----
     O(n).
@@ -297,7 +305,14 @@ def trend_z(
     >>> trend_z([], [], [], []).tolist()
     []
     """
-    x1, n1, x0, n0 = (np.asarray(v, np.float64) for v in (titles, sample, prior, prior_sample))
+    x1, n1, x0, n0 = together(titles=titles, sample=sample, prior=prior, prior_sample=prior_sample)
+    for x, n in ((x1, n1), (x0, n0)):
+        if ((x < 0) | (n < 0) | ((n > 0) & ((n < 1) | (x > n)))).any():
+            raise InvalidInputError(
+                "Titles with the term must lie between 0 and all titles, and these are 0 or 1 at "
+                "least.",
+                fix="Count again.",
+            )
     n1, n0 = np.where(n1 > 0, n1, np.nan), np.where(n0 > 0, n0, np.nan)
     pooled = (x1 + x0) / (n1 + n0)
     error = np.sqrt(pooled * (1.0 - pooled) * (1.0 / n1 + 1.0 / n0))

@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import floats
 from aurastream.core.crawls import latest_crawls
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
@@ -353,7 +354,7 @@ def language_diversity(counts: npt.ArrayLike) -> float:
     Raises
     ------
     InvalidInputError
-        When a count is negative, infinite or NaN.
+        When a count is negative, infinite, NaN or no number.
 
     Notes
     -----
@@ -373,8 +374,9 @@ def language_diversity(counts: npt.ArrayLike) -> float:
     >>> language_diversity([])
     nan
     """
-    values = np.asarray(counts, dtype=np.float64)
-    if not (np.isfinite(values).all() and (values >= 0).all()):
+    values = floats(counts, "counts")
+    # A NaN fails the comparison.
+    if not (values >= 0).all():
         raise InvalidInputError("A count is negative or unknown.", fix="Pass 0 for no items.")
     # Summed in ascending order, so that the order given cannot show in the last bits.
     values = np.sort(values[values > 0])
@@ -399,7 +401,7 @@ def market_share(viewers: npt.ArrayLike) -> Floats:
     Raises
     ------
     InvalidInputError
-        When viewers are negative or infinite.
+        When viewers are negative, infinite or no number.
 
     Notes
     -----
@@ -416,11 +418,9 @@ def market_share(viewers: npt.ArrayLike) -> Floats:
     >>> market_share([0.0]).tolist(), market_share([]).tolist()
     ([nan], [])
     """
-    values = np.asarray(viewers, dtype=np.float64)
-    if (values < 0).any() or np.isinf(values).any():
-        raise InvalidInputError(
-            "Viewers are negative or infinite.", fix="Null is the value for unknown."
-        )
+    values = floats(viewers, "viewers")
+    if (values < 0).any():
+        raise InvalidInputError("Viewers are negative.", fix="Null is the value for unknown.")
     # Summed in ascending order, so that the order given cannot show in the last bits.
     total = np.nansum(np.sort(values, axis=None))
     return values / total if total > 0 else np.full(values.shape, np.nan)
@@ -841,11 +841,16 @@ def _entropies(group: npt.NDArray[np.integer[Any]], count: Floats, n_groups: int
     kinds = np.bincount(group, minlength=n_groups)
     total = np.bincount(group, weights=count, minlength=n_groups)
     share = count / total[group]
-    entropy = np.bincount(group, weights=-share * np.log(share), minlength=n_groups)
+    entropy = np.bincount(group, weights=_surprise(share), minlength=n_groups)
     many = kinds > 1
     result = np.where(many, entropy / np.log(np.where(many, kinds, 2)), 0.0)
     # An even mix of many adds up to a hair above 1.
     return np.where(kinds > 0, np.clip(result, 0.0, 1.0), np.nan)
+
+
+def _surprise(share: Floats) -> Floats:
+    """Return -p log p; a share that is too small to be told from 0 says nothing."""
+    return -share * np.log(np.where(share > 0, share, 1.0))
 
 
 def _detect(title: str, params: LanguageParams) -> tuple[str, float, str]:

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import floats, integers, unfit
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.frames import (
@@ -132,6 +133,12 @@ def deseasonalised(changes: npt.ArrayLike, hours: npt.ArrayLike) -> Floats:
     numpy.ndarray
         Of the shape of ``changes``.
 
+    Raises
+    ------
+    InvalidInputError
+        When an argument is no array of finite numbers, an hour no whole number, or there is not
+        one hour for each change of a series.
+
     Notes
     -----
     O(n).
@@ -152,8 +159,9 @@ def deseasonalised(changes: npt.ArrayLike, hours: npt.ArrayLike) -> Floats:
     >>> deseasonalised([], []).tolist()
     []
     """
-    values = np.asarray(changes, dtype=np.float64)
-    hour = np.asarray(hours, dtype=np.int64) % _DAY_H
+    values, hour = floats(changes, "changes"), integers(hours, "hours") % _DAY_H
+    if values.shape[-1:] != hour.shape:
+        raise unfit({"changes": values, "hours": hour})
     is_hour = (hour == np.arange(_DAY_H)[:, None]).astype(np.float64)
     known = ~np.isnan(values)
     sums = np.where(known, values, 0.0) @ is_hour.T
@@ -183,7 +191,8 @@ def cross_correlation(x: npt.ArrayLike, y: npt.ArrayLike, max_lag: int) -> tuple
     Raises
     ------
     InvalidInputError
-        When the series differ in length, or the largest lag is negative.
+        When the series differ in length or are none of numbers of at most 1e50 either way, or the
+        largest lag is negative.
 
     Notes
     -----
@@ -206,11 +215,9 @@ def cross_correlation(x: npt.ArrayLike, y: npt.ArrayLike, max_lag: int) -> tuple
     >>> cross_correlation([], [], 1)[1].tolist()
     [0, 0, 0]
     """
-    first, second = (np.asarray(part, dtype=np.float64) for part in (x, y))
+    first, second = floats(x, "x", most=_MOST), floats(y, "y", most=_MOST)
     if first.shape != second.shape or first.ndim != 1:
-        raise InvalidInputError(
-            "The series differ in length.", fix="Lay both out over the same hours."
-        )
+        raise unfit({"x": first, "y": second})
     if max_lag < 0:
         raise InvalidInputError(f"The largest lag is {max_lag}.", fix="It must be 0 or more.")
     pad = np.full(max_lag, np.nan)
@@ -234,6 +241,8 @@ def _correlations(x: Floats, y: Floats) -> tuple[Floats, Integers]:
     return np.clip(r, -1.0, 1.0), pairs
 
 
+# The power of two series multiplies four of their values.
+_MOST: Final = 1e50
 # Below this a series differs from its own mean by rounding alone.
 _NO_POWER: Final = 1e-12
 
@@ -256,6 +265,12 @@ def lead_lag(
     -------
     LeadLag
         O(hours · max_lag + hours²).
+
+    Raises
+    ------
+    InvalidInputError
+        When the series differ in length, or in length from the hours, when they are none of numbers
+        of at most 1e50 either way, or an hour is no whole number.
 
     References
     ----------
@@ -286,7 +301,10 @@ def lead_lag(
     >>> lead_lag([], [], []).relation
     'UNKNOWN'
     """
-    hour = np.asarray(hours, dtype=np.int64)
+    hour = integers(hours, "hours")
+    x, y = floats(x, "x", most=_MOST), floats(y, "y", most=_MOST)
+    if not x.shape == y.shape == hour.shape or hour.ndim != 1:
+        raise unfit({"x": x, "y": y, "hours": hour})
     first, second = deseasonalised(x, hour), deseasonalised(y, hour)
     common = int((~np.isnan(first) & ~np.isnan(second)).sum())
     nothing = LeadLag("UNKNOWN", None, None, None, np.nan, np.nan, np.nan, common)
@@ -339,16 +357,13 @@ def _by_chance(x: Floats, y: Floats, params: LeadLagParams) -> Floats:
     return np.asarray(np.nanmax(searches[known], axis=-1), dtype=np.float64)
 
 
-def _without_each_day(
-    x: npt.ArrayLike, y: npt.ArrayLike, hours: Integers, params: LeadLagParams
-) -> list[int]:
+def _without_each_day(x: Floats, y: Floats, hours: Integers, params: LeadLagParams) -> list[int]:
     """Return the best lag when each day in turn is left out, of both series and of their rhythm."""
     day = hours // _DAY_H
-    series = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     lags = []
     for one in np.unique(day):
         first, second = (
-            deseasonalised(np.where(day == one, np.nan, part), hours) for part in series
+            deseasonalised(np.where(day == one, np.nan, part), hours) for part in (x, y)
         )
         r, pairs = cross_correlation(first, second, params.max_lag_h)
         strength = np.where(pairs >= params.min_pairs, np.abs(r), np.nan)

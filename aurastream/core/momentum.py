@@ -35,6 +35,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import floats
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.frames import (
@@ -133,7 +134,7 @@ def momentum_scores(
     Raises
     ------
     InvalidInputError
-        When there is not one z-score per weight.
+        When there is not one z-score per weight, or one is no number, or infinite.
 
     Notes
     -----
@@ -156,7 +157,7 @@ def momentum_scores(
     >>> momentum_scores([[], [], []])[0].tolist()
     []
     """
-    parts = np.asarray(z, dtype=np.float64)
+    parts = floats(z, "z")
     if parts.ndim == 0 or len(parts) != len(params.weights):
         raise InvalidInputError(
             f"{len(params.weights)} z-scores are needed, one per part of the index.",

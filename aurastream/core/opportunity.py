@@ -27,6 +27,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core import kernels
+from aurastream.core.arrays import together
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
@@ -135,7 +136,7 @@ def opportunity_scores(
     ease : array_like
         Ease of competing, 0–100; NaN is neutral.
     is_peak : array_like
-        Whether the window lies in the audience's peak hours.
+        Whether the window lies in the audience's peak hours; null is false.
     sample_count : array_like
         Velocities that are known.
     params : OpportunityParams
@@ -149,7 +150,8 @@ def opportunity_scores(
     Raises
     ------
     InvalidInputError
-        When a count or a ratio is negative or infinite, a count unknown, or an ease outside 0–100.
+        When a count or a ratio is negative or infinite, a count unknown, an ease outside 0–100,
+        an argument no array of numbers, or when they do not fit together.
 
     Notes
     -----
@@ -183,9 +185,13 @@ def opportunity_scores(
     ...     print(error.message)
     An ease of 101 was passed.
     """
-    viral, rising, ratio, known_ease = (
-        np.asarray(values, dtype=np.float64)
-        for values in (viral_count, rising_count, velocity_ratio, ease)
+    viral, rising, ratio, known_ease, peak, sample = together(
+        viral_count=viral_count,
+        rising_count=rising_count,
+        velocity_ratio=velocity_ratio,
+        ease=ease,
+        is_peak=is_peak,
+        sample_count=sample_count,
     )
     _refuse("A count", viral, np.isfinite(viral) & (viral >= 0))
     _refuse("A count", rising, np.isfinite(rising) & (rising >= 0))
@@ -195,13 +201,11 @@ def opportunity_scores(
     trend = np.minimum(100.0, (viral + params.rising_share * rising) * params.points_per_viral)
     speed = np.where(np.isnan(ratio), 50.0, np.minimum(100.0, ratio * params.points_per_ratio))
     easy = np.where(np.isnan(known_ease), params.neutral_ease, known_ease)
-    factor = np.where(np.asarray(is_peak, dtype=np.bool_), params.peak_factor, 1.0)
+    factor = np.where(np.nan_to_num(peak) != 0, params.peak_factor, 1.0)
     raw = (
         params.trend_weight * trend + params.velocity_weight * speed + params.ease_weight * easy
     ) * factor
-    score = np.where(
-        np.asarray(sample_count) >= params.min_sample, np.clip(raw, 0.0, 100.0), np.nan
-    )
+    score = np.where(sample >= params.min_sample, np.clip(raw, 0.0, 100.0), np.nan)
     return OpportunityParts(trend, speed, easy, factor, score)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurastream.core import kernels_numpy
+from aurastream.core.arrays import floats, for_each
 from aurastream.core.errors import InvalidInputError
 
 __all__ = ["percentile_score"]
@@ -35,7 +36,8 @@ def percentile_score(
     Parameters
     ----------
     values : array_like
-        Values to score, in the unit of the percentiles; those below 0 score 0.
+        Values to score, in the unit of the percentiles; those below 0 score 0, those without end
+        100.
     p25, p50, p75, p90 : array_like
         Percentiles, ascending and not negative; scalars or one per value.
     scale_floor : array_like
@@ -50,7 +52,8 @@ def percentile_score(
     Raises
     ------
     InvalidInputError
-        When percentiles are negative, infinite or not ascending.
+        When percentiles are negative, infinite or not ascending, an argument is no array of
+        numbers, or there is more than one percentile for a value.
 
     Notes
     -----
@@ -79,23 +82,16 @@ def percentile_score(
     >>> percentile_score([], 10, 20, 30, 40).tolist()
     []
     """
-    value = np.asarray(values, dtype=np.float64)
-    try:
-        *parts, floors = (
-            np.broadcast_to(np.asarray(part, dtype=np.float64), value.shape).ravel()
-            for part in (0.0, p25, p50, p75, p90, scale_floor)
-        )
-    except ValueError as error:
-        raise InvalidInputError(
-            f"Values and percentiles differ in shape: {error}.",
-            fix="Give one percentile for all values, or one for each.",
-        ) from None
-    anchors = np.stack(parts)
-    if (np.diff(anchors, axis=0) < 0).any() or np.isinf(anchors).any():
+    value = floats(values, "values", most=np.inf)
+    *parts, floors = for_each(value, p25=p25, p50=p50, p75=p75, p90=p90, scale_floor=scale_floor)
+    anchors = np.stack([np.zeros(value.size), *parts])
+    if (np.diff(anchors, axis=0) < 0).any():
         raise InvalidInputError(
             "Percentiles must be finite and ascending: 0 <= p25 <= p50 <= p75 <= p90.",
             fix="Take them from the category statistics of a metric that cannot be negative.",
         )
     if not (floors > 0).all():
         raise InvalidInputError("scale_floor must be above 0.", fix="Use the metric's unit.")
-    return kernels_numpy.percentile_scores(value.ravel(), anchors, floors).reshape(value.shape)
+    with np.errstate(over="ignore"):
+        scores = kernels_numpy.percentile_scores(value.ravel(), anchors, floors)
+    return scores.reshape(value.shape)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import floats
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
@@ -111,7 +112,7 @@ def on_time_share(delay_min: npt.ArrayLike, *, tolerance_min: float = 5.0) -> fl
     Raises
     ------
     InvalidInputError
-        When the tolerance is negative or no number.
+        When the tolerance is negative or no number, or a delay is no number, or infinite.
 
     Notes
     -----
@@ -132,7 +133,7 @@ def on_time_share(delay_min: npt.ArrayLike, *, tolerance_min: float = 5.0) -> fl
         raise InvalidInputError(
             f"The tolerance is {tolerance_min:g} minutes.", fix="It must be 0 or more."
         )
-    delay = np.asarray(delay_min, dtype=np.float64)
+    delay = floats(delay_min, "delay_min")
     delay = delay[~np.isnan(delay)]
     return float((np.abs(delay) <= tolerance_min).mean()) if delay.size else float("nan")
 

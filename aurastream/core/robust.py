@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurastream.core import kernels_numpy
+from aurastream.core.arrays import floats, together
 from aurastream.core.errors import InvalidInputError
 
 __all__ = ["FENCE_K", "iqr_fence", "linear_percentiles", "remove_outliers", "z_score"]
@@ -36,6 +37,11 @@ def linear_percentiles(values: npt.ArrayLike, quantiles: Sequence[float]) -> Flo
     numpy.ndarray
         One per quantile.
 
+    Raises
+    ------
+    InvalidInputError
+        When a value is no number, or infinite, or a quantile lies outside 0–1.
+
     Notes
     -----
     O(n log n).
@@ -56,7 +62,7 @@ def linear_percentiles(values: npt.ArrayLike, quantiles: Sequence[float]) -> Flo
     """
     if any(not 0.0 <= q <= 1.0 for q in quantiles):
         raise InvalidInputError("A quantile lies outside 0–1.", fix="Write p90 as 0.9.")
-    sample = np.asarray(values, dtype=np.float64).ravel()
+    sample = floats(values, "values").ravel()
     _, ordered, counts, starts = kernels_numpy.sorted_segments(
         np.zeros(sample.size, dtype=np.int64), sample, 1
     )
@@ -77,6 +83,11 @@ def iqr_fence(values: npt.ArrayLike, k: float = FENCE_K) -> tuple[float, float]:
     -------
     low, high : float
         Ends of the fence.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is no number, or infinite.
 
     Notes
     -----
@@ -99,7 +110,7 @@ def iqr_fence(values: npt.ArrayLike, k: float = FENCE_K) -> tuple[float, float]:
     >>> iqr_fence([1.0, 2.0, 3.0, 4.0, float("nan")])
     (-0.5, 5.5)
     """
-    sample = np.asarray(values, dtype=np.float64).ravel()
+    sample = floats(values, "values").ravel()
     if np.count_nonzero(~np.isnan(sample)) < _FEWEST:
         return -np.inf, np.inf
     p25, p75 = linear_percentiles(sample, (0.25, 0.75)).tolist()
@@ -122,6 +133,11 @@ def remove_outliers(values: npt.ArrayLike, k: float = FENCE_K) -> Floats:
     numpy.ndarray
         Those inside.
 
+    Raises
+    ------
+    InvalidInputError
+        When a value is no number, or infinite.
+
     Notes
     -----
     O(n log n).
@@ -142,7 +158,7 @@ def remove_outliers(values: npt.ArrayLike, k: float = FENCE_K) -> Floats:
     >>> remove_outliers([]).tolist()
     []
     """
-    sample = np.asarray(values, dtype=np.float64).ravel()
+    sample = floats(values, "values").ravel()
     lower, upper = iqr_fence(sample, k)
     return sample[(sample >= lower) & (sample <= upper)]
 
@@ -162,7 +178,12 @@ def z_score(values: npt.ArrayLike, mean: npt.ArrayLike, std: npt.ArrayLike) -> F
     Returns
     -------
     numpy.ndarray
-        Standard deviations from the mean.
+        Standard deviations from the mean; infinite where they are beyond every float.
+
+    Raises
+    ------
+    InvalidInputError
+        When an argument is no array of finite numbers, or they do not fit together.
 
     Notes
     -----
@@ -182,8 +203,8 @@ def z_score(values: npt.ArrayLike, mean: npt.ArrayLike, std: npt.ArrayLike) -> F
     >>> z_score([], 2.0, 0.5).tolist()
     []
     """
-    value = np.asarray(values, dtype=np.float64)
-    spread = np.asarray(std, dtype=np.float64)
+    value, middle, spread = together(values=values, mean=mean, std=std)
     flat = spread <= 0.0
-    result: Floats = (value - np.asarray(mean, dtype=np.float64)) / np.where(flat, 1.0, spread)
+    with np.errstate(over="ignore"):
+        result: Floats = (value - middle) / np.where(flat, 1.0, spread)
     return np.where(flat & ~np.isnan(value), 0.0, result)

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import floats
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
@@ -243,7 +244,7 @@ def adjusted_p_values(p_values: npt.ArrayLike) -> Floats:
     Raises
     ------
     InvalidInputError
-        When a p-value is not between 0 and 1.
+        When a p-value is not between 0 and 1, or no number, or they are no list.
 
     References
     ----------
@@ -257,7 +258,9 @@ def adjusted_p_values(p_values: npt.ArrayLike) -> Floats:
     >>> adjusted_p_values([]).tolist()
     []
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = np.atleast_1d(floats(p_values, "p_values"))
+    if p.ndim > 1:
+        raise InvalidInputError(f"'p_values' has the shape {p.shape}.", fix="Pass one list.")
     if ((p < 0) | (p > 1)).any():
         raise InvalidInputError("A p-value is not between 0 and 1.", fix="NaN is for unknown ones.")
     order = np.argsort(-p, kind="stable")

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aurastream.core import kernels_numpy
+from aurastream.core.arrays import floats, for_each
 
 __all__ = ["CLASS_NAMES", "TrendClass", "TrendParams", "trend_classes"]
 
@@ -81,6 +82,12 @@ def trend_classes(
     numpy.ndarray
         Classes as text.
 
+    Raises
+    ------
+    InvalidInputError
+        When an argument is no array of finite numbers, or there is more than one percentile or
+        sample for a velocity.
+
     Notes
     -----
     O(n).
@@ -101,11 +108,10 @@ def trend_classes(
     >>> trend_classes([7.0, 7.0], 7, 7, 7, 50).tolist(), trend_classes([], 1, 2, 3, 50).tolist()
     (['STABLE', 'STABLE'], [])
     """
-    value = np.atleast_1d(np.asarray(velocity, dtype=np.float64))
-    low, high, top = (
-        np.broadcast_to(np.asarray(part, dtype=np.float64), value.shape) for part in (p25, p75, p90)
-    )
-    known = np.broadcast_to(np.asarray(sample_count) >= params.min_sample, value.shape)
+    value = np.atleast_1d(floats(velocity, "velocity"))
+    low, high, top, sample = for_each(value, p25=p25, p75=p75, p90=p90, sample_count=sample_count)
+    known = sample >= params.min_sample
     names = np.array(CLASS_NAMES, dtype=object)
-    classes: npt.NDArray[Any] = names[kernels_numpy.trend_codes(value, low, high, top, known)]
-    return classes
+    classes = kernels_numpy.trend_codes(value.ravel(), low, high, top, known)
+    found: npt.NDArray[Any] = names[classes].reshape(value.shape)
+    return found

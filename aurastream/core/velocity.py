@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.arrays import together
 from aurastream.core.crawls import Expansion, carry_forward, latest_crawls, moments
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.formats import (
@@ -159,7 +160,8 @@ def lifetime_velocity(
     Raises
     ------
     InvalidInputError
-        When views are negative or infinite.
+        When views are negative, an argument is no array of finite numbers, they do not fit
+        together, or the smallest age is not above 0.
 
     Notes
     -----
@@ -182,13 +184,13 @@ def lifetime_velocity(
     >>> lifetime_velocity([], []).tolist()
     []
     """
-    view = np.asarray(views, dtype=np.float64)
-    age = np.asarray(age_h, dtype=np.float64)
-    if (view < 0).any() or np.isinf(view).any():
-        raise InvalidInputError(
-            "Views are negative or infinite.", fix="Null is the value for hidden views."
-        )
-    result: Floats = view / np.maximum(min_age_h, age)
+    if not 0 < min_age_h < np.inf:
+        raise InvalidInputError(f"min_age_h is {min_age_h:g}.", fix="It must be above 0.")
+    view, age = together(views=views, age_h=age_h)
+    if (view < 0).any():
+        raise InvalidInputError("Views are negative.", fix="Null is the value for hidden views.")
+    with np.errstate(over="ignore"):
+        result: Floats = view / np.maximum(min_age_h, age)
     return np.where(age < 0, np.nan, result)
 
 

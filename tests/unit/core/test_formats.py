@@ -184,9 +184,9 @@ def test_bad_input_is_refused_with_its_reason(function) -> None:
 
 def test_impossible_lengths_means_and_parameters_are_refused() -> None:
     for bad in (-1.0, np.inf):
-        with pytest.raises(InvalidInputError, match="seconds"):
+        with pytest.raises(InvalidInputError, match=r"-1 seconds|'duration_s' holds inf"):
             short_likelihood([bad])
-        with pytest.raises(InvalidInputError, match="seconds"):
+        with pytest.raises(InvalidInputError, match=r"-1 seconds|'duration_s' holds inf"):
             duration_buckets([bad])
     with pytest.raises(InvalidInputError, match="negative"):
         performance_index(-1.0, 2.0)

@@ -263,7 +263,7 @@ def test_bad_input_is_refused_with_its_reason() -> None:
         language_mix(items(("en", 1.0)).drop(columns="language"))
     with pytest.raises(InvalidInputError, match="count"):
         language_diversity([-1])
-    with pytest.raises(InvalidInputError, match="Viewers"):
+    with pytest.raises(InvalidInputError, match="viewers"):
         market_share([np.inf])
     with pytest.raises(InvalidInputError, match="differ"):
         video_languages(["en"], [])

@@ -284,7 +284,7 @@ def test_wrong_input_is_refused_with_the_mend() -> None:
         clip_video_lead_lag(clips.drop(columns="hour_start"), videos, as_of=as_of)
     with pytest.raises(InvalidInputError, match="holds -1"):
         clip_video_lead_lag(clips.assign(clip_count=-1), videos, as_of=as_of)
-    with pytest.raises(InvalidInputError, match="differ in length"):
+    with pytest.raises(InvalidInputError, match="do not fit together"):
         cross_correlation([1.0, 2.0], [1.0], 1)
 
 
