@@ -32,6 +32,7 @@ from aurastream.core.anomaly_strategies import (
 )
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
+    EXACT,
     Schema,
     build_frame,
     codes_of,
@@ -361,7 +362,7 @@ def viewer_anomalies(
     rows = streams.loc[usable]
     crawl_at, category = crawl_at[usable], category[usable]
     observed = times(rows, "observed_at", "twitch_streams")
-    viewers = counters(rows, "viewer_count", "twitch_streams")
+    viewers = counters(rows, "viewer_count", "twitch_streams", most=EXACT)
     (stream,), stream_names = codes_of(rows["stream_id"])
     users = plain_texts(rows, "user_id", "twitch_streams")
     (user,), user_names = codes_of(users.where(users != ""))

@@ -31,6 +31,7 @@ import pandas as pd
 
 from aurastream.core import kernels_numpy as kernels
 from aurastream.core.frames import (
+    EXACT,
     HOUR_US,
     Schema,
     Strings,
@@ -301,7 +302,7 @@ def clip_velocity(
 
 def _shots(rows: pd.DataFrame, slot: Integers, n_games: int) -> tuple[_Shots, Strings]:
     """Keep one snapshot per game, clip and crawl, and put the clip's making before them."""
-    views = counters(rows, "view_count", "clip_radar")
+    views = counters(rows, "view_count", "clip_radar", most=EXACT)
     if np.isnan(views).any():
         raise refusal(
             rows.index,

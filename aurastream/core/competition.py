@@ -139,6 +139,8 @@ class CompetitionParams:
 
 
 DEFAULT: Final = CompetitionParams()
+# More than there are people; of a million such streams the sum still is exact.
+_MOST_VIEWERS: Final = 2**33
 
 
 def saturation_scores(live: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
@@ -602,7 +604,7 @@ def _states(
     params: CompetitionParams,
 ) -> _States:
     """Find the latest crawl of each game in each window and measure each such crawl once."""
-    viewers = counters(streams, "viewer_count", "twitch_streams")
+    viewers = counters(streams, "viewer_count", "twitch_streams", most=_MOST_VIEWERS)
     if np.isnan(viewers).any():
         raise refusal(
             streams.index,

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 from aurastream.core.errors import InvalidInputError
 
 __all__ = [
+    "EXACT",
     "HOUR_US",
     "MOST",
     "GroupKeys",
@@ -28,6 +30,7 @@ __all__ = [
     "counters",
     "each_once",
     "empty_frame",
+    "finite",
     "flags",
     "group_keys",
     "is_missing",
@@ -63,7 +66,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _NULLABLE: Final = {"Int64": np.int64, "Int32": np.int32, "Int16": np.int16}
 _WHOLE: Final = frozenset({"int64", "int32", "int16"})
 # Above it not every integer is a float: 2**53 and 2**53 + 1 are the same one.
-_EXACT: Final = 2**53 - 1
+EXACT: Final = 2**53 - 1
 _PER_CENT: Final = 100.0
 _BUNDLES: Final = (
     *(list, tuple, range, deque, dict, set, frozenset, memoryview),
@@ -103,7 +106,8 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> p
     Raises
     ------
     InvalidInputError
-        Naming the missing columns, or those that come twice.
+        Naming the missing columns, or those that come twice; or rows with a signalling NaN, which
+        raises whenever it is looked at.
     """
     if not frame.columns.is_unique:
         listed = ", ".join(f"'{column}'" for column in frame.columns[frame.columns.duplicated()])
@@ -112,6 +116,7 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> p
         )
     missing = [column for column in columns if column not in frame.columns]
     if not missing:
+        _refuse_signals(frame, columns, name)
         return frame
     if frame.empty and not len(frame.columns):
         return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
@@ -120,6 +125,23 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> p
         f"The {name} frame has no column {listed}.",
         fix=f"Pass it with {listed}, as the table of that name has it.",
     )
+
+
+def _refuse_signals(frame: pd.DataFrame, columns: Sequence[str], name: str) -> None:
+    for column in columns:
+        values = frame[column]
+        if values.dtype != object or Decimal not in set(map(type, values)):
+            continue
+        bad = np.array([isinstance(value, Decimal) and value.is_snan() for value in values])
+        if bad.any():
+            raise refusal(
+                frame.index,
+                bad,
+                lambda _, column=column: (  # type: ignore[misc] # a place is all that is passed
+                    f"Column '{column}' of the {name} frame holds a signalling NaN."
+                ),
+                fix="Null is for unknown ones.",
+            )
 
 
 def microseconds(delta: timedelta) -> int:
@@ -230,7 +252,7 @@ def shown(value: object) -> str:
 
 def is_missing(value: object) -> bool:
     """Return whether one value is a null of any kind."""
-    if isinstance(value, _BUNDLES):
+    if isinstance(value, _BUNDLES) or (isinstance(value, Decimal) and value.is_snan()):
         return False
     return value is None or value is pd.NA or value is pd.NaT or value != value  # noqa: PLR0124 # NaN
 
@@ -247,7 +269,7 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
     try:
         if values.dtype.kind not in _NO_NUMBERS:
             return values.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, ArithmeticError):
         pass
     faults = [_number_fault(value) for value in values]
     bad = np.array([fault is not None for fault in faults])
@@ -286,23 +308,44 @@ def flags(frame: pd.DataFrame, column: str) -> npt.NDArray[np.bool_]:
     return values
 
 
-def counters(frame: pd.DataFrame, column: str, name: str) -> Floats:
+def counters(frame: pd.DataFrame, column: str, name: str, *, most: float = MOST) -> Floats:
     """Return a column of finite values of 0 or more, NaN for null.
 
     Raises
     ------
     InvalidInputError
-        When a value is negative, infinite, or beyond all that is counted (above 1e100).
+        When a value is negative, infinite, or beyond all that is counted (above ``most``).
     """
     values = numbers(frame, column)
     # A NaN fails both comparisons, so that nulls pass.
-    bad = (values < 0) | (values > MOST)
+    bad = (values < 0) | (values > most)
     if bad.any():
         raise refusal(
             frame.index,
             bad,
             lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
             fix="It must be finite and 0 or more; null is the value for unknown.",
+        )
+    return values
+
+
+def finite(frame: pd.DataFrame, column: str, name: str) -> Floats:
+    """Return a column of finite values of either sign, NaN for null.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value is infinite, or beyond all that is measured (above 1e100 either way).
+    """
+    values = numbers(frame, column)
+    # A NaN fails the comparison, so that nulls pass.
+    bad = np.abs(values) > MOST
+    if bad.any():
+        raise refusal(
+            frame.index,
+            bad,
+            lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
+            fix="It must be finite; null is the value for unknown.",
         )
     return values
 
@@ -337,7 +380,7 @@ def whole_numbers(frame: pd.DataFrame, column: str, name: str) -> Integers:
     """
     values = numbers(frame, column)
     # A NaN fails the comparison.
-    fits = (values >= 0) & (values <= _EXACT) & (values == np.floor(values))
+    fits = (values >= 0) & (values <= EXACT) & (values == np.floor(values))
     if not fits.all():
         raise refusal(
             frame.index,
@@ -635,7 +678,7 @@ def _refuse_outside(values: npt.NDArray[Any], wanted: np.dtype[Any], name: str) 
     limits = np.iinfo(wanted)
     low, high = limits.min, limits.max
     if values.dtype.kind == "f":
-        low, high = max(low, -_EXACT), min(high, _EXACT)
+        low, high = max(low, -EXACT), min(high, EXACT)
     # A NaN fails both comparisons.
     fits = (values >= low) & (values <= high)
     if not fits.all():

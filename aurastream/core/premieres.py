@@ -23,8 +23,8 @@ from aurastream.core.frames import (
     build_frame,
     counters,
     empty_frame,
+    finite,
     group_keys,
-    numbers,
     plain_texts,
     require_columns,
     text,
@@ -161,7 +161,8 @@ def premiere_performance(
     Raises
     ------
     InvalidInputError
-        When a column is missing, or views or a velocity are negative.
+        When a column is missing, views or a velocity are negative, or one of them or a delay is
+        infinite.
 
     References
     ----------
@@ -210,7 +211,7 @@ def premiere_performance(
     enough = np.minimum(announced.known, instant.known) >= params.min_sample
     usable = enough & (instant.median > 0)
     ratio = np.where(usable, announced.median / np.where(usable, instant.median, 1.0), np.nan)
-    delay = numbers(releases, "delay_min")
+    delay = finite(releases, "delay_min", name)
     timed = ~np.isnan(delay)
     on_time = timed & (np.abs(delay) <= params.tolerance_min)
     n_timed = np.bincount(group[timed], minlength=n)

@@ -28,6 +28,7 @@ from aurastream.core.frames import (
     build_frame,
     counters,
     empty_frame,
+    finite,
     group_keys,
     microseconds,
     plain_texts,
@@ -120,7 +121,8 @@ def early_releases(releases: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidInputError
-        When a column is missing, or a row has no window or no category.
+        When a column is missing, a row has no window or no category, views or a velocity are
+        negative, or one of them or a delay is infinite.
 
     Notes
     -----
@@ -147,6 +149,11 @@ def early_releases(releases: pd.DataFrame) -> pd.DataFrame:
     True
     """
     releases = require_columns(releases, _EARLY, "releases")
+    # The rows are passed on as they are, with whatever columns of numbers they have.
+    counters(releases, "velocity_per_hour", "releases")
+    for column, possible in (("views", counters), ("delay_min", finite)):
+        if column in releases:
+            possible(releases, column, "releases")
     keys = ["window_start", "category", "video_id"]
     group_keys((releases, "releases"))
     releases = releases.assign(video_id=plain_texts(releases, "video_id", "releases"))

@@ -29,7 +29,6 @@ from aurastream.core.frames import (
     counters,
     empty_frame,
     group_keys,
-    numbers,
     refusal,
     require_columns,
     text,
@@ -303,7 +302,7 @@ def _size_bands(videos: pd.DataFrame, params: TitleLiftParams) -> Integers:
         ("best_rank", params.rank_bands),
     ):
         if column in videos.columns:
-            values = numbers(videos, column)
+            values = counters(videos, column, "videos")
             bands = np.searchsorted(edges, values, side="right")
             return np.where(np.isnan(values), len(edges) + 1, bands)
     return np.zeros(len(videos), dtype=np.int64)

@@ -36,6 +36,7 @@ from aurastream.core.formats import (
     short_likelihood,
 )
 from aurastream.core.frames import (
+    EXACT,
     HOUR_US,
     Schema,
     Strings,
@@ -526,7 +527,7 @@ def _encode(
     named(games, "video_id", playing, "youtube_games")
     frames = ((trending, "youtube_trending"), (games, "youtube_games"))
     values = [
-        np.concatenate([counters(frame, column, name) for frame, name in frames])
+        np.concatenate([counters(frame, column, name, most=EXACT) for frame, name in frames])
         for column in _COUNTERS
     ]
     rows = _Rows(

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
-from aurastream.core.frames import plain_texts, times, timestamps
+from aurastream.core.frames import is_missing, plain_texts, times, timestamps
 from aurastream.core.offenders import offenders
 from aurastream.core.value_hashes import row_hashes
 
@@ -486,7 +486,7 @@ def _plain(value: object) -> object:
         return [_plain(own) for own in value]
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 # NaN
+    if is_missing(value):
         return None
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from aurastream.core.channel_outliers import channel_outliers, usable_rows
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import codes_of, counters, each_once, group_keys, whole_numbers
 from aurastream.core.releases import releases
+from aurastream.core.title_intel import title_intel
 from aurastream_assets.intelligence.refusals import (
     Frames,
     apart,
@@ -319,6 +321,25 @@ def test_a_row_without_window_or_category_costs_itself_alone(key: str) -> None:
     assert told.loc["a1", "reason"] == "The row has no window_start or no category."
     assert told["occurred_at"].tolist() == [AT + LENGTH] * 2
     assert json.loads(str(told.loc["a1", "raw"]))["row"][key] is None
+
+
+@pytest.mark.parametrize("rank", [np.inf, -1.0, 1e300, Decimal("sNaN"), "first"])
+def test_a_rank_that_cannot_be_costs_its_video_alone(rank: object) -> None:
+    rows = videos("a", 1, 2, 3).assign(
+        channel_id=["x", "y", "z"],
+        title="boss",
+        age_h=1.0,
+        lifetime_velocity_per_hour=1.0,
+        best_rank=[1.0, rank, 3.0],
+    )
+
+    found, refused = each_for_itself(rows, title_intel)
+
+    kept = rows.drop(index=1).astype({"best_rank": np.float64})
+    pd.testing.assert_frame_equal(found, title_intel(kept), check_exact=True)
+    assert refused["item_id"].tolist() == ["a1"]
+    assert "best_rank" in refused["reason"].item()
+    json.loads(quarantined(refused, "intelligence/x", LENGTH)["raw"].item())
 
 
 def test_where_no_row_has_a_window_there_is_nothing_to_compute() -> None:

@@ -74,5 +74,5 @@ def test_impossible_views_of_a_clip_are_refused_and_no_negative_number(views: in
         }
     )
     games = pd.DataFrame({"category": ["minecraft"], "twitch_game_id": ["g1"]})
-    with pytest.raises(InvalidInputError, match="views"):
+    with pytest.raises(InvalidInputError, match="'view_count' of the clip_radar frame holds 9"):
         clip_velocity(clips, as_of=pd.DatetimeIndex(["2026-01-10T10:00Z"]), games=games)
