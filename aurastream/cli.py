@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -365,6 +365,7 @@ def backfill(
     from rich.progress import Progress
 
     from aurastream.operations.backfill import backfill as run
+    from aurastream.operations.backfill import outdated
     from aurastream.operations.graph import Graph
 
     now, first = datetime.now(UTC), start.replace(tzinfo=UTC)
@@ -382,9 +383,10 @@ def backfill(
     settings = Settings.from_env()
     with Progress(disable=as_json) as progress:
         task = progress.add_task("Partitions", total=None, visible=False)
+        graph = Graph(settings.require_webserver(), on_silence=_say_silence)
         done = run(
             settings,
-            Graph(settings.require_webserver(), on_silence=_say_silence),
+            graph,
             first,
             last,
             now=now,
@@ -393,17 +395,33 @@ def backfill(
             on_plan=lambda total: progress.update(task, total=total, visible=total > 0),
             on_step=lambda job, n: progress.update(task, advance=n, description=job),
         )
+    older = {} if again else outdated(settings, graph, first, last or now, assets=asset or ())
     if as_json:
-        print(json.dumps(asdict(done), default=str))  # noqa: T201 # the answer
+        print(json.dumps(asdict(done) | {"outdated": older}, default=str))  # noqa: T201 # the answer
         return
     if not done.partitions:
         _out().print(_nothing_to_compute(settings, last or now, again=again), highlight=False)
+        _say_outdated(older)
         return
     table = Table("table", "windows", "changed", "new", "gone", "before", "after", box=None)
     for c in done.changes:
         counts = (c.windows, c.changed, c.new, c.gone, c.rows_before, c.rows_after)
         table.add_row(c.table, *(f"{count:,}" for count in counts))
     _out().print(table)
+    _say_outdated(older)
+
+
+def _say_outdated(windows: Mapping[str, int]) -> None:
+    """Say what a formula that has changed since left as it was."""
+    if not windows:
+        return
+    of_each = ", ".join(f"{count:,} of {asset}" for asset, count in windows.items())
+    _out().print(
+        f"Another code version computed {sum(windows.values()):,} windows there: {of_each}. "
+        "With --again they are computed with what the code says now, and `aurastream diff` shows "
+        "what moved.",
+        highlight=False,
+    )
 
 
 def _nothing_to_compute(settings: Settings, end: datetime, *, again: bool) -> str:
@@ -695,6 +713,12 @@ def diff(
     _out().print(
         f"{found.matched:,} rows in both, {found.appeared:,} appeared, {found.vanished:,} vanished"
     )
+    if found.unkept_windows:
+        _out().print(
+            f"Not compared: {found.unkept_rows:,} rows in {found.unkept_windows:,} windows of "
+            f"which version {before} has no row. It found nothing there, or never computed them.",
+            highlight=False,
+        )
     if not (found.appeared or found.vanished or any(c.changed for c in found.columns)):
         _out().print("Nothing moved.")
         return

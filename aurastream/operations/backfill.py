@@ -26,7 +26,16 @@ from aurastream.settings import Settings
 from aurastream.store.archive_checksums import checksums
 from aurastream.store.purge import Relation, relations
 
-__all__ = ["Backfill", "BackfillError", "Changed", "Step", "backfill", "in_pieces", "ready"]
+__all__ = [
+    "Backfill",
+    "BackfillError",
+    "Changed",
+    "Step",
+    "backfill",
+    "in_pieces",
+    "outdated",
+    "ready",
+]
 
 # "back" as a number: one backfill at a time, in the whole installation.
 _LOCK: Final = 0x6261636B
@@ -228,6 +237,43 @@ def backfill(
             raise
         _finish(connection, found, "DONE", "")
         return Backfill(found, resumed, total, tuple(_changes(connection, found)))
+
+
+def outdated(
+    settings: Settings,
+    graph: Graph,
+    start: dt.datetime,
+    end: dt.datetime,
+    *,
+    assets: Sequence[str] = (),
+) -> dict[str, int]:
+    """Return how many windows in [start, end) another code version computed, by asset.
+
+    Parameters
+    ----------
+    settings : Settings
+        The installation.
+    graph : Graph
+        The running graph.
+    start, end : datetime
+        Aware.
+    assets : sequence of str
+        Only these, as ``stage/table``; all by default.
+    """
+    versions = {
+        asset: version
+        for asset, version in graph.code_versions().items()
+        if not assets or asset in assets
+    }
+    with psycopg.connect(settings.require_postgres(), connect_timeout=10) as connection:
+        rows = connection.execute(
+            "SELECT v.asset, count(*) FROM maintenance.window_versions v "
+            "JOIN unnest(%s::text[], %s::text[]) AS current (asset, code_version) USING (asset) "
+            "WHERE v.code_version <> current.code_version "
+            "AND v.window_start >= %s AND v.window_start < %s GROUP BY 1 ORDER BY 1",
+            (list(versions), list(versions.values()), start, end),
+        ).fetchall()
+    return dict(rows)
 
 
 @contextmanager

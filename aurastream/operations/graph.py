@@ -131,6 +131,11 @@ query Versions($job: PipelineSelector!) {
   }
 }
 """
+_CODE_VERSIONS: Final = """
+query CodeVersions {
+  assetNodes { assetKey { path } opVersion }
+}
+"""
 _NEWEST: Final = """
 query Newest($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
@@ -404,6 +409,15 @@ class Graph:
             ]
             found[tuple(node["assetKey"]["path"])] = newest == [node["opVersion"]]
         return found
+
+    def code_versions(self) -> dict[str, str]:
+        """Return which code version computes each asset now, by ``stage/table``."""
+        nodes = self._ask(_CODE_VERSIONS)["assetNodes"]
+        return {
+            "/".join(node["assetKey"]["path"]): node["opVersion"]
+            for node in nodes
+            if node["opVersion"] is not None
+        }
 
     def missing(
         self, key: Sequence[str], start: datetime, end: datetime, *, again: bool = False

@@ -117,6 +117,10 @@ class VersionDiff:
         The first and the last of them.
     now : list of str
         Which versions computed what is there now.
+    unkept_windows, unkept_rows : int
+        Windows among them in time, and their rows, that another version computed since and of which
+        the older one has no row: it found nothing there, or never computed them. They are not
+        compared, and no row of them counts as appeared.
     """
 
     matched: int
@@ -133,6 +137,8 @@ class VersionDiff:
     first_window: dt.datetime | None = None
     last_window: dt.datetime | None = None
     now: list[str] = field(default_factory=list)
+    unkept_windows: int = 0
+    unkept_rows: int = 0
 
 
 def identity_of(table: sa.Table) -> tuple[str, ...]:
@@ -222,6 +228,8 @@ def compare_versions(
         matched, appeared, vanished = counts
         windows = connection.execute(_WINDOWS).fetchone() or (0, None, None)
         now = connection.execute(_NOW, asked).fetchall()
+        asked |= {"first": start or windows[1], "last": end or windows[2]}
+        unkept = connection.execute(_unkept(table, column.name), asked).fetchone() or (0, 0)
         return VersionDiff(
             matched,
             appeared,
@@ -237,7 +245,19 @@ def compare_versions(
             first_window=windows[1],
             last_window=windows[2],
             now=[version for (version,) in now],
+            unkept_windows=unkept[0],
+            unkept_rows=unkept[1],
         )
+
+
+def _unkept(table: sa.Table, at: str) -> sql.Composed:
+    """Return the statement that counts what only other versions have rows of, amid the compared."""
+    return sql.SQL(
+        "SELECT count(DISTINCT t.{at}), count(*) FROM {table} t "
+        "JOIN maintenance.window_versions v ON v.asset = %(asset)s AND v.window_start = t.{at} "
+        "WHERE v.code_version <> %(version)s AND t.{at} >= %(first)s AND t.{at} <= %(last)s "
+        "AND t.{at} < %(end)s AND t.{at} NOT IN (SELECT window_start FROM version_pairs)"
+    ).format(at=sql.Identifier(at), table=sql.Identifier(*table.fullname.split(".")))
 
 
 def _pairs(table: sa.Table, at: str) -> sql.Composed:

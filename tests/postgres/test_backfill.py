@@ -2,17 +2,22 @@
 
 import contextlib
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import psycopg
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
-from aurastream.operations.backfill import BackfillError, backfill
+from aurastream.cli import app
+from aurastream.operations.backfill import BackfillError, backfill, outdated
 from aurastream.operations.graph import Graph, KeyRange, missing_ranges
 from aurastream.settings import Settings
+from aurastream.store.archive_history import version_marks
 from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.frames import Append, FrameStore
 from tests.conftest import fresh_database
@@ -30,6 +35,7 @@ class OneJob(Graph):
         super().__init__("http://127.0.0.1:1")
         self.launched: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
+        self.versions: dict[str, str] = {}
         # Runs whose worker was killed, with those that the daemon queued in their place.
         self.replaced_by: dict[str, str | None] = {}
 
@@ -39,6 +45,9 @@ class OneJob(Graph):
         if tuple(key) != KEY:
             return []
         return missing_ranges(self.partition_keys(key), [], start=start, end=end)
+
+    def code_versions(self) -> dict[str, str]:
+        return self.versions
 
     def assets_of(self, job: str) -> list[tuple[str, ...]]:
         return [KEY]
@@ -128,6 +137,60 @@ def test_what_lies_before_the_first_crawl_is_not_computed(
     end = HOUR + dt.timedelta(hours=2)
     across = backfill(settings, graph, HOUR - week, end, now=end, again=True)
     assert (across.partitions, graph.launched) == (4, ["rescore"])
+
+
+def test_windows_of_a_code_version_that_was_replaced_are_counted_by_asset(
+    store: FrameStore, tmp_path: Path
+) -> None:
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    graph, day = OneJob(), dt.timedelta(days=1)
+    graph.versions = {"intelligence/opportunity": "2", "intelligence/momentum": "1"}
+    half_hours = pd.date_range(HOUR, periods=4, freq="30min")
+    for asset in graph.versions:
+        marks = pd.DataFrame({"window_start": half_hours})
+        store.commit([version_marks(asset, marks, "window_start", code_version="1", run_id=None)])
+
+    assert outdated(settings, graph, HOUR, HOUR + day) == {"intelligence/opportunity": 4}
+    half = half_hours[2].to_pydatetime()
+    assert outdated(settings, graph, half, HOUR + day) == {"intelligence/opportunity": 2}
+    assert outdated(settings, graph, HOUR, HOUR + day, assets=["intelligence/momentum"]) == {}
+
+
+def test_a_backfill_without_again_says_what_another_code_version_computed(
+    store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Current(OneJob):
+        def __init__(self, *_: object, **__: object) -> None:
+            super().__init__()
+            self.versions = {"intelligence/opportunity": "2"}
+
+        def missing(self, *_: object, **__: object) -> list[KeyRange]:
+            return []
+
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr("aurastream.operations.graph.Graph", Current)
+    monkeypatch.setattr(Settings, "require_webserver", lambda _: "http://127.0.0.1:1")
+    crawl = filled_rows(CRAWLS, [{"category": "music"}], at=HOUR)
+    marks = version_marks(
+        "intelligence/opportunity",
+        pd.DataFrame({"window_start": pd.date_range(HOUR, periods=4, freq="30min")}),
+        "window_start",
+        code_version="1",
+        run_id=None,
+    )
+    store.commit([Append(CRAWLS, crawl), marks])
+    asked = ["backfill", "--from", "2026-11-20", "--to", "2026-11-21"]
+
+    told = CliRunner().invoke(app, asked)
+    as_json = CliRunner().invoke(app, [*asked, "--json"])
+
+    assert "Nothing is missing there." in told.stdout, told.output
+    assert (
+        "Another code version computed 4 windows there: 4 of intelligence/opportunity. "
+        "With --again they are computed with what the code says now" in told.stdout
+    )
+    assert json.loads(as_json.stdout)["outdated"] == {"intelligence/opportunity": 4}
 
 
 def _wait_for(url: str) -> None:

@@ -22,7 +22,12 @@ _NUMBER: Final[dict[str, object]] = {"FLOAT": 0.0, "INTEGER": 0, "SMALLINT": 0}
 
 
 def score(
-    store: FrameStore, table: str, version: str, rows: Sequence[Mapping[str, object]]
+    store: FrameStore,
+    table: str,
+    version: str,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    window: datetime = WINDOW,
 ) -> None:
     """Write rows as an asset of that code version does; what they do not say is 0 or empty."""
     declared = metadata.tables[f"intelligence.{table}"]
@@ -30,10 +35,14 @@ def score(
     for column in declared.columns:
         kind = str(column.type)
         usual[column.name] = [] if kind == "ARRAY" else _NUMBER.get(kind, "")
-    usual |= {"window_start": WINDOW, "category": "gaming"}
+    usual |= {"window_start": window, "category": "gaming"}
     frame = pd.DataFrame([usual | dict(row) for row in rows])
-    asset, span = f"intelligence/{table}", (WINDOW, WINDOW + timedelta(hours=4))
+    asset, span = f"intelligence/{table}", (window, window + timedelta(hours=4))
     keep_replaced(store, declared, asset, span, version)
+    if frame.empty:  # which says no version
+        nothing = store.read(f"intelligence.{table}").head(0)
+        store.commit([Replace(f"intelligence.{table}", nothing, *span)])
+        return
     marks = version_marks(asset, frame, "window_start", code_version=version, run_id=None)
     store.commit([Replace(f"intelligence.{table}", frame, *span), marks])
 
@@ -135,6 +144,31 @@ def test_a_window_without_a_row_is_nobodys_now(store: FrameStore) -> None:
     found = compare_versions(store, "intelligence/video_ideas", "1")
 
     assert (found.vanished, found.windows, found.now) == (1, 1, [])
+
+
+def test_windows_in_which_the_older_version_had_no_row_are_told_apart_from_what_is_compared(
+    store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
+    monkeypatch.setenv("COLUMNS", "300")
+    windows = [WINDOW + n * timedelta(hours=4) for n in range(4)]
+    for n, window in enumerate(windows):
+        before = [idea(1, "mods", 90.0)] if n % 2 == 0 else []
+        score(store, "video_ideas", "1", before, window=window)
+    for window in windows:
+        score(
+            store, "video_ideas", "2", [idea(1, "mods", 90.0), idea(2, "maps", 80.0)], window=window
+        )
+
+    found = compare_versions(store, "video_ideas", "1")
+    # The fourth window lies behind all that are compared: whoever asks for it by its time is told.
+    later = compare_versions(store, "video_ideas", "1", end=WINDOW + timedelta(days=2))
+    told = CliRunner().invoke(app, ["diff", "video_ideas", "--before", "1"]).stdout
+
+    assert (found.windows, found.appeared, found.vanished) == (2, 2, 0)
+    assert (found.unkept_windows, found.unkept_rows) == (1, 2)
+    assert (later.unkept_windows, later.unkept_rows) == (2, 4)
+    assert "Not compared: 2 rows in 1 windows of which version 1 has no row." in told
 
 
 def test_a_version_without_a_row_in_common_is_told_by_what_came_and_went(
