@@ -114,7 +114,7 @@ def test_there_are_functions_of_arrays() -> None:
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_good_arguments_are_taken(name: str) -> None:
-    _called(name)
+    assert _called(name) is not None
 
 
 @pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
@@ -137,8 +137,9 @@ def test_shapes_that_do_not_fit_together_are_refused(name: str, argument: str) -
 @pytest.mark.parametrize(("name", "argument"), sorted(set(ARGUMENTS) & ANY_SHAPE))
 def test_one_array_by_itself_may_have_any_shape(name: str, argument: str) -> None:
     one = "OLD" if argument in WORDS else 1.0
-    _called(name, **{argument: np.full((2, 4), one, dtype=object)})
-    _called(name, **{argument: one})
+    plain = _called(name, **{argument: np.full((2, 4), one)})
+    assert repr(_called(name, **{argument: np.full((2, 4), one, dtype=object)})) == repr(plain)
+    assert _called(name, **{argument: one}) is not None
 
 
 @pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
