@@ -10,13 +10,20 @@ import pandas as pd
 from aurastream.core.anomalies import viewer_anomalies
 from aurastream.core.category_stats import category_stats
 from aurastream.core.channel_outliers import channel_outliers
-from aurastream.core.clip_velocity import ClipParams, clip_activity, clip_velocity
+from aurastream.core.clip_velocity import (
+    ClipHoursParams,
+    ClipParams,
+    clip_activity,
+    clip_hours,
+    clip_velocity,
+)
 from aurastream.core.competition import competition
 from aurastream.core.description_shares import description_intel
 from aurastream.core.descriptions import mine_descriptions
 from aurastream.core.difficulty import difficulty
 from aurastream.core.formats import format_buckets, format_comparison
 from aurastream.core.freshness import confidence, decayed, freshness_levels, should_refresh
+from aurastream.core.hashes import STATISTICS, VIDEO_METADATA, group_hashes, metadata_hashes
 from aurastream.core.hour_of_week import hour_of_week_map
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.ideas import video_ideas
@@ -27,19 +34,27 @@ from aurastream.core.languages import (
     title_language_items,
     youtube_language_items,
 )
+from aurastream.core.lead_lag import LeadLagParams, clip_video_lead_lag
 from aurastream.core.momentum import MomentumParams, momentum
 from aurastream.core.opportunity import opportunity
+from aurastream.core.planner import plan_games
 from aurastream.core.premieres import premiere_performance
 from aurastream.core.publishing_times import early_releases, publishing_times
 from aurastream.core.releases import releases
+from aurastream.core.thumbnails import describe_thumbnail, features_frame
+from aurastream.core.thumbnails_lift import thumbnail_designs, thumbnail_lift, with_thumbnails
 from aurastream.core.title_features import title_features, title_patterns
 from aurastream.core.title_intel import title_intel
 from aurastream.core.title_lift import title_lift
 from aurastream.core.topic_evidence import topic_evidence
 from aurastream.core.topics import topics
+from aurastream.core.unchanged import fingerprints, with_sources
 from aurastream.core.velocity import VelocityParams, video_velocity
 from aurastream.core.viral import viral_scores
+from aurastream.replay.images import paint
+from aurastream.sources.catalog import load_catalog
 from tests.unit.core.archive_slice import (
+    CHARTS,
     FIRST_DAY,
     archive,
     audience,
@@ -71,6 +86,8 @@ DAILY_CLIPS = ClipParams(
     min_span=timedelta(hours=10),
     max_span=2 * DAY,
 )
+DAILY_CLIP_HOURS = ClipHoursParams(window=DAY, reach=timedelta(hours=30), reports=DAY)
+DAILY_LEAD_LAG = LeadLagParams(window=DAY, longest_gap=timedelta(hours=30))
 DAILY_MOMENTUM = MomentumParams(
     window=DAY, against=DAY, history=8 * DAY, min_changes=4, full_changes=8
 )
@@ -102,6 +119,10 @@ def frames() -> Frames:
     joined = velocity.merge(about, on=["video_id", "channel_id"])
     stats = category_stats(velocity, default_baselines={})
     viral = viral_scores(velocity, stats)
+    scored = joined.merge(
+        viral[["window_start", "category", "video_id", "viral_score"]],
+        on=["window_start", "category", "video_id"],
+    )
     # The archive knows no schedules: every fifth video is told as one that was announced for its
     # publication and began up to sixteen minutes late.
     place = tables["videos"].index
@@ -121,10 +142,7 @@ def frames() -> Frames:
     return {
         "velocity": velocity,
         "joined": joined,
-        "scored": joined.merge(
-            viral[["window_start", "category", "video_id", "viral_score"]],
-            on=["window_start", "category", "video_id"],
-        ),
+        "scored": scored,
         "stats": stats,
         "viral": viral,
         "versions": versions,
@@ -146,7 +164,46 @@ def frames() -> Frames:
         "topics": topics(keyword_scores(joined), names={}),
         "mix": language_mix(youtube_language_items(velocity)),
         "titled": joined.assign(platform="youtube", viewers=joined["views"]).head(300),
+        **_clips_made(tables),
+        **_thumbnails(scored),
         **_days(tables),
+    }
+
+
+def _clips_made(tables: Frames) -> Frames:
+    """Return when charting videos were published, in the place of clips, and the crawls."""
+    shown = tables["trending"].merge(tables["videos"][["video_id", "published_at"]], on="video_id")
+    first = shown.groupby(["chart", "video_id", "published_at"], as_index=False)["crawl_at"].min()
+    return {
+        "made": first.set_axis(["category", "clip_id", "created_at", "first_crawl_at"], axis=1),
+        "crawls": shown[["chart", "crawl_at"]]
+        .drop_duplicates()
+        .rename(columns={"chart": "category"}),
+    }
+
+
+def _thumbnails(scored: pd.DataFrame) -> Frames:
+    """Return videos with what their thumbnails look like.
+
+    The archive has no pictures: they are those that the replay paints, where real ones would be
+    the same picture for the same series of a channel.
+    """
+    rows = scored[scored["category"].isin(CHARTS)].sort_values(
+        ["category", "best_rank", "video_id"]
+    )
+    rows = rows.groupby(["window_start", "category"]).head(40)
+    about = rows.drop_duplicates("video_id").set_index("video_id")["channel_id"]
+    features = features_frame(
+        {
+            video: describe_thumbnail(paint(video if n % 4 else channel, 120, 90))
+            for n, (video, channel) in enumerate(about.sort_index().items())
+        }
+    ).assign(first_seen_at=FIRST_DAY)
+    return {
+        "thumbnails": features,
+        "looked_at": with_thumbnails(
+            rows.assign(as_of=rows["window_start"] + pd.Timedelta("30min")), features
+        ),
     }
 
 
@@ -193,6 +250,32 @@ def _freshness(f: Frames) -> pd.DataFrame:
             "decayed_score": decayed(rows["viral_score"], confidence(age)),
         }
     )
+
+
+def _plan(f: Frames) -> pd.DataFrame:
+    """Return the plan for the tracked games four hours after the last crawl of the archive."""
+    catalog = load_catalog().categories_frame()
+    crawled = f["games"].groupby("game", as_index=False)["crawl_at"].max()
+    state = crawled.set_axis(["category", "last_crawl_at"], axis=1).assign(unchanged_count=0)
+    return plan_games(
+        catalog[catalog["kind"] == "game"],
+        state,
+        as_of=f["games"]["crawl_at"].max() + timedelta(hours=4),
+        available_units=12,
+    ).games
+
+
+def _charted(f: Frames) -> pd.DataFrame:
+    """Return what was on each chart of each day: texts and whole numbers, which nobody rounds."""
+    rows = f["trending"].rename(columns={"crawl_at": "window_start", "chart": "category"})
+    return rows[["window_start", "category", "region", "rank", "video_id", "title", "views"]]
+
+
+def _metadata(f: Frames) -> pd.DataFrame:
+    """Return the version of every video, all columns of which are real that the archive has."""
+    rows = f["versions"].sort_values("video_id", ignore_index=True)
+    rows = rows.reindex(columns=["video_id", *VIDEO_METADATA])
+    return rows[["video_id"]].assign(metadata_hash=metadata_hashes(rows))
 
 
 _TWITCH_END = pd.DatetimeIndex([crawls_of_a_month()["crawl_at"].max().ceil("30min")])
@@ -246,4 +329,24 @@ FAMILIES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "clip_activity": lambda f: clip_activity(
         clip_velocity(f["clips"], as_of=ends()[4:6], games=CLIPPED, params=DAILY_CLIPS)
     ),
+    "clip_hours": lambda f: clip_hours(
+        f["made"], f["crawls"], as_of=ends(), params=DAILY_CLIP_HOURS
+    ),
+    "clip_video_lead_lag": lambda f: clip_video_lead_lag(
+        clip_hours(f["made"], f["crawls"], as_of=ends(), params=DAILY_CLIP_HOURS),
+        f["trending"].rename(columns={"chart": "category"}),
+        as_of=ends()[-2:],
+        params=DAILY_LEAD_LAG,
+    ),
+    "plan_games": _plan,
+    "metadata_hashes": _metadata,
+    "group_hashes": lambda f: (
+        group_hashes(f["trending"].assign(concurrent_viewers=None), ["chart", "day"], STATISTICS)
+        .rename("stats_hash")
+        .reset_index()
+    ),
+    "fingerprints": lambda f: with_sources(fingerprints(_charted(f))),
+    "thumbnail_features": lambda f: f["thumbnails"].sort_values("video_id", ignore_index=True),
+    "thumbnail_lift": lambda f: thumbnail_lift(f["looked_at"]),
+    "thumbnail_designs": lambda f: thumbnail_designs(f["looked_at"]),
 }
