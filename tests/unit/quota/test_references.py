@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.allowance import allowance
@@ -76,6 +76,7 @@ def test_use_and_rest_of_every_bucket_are_those_of_adding_up(
 
 @settings(max_examples=40)
 @given(CALLS)
+@example([("twitch.helix", 30, 7), ("twitch.helix", 90, 7)])
 def test_the_busiest_minute_is_the_one_that_counting_finds(
     calls: list[tuple[str, int, int]],
 ) -> None:

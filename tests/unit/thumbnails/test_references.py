@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import scipy.ndimage
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageColor
@@ -282,6 +282,8 @@ def test_a_description_is_what_its_parts_say_of_the_same_pixels() -> None:
         st.sampled_from(["#dc1414", "#1428c8", "#787878", "#101010"]), min_size=24, max_size=24
     )
 )
+@example(["#dc1414"] * 2 + ["#787878"] * 22)
+@example(["#dc1414"] + ["#787878"] * 23)
 def test_the_leading_colour_is_the_most_frequent_one_that_is_no_grey(used: list[str]) -> None:
     pixels = np.array([ImageColor.getrgb(name) for name in used], np.uint8).repeat(12, axis=0)
     square = pixels.reshape(24, 12, 3).repeat(2, axis=1)
