@@ -1,11 +1,12 @@
 import datetime as dt
+import math
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -298,3 +299,169 @@ def test_local_times_are_those_of_the_standard_library(moments: list[int], zone:
     assert [t.to_pydatetime() for t in found] == clocks
     assert [t.utcoffset() for t in found] == [t.utcoffset() for t in clocks]
     assert found.hour.tolist() == [t.hour for t in clocks]
+
+
+ZONES = ["UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"]
+A_MONDAY = dt.date(1970, 1, 5)
+
+
+def hour_of_clock(moment: dt.datetime, zone: str) -> int:
+    """Number the hour that a clock shows, from that of a Monday on."""
+    clock = moment.astimezone(ZoneInfo(zone))
+    return (clock.date() - A_MONDAY).days * 24 + clock.hour
+
+
+@given(
+    st.lists(st.integers(1_167_609_600, 2_145_916_800), max_size=20),  # 2007 to 2037
+    st.sampled_from(ZONES),
+)
+def test_local_hours_are_those_of_the_standard_library(moments: list[int], zone: str) -> None:
+    aware = [dt.datetime.fromtimestamp(moment, dt.UTC) for moment in moments]
+    found = local_hours(np.array(moments, dtype=np.int64) * 1_000_000, zone)
+    assert found.tolist() == [hour_of_clock(moment, zone) for moment in aware]
+    clocks = [moment.astimezone(ZoneInfo(zone)) for moment in aware]
+    assert (found % 168).tolist() == [clock.weekday() * 24 + clock.hour for clock in clocks]
+
+
+@given(
+    st.lists(st.tuples(st.integers(-800, 70), st.none() | st.integers(0, 10**6)), max_size=60),
+    st.lists(st.integers(-60, 60), min_size=1, max_size=3),
+    st.integers(1, 4),
+)
+def test_samples_are_those_of_a_loop_over_hours(
+    rows: list[tuple[int, int | None]], moments: list[int], weeks: int
+) -> None:
+    logs: dict[int, list[float]] = {}
+    for hour, count in rows:
+        if count is not None:
+            logs.setdefault(hour, []).append(math.log(1 + count))
+    expected = np.full((len(moments), weeks, 168), np.nan)
+    for moment, at in enumerate(moments):
+        for back in range(1, weeks * 168 + 1):
+            if at - back in logs:
+                own = logs[at - back]
+                week = weeks - 1 - (back - 1) // 168
+                expected[moment, week, (at - back) % 168] = sum(own) / len(own)
+    found = week_samples(
+        np.array([hour for hour, _ in rows], dtype=np.int64),
+        np.array([np.nan if count is None else count for _, count in rows], dtype=np.float64),
+        np.array(moments),
+        params=HourOfWeekParams(weeks=weeks),
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@settings(max_examples=50)
+@given(weeks, st.sampled_from([9 / 24, 0.25, 0.001]), st.integers(1, 28))
+def test_peaks_are_those_of_sorting_the_week(
+    samples: np.ndarray, share: float, min_days: int
+) -> None:
+    params = HourOfWeekParams(peak_share=share, min_days=min_days)
+    estimate = shrunken_week(samples)
+    peaks, is_learned = learned_peaks(estimate, params=params)
+    known = [
+        (week, hour // 24)
+        for week in range(4)
+        for hour in range(168)
+        if not math.isnan(samples[0, week, hour])
+    ]
+    mean, sd = estimate.mean[0].tolist(), estimate.sd[0].tolist()
+    learned = len(set(known)) >= min_days and not any(map(math.isnan, mean))
+    assert is_learned.tolist() == [learned]
+    if not learned:
+        fixed = {14, 15, 16, 17, 19, 20, 21, 22, 23}
+        assert peaks[0].tolist() == [hour % 24 in fixed for hour in range(168)]
+        return
+    # Among this many of the highest, or as high as the last of them.
+    place = max(1, round(share * 168))
+    usual = math.fsum(mean) / 168
+    for hour in range(168):
+        above = mean[hour] - 1.645 * sd[hour] - usual
+        if abs(above) > 1e-8:  # nearer than that, rounding decides
+            higher = sum(other > mean[hour] for other in mean)
+            assert peaks[0, hour] == (higher < place and above > 0)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_map_is_what_a_loop_over_the_clock_draws(zone: str) -> None:
+    rng = np.random.default_rng(len(zone))
+    times = pd.date_range("2026-02-25T00:20Z", "2026-04-03T00:00Z", freq="50min")
+    times = times[rng.random(len(times)) < 0.6]
+    viewers = np.where(rng.random(len(times)) < 0.1, np.nan, rng.integers(0, 9000, len(times)))
+    rows = crawls(times, viewers, rng.integers(0, 100, len(times)))
+    end = dt.datetime(2026, 4, 2, 0, 30, tzinfo=dt.UTC)
+    others = rows.assign(game_id="another", viewer_total=7)
+
+    week = hour_of_week_map(
+        pd.concat([rows, others]), as_of=pd.DatetimeIndex([end]), games=game(zone)
+    )
+
+    assert week["hour_of_week"].tolist() == list(range(168))
+    at = hour_of_clock(end, zone)
+    for name, column in (("viewers", "viewer_total"), ("live", "live_count")):
+        logs: dict[tuple[int, int], list[float]] = {}
+        for moment, count in zip(rows["crawl_at"], rows[column], strict=True):
+            hour = hour_of_clock(moment.to_pydatetime(), zone)
+            if at - 672 <= hour < at and not math.isnan(count):
+                logs.setdefault(((hour - at + 672) // 168, hour % 168), []).append(
+                    math.log(1 + count)
+                )
+        samples = np.full((4, 168), np.nan)
+        for place, own in logs.items():
+            samples[place] = sum(own) / len(own)
+        estimates = by_loops(samples)
+        assert set(estimates) == set(range(168))
+        for hour, row in zip(range(168), week.to_dict("records"), strict=True):
+            mean, variance, effective = estimates[hour]
+            assert row[f"{name}_n"] == sum(place[1] == hour for place in logs)
+            assert row[f"{name}_effective_n"] == pytest.approx(effective, rel=1e-6)
+            for bound, z in (("low", -1.645), ("expected", 0.0), ("high", 1.645)):
+                count = max(0.0, math.exp(mean + z * math.sqrt(variance)) - 1)
+                assert row[f"{name}_{bound}"] == pytest.approx(count, rel=1e-6, abs=1e-6)
+        if name == "live":
+            days = {(number, hour // 24) for number, hour in logs}
+            assert set(week["days_known"]) == {len(days)}
+
+    begins: dict[int, dt.datetime] = {}
+    for quarter in range(8 * 96):
+        moment = end + quarter * dt.timedelta(minutes=15)
+        hour = hour_of_clock(moment, zone)
+        if hour != hour_of_clock(moment - dt.timedelta(microseconds=1), zone):
+            begins.setdefault(hour % 168, moment)
+    assert [t.to_pydatetime() for t in week["next_start_at"]] == [begins[h] for h in range(168)]
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 40 * 96), st.none() | st.integers(0, 10**7), st.integers(0, 10**4)
+        ),
+        min_size=1,
+        max_size=80,
+    ),
+    st.sampled_from(ZONES),
+)
+def test_any_crawls_draw_whole_weeks_whose_bounds_hold_what_is_expected(
+    rows: list[tuple[int, int | None, int]], zone: str
+) -> None:
+    start = pd.Timestamp("2026-02-22T00:00Z")
+    times = pd.DatetimeIndex([start + row[0] * pd.Timedelta(minutes=15) for row in rows])
+    viewers = pd.array([row[1] for row in rows], dtype="Int64")
+    as_of = pd.DatetimeIndex(["2026-03-20T00:00Z", "2026-03-20T04:00Z"])
+
+    week = hour_of_week_map(
+        crawls(times, viewers, [row[2] for row in rows]), as_of=as_of, games=game(zone)
+    )
+
+    assert week["hour_of_week"].tolist() == list(range(168)) * (len(week) // 168)
+    for name in ("viewers", "live"):
+        known = week[week[f"{name}_expected"].notna()]
+        assert (known[f"{name}_low"] >= 0).all()
+        assert (known[f"{name}_low"] <= known[f"{name}_expected"]).all()
+        assert (known[f"{name}_expected"] <= known[f"{name}_high"]).all()
+        assert known[f"{name}_n"].between(0, 4).all()
+        assert known[f"{name}_effective_n"].between(0, 28).all()
+    ends = week["window_start"] + pd.Timedelta(hours=4)
+    ahead = week["next_start_at"] - ends
+    assert ahead.between(pd.Timedelta(0), pd.Timedelta(days=7, hours=1)).all()
