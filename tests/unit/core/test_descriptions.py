@@ -1,13 +1,22 @@
+import datetime as dt
+import html
 import json
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.descriptions import (
+    CALLS_TO_ACTION,
     DESCRIPTION_SCHEMA,
+    DISCLOSURES,
     LINK_CLASSES,
     clean_description,
     link_class,
@@ -260,3 +269,208 @@ GOLDEN = {
     "timestamp_count": 1,
     "chapter_count": 0,
 }
+
+
+@given(st.text(st.characters(exclude_categories=["C"], exclude_characters=";\u2028\u2029")))
+def test_what_html_escapes_is_read_as_it_was(text: str) -> None:
+    assert clean_description(html.escape(text)) == clean_description(text) == text
+
+
+PIECES = ["x", "&amp;", "&#39;", "&#x1F600;", "&copy=1", "&hearts;", "&", " ", "\t", "\n", "\r\n",
+          "\r", "\x0b", "\x0c", "\x85", "\u2028", "\x00", "\x1f", "\x7f", "\x9f", "\ud800",
+          "\u200b", "\u200d", "\u202e", "\ufeff", "é", "서", "👍"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30))
+def test_a_text_is_cleaned_piece_by_piece_as_unicode_names_its_pieces(pieces: list[str]) -> None:
+    expected = ""
+    for piece in re.split("(\r\n)", "".join(pieces)):
+        text = re.sub("&(amp|#39|#x1F600);", lambda found: html.unescape(found[0]), piece)
+        for character in "\n" if piece == "\r\n" else text:
+            kind = unicodedata.category(character)
+            if character in "\r\x0c\x85\u2028":
+                expected += "\n"
+            elif character in "\t\n\u200d" or kind not in {"Cc", "Cf", "Cs"}:
+                expected += character
+    assert clean_description("".join(pieces)) == expected
+
+
+LABELS = st.text("abcxyz-0", min_size=1, max_size=5)
+DOMAINS = st.lists(LABELS, max_size=3).flatmap(
+    lambda labels: st.sampled_from(
+        ["", *(domain for domains in LINK_CLASSES.values() for domain in domains)]
+    ).map(lambda domain: ".".join([*labels, *filter(None, [domain])]))
+)
+
+
+def class_by_endings(domain: str) -> str:
+    """The class of the longest known domain that this one is, or lies below."""
+    fitting = [
+        (len(known), name)
+        for name, domains in LINK_CLASSES.items()
+        for known in domains
+        if domain == known or domain.endswith("." + known)
+    ]
+    return max(fitting)[1] if fitting else "other"
+
+
+@given(DOMAINS)
+def test_a_domain_has_the_class_of_the_longest_known_one_it_ends_in(domain: str) -> None:
+    assert link_class(domain) == class_by_endings(domain)
+    assert link_class(f"www.{domain.upper()}") == class_by_endings(domain)
+
+
+URLS = st.builds(
+    lambda scheme, host, path, query: urlunsplit((scheme, host, path, query, "")),
+    st.sampled_from(["http", "https"]),
+    st.lists(LABELS, min_size=2, max_size=3).map(".".join)
+    | st.sampled_from(["www.amazon.de", "amazon.com", "m.youtube.com", "t.me", "WWW.Twitch.tv"]),
+    st.sampled_from(["", "/", "/watch", "/wiki/A_(b)", "/a-b/c.d"]),
+    st.sampled_from(["", "v=1", "tag=me-21", "a=1&b=(2)"]),
+)
+WRAPPED = st.sampled_from(
+    ["{}", "({})", "<{}>", "{},", "{}!", "({}).", '"{}"', "{}…", "[{}];", "|{}|"]
+)
+
+
+@given(st.lists(st.tuples(URLS, WRAPPED, st.sampled_from([" ", "\n", " see: ", "\t"])), max_size=6))
+def test_links_are_what_the_standard_library_made_whatever_stands_around_them(
+    written: list[tuple[str, str, str]],
+) -> None:
+    text = "".join(wrapping.format(url) + after for url, wrapping, after in written)
+    expected = []
+    for url, _, _ in written:
+        domain = str(urlsplit(url).hostname).removeprefix("www.")
+        own = class_by_endings(domain)
+        expected.append((url, domain, "affiliate" if own == "shop" and "tag=" in url else own))
+    assert [astuple(link) for link in mine_description(text).links] == expected
+
+
+@given(st.text("aB1_#＃ /&,é-", max_size=40))  # noqa: RUF001 # full-width
+def test_hashtags_are_those_of_walking_along_the_text(text: str) -> None:
+    expected: list[str] = []
+    for at, character in enumerate(text):
+        before = text[at - 1] if at else " "
+        if character in "#＃" and not (before.isalnum() or before in "_&/#"):  # noqa: RUF001 # full-width
+            end = at + 1
+            while end < len(text) and (text[end].isalnum() or text[end] == "_"):
+                end += 1
+            tag = text[at + 1 : end].strip("_").lower()
+            if tag and not tag.isdigit() and tag not in expected:
+                expected.append(tag)
+    assert list(mine_description(text).hashtags) == expected
+
+
+@given(st.text("01259:::. a", max_size=30))
+def test_timestamps_are_runs_of_digits_and_colons_that_are_times(text: str) -> None:
+    expected = []
+    for run in re.finditer("[0-9:]+", text):
+        parts = run[0].split(":")
+        sizes = [len(part) for part in parts]
+        is_time = (
+            len(parts) in {2, 3}
+            and sizes[-1] == 2
+            and sizes[-2] in {1, 2}
+            and 1 <= sizes[0] <= 3
+            and all(int(part) < 60 for part in parts[-2:])
+        )
+        if is_time and text[run.start() - 1 : run.start()] != ".":
+            hours, minutes, seconds = [0, *map(int, parts)][-3:]
+            expected.append((hours * 60 + minutes) * 60 + seconds)
+    assert list(mine_description(text).timestamps_s) == expected
+
+
+STARTS = st.lists(
+    st.sampled_from([0, 0, 5, 12, 60, 75, 600, 3600, 7322]) | st.integers(0, 9000), max_size=6
+) | st.lists(st.integers(1, 4000), max_size=6, unique=True).map(lambda own: [0, *sorted(own)])
+
+
+@given(
+    STARTS,
+    st.lists(st.sampled_from(["", "Intro", "part two"]), min_size=7, max_size=7),
+    st.none() | st.sampled_from([0, 61, 3605, 7322, 7331, 7332, 9000, 20_000]),
+)
+def test_chapters_and_their_faults_are_the_rules_read_one_by_one(
+    starts: list[int], titles: list[str], duration: int | None
+) -> None:
+    lines = [
+        f"{dt.timedelta(seconds=at)} {title}" for at, title in zip(starts, titles, strict=False)
+    ]
+    listed = [(at, title) for at, title in zip(starts, titles, strict=False) if title]
+    times = [at for at, _ in listed]
+    ends = [*times[1:], duration]
+    rules = {
+        "no_zero_start": times[:1] == [0],
+        "fewer_than_three": len(times) >= 3,
+        "not_ascending": times == sorted(set(times)),
+        "beyond_the_end": duration is None or all(at < duration for at in times[-1:]),
+        "shorter_than_10_s": all(
+            end is None or end - at >= 10 for at, end in zip(times, ends, strict=False)
+        ),
+    }
+    faults = [rule for rule, is_kept in rules.items() if not is_kept] if times else []
+
+    found = mine_description("\n".join(["About", *lines]), duration_s=duration)
+
+    assert found.chapter_fault == (faults[0] if faults else None)
+    assert [astuple(one) for one in found.chapters] == ([] if faults else listed)
+
+
+@pytest.mark.parametrize(
+    ("phrases", "read"),
+    [
+        (DISCLOSURES, lambda text: mine_description(text).disclosures),
+        (CALLS_TO_ACTION, lambda text: mine_description(text).calls_to_action),
+    ],
+)
+def test_every_phrase_tells_its_kind_in_any_case_and_not_where_it_is_denied(
+    phrases: dict[str, tuple[str, ...]], read: Callable[[str], tuple[str, ...]]
+) -> None:
+    for kind, own in phrases.items():
+        for phrase in own:
+            assert kind in read(f"Zz, {phrase}! zz")
+            assert kind in read(phrase.upper())
+            assert phrase.startswith("#") or kind not in read(f"zz not {phrase} zz")
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.text(alphabet=ALPHABET, max_size=80),
+            st.none() | st.integers(0, 600),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_each_row_counts_what_reading_its_description_finds(
+    rows: list[tuple[str | None, int | None]],
+) -> None:
+    videos = frame(*(text for text, _ in rows)).assign(
+        duration_s=pd.array([length for _, length in rows], dtype="Int32")
+    )
+    found = mine_descriptions(videos)
+    for row, (text, length) in zip(found.to_dict("records"), rows, strict=True):
+        alone = mine_description(text, duration_s=length)
+        fault = row.pop("chapter_fault")
+        assert (None if pd.isna(fault) else fault) == alone.chapter_fault
+        classes = [link.link_class for link in alone.links]
+        expected = {
+            "character_count": len(alone.text),
+            "line_count": len(
+                [line for line in alone.text.split("\n") if not line.isspace() and line]
+            ),
+            "link_count": len(classes),
+            **{f"{name}_link_count": classes.count(name) for name in [*LINK_CLASSES, "other"]},
+            "link_domains": tuple(dict.fromkeys(link.domain for link in alone.links)),
+            "hashtag_count": len(alone.hashtags),
+            "hashtags": alone.hashtags,
+            "is_overtagged": False,
+            "timestamp_count": len(alone.timestamps_s),
+            "chapter_count": len(alone.chapters),
+            "disclosures": alone.disclosures,
+            "calls_to_action": alone.calls_to_action,
+        }
+        assert {name: row[name] for name in expected} == expected
+        assert set(row) - set(expected) == {"video_id", "metadata_hash"}

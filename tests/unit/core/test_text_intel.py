@@ -17,7 +17,12 @@ from aurastream.core.description_shares import (
     HABITS,
     description_intel,
 )
-from aurastream.core.descriptions import mine_descriptions
+from aurastream.core.descriptions import (
+    CALLS_TO_ACTION,
+    DISCLOSURES,
+    LINK_CLASSES,
+    mine_descriptions,
+)
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.keywords import keyword_scores, tag_scores
 from aurastream.core.title_features import PATTERNS, title_features, title_patterns
@@ -197,6 +202,68 @@ def test_habits_are_what_counting_one_by_one_finds(rows: list[tuple[Any, ...]]) 
         assert row["declared_language_share"] == own["default_language"].notna().mean()
         assert row["top_platform_topics"] == [{"term": "Action game", "video_count": len(own)}]
     pd.testing.assert_frame_equal(description_intel(shuffled(members), shuffled(features)), found)
+
+
+def _kept(values: "pd.Series[Any]", value: object) -> float:
+    known = [one == value for one in values if not pd.isna(one)]
+    return sum(known) / len(known) if known else float("nan")
+
+
+@FEW
+@given(VIDEOS, st.integers(1, 3))
+def test_every_share_and_list_is_what_plain_counting_gives(
+    rows: list[tuple[Any, ...]], top: int
+) -> None:
+    videos = build(rows)
+    # Tags and marks of each version differ, and of one version in three nothing is known.
+    features = features_of(videos).assign(
+        chapter_fault=pd.array(
+            ["no_zero_start" if i % 4 == 1 else None for i in range(len(rows))], dtype="str"
+        ),
+        is_licensed=[None if i % 3 == 2 else i % 2 == 0 for i in range(len(rows))],
+        is_overtagged=[i % 5 == 0 for i in range(len(rows))],
+        link_domains=[("x.com", "discord.gg")[: i % 3] for i in range(len(rows))],
+    )
+    members = videos[["window_start", "category", "video_id", "metadata_hash"]]
+
+    found = description_intel(members, features, top=top)
+
+    merged = members.merge(features, on=["video_id", "metadata_hash"])
+    for row in found.to_dict("records"):
+        own = merged[merged["category"] == row.pop("category")]
+        n = len(own)
+        links = {name: own[f"{name}_link_count"] for name in [*LINK_CLASSES, "other"]}
+        expected: dict[str, Any] = {
+            "described_share": sum(own["character_count"] > 0) / n,
+            **{f"{name}_link_share": sum(count > 0) / n for name, count in links.items()},
+            "chapter_share": sum(own["chapter_count"] > 0) / n,
+            "chapter_fault_share": sum(own["chapter_fault"].notna()) / n,
+            "timestamp_share": sum(own["timestamp_count"] > 0) / n,
+            "hashtag_share": sum(own["hashtag_count"] > 0) / n,
+            "overtagged_share": sum(own["is_overtagged"]) / n,
+            "disclosure_share": sum(map(bool, own["disclosures"])) / n,
+            "call_to_action_share": sum(map(bool, own["calls_to_action"])) / n,
+            "hd_share": _kept(own["definition"], "hd"),
+            "licensed_share": _kept(own["is_licensed"], True),
+            "tag_count_p50": statistics.median(map(len, own["tags"])),
+        }
+        for name in ("line_count", "link_count", "hashtag_count"):
+            expected[f"{name}_p50"] = statistics.median(own[name])
+        for kinds, column, start in (
+            (DISCLOSURES, "disclosures", "disclosure"),
+            (CALLS_TO_ACTION, "calls_to_action", "call"),
+        ):
+            for kind in kinds:
+                expected[f"{start}_{kind}_share"] = sum(kind in said for said in own[column]) / n
+        assert {name: row[name] for name in expected} == pytest.approx(expected, nan_ok=True)
+        assert row["link_counts"] == {name: sum(c) for name, c in links.items() if sum(c)}
+        counted = Counter(domain for domains in own["link_domains"] for domain in domains)
+        ordered = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
+        assert row["top_domains"] == [
+            {"term": domain, "video_count": count} for domain, count in ordered[:top]
+        ]
+        shares = [value for name, value in row.items() if name.endswith("_share")]
+        assert all(np.isnan(share) or 0 <= share <= 1 for share in shares)
 
 
 def test_a_version_that_comes_twice_is_refused() -> None:
