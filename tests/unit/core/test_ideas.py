@@ -1,21 +1,26 @@
 """Ideas from topics: evidence, difficulty, order; against definitions written out one by one."""
 
+import hashlib
+import unicodedata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from aurastream.core import words
 from aurastream.core.difficulty import difficulty, difficulty_bands, difficulty_scores
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.idea_evidence import idea_evidence
 from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
-from aurastream.core.idea_subjects import subjects
+from aurastream.core.idea_subjects import subjects, whole_phrases
 from aurastream.core.ideas import IDEAS_SCHEMA, IdeaParams, video_ideas
 from aurastream.core.keywords import keyword_scores
+from aurastream.core.topic_spelling import IDLE_WORDS, surface
 from aurastream.core.topics import lemma_sets, topics
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "youtube_trending"
@@ -472,3 +477,269 @@ def test_a_doubtful_topic_is_a_subject_where_nothing_else_is(topic: str) -> None
     kept = subjects(topics_of(topic), shown_as(own=[(title, tags)] * 3))
 
     assert kept["topic_rank"].tolist() == [1]
+
+
+PLAIN = st.sampled_from(
+    ["How", "guides", "tips", "Reviews", "days", "vs", "NEW", "season", "creeper", "show", "versed",
+     "2026", "A"]
+)  # fmt: skip
+
+
+@given(st.lists(st.none() | st.lists(PLAIN, max_size=4).map("! ".join), max_size=8))
+def test_a_title_tells_the_kinds_whose_words_it_has(titles: list[str | None]) -> None:
+    spoken = [
+        {words.lemma(word.lower()) for word in (title or "").replace("!", "").split()}
+        for title in titles
+    ]
+    expected = [[bool(own & kind.cues) for kind in IDEA_FORMATS] for own in spoken]
+    assert format_cues(titles).tolist() == expected
+
+
+PARTS_OF_TOPICS = st.sampled_from(
+    ["gta", "6", "v", "heists", "best", "day", "100", "Creeper", "x", "2026", "実況"]
+)
+
+
+def says_something(lemmas: list[str]) -> bool:
+    return any(len(one) > 1 and not one.isdecimal() and one not in IDLE_WORDS for one in lemmas)
+
+
+@given(
+    st.lists(
+        st.lists(PARTS_OF_TOPICS, min_size=1, max_size=4).flatmap(
+            lambda own: st.tuples(st.just(own), st.integers(0, len(own)))
+        ),
+        max_size=6,
+    )
+)
+def test_a_topic_has_its_name_again_where_what_is_left_says_nothing(
+    rows: list[tuple[list[str], int]],
+) -> None:
+    lemmas = [sorted({words.lemma(word.lower()) for word in own}) for own, _ in rows]
+    left = [own[at:] for own, (_, at) in zip(lemmas, rows, strict=True)]
+    given_rows = pd.DataFrame(
+        {"topic": [" ".join(own) for own, _ in rows], "lemmas": [" ".join(own) for own in left]},
+        index=range(5, 5 + len(rows)),
+        dtype="str",
+    )
+
+    found = whole_phrases(given_rows)
+
+    assert found["lemmas"].tolist() == [
+        " ".join(own if says_something(own) or not own else whole)
+        for own, whole in zip(left, lemmas, strict=True)
+    ]
+    pd.testing.assert_frame_equal(found[["topic"]], given_rows[["topic"]])
+    again = whole_phrases(found)
+    pd.testing.assert_frame_equal(again, found)
+
+
+NAMED = ("creeper", "warden", "ender fort", "fort", "swords", "2026", "until", "엔더맨", "day")
+SHOWN = st.lists(
+    st.tuples(
+        st.integers(1, len(NAMED)),
+        st.integers(0, 5),
+        st.sampled_from("xyz"),
+        st.none()
+        | st.lists(
+            st.sampled_from(
+                ["Creeper", "creeper", "the", "Ender", "FORT", "fort", "Swords", "WIN"]
+            ),
+            max_size=4,
+        ).map(" ".join),
+        st.none()
+        | st.lists(
+            st.sampled_from(
+                ["Creeper", "creeper queen", "Fort Nova", "ender FORT", "sword", "엔더맨", "until"]
+            ),
+            max_size=2,
+        ),
+    ),
+    max_size=40,
+    unique_by=lambda row: row[:2],
+)
+
+
+def doubts_of(topic: str, own: list[tuple[Any, ...]]) -> int:
+    """Count what is doubtful of a topic, evidence by evidence."""
+    spoken = topic.split()
+    wanted = {words.lemma(word) for word in spoken}
+    named, within, capitals = set(), set(), 0
+    for _, _, channel, title, tags in own:
+        for tag in tags or []:
+            lemmas = {words.lemma(word) for word in tag.lower().split()}
+            if lemmas == wanted:
+                named.add(channel)
+            if len(wanted) == 1 and wanted <= lemmas:
+                within.add(channel)
+        written = (title or "").split()
+        if not (title or "").isupper() and not (title or "").islower():
+            for at in range(len(written) - len(spoken) + 1):
+                stretch = " ".join(written[at : at + len(spoken)])
+                if stretch.lower() == topic and not stretch.isupper():
+                    capitals += 1 if stretch[0].isupper() else -1
+    doubts = [
+        not named,
+        not any(unicodedata.name(c).startswith("LATIN") for c in topic),
+        len(own) < 3 or len({row[2] for row in own}) < 2,
+    ]
+    double = [len(within) >= 2 and 2 * len(named) < len(within), capitals < 0]
+    return sum(doubts) + 2 * sum(double)
+
+
+@settings(max_examples=15)
+@given(SHOWN)
+def test_subjects_are_the_least_doubtful_topics_of_loops_over_the_evidence(
+    rows: list[tuple[Any, ...]],
+) -> None:
+    evidence = pd.DataFrame(
+        [(rank, f"v{video}", *own) for rank, video, *own in rows],
+        columns=["topic_rank", "video_id", "channel_id", "title", "tags"],
+    ).assign(window_start=NOW, category="minecraft")
+    evidence["topic_rank"] = evidence["topic_rank"].astype("int64")
+
+    found = subjects(topics_of(*NAMED), evidence)
+
+    rated = []
+    for rank, topic in enumerate(NAMED, start=1):
+        own = [row for row in rows if row[0] == rank]
+        if own and says_something([words.lemma(word) for word in topic.split()]):
+            ids = {row[1] for row in own}
+            rated.append((doubts_of(topic, own), -len(topic.split()), rank, ids))
+    apart: list[tuple[Any, ...]] = []
+    for one in sorted(rated, key=lambda rating: rating[:3]):
+        if all(len(one[3] & other[3]) < 0.6 * len(one[3] | other[3]) for other in apart):
+            apart.append(one)
+    expected = []
+    for doubts, _, rank, _ in apart:
+        better = sum(other[0] < doubts for other in apart)
+        if better < 3 and (doubts < 3 or better == 0):
+            expected.append(rank)
+    assert found["topic_rank"].tolist() == sorted(expected)
+    assert bool(rated) == bool(len(found))
+
+
+IDEA_ROWS = st.lists(
+    st.tuples(
+        st.lists(
+            st.sampled_from(
+                ["creeper", "Warden", "allay", "guide", "review", "only", "NEW", "vs", "zz"]
+            ),
+            max_size=4,
+        ).map(" ".join),
+        st.none() | st.integers(0, 1000),
+        st.none() | st.integers(0, 100),
+        st.none() | st.integers(0, 100),
+        st.none() | st.lists(st.sampled_from(["creeper", " Mods", "mods", "", "red"]), max_size=3),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def plain_ideas(
+    names: list[str], rows: list[tuple[Any, ...]], hard: dict[int, float], most: int, listed: int
+) -> list[dict[str, Any]]:
+    """Word and score every idea of the topics that a difficulty is given of, one by one."""
+
+    def told(title: str) -> list[bool]:
+        own = {words.lemma(word) for word in title.lower().split()}
+        return [bool(own & kind.cues) for kind in IDEA_FORMATS]
+
+    def mean(of: list[tuple[Any, ...]], values: list[float]) -> float:
+        weights = [row[1] or 0 for row in of]
+        weights = weights if any(weights) else [1] * len(of)
+        return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
+
+    def kinds(of: list[tuple[Any, ...]]) -> list[float]:
+        return [100 * mean(of, [told(row[0])[at] for row in of]) for at in range(4)]
+
+    ideas = []
+    for rank, difficulty_score in hard.items():
+        name = names[rank - 1]
+        own = [(*row, at) for at, row in enumerate(rows) if name in row[0].lower().split()]
+        own.sort(key=lambda row: (-(row[1] or 0), row[5]))
+        n = len(own)
+        weighs = any(row[1] for row in own)
+        tags: dict[str, float] = {}
+        for row in own:
+            for tag in {tag.strip().lower() for tag in row[4] or []} - {""}:
+                tags[tag] = tags.get(tag, 0) + ((row[1] or 0) if weighs else 1)
+        demand = mean(own, [50 if row[2] is None else row[2] for row in own])
+        sample = 100 * (1 - np.exp(-n / 5))
+        fresh = sum(row[3] or 0 for row in own) / n
+        wording = 100 * mean(own, [any(told(row[0])) for row in own])
+        written = surface(name, [row[0] for row in own[:listed]])
+        shares = zip(IDEA_FORMATS, kinds(own), kinds(rows), strict=True)
+        for order, (kind, share, usual) in enumerate(shares):
+            part = (n * share + 3 * usual) / (n + 3)
+            score = 0.4 * demand + 0.25 * (100 - difficulty_score) + 0.15 * 50 + 0.2 * part
+            for at, concept in enumerate(kind.concepts):
+                shown = (text.replace("{topic}", written)
+                         for text in (concept, kind.hooks[at % len(kind.hooks)]))  # fmt: skip
+                concept_shown, hook = (text[0].upper() + text[1:] for text in shown)
+                key = "\x1f".join(["minecraft", name, kind.name, str(at)])
+                ideas.append(
+                    {
+                        "order": (-round(score, 7), name, order, (at - rank) % len(kind.concepts)),
+                        "topic": name,
+                        "format": kind.name,
+                        "concept": concept_shown,
+                        "hook": hook,
+                        "idea_id": hashlib.sha256(key.encode()).hexdigest()[:16],
+                        "idea_score": score,
+                        "demand_part": demand,
+                        "format_part": part,
+                        "confidence_pct": 0.5 * sample + 0.3 * fresh + 0.2 * wording,
+                        "tags": sorted(tags, key=lambda tag: (-tags[tag], tag))[:most],
+                        "evidence_count": n,
+                        "evidence_video_ids": [f"v{row[5]:02d}" for row in own[:listed]],
+                    }
+                )
+    return sorted(ideas, key=lambda idea: idea["order"])
+
+
+@settings(max_examples=8)
+@given(IDEA_ROWS, st.integers(1, 4), st.integers(0, 4), st.integers(1, 4), st.integers(1, 3))
+def test_ideas_are_what_wording_and_scoring_them_one_by_one_gives(
+    rows: list[tuple[Any, ...]], least: int, more: int, listed: int, most: int
+) -> None:
+    names = ["warden", "creeper", "allay"]
+    videos = videos_of(
+        [row[0] for row in rows],
+        lifetime_velocity_per_hour=pd.array([row[1] for row in rows], dtype="Float64"),
+        viral_score=pd.array([row[2] for row in rows], dtype="Float64"),
+        confidence_pct=pd.array([row[3] for row in rows], dtype="Float64"),
+        tags=[row[4] for row in rows],
+    )
+    wanted = topics_of(*names)
+    evidence = idea_evidence(wanted, videos)
+    shown = evidence.merge(videos, on=["window_start", "category", "video_id"])
+    evidence = evidence.merge(
+        subjects(wanted, shown), on=["window_start", "category", "topic_rank"]
+    )
+    rated = difficulty(evidence, videos)
+    hard = dict(zip(rated["topic_rank"].tolist(), rated["difficulty_score"], strict=True))
+    every = plain_ideas(names, rows, hard, most, listed)
+    scores = sorted({(idea["order"][0], idea["topic"]) for idea in every})
+    # Of scores that only rounding tells apart, anyone may come first.
+    assume(all(b[0] - a[0] > 1e-6 for a, b in pairwise(scores)))
+
+    found = video_ideas(
+        wanted,
+        videos,
+        params=IdeaParams(top=least + more, least=least, evidence=listed, tags=most),
+    )
+
+    turn: dict[str, int] = {}
+    for idea in every:
+        turn[idea["topic"]] = turn.get(idea["topic"], -1) + 1
+        idea["turn"] = turn[idea["topic"]]
+    size = min(max(len(hard), least), least + more)
+    kept = sorted(every, key=lambda idea: (idea["turn"], idea["order"]))[:size]
+    kept.sort(key=lambda idea: idea["order"])
+    assert len(found) == len(kept)
+    for row, idea in zip(found.to_dict("records"), kept, strict=True):
+        for name in set(idea) & set(row):
+            value = idea[name]
+            assert row[name] == (value if isinstance(value, (str, list)) else pytest.approx(value))

@@ -204,7 +204,7 @@ def test_habits_are_what_counting_one_by_one_finds(rows: list[tuple[Any, ...]]) 
     pd.testing.assert_frame_equal(description_intel(shuffled(members), shuffled(features)), found)
 
 
-def _kept(values: "pd.Series[Any]", value: object) -> float:
+def _kept(values: "pd.Series[Any]", *, value: object) -> float:
     known = [one == value for one in values if not pd.isna(one)]
     return sum(known) / len(known) if known else float("nan")
 
@@ -243,8 +243,8 @@ def test_every_share_and_list_is_what_plain_counting_gives(
             "overtagged_share": sum(own["is_overtagged"]) / n,
             "disclosure_share": sum(map(bool, own["disclosures"])) / n,
             "call_to_action_share": sum(map(bool, own["calls_to_action"])) / n,
-            "hd_share": _kept(own["definition"], "hd"),
-            "licensed_share": _kept(own["is_licensed"], True),
+            "hd_share": _kept(own["definition"], value="hd"),
+            "licensed_share": _kept(own["is_licensed"], value=True),
             "tag_count_p50": statistics.median(map(len, own["tags"])),
         }
         for name in ("line_count", "link_count", "hashtag_count"):
