@@ -21,6 +21,7 @@ from aurastream.core.keywords import (
     keyword_scores,
     tag_scores,
     trend_z,
+    usable_rows,
 )
 from benchmarks import core_keywords
 
@@ -269,3 +270,48 @@ def test_real_gaming_charts_name_their_games() -> None:
     top = found[found["rank"] <= 25].groupby("category")["term"].agg(set)
     assert {"minecraft", "roblox"} <= top["Gaming"]
     assert "official" in top["Music"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([T0, None]) | st.just(T1),
+            st.sampled_from(["a", "b", "c", None]),
+            st.sampled_from([None, ["x"], [], "x", ["x", None], [["x"]], ("x", "y")]),
+            st.sampled_from([1.0, 0.0, None, 5e8, -1.0, float("inf")]),
+        ),
+        max_size=3,
+    )
+)
+def test_rows_are_usable_where_both_ways_of_scoring_take_them(
+    rows: list[tuple[str | None, str | None, Any, float | None]],
+) -> None:
+    frame = pd.DataFrame(
+        {
+            "window_start": pd.DatetimeIndex([r[0] for r in rows], dtype="datetime64[us, UTC]"),
+            "category": [r[1] for r in rows],
+            "title": "x",
+            "tags": pd.Series([r[2] for r in rows], dtype=object),
+            "lifetime_velocity_per_hour": [r[3] for r in rows],
+        }
+    )
+
+    def outcome(work: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame | str:
+        try:
+            return work(frame)
+        except InvalidInputError as error:
+            return error.message
+
+    found = outcome(usable_rows)
+    scored = [outcome(keyword_scores), outcome(tag_scores)]
+    assert isinstance(found, str) == any(isinstance(one, str) for one in scored)
+    if not isinstance(found, str):
+        pd.testing.assert_frame_equal(found, frame)
+    is_usable = [
+        window is not None
+        and category is not None
+        and not (isinstance(tags, str) or (isinstance(tags, list) and ["x"] in tags))
+        and (velocity is None or 0 <= velocity < float("inf"))
+        for window, category, tags, velocity in rows
+    ]
+    assert isinstance(found, str) == (not all(is_usable))

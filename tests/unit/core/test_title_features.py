@@ -4,12 +4,13 @@
 
 import re
 import unicodedata
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core import words
@@ -135,6 +136,49 @@ def test_every_phrase_finds_itself_and_is_listed_once() -> None:
     for hook, phrases in HOOK_PHRASES.items():
         assert hook_matches(phrases)[hook].all()
         assert len(set(phrases)) == len(phrases)
+
+
+SPOKEN = st.sampled_from(
+    ["how", "to", "TO", "top", "10", "Best", "bestial", "the", "truth,", "so", "geht’s", "vs",
+     "won't", "believe", "en", "direct", "ranking!", "予告", "公式予告", "live-stream", "right",
+     "1v1", "now"]
+)  # fmt: skip
+
+
+@cache
+def between_spaces() -> dict[str, list[str]]:
+    return {
+        hook: [f" {line} " for line in words.canonical_lines(phrases)]
+        for hook, phrases in HOOK_PHRASES.items()
+    }
+
+
+@settings(max_examples=25)
+@given(st.lists(st.none() | st.lists(SPOKEN, max_size=7).map(" ".join), max_size=12))
+def test_hooks_are_what_looking_for_every_phrase_between_spaces_finds(
+    titles: list[str | None],
+) -> None:
+    lines = [f" {line} " for line in words.canonical_lines(titles)]
+    assert {hook: found.tolist() for hook, found in hook_matches(titles).items()} == {
+        hook: [any(phrase in line for phrase in phrases) for line in lines]
+        for hook, phrases in between_spaces().items()
+    }
+
+
+@settings(max_examples=15)
+@given(st.lists(TITLES, min_size=1, max_size=6))
+def test_a_phrase_is_a_hook_in_any_case_wherever_it_stands_and_for_its_own_title_alone(
+    titles: list[str],
+) -> None:
+    n = len(titles)
+    said = [f"{title} {tail}" for tail in ("How to", "HOW TO") for title in titles]
+    found = hook_matches([*said, *titles])
+    alone = hook_matches(titles)
+    for hook, rows in found.items():
+        assert rows[:n].tolist() == rows[n : 2 * n].tolist()
+        assert rows[2 * n :].tolist() == alone[hook].tolist()
+        assert not (alone[hook] & ~rows[:n]).any()
+    assert found["tutorial"][: 2 * n].all()
 
 
 def test_all_same_titles_have_all_the_same_features() -> None:

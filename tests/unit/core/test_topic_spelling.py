@@ -2,6 +2,9 @@
 
 # ruff: noqa: RUF001 # full-width letters and apostrophes of every kind are meant
 
+from collections import Counter
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,3 +79,32 @@ def test_titles_are_cut_into_the_words_they_have(titles: list[str | None]) -> No
 @given(st.permutations(["Ender Fort", "ENDER FORT", "ender fort", "Ender-Fort", "Ender Fort"]))
 def test_the_order_of_titles_does_not_matter(titles: list[str]) -> None:
     assert surface("ender fort", titles) == "Ender Fort"
+
+
+@given(st.lists(st.none() | st.lists(PIECES, max_size=8).map("".join), max_size=4))
+def test_each_word_stands_where_the_title_writes_it(titles: list[str | None]) -> None:
+    for title, found in zip(titles, spelled(titles), strict=True):
+        assert found.words == words.words(title)
+        for at, (word, (start, end)) in enumerate(zip(found.words, found.places, strict=True)):
+            assert word in words.words(found.text[start:end])
+            assert at in [place[0] for place in found.places_of([word])]
+        assert found.places == sorted(found.places)
+
+
+CALM = st.lists(
+    st.sampled_from(["Ender", "ender", "Fort", "fort", "The", "keep", "Zz"]), max_size=6
+).map(" ".join)
+
+
+@given(st.lists(st.none() | CALM, max_size=5))
+def test_the_spelling_is_the_commonest_of_cutting_every_title_at_its_spaces(
+    titles: list[str | None],
+) -> None:
+    counted: Counter[str] = Counter()
+    for title in titles:
+        written = (title or "").split()
+        for pair in pairwise(written):
+            if [word.lower() for word in pair] == ["ender", "fort"]:
+                counted[" ".join(pair)] += 1
+    ordered = sorted(counted, key=lambda text: (-counted[text], text))
+    assert surface("ender fort", titles) == (ordered[0] if ordered else "ender fort")

@@ -1,5 +1,6 @@
 """Topics once each, against the pairwise comparison."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial import distance
 
+from aurastream.core import words
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.keywords import keyword_scores
 from aurastream.core.topics import (
@@ -83,6 +86,92 @@ def test_long_sets_are_found_across_the_change_of_the_index(seed: int) -> None:
 
 def test_the_pairwise_version_of_the_benchmark_agrees() -> None:
     core_topics.check(core_topics.sample(1500))
+
+
+@given(*[st.frozensets(st.sampled_from("abcdef"))] * 2)
+def test_likeness_is_that_of_scipy_and_the_same_from_either_side(
+    one: frozenset[str], other: frozenset[str]
+) -> None:
+    found = jaccard(one, other)
+    if not one and not other:
+        assert math.isnan(found)
+        return
+    rows = [[letter in own for letter in "abcdef"] for own in (one, other)]
+    assert found == pytest.approx(1 - distance.jaccard(*rows))
+    assert found == jaccard(other, one)
+    assert (found == 1) == (one == other)
+
+
+SPOKEN = st.sampled_from(
+    [
+        "Mods",
+        "mod",
+        "stories",
+        "Don't",
+        "boss",
+        "the",
+        "horses!",
+        "&amp;",
+        "マイクラ",
+        "-",
+        "6",
+        "gas",
+    ]
+)
+
+
+@given(
+    st.lists(st.none() | st.lists(SPOKEN, max_size=5).map(" ".join), max_size=8),
+    st.lists(SPOKEN, max_size=2),
+)
+def test_the_words_of_a_text_are_its_lemmas_without_those_of_names(
+    texts: list[str | None], names: list[str]
+) -> None:
+    idle = {words.lemma(word) for name in names for word in words.words(name)}
+    expected = [{words.lemma(word) for word in words.words(text)} - idle for text in texts]
+    assert lemma_sets(texts, without=names) == expected
+    # The lemmas of lemmas are themselves, short of what the rules make of "ss" and "us".
+    assert lemma_sets([" ".join(own) for own in expected]) == expected
+
+
+TERMS = st.lists(
+    st.tuples(
+        st.sampled_from(["minecraft", "roblox"]),
+        st.none() | st.lists(st.sampled_from(["mods", "Mod", "minecraft", "map", "x", "!"]),
+                             max_size=4).map(" ".join),
+        st.integers(-2, 3),
+    ),
+    max_size=14,
+)  # fmt: skip
+
+
+@given(TERMS, st.integers(1, 4), st.sampled_from([0.6, 0.75, 1.0]))
+def test_topics_are_the_best_terms_that_no_better_one_is_like(
+    rows: list[tuple[str, str | None, int]], top: int, similarity: float
+) -> None:
+    names = {"minecraft": ["Minecraft"]}
+    frame = pd.concat(
+        [candidates(), *(candidates((term, score), category=own) for own, term, score in rows)]
+    )
+    found = topics(frame, names=names, params=TopicParams(similarity=similarity, top=top))
+    expected = []
+    for category in sorted({row[0] for row in rows}):
+        own = {(-score, term) for name, term, score in rows if name == category and term}
+        ordered = sorted(own)
+        sets = lemma_sets([term for _, term in ordered], without=names.get(category, []))
+        groups: dict[int, list[int]] = {}
+        for place, kept in enumerate(pairwise(sets, similarity)):
+            groups.setdefault(kept, []).append(place)
+        groups.pop(-1, None)
+        for rank, (best, places) in enumerate(list(groups.items())[:top], start=1):
+            score, term = ordered[best]
+            others = dict.fromkeys(ordered[place][1] for place in places)
+            others.pop(term)
+            lemmas = " ".join(sorted(sets[best]))
+            expected.append([category, rank, term, lemmas, -score, list(others)])
+    columns = ["category", "rank", "topic", "lemmas", "score", "duplicates"]
+    assert found[columns].to_numpy().tolist() == expected
+    assert found["duplicate_count"].tolist() == [len(row[-1]) for row in expected]
 
 
 @given(st.lists(st.text(st.sampled_from("ab cd's"), max_size=8), max_size=15))

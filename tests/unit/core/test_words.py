@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001 # other scripts are the point
 
+import html
 import unicodedata
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurastream.core import words
-from aurastream.core.words import canonical_lines, joined, lemma
+from aurastream.core.words import canonical, canonical_lines, joined, lemma
 
 TEXTS = st.text(
     st.characters() | st.sampled_from("aA1 &;#\n\u200b\u0301'’かカ漢ーสा\U0001f525"), max_size=30
@@ -88,3 +89,60 @@ def test_line_feeds_never_change_the_number_of_texts() -> None:
 def test_a_lemma_is_never_empty_for_a_word_and_never_longer(word: str) -> None:
     assert len(lemma(word)) <= len(word)
     assert bool(lemma(word)) == bool(word)
+
+
+def script_of(character: str) -> str:
+    """The script of a letter, where it is one that is written without spaces."""
+    name = unicodedata.name(character, "")
+    if character in "々〆〇" or name.startswith("CJK"):
+        return "Han"
+    if character == "ー" or name.startswith("KATAKANA"):
+        return "Katakana"
+    return "Hiragana" if name.startswith("HIRAGANA") else ""
+
+
+def by_categories(text: str) -> list[str]:
+    """Read words by nothing but the categories and names of the standard library."""
+    plain = html.unescape(text)
+    form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+    found: list[str] = []
+    before = None  # the script of the word that goes on
+    for character in form:
+        kind = unicodedata.category(character)
+        is_selector = "\ufe00" <= character <= "\ufe0f"
+        if character.isspace():
+            before = None
+        elif kind in {"Cc", "Cf", "Cs", "Me"} or is_selector or character in "'’ʼ`´":
+            continue
+        elif kind[0] in "LN":
+            script = script_of(character)
+            if script != before:
+                found.append("")
+            found[-1] += character
+            before = script
+        elif kind[0] == "M" and before is not None:
+            found[-1] += character
+            before = ""
+        else:
+            before = None
+    return found
+
+
+PIECES = st.characters(max_codepoint=0x1FFFF, exclude_categories=["Cs"]) | st.sampled_from(
+    [*"aA1ﬁＡİß &;#\n\u200b\u0301\ufe0f'’かカ漢ー々サッสा٣½", "&amp;", "&lt;", "&#39;"]
+)
+
+
+@given(st.lists(st.none() | st.lists(PIECES, max_size=30).map("".join), max_size=5))
+def test_words_are_what_the_standard_library_names_letters_numbers_and_marks(
+    texts: list[str | None],
+) -> None:
+    codes = canonical(texts)
+    lines = "".join(map(chr, codes.tolist())).split("\n")
+    assert lines.pop() == ""
+    assert lines == [" ".join(by_categories(text or "")) for text in texts]
+    # What is in its form stays in it, unless folding once more says otherwise.
+    again = canonical([line for line in lines if unicodedata.is_normalized("NFKC", line)])
+    assert "".join(map(chr, again.tolist())) == "".join(
+        line + "\n" for line in lines if unicodedata.is_normalized("NFKC", line)
+    )
