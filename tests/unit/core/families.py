@@ -26,6 +26,8 @@ from aurastream.core.freshness import confidence, decayed, freshness_levels, sho
 from aurastream.core.hashes import STATISTICS, VIDEO_METADATA, group_hashes, metadata_hashes
 from aurastream.core.hour_of_week import hour_of_week_map
 from aurastream.core.idea_evidence import idea_evidence
+from aurastream.core.idea_formats import IDEA_FORMATS, format_cues
+from aurastream.core.idea_subjects import subjects, whole_phrases
 from aurastream.core.ideas import video_ideas
 from aurastream.core.keywords import keyword_scores, tag_scores
 from aurastream.core.languages import (
@@ -46,11 +48,13 @@ from aurastream.core.thumbnails_lift import thumbnail_designs, thumbnail_lift, w
 from aurastream.core.title_features import title_features, title_patterns
 from aurastream.core.title_intel import title_intel
 from aurastream.core.title_lift import title_lift
+from aurastream.core.title_questions import asks
 from aurastream.core.topic_evidence import topic_evidence
-from aurastream.core.topics import topics
+from aurastream.core.topics import lemma_sets, topics
 from aurastream.core.unchanged import fingerprints, with_sources
 from aurastream.core.velocity import VelocityParams, video_velocity
 from aurastream.core.viral import viral_scores
+from aurastream.core.words import words
 from aurastream.replay.images import paint
 from aurastream.sources.catalog import load_catalog
 from tests.unit.core.archive_slice import (
@@ -66,6 +70,7 @@ from tests.unit.core.archive_slice import (
 Frames = dict[str, pd.DataFrame]
 NOTHING = pd.DataFrame()
 DAY = timedelta(days=1)
+_TOPIC = ["window_start", "category", "topic_rank"]
 GAMES = pd.DataFrame(
     {
         "category": ["a full page", "a short list"],
@@ -221,6 +226,29 @@ def _patterns(titled: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([titled, shown], axis=1)
 
 
+def _title_words(f: Frames) -> pd.DataFrame:
+    """Return what is read out of every fifth title: its words, features and kinds."""
+    titles = pd.Series(sorted(f["videos"]["title"].unique())[::5], name="title", dtype="str")
+    spoken = [words(title) for title in titles]
+    told = pd.DataFrame(
+        format_cues(titles), columns=[f"tells_{kind.name}" for kind in IDEA_FORMATS]
+    )
+    own = titles.to_frame().assign(
+        words=[" ".join(line) for line in spoken],
+        lemmas=[" ".join(sorted(found)) for found in lemma_sets(titles)],
+        asks=[asks(line) for line in spoken],
+    )
+    return pd.concat([own, told, title_features(titles)], axis=1)
+
+
+def _subjects(f: Frames) -> pd.DataFrame:
+    whole = whole_phrases(f["topics"])
+    found = idea_evidence(whole, f["joined"])
+    shown = found.merge(f["joined"], on=["window_start", "category", "video_id"])
+    kept = subjects(f["topics"], shown)
+    return kept.merge(whole.rename(columns={"rank": "topic_rank"}), on=_TOPIC)
+
+
 def _evidence(f: Frames) -> pd.DataFrame:
     said = f["topics"].reset_index(drop=True)
     return pd.concat([said, topic_evidence(said, f["joined"])], axis=1)
@@ -303,6 +331,7 @@ FAMILIES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     ),
     "hour_of_week_map": lambda f: hour_of_week_map(f["history"], as_of=_TWITCH_END, games=GAMES),
     "channel_outliers": lambda f: _sorted(channel_outliers(f["velocity"], f["velocity"])),
+    "title_words": _title_words,
     "title_lift": lambda f: title_lift(_patterns(f["joined"])),
     "title_intel": lambda f: title_intel(f["joined"]),
     "keyword_scores": lambda f: keyword_scores(f["joined"]),
@@ -311,6 +340,7 @@ FAMILIES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "topic_evidence": lambda f: _sorted(_evidence(f)),
     "idea_evidence": lambda f: idea_evidence(f["topics"], f["joined"]),
     "difficulty": lambda f: difficulty(idea_evidence(f["topics"], f["joined"]), f["joined"]),
+    "subjects": _subjects,
     "video_ideas": lambda f: video_ideas(f["topics"], f["scored"]),
     "format_buckets": lambda f: format_buckets(f["velocity"]),
     "format_comparison": lambda f: format_comparison(f["velocity"]),
