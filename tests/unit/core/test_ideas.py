@@ -535,29 +535,29 @@ def test_a_topic_has_its_name_again_where_what_is_left_says_nothing(
 
 
 NAMED = ("creeper", "warden", "ender fort", "fort", "swords", "2026", "until", "엔더맨", "day")
-SHOWN = st.lists(
-    st.tuples(
-        st.integers(1, len(NAMED)),
-        st.integers(0, 5),
+TOPICS_SHOWN = st.integers(0, len(NAMED) - 1).flatmap(
+    lambda at: st.tuples(
+        st.just(at + 1),
+        st.integers(0, 9),
         st.sampled_from("xyz"),
-        st.none()
-        | st.lists(
-            st.sampled_from(
-                ["Creeper", "creeper", "the", "Ender", "FORT", "fort", "Swords", "WIN"]
-            ),
-            max_size=4,
-        ).map(" ".join),
-        st.none()
-        | st.lists(
-            st.sampled_from(
-                ["Creeper", "creeper queen", "Fort Nova", "ender FORT", "sword", "엔더맨", "until"]
-            ),
-            max_size=2,
+        st.sampled_from(
+            [
+                None,
+                "Zz",
+                NAMED[at],
+                NAMED[at].title(),
+                f"The {NAMED[at]}",
+                f"ZZ {NAMED[at]}".upper(),
+            ]
         ),
-    ),
-    max_size=40,
-    unique_by=lambda row: row[:2],
+        st.none()
+        | st.lists(
+            st.sampled_from([NAMED[at], f"{NAMED[at]} Queen", f"Nova {NAMED[at].upper()}", "zz"]),
+            max_size=1,
+        ),
+    )
 )
+SHOWN = st.lists(TOPICS_SHOWN, min_size=8, max_size=45, unique_by=lambda row: row[:2])
 
 
 def doubts_of(topic: str, own: list[tuple[Any, ...]]) -> int:
@@ -577,7 +577,7 @@ def doubts_of(topic: str, own: list[tuple[Any, ...]]) -> int:
             for at in range(len(written) - len(spoken) + 1):
                 stretch = " ".join(written[at : at + len(spoken)])
                 if stretch.lower() == topic and not stretch.isupper():
-                    capitals += 1 if stretch[0].isupper() else -1
+                    capitals += stretch[0].isupper() - stretch[0].islower()
     doubts = [
         not named,
         not any(unicodedata.name(c).startswith("LATIN") for c in topic),
@@ -587,7 +587,7 @@ def doubts_of(topic: str, own: list[tuple[Any, ...]]) -> int:
     return sum(doubts) + 2 * sum(double)
 
 
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(SHOWN)
 def test_subjects_are_the_least_doubtful_topics_of_loops_over_the_evidence(
     rows: list[tuple[Any, ...]],
