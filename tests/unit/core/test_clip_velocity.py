@@ -263,6 +263,52 @@ def test_an_hour_is_known_when_a_complete_crawl_came_after_it_and_reaches_back()
     pd.testing.assert_frame_equal(found, pd.concat(again, ignore_index=True), check_exact=True)
 
 
+_minutes = st.integers(-40, 60).map(lambda quarter: 15 * quarter)  # from midnight
+_category = st.sampled_from(["apex", "minecraft"])
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(_category, _minutes, st.sampled_from([0, 5, 30, 300])), max_size=30),
+    st.lists(st.tuples(_category, _minutes), max_size=12),
+    st.lists(st.integers(0, 60), min_size=1, max_size=3, unique=True),
+    st.randoms(use_true_random=False),
+)
+def test_hours_and_their_clips_are_those_of_looking_at_each_crawl_for_each_hour(
+    clips: list[tuple[str, int, int]], crawled: list[tuple[str, int]], ends: list[int], shuffle: Any
+) -> None:
+    def at(minute: int) -> pd.Timestamp:
+        return DAY + timedelta(minutes=minute)
+
+    made = pd.DataFrame(
+        [(c, str(n), at(m), at(m + later)) for n, (c, m, later) in enumerate(clips)],
+        columns=["category", "clip_id", "created_at", "first_crawl_at"],
+    )
+    crawls = pd.DataFrame([(c, at(m)) for c, m in crawled], columns=["category", "crawl_at"])
+    as_of = pd.DatetimeIndex([at(15 * end) for end in ends])
+    told = {}
+    for end in as_of:
+        for ago in range(1, 9):
+            start = end.floor("h") - timedelta(hours=ago)
+            over = start + timedelta(hours=1)
+            for category in ("apex", "minecraft"):
+                if any(
+                    c == category and over <= at(m) <= start + timedelta(hours=6) and at(m) < end
+                    for c, m in crawled
+                ):
+                    told[end - timedelta(hours=4), category, start] = sum(
+                        c == category and start <= at(m) < over and at(m + later) < end
+                        for c, m, later in clips
+                    )
+
+    rows = shuffle.sample(range(len(made)), len(made))
+    found = clip_hours(made.iloc[rows], crawls, as_of=as_of)
+
+    keys = zip(found["window_start"], found["category"], found["hour_start"], strict=True)
+    assert dict(zip(keys, found["clip_count"], strict=True)) == told
+    assert len(found) == len(told)
+
+
 def test_wrong_frames_are_refused_with_the_mend() -> None:
     rows = seen(("a", "10:20", 5))
     for broken, said in (
