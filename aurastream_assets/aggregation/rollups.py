@@ -4,14 +4,15 @@ A range of hours or days is one run and one dbt call. The rollups of the sources
 table names; what their columns mean is in the dbt project, and from there in the graph.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import dagster as dg
 
-from aurastream.operations.policy import limits_of
+from aurastream.operations.policy import ended_before, limits_of
 from aurastream.settings import Settings
 from aurastream_assets.aggregation.column_lineage import ColumnLineage, columns_of_record
 from aurastream_assets.aggregation.project import DbtProjectError, load_manifest
@@ -100,15 +101,17 @@ def _built(
         for name, check in model.checks.items()
         if check.key in wanted_checks
     }
+    ended = _ended(names) if start is not None else {}
     runner = _runner(store)
-    if parents:
-        _run(runner, [model.name for model in parents])
-    results = {r.name: r for r in _run(runner, [*names, *tests], start, end)}
+    # A table that is created takes all rows of the range; one that is there can leave some out.
+    if first := [model.name for model in (*parents, *(models if ended else ()))]:
+        _run(runner, first)
+    results = {r.name: r for r in _run(runner, [*names, *tests], start, end, ended)}
     for model in models:
         if model.name in names:
             yield dg.MaterializeResult(
                 asset_key=model.spec.key,
-                metadata=_metadata(results[model.name], start, end)
+                metadata=_metadata(results[model.name], start, end, ended.get(model.name))
                 | _lineage(model, results[model.name].sql, runner.work_dir),
             )
     for name, check in tests.items():
@@ -120,11 +123,19 @@ def _run(
     names: Sequence[str],
     start: datetime | None = None,
     end: datetime | None = None,
+    ended: Mapping[str, datetime] = MappingProxyType({}),
 ) -> list[NodeResult]:
     try:
-        return runner.build(names, start=start, end=end)
+        return runner.build(names, start=start, end=end, ended=ended)
     except DbtProjectError as error:
         raise dg.Failure(description=str(error), allow_retries=error.is_transient) from error
+
+
+def _ended(names: Sequence[str]) -> dict[str, datetime]:
+    """Return, by model, the moment before which the platforms' terms have ended its rows."""
+    limits, now = limits_of(Settings.from_env()), datetime.now(UTC)
+    found = {name: ended_before(f"aggregation.{name}", limits, now) for name in names}
+    return {name: moment for name, moment in found.items() if moment is not None}
 
 
 def _runner(store: Store) -> DbtRunner:
@@ -143,12 +154,19 @@ def _lineage(model: TranslatedModel, sql: str, work_dir: Path) -> dict[str, Any]
     return {} if found is None else {"dagster/column_lineage": found}
 
 
-def _metadata(result: NodeResult, start: datetime | None, end: datetime | None) -> dict[str, Any]:
+def _metadata(
+    result: NodeResult, start: datetime | None, end: datetime | None, ended: datetime | None
+) -> dict[str, Any]:
     metadata: dict[str, Any] = {"dbt_seconds": round(result.seconds, 3)}
     if result.rows is not None:
         metadata["rows_in_run"] = result.rows
     if start is not None and end is not None:
         metadata["range"] = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+    if start is not None and ended is not None and start < ended:
+        metadata["past_their_time"] = (
+            f"rows before {ended:%Y-%m-%d %H:%M} UTC: the platforms' terms have ended them, "
+            "so none was written"
+        )
     return metadata
 
 

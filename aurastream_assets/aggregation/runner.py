@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -98,6 +99,7 @@ class DbtRunner:
         *,
         start: datetime | None = None,
         end: datetime | None = None,
+        ended: Mapping[str, datetime] = MappingProxyType({}),
     ) -> list[NodeResult]:
         """Build models and run tests, exactly those that are named.
 
@@ -108,6 +110,9 @@ class DbtRunner:
         start, end : datetime, optional
             The range [start, end) whose partitions are replaced, with a timezone. Without it the
             rollups are created where they are missing, and no row of theirs changes.
+        ended : mapping of str to datetime, optional
+            By model, the moment before which the platforms' terms have ended its rows: in a table
+            that is there, none of them is written or touched.
 
         Returns
         -------
@@ -121,7 +126,9 @@ class DbtRunner:
         ValueError
             When the range has no timezone, or does not begin before it ends.
         """
-        variables = {} if start is None or end is None else _range(start, end)
+        variables: dict[str, Any] = {} if start is None or end is None else _range(start, end)
+        if ended:
+            variables["ended"] = {name: moment.isoformat() for name, moment in ended.items()}
         return self._checked(
             self._invoke(
                 "build",

@@ -21,3 +21,18 @@
     {{ range_start() }} <= ({{ date }}::timestamp at time zone 'UTC')
     and {{ range_end() }} >= {{ end_of_day(date) }}
 {%- endmacro %}
+
+{#
+Whether the terms have ended a partition: the moment before which they end the model's rows comes with
+the range (`ended`), for each model that has one.
+#}
+{% macro has_ended(partition_column) -%}
+    {%- set moment = var("ended", {}).get(model["name"]) -%}
+    {%- if moment is none -%}
+        false
+    {%- elif config.get("meta")["partition_type"] == "date" -%}
+        ({{ partition_column }}::timestamp at time zone 'UTC' < '{{ moment }}'::timestamptz)
+    {%- else -%}
+        ({{ partition_column }} < '{{ moment }}'::timestamptz)
+    {%- endif -%}
+{%- endmacro %}

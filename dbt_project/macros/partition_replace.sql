@@ -8,6 +8,9 @@ when.
 A model may return rows of partitions outside the range (a following day whose trend reads this
 one); those partitions are replaced as well. The model names its partition column in
 `meta.partition_by` and that column's type in `meta.partition_type`.
+
+Rows that the platforms' terms have ended are neither written nor touched: the purge takes them, with
+its proof.
 #}
 {% macro get_incremental_partition_replace_sql(arg_dict) %}
     {%- set target_relation = arg_dict["target_relation"] -%}
@@ -20,10 +23,17 @@ one); those partitions are replaced as well. The model names its partition colum
     {%- else -%}
         {%- set from_value, to_value = range_start(), range_end() -%}
     {%- endif %}
+    {%- set has_ended = has_ended(by) -%}
     {%- set in_range -%}
-        ({{ by }} >= {{ from_value }} and {{ by }} < {{ to_value }})
-        or {{ by }} in (select distinct {{ by }} from {{ temp_relation }})
+        not {{ has_ended }}
+        and (
+            ({{ by }} >= {{ from_value }} and {{ by }} < {{ to_value }})
+            or {{ by }} in (select distinct {{ by }} from {{ temp_relation }})
+        )
     {%- endset %}
+    delete from {{ temp_relation }}
+    where {{ has_ended }};
+
     {{ keep_replaced_rows(
         target_relation, temp_relation, by, in_range,
         arg_dict["dest_columns"] | map(attribute="name") | list

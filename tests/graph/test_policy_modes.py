@@ -398,6 +398,55 @@ def test_what_was_made_of_clips_and_streams_that_had_to_go_stays_when_it_is_comp
     assert (regions["platform"], regions["item_count"]) == ("twitch", 7)
 
 
+def test_a_day_that_the_terms_have_ended_is_not_rolled_up_from_what_is_left(
+    rebuilt: Callable[[str], dg.Definitions],
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    reading: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Where the tests of the models have parsed the project already.
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path_factory.getbasetemp()))
+    graph = rebuilt("amended")
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
+    # Crawls outlive the streams that they saw.
+    store.commit([Append("operations.crawls", _crawl_row(day).assign(got=9))])
+    of_twitch = ("regional_performance", "stream_hours", "competition_days", "insight_days")
+    of_youtube = ("daily_metrics", "duration_performance", "channel_days")
+    count = "select count(*) from aggregation.intel_"
+
+    def rolled_up() -> dict[str, dict[str, Any]]:
+        result = _run(graph, instance, "daily_rollup", partition_key=day.strftime("%Y-%m-%d"))
+        assert result.success
+        made = result.get_asset_materialization_events()
+        return {
+            event.asset_key.path[-1].removeprefix("intel_"): dict(event.materialization.metadata)
+            for event in made
+        }
+
+    first = rolled_up()
+
+    for table in of_twitch:
+        assert reading(f"{count}{table}") == 0, table
+        assert "terms have ended them" in first[table]["past_their_time"].value
+    assert reading(f"{count}daily_metrics") > 0
+    assert not any("past_their_time" in first[table] for table in of_youtube)
+
+    # What the purge has not reached yet is the purge's, with its proof.
+    monkeypatch.setenv("AURASTREAM_KEEP_TWITCH_AGGREGATES", "true")
+    assert not any("past_their_time" in metadata for metadata in rolled_up().values())
+    rows = {table: reading(f"{count}{table}") for table in of_twitch}
+    assert rows["regional_performance"] > 0
+    assert rows["stream_hours"] > 0
+    monkeypatch.setenv("AURASTREAM_KEEP_TWITCH_AGGREGATES", "false")
+    rolled_up()
+    assert {table: reading(f"{count}{table}") for table in of_twitch} == rows
+    assert reading("select count(*) from maintenance.score_history") == 0
+    assert _run(graph, instance, "expire").success
+    assert {table: reading(f"{count}{table}") for table in of_twitch} == dict.fromkeys(of_twitch, 0)
+
+
 def test_checks_miss_nothing_of_windows_that_the_terms_have_ended(
     rebuilt: Callable[[str], dg.Definitions], instance: dg.DagsterInstance, store: FrameStore
 ) -> None:
