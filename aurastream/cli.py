@@ -716,7 +716,7 @@ def diff(
     if found.unkept_windows:
         _out().print(
             f"Not compared: {found.unkept_rows:,} rows in {found.unkept_windows:,} windows of "
-            f"which version {before} has no row. It found nothing there, or never computed them.",
+            f"which version {before} has no row: it never computed them.",
             highlight=False,
         )
     if not (found.appeared or found.vanished or any(c.changed for c in found.columns)):

@@ -86,11 +86,14 @@ class FrameIO(dg.IOManager):
         rows = obj.rows if isinstance(obj, Analysis) else obj
         writes: list[WriteOp] = [Append(table, rows)]
         if context.has_asset_partitions:
-            window = context.asset_partitions_time_window
-            _keep_replaced(context, table, window.start, window.end)
-            rows = _within_terms(context, table, rows)
-            writes = [Replace(table, rows, window.start, window.end)]
-            writes += _version_marks(context, table, rows)
+            windows, end = _windows(context), context.asset_partitions_time_window.end
+            windows, rows = _within_terms(context, table, windows, rows)
+            writes = []
+            if len(windows):
+                start = windows[0].to_pydatetime()
+                _keep_replaced(context, table, start, end)
+                writes.append(Replace(table, rows, start, end))
+                writes += _version_marks(context, table, windows, rows)
         if isinstance(obj, Analysis):
             writes += _beside(context, obj)
         _frames(context).commit(writes)
@@ -159,29 +162,41 @@ def _keep_replaced(context: dg.OutputContext, table: str, start: datetime, end: 
             context.add_output_metadata({"rows_of_other_versions_kept": kept})
 
 
-def _within_terms(context: dg.OutputContext, table: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out what the next purge would take: windows that are computed again past their time."""
+def _windows(context: dg.OutputContext) -> pd.DatetimeIndex:
+    """Return the start of each window of the run."""
+    span, count = context.asset_partitions_time_window, len(context.asset_partition_keys)
+    length = (span.end - span.start) / count
+    return pd.date_range(span.start, periods=count, freq=length, unit="us")
+
+
+def _within_terms(
+    context: dg.OutputContext, table: str, windows: pd.DatetimeIndex, rows: pd.DataFrame
+) -> tuple[pd.DatetimeIndex, pd.DataFrame]:
+    """Leave out windows that the terms have ended: the purge takes their rows, with its proof."""
     ended = ended_before(table, limits_of(Settings.from_env()), datetime.now(UTC))
     column = tables.tables[table].info.get("partition_by")
-    if ended is None or column is None or rows.empty:
-        return rows
+    if ended is None or column is None:
+        return windows, rows
     within = rows[rows[column] >= pd.Timestamp(ended)]
     if len(within) < len(rows):
         context.add_output_metadata({"rows_past_their_time": len(rows) - len(within)})
-    return within
+    return windows[windows >= pd.Timestamp(ended)], within
 
 
-def _version_marks(context: dg.OutputContext, table: str, rows: pd.DataFrame) -> list[WriteOp]:
-    """Return the write that says which code version the rows are of."""
+def _version_marks(
+    context: dg.OutputContext, table: str, windows: pd.DatetimeIndex, rows: pd.DataFrame
+) -> list[WriteOp]:
+    """Return the write that says which code version computed the windows."""
     version = context.asset_spec.code_version
     column = tables.tables[table].info.get("partition_by")
-    if version is None or column is None or rows.empty:
+    if version is None or column is None:
         return []
+    starts = pd.Series(rows[column])
     return [
         version_marks(
             context.asset_key.to_user_string(),
-            rows,
-            column,
+            windows,
+            starts,
             code_version=version,
             run_id=context.step_context.run_id,
         )

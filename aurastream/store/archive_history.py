@@ -34,6 +34,16 @@ _CAME_BACK: Final = """
                   AND later.window_start = h.window_start AND later.kept_at > h.kept_at)
 """
 
+_EMPTY: Final = """
+    INSERT INTO maintenance.score_history
+        (window_start, asset, code_version, row_key, values, kept_at)
+    SELECT window_start, asset, code_version, '{}', 'null', now()
+    FROM maintenance.window_versions
+    WHERE asset = %(asset)s AND code_version <> %(version)s AND row_count = 0
+      AND window_start >= %(start)s AND window_start < %(end)s
+    ON CONFLICT DO NOTHING
+"""
+
 
 def keep_replaced(
     store: FrameStore,
@@ -44,6 +54,8 @@ def keep_replaced(
 ) -> int:
     """Keep the derived columns of rows in ``span`` that other code versions wrote.
 
+    Of a window in which such a version found nothing, that is kept: one row of JSON's null.
+
     Safe to repeat: what was kept of a version stays as it was kept first. Where a version came back
     and is replaced once more, its earlier rows go on as `1 until 2026-11-22T08:00:00.000000Z`, so
     that each moment has the rows that it had.
@@ -51,7 +63,7 @@ def keep_replaced(
     Returns
     -------
     int
-        Rows kept.
+        Rows kept, one for each window that had none among them.
     """
     column = time_column(table)
     derived = [c.name for c in table.columns if c.info.get("policy") == "derived"]
@@ -75,38 +87,56 @@ def _keep(
         if other is None or not other[0]:
             return 0
         connection.execute(_CAME_BACK, asked)
-        return connection.execute(
-            sql.SQL(
-                "INSERT INTO maintenance.score_history "
-                "(window_start, asset, code_version, row_key, values, kept_at) "
-                "SELECT t.{at}, v.asset, v.code_version, {key}::text, {values}, now() "
-                "FROM maintenance.window_versions v JOIN {table} t ON t.{at} = v.window_start "
-                "WHERE v.asset = %(asset)s AND v.code_version <> %(version)s "
-                "AND v.window_start >= %(start)s AND v.window_start < %(end)s "
-                "AND t.{at} >= %(start)s AND t.{at} < %(end)s "
-                "ON CONFLICT DO NOTHING"
-            ).format(
-                at=sql.Identifier(at),
-                key=_object([c for c in _key(table) if c != at]),
-                values=sql.SQL("to_jsonb(t) - {}::text[]").format(
-                    sql.Literal([c.name for c in table.columns if c.name not in derived])
+        empty = connection.execute(_EMPTY, asked).rowcount
+        return (
+            empty
+            + connection.execute(
+                sql.SQL(
+                    "INSERT INTO maintenance.score_history "
+                    "(window_start, asset, code_version, row_key, values, kept_at) "
+                    "SELECT t.{at}, v.asset, v.code_version, {key}::text, {values}, now() "
+                    "FROM maintenance.window_versions v JOIN {table} t ON t.{at} = v.window_start "
+                    "WHERE v.asset = %(asset)s AND v.code_version <> %(version)s "
+                    "AND v.window_start >= %(start)s AND v.window_start < %(end)s "
+                    "AND t.{at} >= %(start)s AND t.{at} < %(end)s "
+                    "ON CONFLICT DO NOTHING"
+                ).format(
+                    at=sql.Identifier(at),
+                    key=_object([c for c in _key(table) if c != at]),
+                    values=sql.SQL("to_jsonb(t) - {}::text[]").format(
+                        sql.Literal([c.name for c in table.columns if c.name not in derived])
+                    ),
+                    table=_table(table.fullname),
                 ),
-                table=_table(table.fullname),
-            ),
-            asked,
-        ).rowcount
+                asked,
+            ).rowcount
+        )
 
 
 def version_marks(
     asset: str,
-    frame: pd.DataFrame,
-    column: str,
+    windows: pd.DatetimeIndex,
+    starts: pd.Series,
     *,
     code_version: str,
     run_id: str | None,
 ) -> Upsert:
-    """Return the write that says which version the windows of a frame are of."""
-    windows = frame[column].drop_duplicates().sort_values(ignore_index=True)
+    """Return the write that says which version computed some windows.
+
+    Parameters
+    ----------
+    asset : str
+        Asset key as ``stage/table``.
+    windows : DatetimeIndex
+        The start of each window that was computed, also of those in which nothing was found.
+    starts : Series
+        The window of each row that is written.
+    code_version : str
+        The version.
+    run_id : str or None
+        Dagster's run.
+    """
+    counts = starts.value_counts().reindex(windows, fill_value=0)
     return Upsert(
         "maintenance.window_versions",
         pd.DataFrame(
@@ -115,6 +145,7 @@ def version_marks(
                 "window_start": windows,
                 "code_version": code_version,
                 "run_id": run_id,
+                "row_count": counts.to_numpy(),
             }
         ),
     )

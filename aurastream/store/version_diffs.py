@@ -112,15 +112,15 @@ class VersionDiff:
     switches : list of Switch
         The most frequent changes of texts and truth values, such as a class that became another.
     windows : int
-        How many windows were compared: those of which the older version was kept.
+        How many windows were compared: those that the older version computed, also where it found
+        nothing.
     first_window, last_window : datetime or None
         The first and the last of them.
     now : list of str
         Which versions computed what is there now.
     unkept_windows, unkept_rows : int
-        Windows among them in time, and their rows, that another version computed since and of which
-        the older one has no row: it found nothing there, or never computed them. They are not
-        compared, and no row of them counts as appeared.
+        Windows among them in time, and their rows, that another version computed since and that the
+        older one never did. They are not compared, and no row of them counts as appeared.
     """
 
     matched: int
@@ -220,13 +220,12 @@ def compare_versions(
     }
     with psycopg.connect(store.url, connect_timeout=10) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
-        connection.execute(_pairs(table, column.name), asked)
-        counts = connection.execute(_COUNTS).fetchone()
-        if counts is None or counts[0] + counts[2] == 0:
+        windows = connection.execute(_WINDOWS, asked).fetchone() or (0, None, None)
+        if not windows[0]:
             raise _nothing_kept(connection, asked["asset"], before)
+        connection.execute(_pairs(table, column.name), asked)
+        matched, appeared, vanished = connection.execute(_COUNTS).fetchone() or (0, 0, 0)
         connection.execute(_NUMBERS, asked)
-        matched, appeared, vanished = counts
-        windows = connection.execute(_WINDOWS).fetchone() or (0, None, None)
         now = connection.execute(_NOW, asked).fetchall()
         asked |= {"first": start or windows[1], "last": end or windows[2]}
         unkept = connection.execute(_unkept(table, column.name), asked).fetchone() or (0, 0)
@@ -256,7 +255,8 @@ def _unkept(table: sa.Table, at: str) -> sql.Composed:
         "SELECT count(DISTINCT t.{at}), count(*) FROM {table} t "
         "JOIN maintenance.window_versions v ON v.asset = %(asset)s AND v.window_start = t.{at} "
         "WHERE v.code_version <> %(version)s AND t.{at} >= %(first)s AND t.{at} <= %(last)s "
-        "AND t.{at} < %(end)s AND t.{at} NOT IN (SELECT window_start FROM version_pairs)"
+        "AND t.{at} < %(end)s AND t.{at} NOT IN (SELECT h.window_start FROM "
+        "maintenance.score_history h WHERE h.asset = %(asset)s AND h.code_version = %(version)s)"
     ).format(at=sql.Identifier(at), table=sql.Identifier(*table.fullname.split(".")))
 
 
@@ -272,7 +272,7 @@ def _pairs(table: sa.Table, at: str) -> sql.Composed:
         "AND h.window_start < %(end)s), "
         "earlier AS (SELECT window_start, old, whole, {identity} AS row_key, "
         "row_number() OVER (PARTITION BY window_start, {identity} ORDER BY {key}) AS turn "
-        "FROM kept), "
+        "FROM kept WHERE jsonb_typeof(old) = 'object'), "
         "there AS (SELECT t.{at} AS window_start, to_jsonb(t) AS whole FROM {table} t "
         "WHERE t.{at} IN (SELECT window_start FROM kept)), "
         "now AS (SELECT window_start, whole, {identity} AS row_key, "
@@ -348,12 +348,15 @@ _SWITCHES: Final = """
     GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT %(movers)s
 """
 _WINDOWS: Final = (
-    "SELECT count(DISTINCT window_start), min(window_start), max(window_start) FROM version_pairs"
+    "SELECT count(DISTINCT window_start), min(window_start), max(window_start) "
+    "FROM maintenance.score_history WHERE asset = %(asset)s AND code_version = %(version)s "
+    "AND window_start >= %(start)s AND window_start < %(end)s"
 )
 _NOW: Final = (
     "SELECT DISTINCT code_version FROM maintenance.window_versions WHERE asset = %(asset)s "
-    # A window that has no row now keeps the mark of whoever wrote its last one.
-    "AND window_start IN (SELECT window_start FROM version_pairs WHERE new IS NOT NULL) ORDER BY 1"
+    "AND window_start IN (SELECT window_start FROM maintenance.score_history "
+    "WHERE asset = %(asset)s AND code_version = %(version)s "
+    "AND window_start >= %(start)s AND window_start < %(end)s) ORDER BY 1"
 )
 
 
@@ -388,7 +391,7 @@ def _nothing_kept(connection: psycopg.Connection, asset: str, before: str) -> St
             fix=f"Name an older one. Versions that were kept: {kept}.",
         )
     return StoreError(
-        f"No row of {asset} as version {before} computed it can be compared in that time.",
+        f"No window of {asset} as version {before} computed it can be compared in that time.",
         fix=f"Versions that were kept: {kept}. They are kept when another version scores the same "
         "windows again.",
     )

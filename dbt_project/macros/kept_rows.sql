@@ -25,16 +25,33 @@ is only what could have been read: rows that differ, of partitions that were the
         on before.{{ by }} = after.{{ by }}
         {%- for column in key %} and before.{{ column }} = after.{{ column }}{% endfor %}
     where
-        -- Asked once: a range without any row has nothing to keep.
-        exists (select 1 from {{ target_relation }} where {{ in_range }})
+        -- Asked once: a range that never had a row has nothing to keep.
+        (
+            exists (select 1 from {{ target_relation }} where {{ in_range }})
+            or exists (
+                select 1 from maintenance.score_history as kept
+                where
+                    kept.asset = '{{ asset_of(target_relation) }}'
+                    and kept.window_start >= {{ range_start() }}
+            )
+        )
         and coalesce(before.as_of, after.as_of) <= now()
         and (
             after.as_of is null
             or (
                 before.as_of is null
-                and after.{{ by }} in (
-                    select there.{{ by }} from {{ target_relation }} as there
-                    where ({{ in_range }}) and there.as_of <= now()
+                and (
+                    after.{{ by }} in (
+                        select there.{{ by }} from {{ target_relation }} as there
+                        where ({{ in_range }}) and there.as_of <= now()
+                    )
+                    -- Or were there, and all went.
+                    or {{ moment_of("after") }} in (
+                        select kept.window_start from maintenance.score_history as kept
+                        where
+                            kept.asset = '{{ asset_of(target_relation) }}'
+                            and kept.window_start >= {{ range_start() }}
+                    )
                 )
             )
             or (
@@ -166,7 +183,9 @@ when another code version replaces them.
         cross join lateral jsonb_populate_record(
             null::{{ name }}, kept.row_key::jsonb || kept.values
         ) as before
-        where replaced.window_start <= $1 - interval '4 hours'
+        where
+            replaced.window_start <= $1 - interval '4 hours'
+            and jsonb_typeof(kept.values) = 'object'
     $as_of$;
     comment on function {{ name }}_as_of(timestamptz) is
         '{{ name }} as it was at a moment, as far as what another code version replaced since is kept (maintenance.score_history).';

@@ -52,6 +52,8 @@ first of them by `limit 1`: with `min` the planner now and then reads all that w
                 kept_windows.asset = history.asset
                 and kept_windows.window_start = history.window_start
                 and kept_windows.kept_at = history.kept_at
+        -- Where a version had found nothing, that is what is kept: JSON's null.
+        where jsonb_typeof(history.score_values) = 'object'
 
     )
 {%- endmacro %}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -332,7 +333,13 @@ def test_the_functions_are_described_and_open_to_analysts(marts: Warehouse) -> N
 
 
 def _scored_again(
-    marts: Warehouse, table: str, window: str, *, version: int = 2, **changed: Any
+    marts: Warehouse,
+    table: str,
+    window: str,
+    *,
+    version: int = 2,
+    rows: pd.DataFrame | None = None,
+    **changed: Any,
 ) -> None:
     """Replace a window's scores by those of another code version, as the graph's writes do."""
     name, start = f"intelligence.{table}", at(window)
@@ -340,15 +347,16 @@ def _scored_again(
     asset = f"intelligence/{table}"
     frame = marts.store.read(name, start=start, end=end)
     before, after = str(version - 1), str(version)
+    windows = pd.DatetimeIndex([start])
     marts.store.commit(
-        [version_marks(asset, frame, "window_start", code_version=before, run_id=None)]
+        [version_marks(asset, windows, frame["window_start"], code_version=before, run_id=None)]
     )
     keep_replaced(marts.store, metadata.tables[name], asset, (start, end), after)
-    again = frame.assign(**changed)
+    again = frame.assign(**changed) if rows is None else rows
     marts.store.commit(
         [
             Replace(name, again, start, end),
-            version_marks(asset, again, "window_start", code_version=after, run_id=None),
+            version_marks(asset, windows, again["window_start"], code_version=after, run_id=None),
         ]
     )
 
@@ -475,6 +483,33 @@ def test_a_late_hour_changes_today_and_not_what_we_knew_before(warehouse: Wareho
     assert answers(now())["rising_channels"] != today_says["rising_channels"]
 
 
+def test_a_day_of_which_all_rows_went_and_came_back_was_empty_in_between(
+    warehouse: Warehouse,
+) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=2)
+    window = f"{day} 20:00"
+    warehouse.categories("gta", kind="game", twitch_game_id="1", interval_minutes=30)
+    asked = "select channel_id from aggregation.intel_channel_days{} order by channel_id"
+    answers: dict[str, list[str]] = {}
+
+    def seen(moment: str = "") -> list[str]:
+        rows = warehouse.rows(asked.format(f"_as_of('{moment}')" if moment else ""))
+        return [row["channel_id"] for row in rows]
+
+    for channels in (["a"], [], ["a"], ["b"], []):
+        warehouse.replace_window(window)
+        for channel in channels:
+            warehouse.video(window, channel, category="gta", channel_id=channel)
+        warehouse.runner.build(
+            list(DAYS), start=at(f"{day} 00:00"), end=at(f"{day} 00:00") + timedelta(days=1)
+        )
+        assert seen() == channels
+        [moment] = warehouse.rows("select clock_timestamp() as now")
+        answers[str(moment["now"])] = channels
+
+    assert {moment: seen(moment) for moment in answers} == answers
+
+
 _of_analyses = pytest.mark.parametrize(
     ("table", "mart", "column"),
     [
@@ -529,8 +564,17 @@ def test_each_of_several_versions_of_several_windows_is_what_was_known_in_its_ti
     ):
         _scored_again(marts, table, window, version=version, **{column: value})
         remember()
+    # One finds nothing, the next the same as before.
+    there = marts.store.read(f"intelligence.{table}", start=at(third))
+    _scored_again(marts, table, third, version=5, rows=there.head(0))
+    remember()
+    _scored_again(marts, table, third, version=6, rows=there)
+    remember()
+    _scored_again(marts, table, third, version=7, **{column: 0.77})
+    remember()
 
-    assert len({str(rows) for rows, _ in answers.values()}) == 6
+    assert len({str(rows) for rows, _ in answers.values()}) == 8
     for moment, (rows, answer) in answers.items():
         assert marts.rows(f"{windows}_as_of('{moment}'){by_window}") == rows
-        assert marts.rows(f"select * from marts.{mart}_as_of('{moment}')") == answer
+        if len(rows) == 3:  # Which window is the newest is asked of the table as it is now.
+            assert marts.rows(f"select * from marts.{mart}_as_of('{moment}')") == answer

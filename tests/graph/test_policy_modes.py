@@ -398,7 +398,7 @@ def test_what_was_made_of_clips_and_streams_that_had_to_go_stays_when_it_is_comp
     assert (regions["platform"], regions["item_count"]) == ("twitch", 7)
 
 
-def test_a_day_that_the_terms_have_ended_is_not_rolled_up_from_what_is_left(
+def test_a_day_that_the_terms_have_ended_is_not_rolled_up_from_what_is_left(  # noqa: PLR0917 # fixtures
     rebuilt: Callable[[str], dg.Definitions],
     instance: dg.DagsterInstance,
     store: FrameStore,

@@ -147,8 +147,8 @@ def test_windows_of_a_code_version_that_was_replaced_are_counted_by_asset(
     graph.versions = {"intelligence/opportunity": "2", "intelligence/momentum": "1"}
     half_hours = pd.date_range(HOUR, periods=4, freq="30min")
     for asset in graph.versions:
-        marks = pd.DataFrame({"window_start": half_hours})
-        store.commit([version_marks(asset, marks, "window_start", code_version="1", run_id=None)])
+        starts = half_hours.to_series()
+        store.commit([version_marks(asset, half_hours, starts, code_version="1", run_id=None)])
 
     assert outdated(settings, graph, HOUR, HOUR + day) == {"intelligence/opportunity": 4}
     half = half_hours[2].to_pydatetime()
@@ -172,12 +172,9 @@ def test_a_backfill_without_again_says_what_another_code_version_computed(
     monkeypatch.setattr("aurastream.operations.graph.Graph", Current)
     monkeypatch.setattr(Settings, "require_webserver", lambda _: "http://127.0.0.1:1")
     crawl = filled_rows(CRAWLS, [{"category": "music"}], at=HOUR)
+    windows = pd.date_range(HOUR, periods=4, freq="30min")
     marks = version_marks(
-        "intelligence/opportunity",
-        pd.DataFrame({"window_start": pd.date_range(HOUR, periods=4, freq="30min")}),
-        "window_start",
-        code_version="1",
-        run_id=None,
+        "intelligence/opportunity", windows, windows.to_series(), code_version="1", run_id=None
     )
     store.commit([Append(CRAWLS, crawl), marks])
     asked = ["backfill", "--from", "2026-11-20", "--to", "2026-11-21"]

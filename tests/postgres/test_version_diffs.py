@@ -39,18 +39,20 @@ def score(
     frame = pd.DataFrame([usual | dict(row) for row in rows])
     asset, span = f"intelligence/{table}", (window, window + timedelta(hours=4))
     keep_replaced(store, declared, asset, span, version)
-    if frame.empty:  # which says no version
-        nothing = store.read(f"intelligence.{table}").head(0)
-        store.commit([Replace(f"intelligence.{table}", nothing, *span)])
-        return
-    marks = version_marks(asset, frame, "window_start", code_version=version, run_id=None)
-    store.commit([Replace(f"intelligence.{table}", frame, *span), marks])
+    if frame.empty:
+        frame = store.read(f"intelligence.{table}").head(0)
+    store.commit(
+        [Replace(f"intelligence.{table}", frame, *span), _marked(asset, version, frame, window)]
+    )
 
 
-def _marked(version: str) -> Upsert:
-    frame = pd.DataFrame({"window_start": [WINDOW]})
+def _marked(asset: str, version: str, rows: pd.DataFrame, window: datetime = WINDOW) -> Upsert:
     return version_marks(
-        "intelligence/video_ideas", frame, "window_start", code_version=version, run_id=None
+        asset,
+        pd.DatetimeIndex([window]),
+        rows["window_start"],
+        code_version=version,
+        run_id=None,
     )
 
 
@@ -92,7 +94,9 @@ def test_a_version_that_came_back_is_kept_each_time_it_is_replaced(store: FrameS
         metadata.tables["intelligence.video_ideas"],
         (WINDOW, WINDOW + timedelta(hours=4)),
     )
-    store.commit([_marked("1")])  # as if cut off before the third version was written
+    rows = store.read("intelligence.video_ideas")
+    # As if cut off before the third version was written.
+    store.commit([_marked("intelligence/video_ideas", "1", rows)])
     keep_replaced(store, declared, "intelligence/video_ideas", span, "3")
 
     with psycopg.connect(store.url) as connection:
@@ -133,42 +137,50 @@ def test_a_version_that_came_back_is_not_mixed_with_what_was_kept_of_it(store: F
     assert [(moved.before, moved.after) for moved in found.movers] == [(80.0, 90.0)]
 
 
-def test_a_window_without_a_row_is_nobodys_now(store: FrameStore) -> None:
+def test_a_window_in_which_the_newer_version_finds_nothing_is_that_versions(
+    store: FrameStore,
+) -> None:
     score(store, "video_ideas", "1", [idea(1, "mods", 90.0)])
-    table = metadata.tables["intelligence.video_ideas"]
-    span = (WINDOW, WINDOW + timedelta(hours=4))
-    keep_replaced(store, table, "intelligence/video_ideas", span, "2")
-    nothing = store.read("intelligence.video_ideas").head(0)
-    store.commit([Replace("intelligence.video_ideas", nothing, *span)])
+    score(store, "video_ideas", "2", [])
 
     found = compare_versions(store, "intelligence/video_ideas", "1")
 
-    assert (found.vanished, found.windows, found.now) == (1, 1, [])
+    assert (found.vanished, found.windows, found.now) == (1, 1, ["2"])
 
 
-def test_windows_in_which_the_older_version_had_no_row_are_told_apart_from_what_is_compared(
+def test_windows_in_which_the_older_version_found_nothing_are_compared_and_others_are_not(
     store: FrameStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
     monkeypatch.setenv("COLUMNS", "300")
     windows = [WINDOW + n * timedelta(hours=4) for n in range(4)]
-    for n, window in enumerate(windows):
-        before = [idea(1, "mods", 90.0)] if n % 2 == 0 else []
-        score(store, "video_ideas", "1", before, window=window)
-    for window in windows:
-        score(
-            store, "video_ideas", "2", [idea(1, "mods", 90.0), idea(2, "maps", 80.0)], window=window
-        )
+    mods, maps = idea(1, "mods", 90.0), idea(2, "maps", 80.0)
+    # The first has an idea, the second none, the third was never computed, the fourth has none.
+    for window, rows in zip(windows, ([mods], [], None, []), strict=True):
+        if rows is not None:
+            score(store, "video_ideas", "1", rows, window=window)
+    for window in windows[:3]:
+        score(store, "video_ideas", "2", [mods, maps], window=window)
+    score(store, "video_ideas", "2", [], window=windows[3])
 
     found = compare_versions(store, "video_ideas", "1")
-    # The fourth window lies behind all that are compared: whoever asks for it by its time is told.
-    later = compare_versions(store, "video_ideas", "1", end=WINDOW + timedelta(days=2))
     told = CliRunner().invoke(app, ["diff", "video_ideas", "--before", "1"]).stdout
 
-    assert (found.windows, found.appeared, found.vanished) == (2, 2, 0)
+    assert (found.windows, found.first_window, found.last_window) == (3, windows[0], windows[3])
+    assert (found.matched, found.appeared, found.vanished) == (1, 3, 0)
+    assert found.now == ["2"]
     assert (found.unkept_windows, found.unkept_rows) == (1, 2)
-    assert (later.unkept_windows, later.unkept_rows) == (2, 4)
-    assert "Not compared: 2 rows in 1 windows of which version 1 has no row." in told
+    assert "Not compared: 2 rows in 1 windows of which version 1 has no row" in told
+
+
+def test_a_version_that_found_nothing_at_all_is_compared(store: FrameStore) -> None:
+    score(store, "video_ideas", "1", [])
+    score(store, "video_ideas", "2", [idea(1, "mods", 90.0)])
+
+    found = compare_versions(store, "video_ideas", "1")
+
+    assert (found.windows, found.matched, found.appeared, found.vanished) == (1, 0, 1, 0)
+    assert [example.label for example in found.appeared_examples] == ["Try mods"]
 
 
 def test_a_version_without_a_row_in_common_is_told_by_what_came_and_went(
@@ -277,7 +289,7 @@ def test_the_command_shows_moves_of_rank_and_what_came_and_went(
 def test_an_asset_goes_by_the_last_part_of_its_key_and_a_misspelt_one_is_named(
     store: FrameStore,
 ) -> None:
-    with pytest.raises(StoreError, match="No row of intelligence/title_intel"):
+    with pytest.raises(StoreError, match="No window of intelligence/title_intel"):
         compare_versions(store, "title_intel", "never")
     with pytest.raises(StoreError, match="Did you mean intelligence/title_intel"):
         compare_versions(store, "intelligence/title_intell", "never")

@@ -140,10 +140,17 @@ window_versions = sa.Table(
     metadata,
     column("asset", sa.Text, "ops", "asset key as stage/table", key=True),
     column("window_start", Timestamp, "ops", "start of the window", key=True),
-    column("code_version", sa.Text, "ops", "code version that wrote the rows that are there now"),
+    column("code_version", sa.Text, "ops", "code version that computed what is there now"),
     column("run_id", sa.Text, "ops", "Dagster run that wrote them", null=True),
+    column(
+        "row_count",
+        sa.BigInteger,
+        "ops",
+        "rows that it wrote, 0 where it found nothing; null where nobody counted them",
+        null=True,
+    ),
     schema="maintenance",
-    comment="Which code version wrote each window of each scored table.",
+    comment="Which code version computed each window of each scored table.",
 )
 
 deliveries = sa.Table(
@@ -170,7 +177,13 @@ score_history = sa.Table(
         "code version that computed the values; of a rollup until when they stood",
         key=True,
     ),
-    column("row_key", sa.Text, "raw_meta", "the row's key without the window, as JSON", key=True),
+    column(
+        "row_key",
+        sa.Text,
+        "raw_meta",
+        "the row's key without the window, as JSON; {} with null values: a window without a row",
+        key=True,
+    ),
     column(
         "values",
         JSONB,
