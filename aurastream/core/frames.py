@@ -316,17 +316,12 @@ def counters(frame: pd.DataFrame, column: str, name: str, *, most: float = MOST)
     InvalidInputError
         When a value is negative, infinite, or beyond all that is counted (above ``most``).
     """
-    values = numbers(frame, column)
-    # A NaN fails both comparisons, so that nulls pass.
-    bad = (values < 0) | (values > most)
-    if bad.any():
-        raise refusal(
-            frame.index,
-            bad,
-            lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
-            fix="It must be finite and 0 or more; null is the value for unknown.",
-        )
-    return values
+    return _fitting(
+        *(frame, column, name),
+        # A NaN fails both comparisons, so that nulls pass.
+        is_bad=lambda values: (values < 0) | (values > most),
+        fix="It must be finite and 0 or more; null is the value for unknown.",
+    )
 
 
 def finite(frame: pd.DataFrame, column: str, name: str) -> Floats:
@@ -337,17 +332,12 @@ def finite(frame: pd.DataFrame, column: str, name: str) -> Floats:
     InvalidInputError
         When a value is infinite, or beyond all that is measured (above 1e100 either way).
     """
-    values = numbers(frame, column)
-    # A NaN fails the comparison, so that nulls pass.
-    bad = np.abs(values) > MOST
-    if bad.any():
-        raise refusal(
-            frame.index,
-            bad,
-            lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
-            fix="It must be finite; null is the value for unknown.",
-        )
-    return values
+    return _fitting(
+        *(frame, column, name),
+        # A NaN fails the comparison, so that nulls pass.
+        is_bad=lambda values: np.abs(values) > MOST,
+        fix="It must be finite; null is the value for unknown.",
+    )
 
 
 def percentages(frame: pd.DataFrame, column: str, name: str) -> Floats:
@@ -358,16 +348,11 @@ def percentages(frame: pd.DataFrame, column: str, name: str) -> Floats:
     InvalidInputError
         When a value is no number or outside 0–100.
     """
-    values = numbers(frame, column)
-    bad = (values < 0) | (values > _PER_CENT)
-    if bad.any():
-        raise refusal(
-            frame.index,
-            bad,
-            lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
-            fix="It must be between 0 and 100; null is the value for unknown.",
-        )
-    return values
+    return _fitting(
+        *(frame, column, name),
+        is_bad=lambda values: (values < 0) | (values > _PER_CENT),
+        fix="It must be between 0 and 100; null is the value for unknown.",
+    )
 
 
 def whole_numbers(frame: pd.DataFrame, column: str, name: str) -> Integers:
@@ -378,17 +363,34 @@ def whole_numbers(frame: pd.DataFrame, column: str, name: str) -> Integers:
     InvalidInputError
         When a value is missing, no whole number, or below 0.
     """
+    values = _fitting(
+        *(frame, column, name),
+        # A NaN fails the comparison.
+        is_bad=lambda values: ~((values >= 0) & (values <= EXACT) & (values == np.floor(values))),
+        fix="It must be a whole number of 0 or more.",
+    )
+    return values.astype(np.int64)
+
+
+def _fitting(
+    frame: pd.DataFrame,
+    column: str,
+    name: str,
+    *,
+    is_bad: Callable[[Floats], npt.NDArray[np.bool_]],
+    fix: str,
+) -> Floats:
+    """Return a column of numbers, none of which is bad; refuse the rows of those that are."""
     values = numbers(frame, column)
-    # A NaN fails the comparison.
-    fits = (values >= 0) & (values <= EXACT) & (values == np.floor(values))
-    if not fits.all():
+    bad = is_bad(values)
+    if bad.any():
         raise refusal(
             frame.index,
-            ~fits,
+            bad,
             lambda at: f"Column '{column}' of the {name} frame holds {values[at]:g}.",
-            fix="It must be a whole number of 0 or more.",
+            fix=fix,
         )
-    return values.astype(np.int64)
+    return values
 
 
 def texts(frame: pd.DataFrame, column: str, name: str) -> "pd.Series[Any]":

@@ -5,23 +5,18 @@ the lineage as a picture. Where the record answers, types and row counts come fr
 the page is built without them.
 """
 
-import os
-import subprocess
-import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
 from aurastream.core.errors import AuraStreamError
-from aurastream.settings import REPO_ROOT
+from aurastream.operations.dbt_process import run_dbt
 from aurastream.store.urls import sqlalchemy_url
 
 __all__ = ["DocumentationError", "build_docs", "docs_server"]
 
-_PROJECT: Final = REPO_ROOT / "dbt_project"
 _PAGE: Final = "static_index.html"
-_TIMEOUT_S: Final = 300
 
 
 class DocumentationError(AuraStreamError):
@@ -59,21 +54,8 @@ def build_docs(directory: Path, postgres_url: str | None = None) -> Path:
 
 
 def _dbt(directory: Path, postgres_url: str | None, *command: str) -> None:
-    done = subprocess.run(  # noqa: S603 # our own interpreter, our own project
-        [
-            *(sys.executable, "-W", "ignore", "-m", "dbt.cli.main"),
-            *("--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
-            *("--log-level-file", "none", *command),
-            *("--project-dir", str(_PROJECT), "--profiles-dir", str(_PROJECT)),
-            *("--target-path", str(directory), "--log-path", str(directory)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_TIMEOUT_S,
-        cwd=_PROJECT,
-        env={**os.environ, **(_connection(postgres_url) if postgres_url else {})},
-    )
+    connection = _connection(postgres_url) if postgres_url else {}
+    done = run_dbt(*command, target=directory, variables=connection)
     if done.returncode != 0:
         raise DocumentationError(
             f"dbt cannot write the documentation: {' '.join(done.stdout.split()[-60:])}",

@@ -9,8 +9,6 @@ in the project, or in the data directory where the project belongs to somebody e
 import hashlib
 import json
 import re
-import subprocess
-import sys
 import tempfile
 from functools import cache
 from importlib.metadata import version
@@ -18,16 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from aurastream.core.errors import AuraStreamError
-from aurastream.settings import REPO_ROOT, Settings
+from aurastream.operations.dbt_process import PROJECT_DIR, run_dbt
+from aurastream.settings import Settings
 
 __all__ = ["PROJECT_DIR", "DbtProjectError", "load_manifest", "manifest_path", "project_digest"]
-
-PROJECT_DIR: Final = REPO_ROOT / "dbt_project"
 
 _CACHE_DIR: Final = PROJECT_DIR / "target" / "manifests"
 _SOURCE_FOLDERS: Final = ("models", "macros", "tests")
 _SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".csv", ".md"})
-_PARSE_TIMEOUT_S: Final = 180
 
 
 # What Postgres and its driver say when the same statement may succeed in a while.
@@ -117,20 +113,7 @@ def _parse_into(path: Path) -> None:
     """Parse in another process: dbt's import is slow and this one may never need it again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="parse-") as scratch:
-        done = subprocess.run(  # noqa: S603 # our own interpreter, our own project
-            [
-                *(sys.executable, "-m", "dbt.cli.main"),
-                *("--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
-                *("--log-level-file", "none", "parse", "--no-partial-parse"),
-                *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
-                *("--target-path", scratch, "--log-path", scratch),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PARSE_TIMEOUT_S,
-            cwd=PROJECT_DIR,
-        )
+        done = run_dbt("parse", "--no-partial-parse", target=Path(scratch))
         made = Path(scratch) / "manifest.json"
         if done.returncode != 0 or not made.is_file():
             raise DbtProjectError(

@@ -97,7 +97,8 @@ def youtube_fault(
     if known & _SPENT or "PerDay" in limit:
         return QuotaExhaustedError(said, fix=_FIX_QUOTA, status=status, reason=reason)
     if known & _BAD_KEY or status == 401:
-        return KeyInvalidError(said, fix=_FIX_YOUTUBE_KEY, status=status, reason=reason)
+        fix = _FIX_YOUTUBE_KEY if error else _doubting(_FIX_YOUTUBE_KEY, body, name="YouTube")
+        return KeyInvalidError(said, fix=fix, status=status, reason=reason)
     if known & _TOO_FAST or status == 429:
         return RateLimitedError(
             said, fix=_FIX_RATE, status=status, reason=reason, retry_after_s=wait
@@ -106,7 +107,9 @@ def youtube_fault(
         return InvalidCursorError(said, fix=_FIX_CURSOR, status=status, reason=reason)
     if not error and status in _NOT_HERE:
         return _strangers(status, name="YouTube")
-    return _by_status(said, status, reason, wait, name="YouTube")
+    forbidden = _FIX_FORBIDDEN["YouTube"]
+    fix = forbidden if error else _doubting(forbidden, body, name="YouTube")
+    return _by_status(said, status, reason, wait, name="YouTube", forbidden=fix)
 
 
 def twitch_fault(
@@ -126,13 +129,15 @@ def twitch_fault(
     message = _plain(answer.get("message"))
     reason = _plain(answer.get("error"))
     said = f"Twitch says: {message or reason or f'HTTP {status}'}."
+    is_own = bool(message or reason)
     lowered = message.lower()
     wait = _retry_after_s(headers, now)
 
     if status == 401 or any(
         words in lowered for words in ("invalid client", "client secret", "missing client id")
     ):
-        return KeyInvalidError(said, fix=_FIX_TWITCH_KEY, status=status, reason=reason)
+        fix = _FIX_TWITCH_KEY if is_own else _doubting(_FIX_TWITCH_KEY, body, name="Twitch")
+        return KeyInvalidError(said, fix=fix, status=status, reason=reason)
     if status == 429:
         left = _number(_header(headers, "ratelimit-remaining"))
         return RateLimitedError(
@@ -150,9 +155,11 @@ def twitch_fault(
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, is_data_dependent=True
         )
-    if not (message or reason) and status in _NOT_HERE:
+    if not is_own and status in _NOT_HERE:
         return _strangers(status, name="Twitch")
-    return _by_status(said, status, reason, wait, name="Twitch")
+    forbidden = _FIX_FORBIDDEN["Twitch"]
+    fix = forbidden if is_own else _doubting(forbidden, body, name="Twitch")
+    return _by_status(said, status, reason, wait, name="Twitch", forbidden=fix)
 
 
 def answered_at(headers: Mapping[str, str]) -> datetime | None:
@@ -167,17 +174,12 @@ def answered_at(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _by_status(
-    said: str, status: int, reason: str, wait: float | None, *, name: str
+    said: str, status: int, reason: str, wait: float | None, *, name: str, forbidden: str
 ) -> SourceError:
     if status in _NOT_HERE:
         return GoneError(said, fix=_FIX_GONE, status=status, reason=reason)
     if status in (402, 403):
-        return PermissionDeniedError(
-            said,
-            fix=_FIX_FORBIDDEN[name],
-            status=status,
-            reason=reason,
-        )
+        return PermissionDeniedError(said, fix=forbidden, status=status, reason=reason)
     if status in (408, 425) or status >= 500:
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, retry_after_s=wait
@@ -201,9 +203,22 @@ def _strangers(status: int, *, name: str) -> SourceError:
     """Return what a "not here" in nobody's words means: that nothing was deleted, at least."""
     return ConfigError(
         f"HTTP {status}, and not in the words of {name}: something else answers in its place.",
-        fix=f"Check AURASTREAM_{name.upper()}_BASE_URL, and what stands between: a proxy, a "
-        "gateway, a name server.",
+        fix=_between(name),
         status=status,
+    )
+
+
+def _doubting(fix: str, body: bytes, *, name: str) -> str:
+    """Return an advice after the question who refused: a page of words is seldom the platform's."""
+    if not body.strip():
+        return fix
+    return f"These are not the words of {name}. {_between(name)} If none of these refused: {fix}"
+
+
+def _between(name: str) -> str:
+    return (
+        f"Check AURASTREAM_{name.upper()}_BASE_URL, and what stands between: a proxy, a gateway, "
+        "a name server."
     )
 
 

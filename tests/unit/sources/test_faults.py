@@ -96,6 +96,17 @@ def test_what_is_not_here_in_nobodys_words_is_somebody_elses_answer(
         assert f"AURASTREAM_{name}_BASE_URL" in found.fix
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_in_nobodys_words_asks_first_what_stands_between(status: int) -> None:
+    for fault, name in ((youtube_fault, "YOUTUBE"), (twitch_fault, "TWITCH")):
+        page = fault(status, {}, b"<html>Sign in to the gateway</html>")
+        without_words = fault(status, {}, b"")
+        assert type(page) is type(without_words)
+        assert f"AURASTREAM_{name}_BASE_URL" in page.fix
+        assert page.fix.endswith(without_words.fix)
+        assert "BASE_URL" not in without_words.fix
+
+
 def test_a_success_that_is_no_answer_is_not_called_a_redirection() -> None:
     found = youtube_fault(204, {}, b"")
     assert type(found) is errors.MalformedError
