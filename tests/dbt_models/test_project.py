@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from aurastream.operations import dbt_process
+from aurastream.settings import REPO_ROOT
 from aurastream.store.tables import metadata
 from aurastream_assets.aggregation import project
 from aurastream_assets.aggregation.project import DbtProjectError, load_manifest
@@ -195,7 +197,8 @@ def test_a_changed_model_has_another_manifest(
     (tmp_path / "models").mkdir()
     (tmp_path / "dbt_project.yml").write_text("name: aurastream\n")
     model = tmp_path / "models" / "a.sql"
-    monkeypatch.setattr(project, "PROJECT_DIR", tmp_path)
+    for module in (project, dbt_process):
+        monkeypatch.setattr(module, "PROJECT_DIR", tmp_path)
     digests = []
     for sql in ("select 1", "select 2", "select 1"):
         model.write_text(sql)
@@ -212,7 +215,8 @@ def test_a_model_that_cannot_be_parsed_is_named(
         (tmp_path / name).write_text((project.PROJECT_DIR / name).read_text())
     (tmp_path / "models" / "staging").mkdir(parents=True)
     (tmp_path / "models" / "staging" / "broken.sql").write_text("select {{ ref('nowhere') }}")
-    monkeypatch.setattr(project, "PROJECT_DIR", tmp_path)
+    for module in (project, dbt_process):
+        monkeypatch.setattr(module, "PROJECT_DIR", tmp_path)
     monkeypatch.setattr(project, "_CACHE_DIR", tmp_path / "target")
     project.project_digest.cache_clear()
     try:
@@ -256,7 +260,7 @@ def test_loading_the_assets_imports_neither_dbt_nor_a_driver_connection() -> Non
         capture_output=True,
         text=True,
         check=True,
-        cwd=project.REPO_ROOT,
+        cwd=REPO_ROOT,
     )
     assert json.loads(done.stdout) == []
 

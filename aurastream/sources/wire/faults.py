@@ -97,7 +97,7 @@ def youtube_fault(
     if known & _SPENT or "PerDay" in limit:
         return QuotaExhaustedError(said, fix=_FIX_QUOTA, status=status, reason=reason)
     if known & _BAD_KEY or status == 401:
-        fix = _FIX_YOUTUBE_KEY if error else _doubting(_FIX_YOUTUBE_KEY, body, name="YouTube")
+        fix = _doubting(_FIX_YOUTUBE_KEY, b"" if error else body, name="YouTube")
         return KeyInvalidError(said, fix=fix, status=status, reason=reason)
     if known & _TOO_FAST or status == 429:
         return RateLimitedError(
@@ -107,9 +107,8 @@ def youtube_fault(
         return InvalidCursorError(said, fix=_FIX_CURSOR, status=status, reason=reason)
     if not error and status in _NOT_HERE:
         return _strangers(status, name="YouTube")
-    forbidden = _FIX_FORBIDDEN["YouTube"]
-    fix = forbidden if error else _doubting(forbidden, body, name="YouTube")
-    return _by_status(said, status, reason, wait, name="YouTube", forbidden=fix)
+    stranger = b"" if error else body
+    return _by_status(said, status, reason, wait, name="YouTube", stranger=stranger)
 
 
 def twitch_fault(
@@ -129,14 +128,14 @@ def twitch_fault(
     message = _plain(answer.get("message"))
     reason = _plain(answer.get("error"))
     said = f"Twitch says: {message or reason or f'HTTP {status}'}."
-    is_own = bool(message or reason)
+    stranger = b"" if message or reason else body
     lowered = message.lower()
     wait = _retry_after_s(headers, now)
 
     if status == 401 or any(
         words in lowered for words in ("invalid client", "client secret", "missing client id")
     ):
-        fix = _FIX_TWITCH_KEY if is_own else _doubting(_FIX_TWITCH_KEY, body, name="Twitch")
+        fix = _doubting(_FIX_TWITCH_KEY, stranger, name="Twitch")
         return KeyInvalidError(said, fix=fix, status=status, reason=reason)
     if status == 429:
         left = _number(_header(headers, "ratelimit-remaining"))
@@ -155,11 +154,9 @@ def twitch_fault(
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, is_data_dependent=True
         )
-    if not is_own and status in _NOT_HERE:
+    if not (message or reason) and status in _NOT_HERE:
         return _strangers(status, name="Twitch")
-    forbidden = _FIX_FORBIDDEN["Twitch"]
-    fix = forbidden if is_own else _doubting(forbidden, body, name="Twitch")
-    return _by_status(said, status, reason, wait, name="Twitch", forbidden=fix)
+    return _by_status(said, status, reason, wait, name="Twitch", stranger=stranger)
 
 
 def answered_at(headers: Mapping[str, str]) -> datetime | None:
@@ -174,12 +171,20 @@ def answered_at(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _by_status(
-    said: str, status: int, reason: str, wait: float | None, *, name: str, forbidden: str
+    said: str,
+    status: int,
+    reason: str,
+    wait: float | None,
+    *,
+    name: str,
+    stranger: bytes = b"",
 ) -> SourceError:
+    """Return what the status says; ``stranger`` is a body that is not in the platform's words."""
     if status in _NOT_HERE:
         return GoneError(said, fix=_FIX_GONE, status=status, reason=reason)
     if status in (402, 403):
-        return PermissionDeniedError(said, fix=forbidden, status=status, reason=reason)
+        fix = _doubting(_FIX_FORBIDDEN[name], stranger, name=name)
+        return PermissionDeniedError(said, fix=fix, status=status, reason=reason)
     if status in (408, 425) or status >= 500:
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, retry_after_s=wait
@@ -208,9 +213,9 @@ def _strangers(status: int, *, name: str) -> SourceError:
     )
 
 
-def _doubting(fix: str, body: bytes, *, name: str) -> str:
-    """Return an advice after the question who refused: a page of words is seldom the platform's."""
-    if not body.strip():
+def _doubting(fix: str, stranger: bytes, *, name: str) -> str:
+    """Return an advice; after the question who refused, where it is in words of somebody else."""
+    if not stranger.strip():
         return fix
     return f"These are not the words of {name}. {_between(name)} If none of these refused: {fix}"
 
