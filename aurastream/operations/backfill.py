@@ -24,7 +24,7 @@ from aurastream.operations.graph import Graph, GraphError, KeyRange, moment_of
 from aurastream.operations.policy import database_facts
 from aurastream.settings import Settings
 from aurastream.store.archive_checksums import checksums
-from aurastream.store.purge import Relation, relations
+from aurastream.store.purge import Relation, first_day_left, relations
 
 __all__ = [
     "Backfill",
@@ -330,7 +330,7 @@ def _find_or_plan(
         "UPDATE maintenance.backfills SET status = 'FAILED', ended_at = now(), "
         "detail = 'left unfinished; another one was asked for' WHERE status = 'RUNNING'"
     )
-    begun = max(start, _first_day(connection) or start)
+    begun = max(start, first_day_left(connection) or start)
     groups = plan_backfill(graph, start=begun, end=end, again=again)
     planned = [run for group in groups for run in group]
     if assets:
@@ -362,18 +362,6 @@ def _find_or_plan(
             ],
         )
     return backfill_id, False
-
-
-def _first_day(connection: psycopg.Connection) -> dt.datetime | None:
-    """Return the beginning of the first day that there is a crawl of.
-
-    Before it there is nothing to compute from: nothing was collected, or retention has taken it,
-    and what was made of it once would be replaced by nothing.
-    """
-    row = connection.execute(
-        "SELECT date_trunc('day', min(crawl_at), 'UTC') FROM operations.crawls"
-    ).fetchone()
-    return row[0] if row else None
 
 
 def _confined(

@@ -38,6 +38,7 @@ __all__ = [
     "doomed_unconfirmed",
     "drop_days",
     "empty",
+    "first_day_left",
     "oldest",
     "relations",
 ]
@@ -225,6 +226,19 @@ def oldest(connection: psycopg.Connection, table: str, column: str) -> dt.dateti
         )
     ).fetchone()
     return row[0] if row else None
+
+
+def first_day_left(connection: psycopg.Connection) -> dt.datetime | None:
+    """Return the beginning of the first day that there is a crawl of; None without any.
+
+    Before it there is nothing to compute from: nothing was collected, or retention has taken it,
+    and what was made of it once would be replaced by nothing.
+    """
+    crawled = oldest(connection, "operations.crawls", "crawl_at")
+    if crawled is None:
+        return None
+    at = crawled.astimezone(dt.UTC)
+    return dt.datetime(at.year, at.month, at.day, tzinfo=dt.UTC)
 
 
 def days_before(

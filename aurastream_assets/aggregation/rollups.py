@@ -5,6 +5,7 @@ table names; what their columns mean is in the dbt project, and from there in th
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ import dagster as dg
 
 from aurastream.operations.policy import ended_before, limits_of
 from aurastream.settings import Settings
+from aurastream.store.purge import connect, first_day_left
 from aurastream_assets.aggregation.column_lineage import ColumnLineage, columns_of_record
 from aurastream_assets.aggregation.project import DbtProjectError, load_manifest
 from aurastream_assets.aggregation.runner import DbtRunner, NodeResult
@@ -35,7 +37,18 @@ _VIEWS: Final = tuple(
     for name in (*_translator.names("aggregation"), *_translator.names("marts"))
 )
 
+_TERMS: Final = "the platforms' terms have ended them"
+_NOTHING_LEFT: Final = "the first crawl that is left is of that day"
+
 _Events = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
+
+
+@dataclass(frozen=True, order=True)
+class _Ended:
+    """The moment before which rows are not made again, and why."""
+
+    moment: datetime
+    reason: str
 
 
 def _declared(
@@ -62,7 +75,10 @@ def hourly(context: dg.AssetExecutionContext, store: Store) -> _Events:
     """
     window = context.partition_time_window
     if limits_of(Settings.from_env()).outlives_streams:
-        _run(_runner(store), [_STREAM_HOURS], window.start, window.end)
+        runner, ended = _runner(store), _ended(store, [_STREAM_HOURS], window.start)
+        if ended:
+            _run(runner, [_STREAM_HOURS])
+        _run(runner, [_STREAM_HOURS], window.start, window.end, _moments(ended))
     yield from _built(context, store, _HOURS, window.start, window.end)
 
 
@@ -101,12 +117,12 @@ def _built(
         for name, check in model.checks.items()
         if check.key in wanted_checks
     }
-    ended = _ended(names) if start is not None else {}
+    ended = _ended(store, names, start) if start is not None else {}
     runner = _runner(store)
     # A table that is created takes all rows of the range; one that is there can leave some out.
     if first := [model.name for model in (*parents, *(models if ended else ()))]:
         _run(runner, first)
-    results = {r.name: r for r in _run(runner, [*names, *tests], start, end, ended)}
+    results = {r.name: r for r in _run(runner, [*names, *tests], start, end, _moments(ended))}
     for model in models:
         if model.name in names:
             yield dg.MaterializeResult(
@@ -131,11 +147,25 @@ def _run(
         raise dg.Failure(description=str(error), allow_retries=error.is_transient) from error
 
 
-def _ended(names: Sequence[str]) -> dict[str, datetime]:
-    """Return, by model, the moment before which the platforms' terms have ended its rows."""
+def _ended(store: Store, names: Sequence[str], start: datetime) -> dict[str, _Ended]:
+    """Return, by model, the moment before which its rows are not to be made again, and why.
+
+    The platforms' terms have ended them, or nothing is left of what they were made of: rows that
+    outlive the record would be replaced by nothing.
+    """
     limits, now = limits_of(Settings.from_env()), datetime.now(UTC)
-    found = {name: ended_before(f"aggregation.{name}", limits, now) for name in names}
-    return {name: moment for name, moment in found.items() if moment is not None}
+    terms = {name: ended_before(f"aggregation.{name}", limits, now) for name in names}
+    found = {name: _Ended(moment, _TERMS) for name, moment in terms.items() if moment is not None}
+    with connect(store.frames.url) as connection:
+        begun = first_day_left(connection)
+    if begun is not None and start < begun:
+        nothing = _Ended(begun, _NOTHING_LEFT)
+        found = {name: max(nothing, found.get(name, nothing)) for name in names}
+    return found
+
+
+def _moments(ended: Mapping[str, _Ended]) -> dict[str, datetime]:
+    return {name: found.moment for name, found in ended.items()}
 
 
 def _runner(store: Store) -> DbtRunner:
@@ -155,17 +185,16 @@ def _lineage(model: TranslatedModel, sql: str, work_dir: Path) -> dict[str, Any]
 
 
 def _metadata(
-    result: NodeResult, start: datetime | None, end: datetime | None, ended: datetime | None
+    result: NodeResult, start: datetime | None, end: datetime | None, ended: _Ended | None
 ) -> dict[str, Any]:
     metadata: dict[str, Any] = {"dbt_seconds": round(result.seconds, 3)}
     if result.rows is not None:
         metadata["rows_in_run"] = result.rows
     if start is not None and end is not None:
         metadata["range"] = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
-    if start is not None and ended is not None and start < ended:
+    if start is not None and ended is not None and start < ended.moment:
         metadata["past_their_time"] = (
-            f"rows before {ended:%Y-%m-%d %H:%M} UTC: the platforms' terms have ended them, "
-            "so none was written"
+            f"rows before {ended.moment:%Y-%m-%d %H:%M} UTC: {ended.reason}, so none was written"
         )
     return metadata
 

@@ -111,8 +111,8 @@ class DbtRunner:
             The range [start, end) whose partitions are replaced, with a timezone. Without it the
             rollups are created where they are missing, and no row of theirs changes.
         ended : mapping of str to datetime, optional
-            By model, the moment before which the platforms' terms have ended its rows: in a table
-            that is there, none of them is written or touched.
+            By model, the moment before which its rows are not to be made again: in a table that is
+            there, none of them is written or touched.
 
         Returns
         -------

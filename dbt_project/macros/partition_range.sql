@@ -23,8 +23,9 @@
 {%- endmacro %}
 
 {#
-Whether the terms have ended a partition: the moment before which they end the model's rows comes with
-the range (`ended`), for each model that has one.
+Whether a partition is not to be made again, because the terms have ended it or nothing is left of what
+it was made of: the moment before which that is so comes with the range (`ended`), for each model that
+has one.
 #}
 {% macro has_ended(partition_column) -%}
     {%- set moment = var("ended", {}).get(model["name"]) -%}

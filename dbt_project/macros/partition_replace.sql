@@ -10,7 +10,7 @@ one); those partitions are replaced as well. The model names its partition colum
 `meta.partition_by` and that column's type in `meta.partition_type`.
 
 Rows that the platforms' terms have ended are neither written nor touched: the purge takes them, with
-its proof.
+its proof. Nor are those that outlived all that they were made of.
 #}
 {% macro get_incremental_partition_replace_sql(arg_dict) %}
     {%- set target_relation = arg_dict["target_relation"] -%}

@@ -12,6 +12,7 @@ from aurastream.store.frames import FrameStore
 from aurastream.store.partitions import ensure_partitions, existing_days
 from aurastream.store.tables import PARTITIONED
 from aurastream.store.writes import Append
+from aurastream_assets.partitions import days, hours
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 RETENTION_DAYS = 3
@@ -122,3 +123,34 @@ def test_a_day_that_was_dropped_can_be_written_again(
     store.commit([Append("operations.crawls", _crawl(late))])  # it remembers the day as existing
 
     assert len(store.read("operations.crawls")) == 1
+
+
+def test_an_hour_and_a_day_of_which_nothing_is_left_stay_as_they_were_rolled_up(  # noqa: PLR0917 # fixtures
+    graph: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    connection: psycopg.Connection,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Where the tests of the models have parsed the project already.
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path_factory.getbasetemp()))
+    now = datetime.now(UTC)
+    over_age = now - timedelta(days=RETENTION_DAYS + 1)
+    for at in (now, over_age):
+        store.commit([Append("operations.crawls", _crawl(at))])
+    hour, day = over_age.strftime(hours.fmt[:-2] + "00"), over_age.strftime(days.fmt)
+
+    def rolled_up() -> list[list[tuple[object, ...]]]:
+        for job, key in (("hourly_rollup", hour), ("daily_rollup", day)):
+            made = graph.resolve_job_def(job)
+            assert made.execute_in_process(instance=instance, partition_key=key).success
+        rows = "select r::text from aggregation.{} as r order by 1"
+        names = ("intel_collection_hours", "intel_hourly_metrics", "intel_stream_hours")
+        return [connection.execute(rows.format(name)).fetchall() for name in names]
+
+    before = rolled_up()
+    assert all(before)
+    assert graph.resolve_job_def("retention").execute_in_process(instance=instance).success
+
+    assert rolled_up() == before
