@@ -395,7 +395,9 @@ def backfill(
             on_plan=lambda total: progress.update(task, total=total, visible=total > 0),
             on_step=lambda job, n: progress.update(task, advance=n, description=job),
         )
-    older = {} if again else outdated(settings, graph, first, last or now, assets=asset or ())
+    older = (
+        {} if again else outdated(settings, graph, first, last or now, now=now, assets=asset or ())
+    )
     if as_json:
         print(json.dumps(asdict(done) | {"outdated": older}, default=str))  # noqa: T201 # the answer
         return

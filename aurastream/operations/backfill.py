@@ -21,7 +21,13 @@ import psycopg
 from aurastream.core.errors import AuraStreamError
 from aurastream.operations.first_runs import PLANNED, READS, PlannedRun, plan_backfill
 from aurastream.operations.graph import Graph, GraphError, KeyRange, moment_of
-from aurastream.operations.policy import database_facts
+from aurastream.operations.policy import (
+    database_facts,
+    declared_facts,
+    ended_before,
+    limits_of,
+)
+from aurastream.operations.retention_rules import Limits
 from aurastream.settings import Settings
 from aurastream.store.archive_checksums import checksums
 from aurastream.store.purge import Relation, first_day_left, relations
@@ -245,9 +251,13 @@ def outdated(
     start: dt.datetime,
     end: dt.datetime,
     *,
+    now: dt.datetime,
     assets: Sequence[str] = (),
 ) -> dict[str, int]:
     """Return how many windows in [start, end) another code version computed, by asset.
+
+    Those that no backfill computes again are not counted: windows that the terms have ended, and
+    those of which nothing is left.
 
     Parameters
     ----------
@@ -257,23 +267,34 @@ def outdated(
         The running graph.
     start, end : datetime
         Aware.
+    now : datetime
+        The present.
     assets : sequence of str
         Only these, as ``stage/table``; all by default.
     """
+    limits = limits_of(settings)
     versions = {
         asset: version
         for asset, version in graph.code_versions().items()
         if not assets or asset in assets
     }
     with psycopg.connect(settings.require_postgres(), connect_timeout=10) as connection:
+        begun = max(start, first_day_left(connection) or start)
+        starts = [max(begun, _ended(asset, limits, now) or begun) for asset in versions]
         rows = connection.execute(
             "SELECT v.asset, count(*) FROM maintenance.window_versions v "
-            "JOIN unnest(%s::text[], %s::text[]) AS current (asset, code_version) USING (asset) "
+            "JOIN unnest(%s::text[], %s::text[], %s::timestamptz[]) "
+            "AS current (asset, code_version, since) USING (asset) "
             "WHERE v.code_version <> current.code_version "
-            "AND v.window_start >= %s AND v.window_start < %s GROUP BY 1 ORDER BY 1",
-            (list(versions), list(versions.values()), start, end),
+            "AND v.window_start >= current.since AND v.window_start < %s GROUP BY 1 ORDER BY 1",
+            (list(versions), list(versions.values()), starts, end),
         ).fetchall()
     return dict(rows)
+
+
+def _ended(asset: str, limits: Limits, now: dt.datetime) -> dt.datetime | None:
+    table = asset.replace("/", ".")
+    return ended_before(table, limits, now) if table in declared_facts() else None
 
 
 @contextmanager

@@ -150,10 +150,37 @@ def test_windows_of_a_code_version_that_was_replaced_are_counted_by_asset(
         starts = half_hours.to_series()
         store.commit([version_marks(asset, half_hours, starts, code_version="1", run_id=None)])
 
-    assert outdated(settings, graph, HOUR, HOUR + day) == {"intelligence/opportunity": 4}
-    half = half_hours[2].to_pydatetime()
-    assert outdated(settings, graph, half, HOUR + day) == {"intelligence/opportunity": 2}
-    assert outdated(settings, graph, HOUR, HOUR + day, assets=["intelligence/momentum"]) == {}
+    def counted(start: dt.datetime, *assets: str) -> dict[str, int]:
+        return outdated(settings, graph, start, HOUR + day, now=HOUR + day, assets=assets)
+
+    assert counted(HOUR) == {"intelligence/opportunity": 4}
+    assert counted(half_hours[2].to_pydatetime()) == {"intelligence/opportunity": 2}
+    assert counted(HOUR, "intelligence/momentum") == {}
+
+
+def test_windows_that_no_backfill_computes_again_are_not_counted_as_outdated(
+    store: FrameStore, tmp_path: Path
+) -> None:
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    live = settings.model_copy(update={"policy_mode": "amended"})
+    graph, day = OneJob(), dt.timedelta(days=1)
+    graph.versions = {"intelligence/competition": "2", "intelligence/viral_scores": "2"}
+    hours = pd.date_range(HOUR, periods=4, freq="1h")
+    for asset in graph.versions:
+        store.commit([version_marks(asset, hours, hours.to_series(), code_version="1", run_id="")])
+
+    def counted(settings: Settings, now: dt.datetime) -> list[int]:
+        found = outdated(settings, graph, HOUR - day, HOUR + day, now=now)
+        return [found.get(asset, 0) for asset in graph.versions]
+
+    assert counted(settings, HOUR + day) == [4, 4]
+    # The terms end Twitch's after a day; the purge takes what is over age within the next hour.
+    assert counted(live, HOUR + day) == [2, 4]
+    assert counted(live, HOUR + 2 * day) == [0, 4]
+
+    crawl = filled_rows(CRAWLS, [{"category": "music"}], at=HOUR + day)
+    store.commit([Append(CRAWLS, crawl)])
+    assert counted(settings, HOUR + day) == [0, 0]
 
 
 def test_a_backfill_without_again_says_what_another_code_version_computed(
