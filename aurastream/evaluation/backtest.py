@@ -2,7 +2,9 @@
 
 A prediction is looked at with a horizon: what had happened ``horizon`` days after it. After one day
 much is still open, after seven T2 is settled. The predictions of seven consecutive days are pooled,
-because the p90 of a category over a single day would hang on a handful of videos.
+because the p90 of a category over a single day would hang on a handful of videos. Where nothing was
+collected on any of the days that count, nobody knows what happened, and nothing is judged: not
+looked at is not the same as not seen again.
 """
 
 from typing import Final
@@ -47,12 +49,16 @@ def looked_at_again(
     last_day : int
         The last day whose counters are known.
     horizon : int
-        Days between a prediction and the look.
+        Days between a prediction and the look. Predictions of a day without any counters on the
+        days up to its horizon are left out.
     """
     newest = last_day - horizon
-    rows = predictions[predictions["day"].between(newest - POOLED_DAYS + 1, newest)]
-    rows = rows.reset_index(drop=True)
     known = observations[observations["day"] <= last_day]
+    rows = predictions[predictions["day"].between(newest - POOLED_DAYS + 1, newest)]
+    collected = np.sort(known["day"].unique())
+    day = rows["day"].to_numpy()
+    days = [np.searchsorted(collected, edge, side="right") for edge in (day, day + horizon)]
+    rows = rows[days[1] > days[0]].reset_index(drop=True)
     outcome = outcomes(rows, known, series_days=horizon)[LABEL]
     return rows.assign(is_hit=hits(outcome, rows["category_id"]) if len(rows) else False)
 

@@ -97,3 +97,21 @@ def test_nothing_that_took_off_leaves_recall_unknown() -> None:
     assert found.loc["model", "precision"] == 0.0
     assert np.isnan(found.loc["model", "recall"])
     assert np.isnan(found.loc["model", "brier_skill"])
+
+
+def test_a_day_on_which_nothing_was_collected_says_nothing_of_the_day_before() -> None:
+    rows = pd.concat([predictions(day) for day in (9, 10)], ignore_index=True)
+    seen = counters(rows, after=1, gains={19: 9000, 18: 8000})
+    seen = seen[seen["day"] <= 10]  # day 11 failed: of day 9 alone is known what came of it
+
+    found = looked_at_again(rows, seen, last_day=11, horizon=1)
+
+    assert set(found["day"]) == {9}
+    judged = backtest(rows, seen, last_day=11).set_index(["method", "horizon_days", "category"])
+    model = judged.loc[("model", 1, "all")]
+    assert (model["video_count"], model["newest_day"]) == (20, 9)
+    assert (model["precision"], model["recall"]) == (1.0, 1.0)
+    # Settled by the other days of its week.
+    again = counters(predictions(10), after=3, gains={19: 9000})
+    week = looked_at_again(predictions(10), again, last_day=17, horizon=7)
+    assert week.loc[week["is_hit"], "video_id"].tolist() == ["None-10-19"]
