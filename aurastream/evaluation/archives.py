@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.errors import InvalidInputError
@@ -22,6 +23,7 @@ __all__ = [
     "nothing_to_learn",
     "observations_of",
     "of_frames",
+    "possible_rows",
     "read_parts",
     "reason_of",
 ]
@@ -149,6 +151,38 @@ def observations_of(frame: pd.DataFrame, *, name: str = "the record") -> pd.Data
     return seen.drop_duplicates(["day", "video_id"], ignore_index=True)
 
 
+def possible_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Part a frame of charts or observations from the rows that `of_frames` would refuse it for.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows of the record, whose columns have the types of the database.
+
+    Returns
+    -------
+    tuple
+        The rows without an impossible number, and why each of the others was left out, by its
+        place in ``frame``.
+
+    Examples
+    --------
+    >>> kept, reasons = possible_rows(pd.DataFrame({"views": [5, -1, None]}))
+    >>> kept["views"].tolist(), reasons
+    ([5.0, nan], {1: 'There cannot be a views of -1.'})
+    >>> possible_rows(pd.DataFrame({"views": []}))[1]
+    {}
+    """
+    reasons: dict[int, str] = {}
+    for name, kind in (_CHARTS | _OBSERVATIONS).items():
+        if kind == _NUMBER and name in frame:
+            for row in _impossible(frame[name]).tolist():
+                reasons.setdefault(row, f"There cannot be a {name} of {frame[name].iloc[row]:g}.")
+    is_possible = np.ones(len(frame), dtype=np.bool_)
+    is_possible[list(reasons)] = False
+    return frame[is_possible].reset_index(drop=True), dict(sorted(reasons.items()))
+
+
 def reason_of(error: Exception) -> str:
     r"""Return what a library says is wrong, without its advice on its own functions.
 
@@ -249,16 +283,20 @@ def _check_possible(values: pd.Series, videos: pd.Series, name: str) -> None:
     InvalidInputError
         When a number is infinite, too small or too large.
     """
-    least = _LEAST.get(str(values.name), 0)
-    known = values.to_numpy()
-    wrong = np.flatnonzero((known < least) | (known > _MOST))
+    wrong = _impossible(values)
     if wrong.size:
         row = int(wrong[0])
         raise InvalidInputError(
-            f"{name} have a {values.name} that there cannot be: {known[row]:g} in row {row + 1}, "
-            f"of video {videos.iloc[row]}; rows like it: {wrong.size}.",
-            fix=f"Correct it to a number from {least} up, or leave it empty.",
+            f"{name} have a {values.name} that there cannot be: {values.iloc[row]:g} in row "
+            f"{row + 1}, of video {videos.iloc[row]}; rows like it: {wrong.size}.",
+            fix=f"Correct it to a number from {_LEAST.get(str(values.name), 0)} up, or leave it "
+            "empty.",
         )
+
+
+def _impossible(values: pd.Series) -> npt.NDArray[np.intp]:
+    known = values.to_numpy(dtype="float64", na_value=np.nan)
+    return np.flatnonzero((known < _LEAST.get(str(values.name), 0)) | (known > _MOST))
 
 
 def _column(values: pd.Series, kind: str, name: str) -> pd.Series:

@@ -26,6 +26,7 @@ from aurastream_assets.intelligence.learning import (
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
+from resources.frame_io import Analysis
 from resources.store import Store
 
 __all__ = ["EvaluationsConfig", "evaluations"]
@@ -52,7 +53,7 @@ class EvaluationsConfig(dg.Config):
 @failing_fast()
 def evaluations(
     context: dg.AssetExecutionContext, config: EvaluationsConfig, store: Store
-) -> pd.DataFrame:
+) -> Analysis:
     """Judge rules, models, opportunity and languages on the record as it was at the day's end.
 
     Each method learns from the earlier days and is judged on the later ones. A kind for which the
@@ -63,7 +64,7 @@ def evaluations(
     from aurastream.evaluation.registry import evaluate  # noqa: PLC0415 # as below
 
     window = context.partition_time_window
-    archive = record_until(store, window.end)
+    archive, refused = record_until(context, store)
     judged: dict[tuple[str, str], list[EvaluationRow]] = {}
     states: dict[str, str] = {}
     for kind, judge in _ON_RECORD.items():
@@ -95,8 +96,9 @@ def evaluations(
         }
     )
     if not rows:
-        return empty_frame(table)
-    return pd.DataFrame(rows).assign(window_start=pd.Timestamp(window.start).as_unit("us"))
+        return Analysis(empty_frame(table), refused=refused)
+    start = pd.Timestamp(window.start).as_unit("us")
+    return Analysis(pd.DataFrame(rows).assign(window_start=start), refused=refused)
 
 
 def _viral(archive: Archive) -> list[EvaluationRow]:

@@ -8,14 +8,23 @@ from typing import Final
 import dagster as dg
 import pandas as pd
 
-from aurastream.evaluation.archives import Archive, of_frames
+from aurastream.evaluation.archives import Archive, of_frames, possible_rows
 from aurastream.store import readings_models
+from aurastream_assets.intelligence.refusals import of_nobody, quarantined, warn_of
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW_DAYS, days
 from aurastream_assets.policies import RETRIES
 from resources.store import Store
 
-__all__ = ["SNAPSHOTS", "daily_asset", "day_number", "day_start", "picture", "record_until"]
+__all__ = [
+    "SNAPSHOTS",
+    "counters_between",
+    "daily_asset",
+    "day_number",
+    "day_start",
+    "picture",
+    "record_until",
+]
 
 SNAPSHOTS: Final = [
     asset_key("collection", "youtube_trending"),
@@ -33,16 +42,46 @@ daily_asset: Final = partial(
 _EPOCH: Final = pd.Timestamp(0, tz="UTC")
 
 
-def record_until(store: Store, end: datetime) -> Archive | None:
-    """Return what the record knew at ``end`` in the shape of an archive; None without charts.
+def record_until(
+    context: dg.AssetExecutionContext, store: Store
+) -> tuple[Archive | None, pd.DataFrame]:
+    """Return what the record knew at the run's end as an archive, and what it cannot have known.
 
-    It looks back as far as snapshots may be kept. Nothing at or after ``end`` is read.
+    It looks back as far as snapshots may be kept. Nothing after the end is read. There is no
+    archive without charts. Rows with a number that there cannot be are left out and returned for
+    the quarantine: they must not keep all other videos from being learned from.
     """
+    end = context.partition_time_window.end
     start = end - timedelta(days=WINDOW_DAYS)
-    charts = readings_models.chart_days(store.frames, start, end)
-    if charts.empty:
-        return None
-    return of_frames(charts, readings_models.counter_days(store.frames, start, end))
+    charts, refused = _possible(
+        context, "charts", readings_models.chart_days(store.frames, start, end)
+    )
+    counters, of_counters = counters_between(context, store, start, end)
+    told = pd.concat([refused, of_counters], ignore_index=True).drop_duplicates("quarantine_id")
+    archive = None if charts.empty or counters.empty else of_frames(charts, counters)
+    return archive, told
+
+
+def counters_between(
+    context: dg.AssetExecutionContext, store: Store, start: datetime, end: datetime
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the last counters of each day in [start, end), and those that there cannot be."""
+    found = readings_models.counter_days(store.frames, start, end)
+    return _possible(context, "counters", found)
+
+
+def _possible(
+    context: dg.AssetExecutionContext, name: str, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part the rows from those for the quarantine, and say how many those are."""
+    kept, reasons = possible_rows(frame)
+    window = context.partition_time_window
+    refused = of_nobody(name, frame, reasons, window.start)
+    warn_of(context, refused)
+    context.add_output_metadata({f"refused {name}": len(refused)})
+    dataset = context.asset_key.to_user_string()
+    rows = quarantined(refused, dataset, window.end - window.start)
+    return kept, rows if len(rows) else pd.DataFrame(columns=["quarantine_id"])
 
 
 def day_number(moment: datetime) -> int:

@@ -14,6 +14,7 @@ from aurastream.store.columns import empty_frame
 from aurastream.store.tables.models import prediction_backtest as table
 from aurastream_assets.intelligence.learning import (
     SNAPSHOTS,
+    counters_between,
     daily_asset,
     day_number,
     day_start,
@@ -21,6 +22,7 @@ from aurastream_assets.intelligence.learning import (
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
+from resources.frame_io import Analysis
 from resources.store import Store
 
 __all__ = ["prediction_backtest"]
@@ -44,7 +46,7 @@ _TOLD_DAYS = 30
 @failing_fast()
 def prediction_backtest(
     context: dg.AssetExecutionContext, store: Store, predictions: pd.DataFrame
-) -> pd.DataFrame:
+) -> Analysis:
     """Judge the predictions of the last two weeks by what has really happened since.
 
     Each row is a method, a horizon (one day: much is still open; seven: settled) and a category
@@ -53,10 +55,10 @@ def prediction_backtest(
     """
     window = context.partition_time_window
     start = window.end - pd.Timedelta(_LOOK_BACK).to_pytimedelta() - timedelta(days=1)
-    counters = readings_models.counter_days(store.frames, start, window.end)
+    counters, refused = counters_between(context, store, start, window.end)
     if predictions.empty or counters.empty:
         context.add_output_metadata({"state": "There are no earlier predictions yet."})
-        return empty_frame(table)
+        return Analysis(empty_frame(table), refused=refused)
     days = predictions["window_start"].map(day_number)
     seen = observations_of(counters)
     last = day_number(window.start)
@@ -64,18 +66,18 @@ def prediction_backtest(
     found = backtest(dated, seen, last_day=last)
     if found.empty:
         context.add_output_metadata({"state": "The oldest prediction is not a day old yet."})
-        return empty_frame(table)
+        return Analysis(empty_frame(table), refused=refused)
     _describe(context, found, dated, seen)
     earlier = readings_models.backtest_days(
         store.frames, window.start - timedelta(days=_TOLD_DAYS - 1), window.start
     )
     now = found.assign(window_start=pd.Timestamp(window.start).as_unit("us"))
     context.add_output_metadata(_over_time(pd.concat([earlier, now]), now))
-    return found.assign(
-        window_start=pd.Timestamp(window.start).as_unit("us"),
+    rows = now.assign(
         predicted_from=found["first_day"].map(day_start),
         predicted_to=found["newest_day"].map(day_start),
     ).drop(columns=["first_day", "newest_day"])
+    return Analysis(rows, refused=refused)
 
 
 def _describe(

@@ -33,6 +33,7 @@ __all__ = [
     "accepted_rows",
     "apart",
     "each_for_itself",
+    "of_nobody",
     "quarantined",
     "warn_of",
 ]
@@ -557,6 +558,17 @@ def _of(frames: Frames, owners: Mapping[str, "pd.Series[str]"], categories: list
             is_theirs = frame["video_id"].isin(pd.concat(videos)).to_numpy()
         places[name] = np.flatnonzero(is_theirs)
     return places
+
+
+def of_nobody(
+    name: str, frame: pd.DataFrame, reasons: Mapping[int, str], window_start: datetime
+) -> pd.DataFrame:
+    """Return rows that belong to no category, by their places, as `each_for_itself` says them."""
+    found = {(name, row): reason for row, reason in reasons.items()}
+    if not found:
+        return _none()
+    told = _told({name: frame}, found)
+    return told.assign(window_start=pd.Timestamp(window_start), category=_NOBODY)[_REFUSED]
 
 
 def quarantined(refused: pd.DataFrame, dataset: str, length: timedelta) -> pd.DataFrame:

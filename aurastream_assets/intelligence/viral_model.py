@@ -20,6 +20,7 @@ from aurastream_assets.intelligence.learning import (
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
+from resources.frame_io import Analysis
 from resources.store import Store
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ __all__ = ["viral_model"]
     kinds={"python", "scikitlearn", "postgres"},
 )
 @failing_fast()
-def viral_model(context: dg.AssetExecutionContext, store: Store) -> pd.DataFrame:
+def viral_model(context: dg.AssetExecutionContext, store: Store) -> Analysis:
     """Train the model and the points table on every video whose outcome is known by now.
 
     The label is T2: the largest hourly velocity on the seven days after the first sighting, in the
@@ -46,12 +47,12 @@ def viral_model(context: dg.AssetExecutionContext, store: Store) -> pd.DataFrame
     from aurastream.evaluation.predictions import TooLittleHistory, train  # noqa: PLC0415 # as said
 
     window = context.partition_time_window
-    archive = record_until(store, window.end)
+    archive, refused = record_until(context, store)
     trained = TooLittleHistory(0, 0, 0) if archive is None else train(archive)
     if isinstance(trained, TooLittleHistory):
         context.log.info(str(trained))
         context.add_output_metadata({"state": str(trained), "videos": trained.videos})
-        return empty_frame(table)
+        return Analysis(empty_frame(table), refused=refused)
     row = _row(trained).assign(window_start=pd.Timestamp(window.start).as_unit("us"))
     context.add_output_metadata(
         {
@@ -77,7 +78,7 @@ def viral_model(context: dg.AssetExecutionContext, store: Store) -> pd.DataFrame
             ),
         }
     )
-    return row
+    return Analysis(row, refused=refused)
 
 
 def _row(trained: "Trained") -> pd.DataFrame:

@@ -17,6 +17,7 @@ from aurastream_assets.intelligence.learning import (
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
+from resources.frame_io import Analysis
 from resources.store import Store
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ __all__ = ["viral_predictions"]
 @failing_fast()
 def viral_predictions(
     context: dg.AssetExecutionContext, store: Store, model: pd.DataFrame
-) -> pd.DataFrame:
+) -> Analysis:
     """Predict, with what was known at the end of the day, which of its new videos will take off.
 
     Three methods stand side by side: the model and the points table, which learned from earlier
@@ -46,11 +47,11 @@ def viral_predictions(
     from aurastream.evaluation.predictions import predict  # noqa: PLC0415 # as said
 
     window = context.partition_time_window
-    archive = record_until(store, window.end)
+    archive, refused = record_until(context, store)
     # A day without charts has no first sightings; the archive's last day is an earlier one then.
     if archive is None or archive.last_day != day_number(window.start):
         context.add_output_metadata({"state": "No charts were collected on this day."})
-        return empty_frame(table)
+        return Analysis(empty_frame(table), refused=refused)
     prediction = _prediction(model)
     found = predict(archive, prediction)
     games = readings_models.games_of_videos(store.frames, window.start, window.end)
@@ -69,7 +70,7 @@ def viral_predictions(
             "called_by_velocity": int(found["is_velocity_called"].sum()),
         }
     )
-    return found
+    return Analysis(found, refused=refused)
 
 
 def _prediction(model: pd.DataFrame) -> "Prediction":

@@ -263,3 +263,32 @@ def test_a_run_that_is_given_an_unusable_archive_says_what_to_do(
 
     with pytest.raises(Exception, match="Pass the folder that holds"):
         learn(today, EVALUATIONS, ops=config)
+
+
+def test_a_counter_that_cannot_be_costs_itself_alone_and_is_quarantined(
+    learn: Learn, history: FrameStore, today: datetime
+) -> None:
+    names = ("viral_model", "viral_predictions", "prediction_backtest", "evaluations")
+    learn(today - timedelta(days=1), MODEL, PREDICTIONS)
+    assert learn(today).success
+    expected = [str(history.read(f"intelligence.{n}").to_dict("list")) for n in names]
+    bad = {"below zero": -1, "beyond all": 2**60}
+    for table in ("collection.youtube_trending", "collection.youtube_videos"):
+        last = history.read(table).tail(len(bad)).assign(video_id=list(bad))
+        if "views" in last:
+            noon = today + timedelta(hours=12)
+            last = last.assign(views=list(bad.values()), observed_at=noon, crawl_at=noon)
+        history.commit([Append(table, last)])
+
+    result = learn(today)
+
+    assert result.success
+    assert [str(history.read(f"intelligence.{n}").to_dict("list")) for n in names] == expected
+    refused = history.read("operations.quarantine")
+    told = refused.groupby("source")["item_id"].agg(lambda ids: sorted(set(ids))).to_dict()
+    assert told == {f"intelligence/{name}": sorted(bad) for name in names}
+    assert set(refused["reason"]) == {
+        "There cannot be a views of -1.",
+        "There cannot be a views of 1.15292e+18.",
+    }
+    assert metadata_of(result, MODEL)["refused charts"] == len(bad)
