@@ -257,6 +257,12 @@ _READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "video_id",
         ),
     },
+    "intelligence/channel_outliers": {
+        "collection.youtube_videos": (
+            "title",
+            "video_id",
+        ),
+    },
     "intelligence/clip_hours": {
         "collection.clip_radar": (
             "clip_id",
@@ -309,6 +315,37 @@ _READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "video_id",
         ),
     },
+    "intelligence/evaluations": {
+        "collection.youtube_games": (
+            "comments",
+            "likes",
+            "video_id",
+            "views",
+        ),
+        "collection.youtube_trending": (
+            "comments",
+            "likes",
+            "rank",
+            "video_id",
+            "views",
+        ),
+        "collection.youtube_videos": (
+            "audio_language",
+            "category_id",
+            "channel_id",
+            "channel_title",
+            "default_language",
+            "definition",
+            "duration_s",
+            "has_captions",
+            "is_licensed",
+            "live_state",
+            "published_at",
+            "tags",
+            "title",
+            "video_id",
+        ),
+    },
     "intelligence/keyword_scores": {
         "collection.youtube_games": (
             "video_id",
@@ -334,6 +371,21 @@ _READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "collection.youtube_videos": (
             "title",
             "video_id",
+        ),
+    },
+    "intelligence/prediction_backtest": {
+        "collection.youtube_games": (
+            "comments",
+            "likes",
+            "video_id",
+            "views",
+        ),
+        "collection.youtube_trending": (
+            "comments",
+            "likes",
+            "rank",
+            "video_id",
+            "views",
         ),
     },
     "intelligence/premiere_intel": {
@@ -421,6 +473,37 @@ _READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         ),
     },
     "intelligence/viral_model": {
+        "collection.youtube_games": (
+            "comments",
+            "likes",
+            "video_id",
+            "views",
+        ),
+        "collection.youtube_trending": (
+            "comments",
+            "likes",
+            "rank",
+            "video_id",
+            "views",
+        ),
+        "collection.youtube_videos": (
+            "audio_language",
+            "category_id",
+            "channel_id",
+            "channel_title",
+            "default_language",
+            "definition",
+            "duration_s",
+            "has_captions",
+            "is_licensed",
+            "live_state",
+            "published_at",
+            "tags",
+            "title",
+            "video_id",
+        ),
+    },
+    "intelligence/viral_predictions": {
         "collection.youtube_games": (
             "comments",
             "likes",

@@ -106,13 +106,11 @@ def _texts(*columns: str) -> Callable[[FrameStore], object]:
     return read
 
 
-def _models(store: FrameStore) -> None:
-    for reading in (
-        readings_models.chart_days,
-        readings_models.counter_days,
-        readings_models.games_of_videos,
-    ):
-        reading(store, START, AS_OF)
+def _days(*names: str) -> Callable[[FrameStore], object]:
+    def read(store: FrameStore) -> object:
+        return [getattr(readings_models, name)(store, START, AS_OF) for name in names]
+
+    return read
 
 
 READINGS: Mapping[str, Callable[[FrameStore], object]] = {
@@ -123,7 +121,11 @@ READINGS: Mapping[str, Callable[[FrameStore], object]] = {
     "intelligence/topic_intel": _texts("title", "tags"),
     "intelligence/description_intel": _texts("description", "duration_s", *HABITS),
     "intelligence/description_features": lambda s: list(readings_texts.undescribed(s, version="v")),
-    "intelligence/viral_model": _models,
+    "intelligence/viral_model": _days("chart_days", "counter_days"),
+    "intelligence/viral_predictions": _days("chart_days", "counter_days", "games_of_videos"),
+    "intelligence/prediction_backtest": _days("counter_days"),
+    "intelligence/evaluations": _days("chart_days", "counter_days"),
+    "intelligence/channel_outliers": lambda s: readings.titles(s, ["v"]),
     "intelligence/thumbnail_features": lambda s: readings_thumbnails.wanted_thumbnails(
         s,
         as_of=AS_OF,
@@ -244,6 +246,38 @@ def test_every_reading_of_the_platforms_data_is_looked_at() -> None:
     }
 
     assert reading == LOOKED_AT | OF_CHECKS
+
+
+def _readings_of(function: Callable[..., object], seen: set[object]) -> set[str]:
+    """Return the readings that a function of ours calls, itself or through others of ours."""
+    function = inspect.unwrap(function)
+    if function in seen:
+        return set()
+    seen.add(function)
+    codes = [function.__code__]
+    for code in codes:
+        codes += [own for own in code.co_consts if inspect.iscode(own)]
+    names = {name for code in codes for name in code.co_names}
+    found: set[str] = set()
+    for name in names & set(function.__globals__):
+        known = function.__globals__[name]
+        if inspect.ismodule(known) and known.__name__.startswith("aurastream.store.readings"):
+            found |= names & LOOKED_AT & set(known.__all__)
+        elif inspect.isfunction(known) and known.__module__.startswith("aurastream_assets"):
+            found |= _readings_of(known, seen)
+    return found
+
+
+def test_every_dataset_that_reads_the_platforms_data_by_a_statement_says_so() -> None:
+    repository = build_defs(environment="local").get_repository_def()
+    reading = set()
+    for key, asset in repository.assets_defs_by_key.items():
+        body = asset.is_executable and getattr(asset.node_def, "compute_fn", None)
+        if body and _readings_of(body.decorated_fn, set()):
+            reading.add(key.to_user_string())
+
+    assert {"intelligence/title_intel", "intelligence/evaluations"} <= reading
+    assert reading - set(READINGS) == set()
 
 
 def _schema_of(endpoint: str) -> tuple[dict[str, Any], dict[str, Any]]:
