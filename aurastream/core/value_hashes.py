@@ -68,7 +68,12 @@ def value_hashes(column: "pd.Series[Any]") -> Hashes:
     []
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.dtype.categories.dtype)
+        kept = column.dtype.categories.dtype
+        # Integers and truths of numpy have no null to be.
+        is_lossy = getattr(kept, "kind", "O") in "iub" and bool(column.isna().any())
+        column = (
+            column.astype(object).where(column.notna(), None) if is_lossy else column.astype(kept)
+        )
     kind = _KINDS.get(getattr(column.dtype, "kind", "O"))
     if isinstance(column.dtype, pd.StringDtype):
         found = _of_texts(column.to_numpy(dtype=object, na_value=""))

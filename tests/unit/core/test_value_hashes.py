@@ -146,3 +146,20 @@ def test_a_category_has_another_fingerprint_when_a_value_is_of_another_kind(
     is_same = all(isinstance(b, str) for _, b in rows)
     found = fingerprints(one)["input_hash"].eq(fingerprints(other)["input_hash"])
     assert found.tolist() == [is_same]
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint8", "bool", "float64", "str"])
+@pytest.mark.parametrize("has_null", [False, True])
+def test_a_category_hashes_as_what_it_names_and_its_null_as_a_null(
+    kind: str, *, has_null: bool
+) -> None:
+    values = pd.Series([0, 1], dtype=kind)
+    codes = pd.Categorical.from_codes([1, -1, 0] if has_null else [1, 0], pd.Index(values))
+    nullable = {"int64": "Int64", "uint8": "UInt8", "bool": "boolean"}.get(kind, kind)
+    plain = values.astype(nullable)[[1, 0]]
+    expected = plain.reset_index(drop=True).reindex([0, 2, 1] if has_null else [0, 1])
+
+    found = value_hashes(pd.Series(codes)).tolist()
+
+    assert found == value_hashes(expected).tolist()
+    assert len(set(found)) == len(found)
