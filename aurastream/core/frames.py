@@ -295,12 +295,39 @@ def _number_fault(value: object) -> str | None:
 
 
 def flags(frame: pd.DataFrame, column: str) -> npt.NDArray[np.bool_]:
-    """Return a column of truth values; null is false.
+    """Return a column of truth values; null is false, and so is 0 alone among numbers.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With the column, of truth values or numbers.
+    column : str
+        Its name.
+
+    Returns
+    -------
+    numpy.ndarray
+        One truth value per row, in their order.
 
     Raises
     ------
     InvalidInputError
         When a value is neither true nor false, nor a number.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Ours: what a platform does not say is not so.
+
+    Examples
+    --------
+    >>> flags(pd.DataFrame({"is_live": [True, False, None, float("nan"), 2]}), "is_live").tolist()
+    [True, False, False, False, True]
+    >>> flags(pd.DataFrame({"is_live": []}), "is_live").tolist()
+    []
     """
     if frame[column].dtype == np.bool_:
         return frame[column].to_numpy()
@@ -311,10 +338,47 @@ def flags(frame: pd.DataFrame, column: str) -> npt.NDArray[np.bool_]:
 def counters(frame: pd.DataFrame, column: str, name: str, *, most: float = MOST) -> Floats:
     """Return a column of finite values of 0 or more, NaN for null.
 
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With the column, of numbers or truth values.
+    column : str
+        Its name.
+    name : str
+        Of the frame, for the message.
+    most : float
+        The largest value that is taken.
+
+    Returns
+    -------
+    numpy.ndarray
+        One value per row, in their order: 0 to ``most``, or NaN for unknown.
+
     Raises
     ------
     InvalidInputError
-        When a value is negative, infinite, or beyond all that is counted (above ``most``).
+        When a value is negative, infinite, or beyond all that is counted (above ``most``); it
+        names every such row by its label.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    Ours: what a platform hides is unknown, and never 0.
+
+    Examples
+    --------
+    >>> counters(pd.DataFrame({"views": [0, 7, None]}), "views", "videos").tolist()
+    [0.0, 7.0, nan]
+    >>> counters(pd.DataFrame({"views": []}), "views", "videos").tolist()
+    []
+    >>> try:
+    ...     counters(pd.DataFrame({"views": [5, -1]}), "views", "videos")
+    ... except InvalidInputError as error:
+    ...     print(list(error.rows))
+    [1]
     """
     return _fitting(
         *(frame, column, name),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aurastream.core.clip_velocity import clip_velocity
 from aurastream.core.errors import InvalidInputError
-from aurastream.core.frames import build_frame
+from aurastream.core.frames import build_frame, counters, flags
 
 KINDS = ["int64", "int32", "int16", "Int64", "Int32", "Int16"]
 EXACT = 2**53 - 1
@@ -76,3 +76,35 @@ def test_impossible_views_of_a_clip_are_refused_and_no_negative_number(views: in
     games = pd.DataFrame({"category": ["minecraft"], "twitch_game_id": ["g1"]})
     with pytest.raises(InvalidInputError, match="'view_count' of the clip_radar frame holds 9"):
         clip_velocity(clips, as_of=pd.DatetimeIndex(["2026-01-10T10:00Z"]), games=games)
+
+
+NULLS = st.sampled_from([None, float("nan"), pd.NA])
+TOLD = st.lists(NULLS | st.booleans() | st.integers(-3, 10**9) | st.floats(-2, 1e12), max_size=8)
+
+
+def _is_null(value: object) -> bool:
+    return value is None or value is pd.NA or value != value  # noqa: PLR0124 # NaN
+
+
+@given(TOLD)
+def test_a_flag_is_set_by_what_python_takes_for_true_and_by_no_null(told: list[object]) -> None:
+    frame = pd.DataFrame({"is_live": pd.Series(told, dtype=object)})
+
+    assert flags(frame, "is_live").tolist() == [not _is_null(v) and bool(v) for v in told]
+
+
+@given(TOLD)
+def test_counters_are_the_values_themselves_and_every_one_below_zero_is_named(
+    told: list[object],
+) -> None:
+    labels = [f"row {n}" for n in range(len(told))]
+    frame = pd.DataFrame({"views": pd.Series(told, dtype=object, index=labels)})
+    below = [label for label, v in zip(labels, told, strict=True) if not _is_null(v) and v < 0]  # type: ignore[operator] # numbers
+
+    if below:
+        with pytest.raises(InvalidInputError, match="0 or more") as error:
+            counters(frame, "views", "videos")
+        assert list(error.value.rows) == below
+    else:
+        expected = [float("nan") if _is_null(v) else float(v) for v in told]  # type: ignore[arg-type] # numbers
+        np.testing.assert_array_equal(counters(frame, "views", "videos"), expected)

@@ -59,6 +59,12 @@ def test_clock_skew_is_fresh_and_an_unknown_age_is_worth_nothing() -> None:
     assert should_refresh(freshness_levels([0.5, 5.0])).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("age", ["1", b"1", 1 + 0j, [[1.0], [1.0, 2.0]]])
+def test_an_age_that_is_no_number_has_no_level(age: Any) -> None:
+    with pytest.raises(InvalidInputError, match="age_h"):
+        freshness_levels([age])
+
+
 def test_thresholds_that_do_not_grow_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="must grow"):
         FreshnessParams(level_ends_h=(4.0, 1.0, 12.0, 24.0))

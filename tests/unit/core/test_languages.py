@@ -269,6 +269,10 @@ def test_bad_input_is_refused_with_its_reason() -> None:
         video_languages(["en"], [])
     with pytest.raises(InvalidInputError, match="viewer_count"):
         twitch_language_items(pd.DataFrame([stream(viewer_count=-1)]), as_of=AS_OF, games=GAMES)
+    for column in ("category", "twitch_game_id"):
+        lacking = GAMES.drop(columns=column)
+        with pytest.raises(InvalidInputError, match=column):
+            twitch_language_items(pd.DataFrame([stream()]), as_of=AS_OF, games=lacking)
     with pytest.raises(InvalidInputError, match="0–1"):
         LanguageParams(min_confidence=2)
     with pytest.raises(InvalidInputError, match="empty"):

@@ -1,3 +1,5 @@
+import math
+import statistics
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -318,3 +320,60 @@ def test_changes_of_clips_are_ratios_hour_by_hour(counts: list[int | None]) -> N
         else:
             assert np.exp(found[hour]) == pytest.approx((1 + now) / (1 + before), rel=1e-12)
     assert np.isnan(found[:1]).all()
+
+
+def _hour_by_hour(
+    shots: list[dict[int, float | None]], n_hours: int, longest_h: float, fewest: int
+) -> list[float | None]:
+    """Reckon the changes of an hour in a loop over its videos and their snapshots."""
+    speeds: list[list[float | None]] = []
+    for shot in shots:
+        known = sorted((at / 2, views) for at, views in shot.items() if views is not None)
+        steps = list(pairwise(known))
+        own: list[float | None] = []
+        for hour in range(n_hours):
+            gained = covered = 0.0
+            for (start, low), (end, high) in steps:
+                overlap = min(end, hour + 1) - max(start, hour)
+                if overlap > 0 and end - start <= longest_h and high >= low:
+                    gained += (high - low) / (end - start) * overlap
+                    covered += overlap
+            own.append(gained if covered == 1.0 else None)
+        speeds.append(own)
+    found: list[float | None] = [None]
+    for hour in range(1, n_hours):
+        changes = [
+            math.log1p(now) - math.log1p(before)
+            for own in speeds
+            if (now := own[hour]) is not None and (before := own[hour - 1]) is not None
+        ]
+        found.append(statistics.median(changes) if len(changes) >= fewest else None)
+    return found
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.integers(0, 16), st.none() | st.integers(0, 900), max_size=12),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(0, 5),
+)
+def test_the_changes_of_videos_are_those_of_an_hour_by_hour_reckoning(
+    shots: list[dict[int, float | None]], seed: int
+) -> None:
+    rows = [(v, at, views) for v, shot in enumerate(shots) for at, views in shot.items()]
+    order = np.random.default_rng(seed).permutation(len(rows))
+    video = np.array([row[0] for row in rows], dtype=np.int64)
+    at = np.array([row[1] for row in rows], dtype=np.int64) * 1_800_000_000
+    views = np.array([np.nan if row[2] is None else row[2] for row in rows], dtype=np.float64)
+
+    found, resolution = video_changes(
+        video[order], at[order], views[order], first_hour=0, n_hours=8
+    )
+
+    expected = _hour_by_hour(shots, 8, longest_h=3.0, fewest=3)
+    assert found.tolist() == pytest.approx(
+        [math.nan if change is None else change for change in expected], nan_ok=True, abs=1e-9
+    )
+    assert math.isnan(resolution) or 0.5 <= resolution <= 3.0

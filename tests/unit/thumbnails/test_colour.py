@@ -3,6 +3,7 @@
 import colorsys
 import re
 import statistics
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -170,3 +171,17 @@ def test_any_other_text_is_refused_as_what_it_is(text: str) -> None:
 
 def test_luma_is_linear_in_the_stored_values() -> None:
     assert luma(np.full((1, 1, 3), 51, np.uint8)) == pytest.approx(0.2)
+
+
+@given(PICTURES)
+def test_luma_is_the_weighted_sum_of_the_recommendation_for_every_pixel(pixels: np.ndarray) -> None:
+    found = luma(pixels)
+
+    weights = (Fraction(2126, 10_000), Fraction(7152, 10_000), Fraction(722, 10_000))
+    expected = [
+        float(sum(w * int(part) for w, part in zip(weights, pixel, strict=True)) / 255)
+        for pixel in pixels.reshape(-1, 3)
+    ]
+    assert found.shape == pixels.shape[:-1]
+    assert found.ravel().tolist() == pytest.approx(expected, abs=1e-12)
+    assert ((found >= 0) & (found <= 1)).all()
