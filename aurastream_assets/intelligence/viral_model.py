@@ -40,8 +40,9 @@ def viral_model(context: dg.AssetExecutionContext, store: Store) -> Analysis:
     """Train the model and the points table on every video whose outcome is known by now.
 
     The label is T2: the largest hourly velocity on the seven days after the first sighting, in the
-    top decile of its category. The same record gives the same bytes. With too little history there
-    is no row, and the metadata say what is missing; the plain rules do not need a model.
+    top decile of its category. The same record gives the same bytes on one kind of processor.
+    With too little history there is no row, and the metadata say what is missing; the plain rules
+    do not need a model.
     """
     # scikit-learn is not needed to load the graph.
     from aurastream.evaluation.predictions import TooLittleHistory, train  # noqa: PLC0415 # as said
