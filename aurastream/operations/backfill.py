@@ -53,6 +53,8 @@ _STEP_OF: Final = {
     "hourly_rollup": dt.timedelta(days=31),
     "daily_rollup": dt.timedelta(days=31),
 }
+_BY_DAY: Final = "learning"
+"""The job of models, predictions and what became of them, which no backfill launches."""
 _AT_ONCE: Final = 2  # the slots that the queue gives to batch runs (deploy/dagster.yaml)
 _TAGS: Final = {
     "aura/class": "batch",
@@ -407,6 +409,12 @@ def _confined(
                 ranges = graph.missing(key, start, end, again=again)
                 found += [PlannedRun(job, keys=keys) for keys in ranges]
     strangers = set(assets) - placed
+    by_day = strangers & {"/".join(key) for key in graph.assets_of(_BY_DAY)}
+    if by_day:
+        raise BackfillError(
+            f"A run computes one day of {', '.join(sorted(by_day))}, and rests on the days before.",
+            fix=f"Launch the days of the job {_BY_DAY} in the Dagster UI, in their order.",
+        )
     if strangers:
         raise BackfillError(
             f"No job computes {', '.join(sorted(strangers))} from snapshots.",

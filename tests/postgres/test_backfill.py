@@ -123,6 +123,24 @@ def test_a_run_that_the_daemon_replaces_is_waited_for(store: FrameStore, tmp_pat
         backfill(settings, graph, HOUR, end, now=end, again=True)
 
 
+def test_what_is_learned_day_by_day_is_refused_with_the_job_that_computes_it(
+    store: FrameStore, tmp_path: Path
+) -> None:
+    class Learning(OneJob):
+        def assets_of(self, job: str) -> list[tuple[str, ...]]:
+            return [("intelligence", "viral_predictions")] if job == "learning" else [KEY]
+
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    for asset, told in (
+        ("intelligence/viral_predictions", r"one day of .*days of the job learning"),
+        ("collection/youtube_trending", "No job computes collection/youtube_trending"),
+    ):
+        with pytest.raises(BackfillError, match=told):
+            backfill(
+                settings, Learning(), HOUR, HOUR + dt.timedelta(hours=1), now=HOUR, assets=[asset]
+            )
+
+
 def test_what_lies_before_the_first_crawl_is_not_computed(
     store: FrameStore, tmp_path: Path
 ) -> None:
