@@ -33,7 +33,7 @@ _TOLD_DAYS = 30
 
 @daily_asset(
     key=asset_key("intelligence", "prediction_backtest"),
-    code_version="1",
+    code_version="2",
     deps=SNAPSHOTS,
     ins={
         "predictions": dg.AssetIn(
