@@ -397,3 +397,15 @@ GOLDEN = {
     "0PXrrkuI_0Y": [5101.822753, 23.865, 62.875956],
 }
 GOLDEN_CLASSES = {"UNKNOWN": 257, "STABLE": 234, "FALLING": 117, "RISING": 71, "VIRAL": 47}
+
+
+@pytest.mark.parametrize("lacking", ["category", "crawl_at"])
+def test_crawls_that_do_not_say_of_what_or_when_are_refused(lacking: str) -> None:
+    at = pd.Timestamp("2026-01-10T02:00Z")
+    made = pd.DataFrame(
+        {"category": ["gta"], "clip_id": "c", "created_at": at, "first_crawl_at": at}
+    )
+    crawls = pd.DataFrame({"category": ["gta"], "crawl_at": at}).drop(columns=lacking)
+
+    with pytest.raises(InvalidInputError, match=lacking):
+        clip_hours(made, crawls, as_of=pd.DatetimeIndex(["2026-01-10T04:00Z"]))
