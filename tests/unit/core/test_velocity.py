@@ -703,3 +703,27 @@ def test_velocity_now_of_real_videos_is_that_of_a_video_by_video_reckoning() -> 
             gained = (views - before) / ((last - first) / hour)
             assert row.velocity_now_per_hour == pytest.approx(gained, rel=1e-12)
     assert found["velocity_now_per_hour"].notna().sum() > 400
+
+
+def test_a_game_s_video_is_described_by_the_version_that_its_own_snapshot_showed() -> None:
+    at = pd.Timestamp("2026-01-10T10:00Z")
+    games = pd.DataFrame(
+        {
+            "game": "gta", "video_id": ["v", "w"], "metadata_hash": ["older", "own"],
+            "observed_at": at, "crawl_at": at, "views": [700, 10], "likes": 1, "comments": 1,
+        }
+    )  # fmt: skip
+    videos = pd.DataFrame(
+        {
+            "video_id": ["v", "v", "w"], "metadata_hash": ["older", "newer", "own"],
+            "channel_id": ["c", "d", "e"], "duration_s": [60, 90, 30],
+            "first_observed_at": [at - pd.Timedelta(hours=n) for n in (3, 2, 3)],
+            "published_at": at - pd.Timedelta(hours=10), "default_language": "en",
+            "audio_language": None,
+        }
+    )  # fmt: skip
+    ends = pd.DatetimeIndex(["2026-01-10T10:30Z"])
+
+    for rows in (games, games.iloc[::-1]):
+        found = video_velocity(pd.DataFrame(), rows, videos, as_of=ends)
+        assert found[["video_id", "channel_id"]].to_numpy().tolist() == [["v", "c"], ["w", "e"]]
