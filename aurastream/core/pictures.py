@@ -9,10 +9,14 @@ import math
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 from xml.sax.saxutils import escape
 
+from aurastream.core.errors import InvalidInputError
+
 __all__ = ["Bar", "Box", "Interval", "Part", "bars", "boxes", "intervals", "short_number"]
+
+_Row = TypeVar("_Row")
 
 _WIDTH: Final = 660
 _ROW: Final = 24
@@ -172,6 +176,11 @@ def bars(
     str
         An SVG document.
 
+    Raises
+    ------
+    InvalidInputError
+        When there is no row.
+
     Notes
     -----
     O(rows).
@@ -186,7 +195,7 @@ def bars(
     >>> svg.startswith("<svg"), "a &lt;b&gt;" in svg
     (True, True)
     """
-    end = longest or max(sum(p.length for p in row.parts) for row in rows) or 1.0
+    end = longest or max(sum(p.length for p in row.parts) for row in _some(rows)) or 1.0
     frame = _Frame([row.label for row in rows], title, legend)
     scale = frame.span / end
     out = frame.open([(tick, tick * scale) for tick in _ticks(end)])
@@ -219,6 +228,11 @@ def boxes(rows: Sequence[Box], *, title: str) -> str:
     str
         An SVG document.
 
+    Raises
+    ------
+    InvalidInputError
+        When there is no row, or one has a number that no logarithmic axis has a place for.
+
     Notes
     -----
     O(rows).
@@ -233,6 +247,8 @@ def boxes(rows: Sequence[Box], *, title: str) -> str:
     >>> boxes([Box("a", 1, 10, 100, 1e3, 1e4, "blue")], title="Spread").count("<rect")
     2
     """
+    for row in _some(rows):
+        _require_places(row.label, row.low, row.p25, row.p50, row.p75, row.high)
     first = math.floor(math.log10(min(row.low for row in rows)))
     last = max(first + 1, math.ceil(math.log10(max(row.high for row in rows))))
     frame = _Frame([row.label for row in rows], title, ())
@@ -285,6 +301,11 @@ def intervals(
     str
         An SVG document.
 
+    Raises
+    ------
+    InvalidInputError
+        When there is no row, or one has a number that no logarithmic axis has a place for.
+
     Notes
     -----
     O(rows).
@@ -299,6 +320,8 @@ def intervals(
     >>> svg.count("<circle"), ">20</text>" in svg, ">50</text>" in svg
     (1, True, False)
     """
+    for row in _some(rows):
+        _require_places(row.label, row.low, row.middle, row.high)
     reach = max(2.0, *(max(row.high / reference, reference / row.low) for row in rows))
     end = next(limit for limit in (2.0, 5.0, 10.0, _FURTHEST) if limit >= min(reach, _FURTHEST))
     frame = _Frame([row.label for row in rows], title, legend)
@@ -322,6 +345,21 @@ def intervals(
             f"{escape(row.note)}</text>"
         )
     return frame.close(out)
+
+
+def _some(rows: Sequence[_Row]) -> Sequence[_Row]:
+    if not rows:
+        raise InvalidInputError("A picture has no row.", fix="Draw it of one row at least.")
+    return rows
+
+
+def _require_places(label: str, *values: float) -> None:
+    for value in values:
+        if not 0.0 < value < math.inf:
+            raise InvalidInputError(
+                f"The row {label!r} of a picture on a logarithmic axis holds {value:g}.",
+                fix="Leave the row out: only finite numbers above 0 have a place there.",
+            )
 
 
 _FURTHEST: Final = 20.0

@@ -1,6 +1,7 @@
-"""Golden files: what every family says of the archive slice, small enough to be read.
+"""Golden files: what every family, and every part of one, says of the archive slice.
 
-``python -m tests.unit.core.goldens`` writes them anew; look at the difference before you commit it.
+They are small enough to be read. ``python -m tests.unit.core.goldens`` writes them anew; look at
+the difference before you commit it.
 """
 
 import json
@@ -11,7 +12,9 @@ from typing import Any
 import pandas as pd
 
 from tests.unit.core.families import FAMILIES, frames
+from tests.unit.core.parts import PARTS
 
+GOLDEN = {**FAMILIES, **PARTS}
 FOLDER = Path(__file__).parent / "golden"
 _SHOWN = 4
 _DIGITS = 12
@@ -61,7 +64,7 @@ def path_of(family: str) -> Path:
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    for family, compute in FAMILIES.items():
+    for family, compute in GOLDEN.items():
         text = json.dumps(golden(compute(frames())), indent=1, ensure_ascii=False, sort_keys=True)
         path_of(family).write_text(text + "\n", encoding="utf-8")
 

@@ -1,3 +1,4 @@
+import math
 import re
 import xml.etree.ElementTree as ET
 
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aurastream.core.errors import InvalidInputError
 from aurastream.core.pictures import (
     Bar,
     Box,
@@ -136,3 +138,17 @@ def test_intervals_stay_in_the_picture_and_keep_their_order(
     assert len(circles) == len(lines) == len(rows)
     for middle, (low, high) in zip(circles, lines, strict=True):
         assert 0 < low <= middle <= high < float(root.attrib["width"])
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
+def test_a_number_without_a_place_on_a_logarithmic_axis_is_refused_by_its_row(value: float) -> None:
+    with pytest.raises(InvalidInputError, match="The row 'gta' of a picture"):
+        boxes([Box("gta", value, 1.0, 2.0, 3.0, 4.0, "blue")], title="Spread")
+    with pytest.raises(InvalidInputError, match="The row 'gta' of a picture"):
+        intervals([Interval("gta", 0.5, 1.0, value, "blue")], title="Lift")
+
+
+def test_a_picture_of_nothing_is_refused() -> None:
+    for draw in (bars, boxes, intervals):
+        with pytest.raises(InvalidInputError, match="has no row"):
+            draw([], title="Nothing")
