@@ -165,7 +165,10 @@ def collect_thumbnails(
             "vision_provider": eyes.name,
             "vision_failures": eyes.failures,
             "reader": eyes.reader,
-            "words_read": eyes.read,
+            # Videos, of which several may share a file, as whatever is still to be read.
+            "words_read": int(
+                (features["thumbnail_url"].isin(to_read) & features["text"].notna()).sum()
+            ),
             "unread": sum(bool(one.unread) for one in seen.values()),
             **{f"rejected_{reason}": count for reason, count in sorted(reasons.items())},
         },
@@ -192,7 +195,6 @@ class _Eyes:
         self._is_over = False
         self.looked_at = 0
         self.failures = 0
-        self.read = 0
         self.reader = reader.name if reader else "none"
 
     @property
@@ -208,7 +210,6 @@ class _Eyes:
         found = self._read(data) if is_to_read else (self._asked(data), "")
         with self._lock:
             self.looked_at += key not in self._found
-            self.read += key not in self._found and is_to_read and found[0].text is not None
             return self._found.setdefault(key, found)
 
     def _read(self, data: bytes) -> tuple[ThumbnailFeatures, str]:

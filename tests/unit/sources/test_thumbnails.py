@@ -548,6 +548,20 @@ def test_only_chosen_pictures_are_read_and_the_others_stay_unread(
     assert beside.metadata["reader"] == "none"
 
 
+def test_videos_that_share_a_picture_are_all_counted_as_read(
+    client: ThumbnailClient, upstream: Upstream
+) -> None:
+    for name in ("a", "b"):
+        upstream.script(f"/{name}.jpg", Reply(PICTURE))
+    reader = Reader()
+    asked = wanted(upstream, "a", "b").assign(is_to_read=True)
+
+    found = collect_thumbnails(client, wanted=asked, reader=reader, max_parallel=1)
+
+    assert found.frames[TABLE]["text"].tolist() == ["SEEN", "SEEN"]
+    assert (reader.asked, found.metadata["words_read"]) == (1, 2)
+
+
 def test_a_known_picture_is_sent_again_to_be_read_and_its_words_stay(
     client: ThumbnailClient, upstream: Upstream, clock: FakeClock
 ) -> None:
