@@ -321,7 +321,7 @@ def once(
 
 def _say_silence(error: AuraStreamError) -> None:
     """Tell who waits why nothing moves."""
-    print(  # noqa: T201 - the answer itself goes to standard output
+    print(  # noqa: T201 # the answer itself goes to standard output
         f"{error} It is asked again for up to five minutes; Ctrl-C ends the waiting, not the run.",
         file=sys.stderr,
     )

@@ -88,29 +88,27 @@ def _keep(
             return 0
         connection.execute(_CAME_BACK, asked)
         empty = connection.execute(_EMPTY, asked).rowcount
-        return (
-            empty
-            + connection.execute(
-                sql.SQL(
-                    "INSERT INTO maintenance.score_history "
-                    "(window_start, asset, code_version, row_key, values, kept_at) "
-                    "SELECT t.{at}, v.asset, v.code_version, {key}::text, {values}, now() "
-                    "FROM maintenance.window_versions v JOIN {table} t ON t.{at} = v.window_start "
-                    "WHERE v.asset = %(asset)s AND v.code_version <> %(version)s "
-                    "AND v.window_start >= %(start)s AND v.window_start < %(end)s "
-                    "AND t.{at} >= %(start)s AND t.{at} < %(end)s "
-                    "ON CONFLICT DO NOTHING"
-                ).format(
-                    at=sql.Identifier(at),
-                    key=_object([c for c in _key(table) if c != at]),
-                    values=sql.SQL("to_jsonb(t) - {}::text[]").format(
-                        sql.Literal([c.name for c in table.columns if c.name not in derived])
-                    ),
-                    table=_table(table.fullname),
+        found = connection.execute(
+            sql.SQL(
+                "INSERT INTO maintenance.score_history "
+                "(window_start, asset, code_version, row_key, values, kept_at) "
+                "SELECT t.{at}, v.asset, v.code_version, {key}::text, {values}, now() "
+                "FROM maintenance.window_versions v JOIN {table} t ON t.{at} = v.window_start "
+                "WHERE v.asset = %(asset)s AND v.code_version <> %(version)s "
+                "AND v.window_start >= %(start)s AND v.window_start < %(end)s "
+                "AND t.{at} >= %(start)s AND t.{at} < %(end)s "
+                "ON CONFLICT DO NOTHING"
+            ).format(
+                at=sql.Identifier(at),
+                key=_object([c for c in _key(table) if c != at]),
+                values=sql.SQL("to_jsonb(t) - {}::text[]").format(
+                    sql.Literal([c.name for c in table.columns if c.name not in derived])
                 ),
-                asked,
-            ).rowcount
-        )
+                table=_table(table.fullname),
+            ),
+            asked,
+        ).rowcount
+        return empty + found
 
 
 def version_marks(

@@ -148,14 +148,18 @@ def _run(
 
 
 def _ended(store: Store, names: Sequence[str], start: datetime) -> dict[str, _Ended]:
-    """Return, by model, the moment before which its rows are not to be made again, and why.
+    """Return, by model, the moment after the start before which its rows are not to be made again.
 
     The platforms' terms have ended them, or nothing is left of what they were made of: rows that
     outlive the record would be replaced by nothing.
     """
     limits, now = limits_of(Settings.from_env()), datetime.now(UTC)
     terms = {name: ended_before(f"aggregation.{name}", limits, now) for name in names}
-    found = {name: _Ended(moment, _TERMS) for name, moment in terms.items() if moment is not None}
+    found = {
+        name: _Ended(moment, _TERMS)
+        for name, moment in terms.items()
+        if moment is not None and start < moment
+    }
     with connect(store.frames.url) as connection:
         begun = first_day_left(connection)
     if begun is not None and start < begun:
@@ -192,7 +196,7 @@ def _metadata(
         metadata["rows_in_run"] = result.rows
     if start is not None and end is not None:
         metadata["range"] = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
-    if start is not None and ended is not None and start < ended.moment:
+    if ended is not None:
         metadata["past_their_time"] = (
             f"rows before {ended.moment:%Y-%m-%d %H:%M} UTC: {ended.reason}, so none was written"
         )
