@@ -50,7 +50,8 @@ def looked_at_again(
         The last day whose counters are known.
     horizon : int
         Days between a prediction and the look. Predictions of a day without any counters on the
-        days up to its horizon are left out.
+        days up to its horizon are left out; of a video that several days predicted, the first one
+        counts.
     """
     newest = last_day - horizon
     known = observations[observations["day"] <= last_day]
@@ -58,7 +59,10 @@ def looked_at_again(
     collected = np.sort(known["day"].unique())
     day = rows["day"].to_numpy()
     days = [np.searchsorted(collected, edge, side="right") for edge in (day, day + horizon)]
-    rows = rows[days[1] > days[0]].reset_index(drop=True)
+    rows = rows[days[1] > days[0]]
+    # A day that gained charts late takes first sightings from the next: what was said first counts.
+    is_first = rows["day"] == rows.groupby("video_id")["day"].transform("min")
+    rows = rows[is_first].reset_index(drop=True)
     outcome = outcomes(rows, known, series_days=horizon)[LABEL]
     return rows.assign(is_hit=hits(outcome, rows["category_id"]) if len(rows) else False)
 

@@ -49,6 +49,7 @@ _TITLES: Final = 300
 _FEWEST_TITLES: Final = 50
 _FEWEST_OF_A_LANGUAGE: Final = 20
 _RESAMPLES: Final = 1000
+_AT_ONCE: Final = 100  # of these, so that memory does not grow with them
 _SEED: Final = 20260121
 _TAILS: Final = (2.5, 97.5)
 
@@ -206,13 +207,8 @@ def _row(titles: Titles, found: list[str], method: str, split: Split) -> Evaluat
         ],
         axis=1,
     )
-    rng = np.random.default_rng(_SEED)
-    drawn = []
-    for _ in range(_RESAMPLES):
-        times = np.bincount(rng.integers(0, size, size), minlength=size).astype("float64")
-        drawn.append(_means(np.tensordot(times, table, axes=1))[2])
-    low, high = np.percentile(drawn, _TAILS).tolist()
-    precision, recall, f1 = _means(table.sum(axis=0))
+    low, high = np.percentile(_resampled(table), _TAILS).tolist()
+    precision, recall, f1 = (float(mean[0]) for mean in _means(table.sum(axis=0, keepdims=True)))
     return EvaluationRow(
         label=LABEL,
         method=method,
@@ -246,16 +242,28 @@ def _row_of(
     )
 
 
-def _means(table: Floats) -> tuple[float, float, float]:
-    """Return mean precision, recall and F1 over the languages that occur."""
-    right, called, true = table[:, table[2] > 0]
+def _resampled(table: Floats) -> Floats:
+    """Return F1 of as many resamples of the channels."""
+    rng = np.random.default_rng(_SEED)
+    size = len(table)
+    drawn = []
+    for count in (_AT_ONCE,) * (_RESAMPLES // _AT_ONCE):
+        # How often each resample drew each channel: a bincount of each row.
+        places = rng.integers(0, size, (count, size)) + np.arange(count)[:, None] * size
+        times = np.bincount(places.ravel(), minlength=count * size).reshape(count, size)
+        drawn.append(_means(np.tensordot(times.astype("float64"), table, axes=1))[2])
+    return np.concatenate(drawn)
+
+
+def _means(tables: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return mean precision, recall and F1 over the languages that occur, of each table."""
+    right, called, true = np.moveaxis(tables, 1, 0)
+    occurs = true > 0
     with np.errstate(invalid="ignore"):
-        precision = np.nan_to_num(right / called)
-    return (
-        float(precision.mean()),
-        float((right / true).mean()),
-        float((2 * right / (called + true)).mean()),
-    )
+        each = (np.nan_to_num(right / called), right / true, 2 * right / (called + true))
+    precision, recall, f1 = (np.where(occurs, one, 0.0).sum(axis=1) for one in each)
+    count = occurs.sum(axis=1)
+    return precision / count, recall / count, f1 / count
 
 
 def _tally(channels: Codes, languages: Codes, channel_count: int, language_count: int) -> Floats:

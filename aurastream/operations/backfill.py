@@ -53,8 +53,9 @@ _STEP_OF: Final = {
     "hourly_rollup": dt.timedelta(days=31),
     "daily_rollup": dt.timedelta(days=31),
 }
-_BY_DAY: Final = "learning"
-"""The job of models, predictions and what became of them, which no backfill launches."""
+_COMPUTED: Final = ("rescore", "analyses", "hourly_rollup", "daily_rollup")
+_LEARNING: Final = "learning"
+"""The job of models, predictions and what became of them, which no backfill computes again."""
 _AT_ONCE: Final = 2  # the slots that the queue gives to batch runs (deploy/dagster.yaml)
 _TAGS: Final = {
     "aura/class": "batch",
@@ -258,8 +259,8 @@ def outdated(
 ) -> dict[str, int]:
     """Return how many windows in [start, end) another code version computed, by asset.
 
-    Those that no backfill computes again are not counted: windows that the terms have ended, and
-    those of which nothing is left.
+    Those that no backfill computes again are not counted: windows that the terms have ended, those
+    of which nothing is left, and what is learned or looked at once.
 
     Parameters
     ----------
@@ -275,10 +276,11 @@ def outdated(
         Only these, as ``stage/table``; all by default.
     """
     limits = limits_of(settings)
+    computed = {"/".join(key) for job in _COMPUTED for key in graph.assets_of(job)}
     versions = {
         asset: version
         for asset, version in graph.code_versions().items()
-        if not assets or asset in assets
+        if asset in computed and (not assets or asset in assets)
     }
     with psycopg.connect(settings.require_postgres(), connect_timeout=10) as connection:
         begun = max(start, first_day_left(connection) or start)
@@ -398,7 +400,15 @@ def _confined(
 ) -> list[PlannedRun]:
     """Return the runs of the named assets alone, each in the job that computes it."""
     jobs = dict.fromkeys(run.job for run in planned) or {}
-    jobs |= dict.fromkeys(("rescore", "analyses", "hourly_rollup", "daily_rollup"))
+    jobs |= dict.fromkeys(_COMPUTED)
+    learned = {"/".join(key) for key in graph.assets_of(_LEARNING)} & set(assets)
+    if learned and again:
+        raise BackfillError(
+            f"{', '.join(sorted(learned))} rests on the 30 days before, which may have gone.",
+            fix=f"Without --again its missing days are computed. In the Dagster UI, days of the "
+            f"job {_LEARNING} can be launched again.",
+        )
+    jobs |= {_LEARNING: None}
     found: list[PlannedRun] = []
     placed: set[str] = set()
     for job in jobs:
@@ -409,12 +419,6 @@ def _confined(
                 ranges = graph.missing(key, start, end, again=again)
                 found += [PlannedRun(job, keys=keys) for keys in ranges]
     strangers = set(assets) - placed
-    by_day = strangers & {"/".join(key) for key in graph.assets_of(_BY_DAY)}
-    if by_day:
-        raise BackfillError(
-            f"A run computes one day of {', '.join(sorted(by_day))}, and rests on the days before.",
-            fix=f"Launch the days of the job {_BY_DAY} in the Dagster UI, in their order.",
-        )
     if strangers:
         raise BackfillError(
             f"No job computes {', '.join(sorted(strangers))} from snapshots.",

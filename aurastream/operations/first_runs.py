@@ -35,19 +35,19 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "daily_rollup": ("rescore", "hourly_rollup"),
     "publish_marts": ("signal", "analyses", "hourly_rollup", "daily_rollup"),
     "thumbnails": ("rescore",),
+    # It reads what was collected alone, but scores go first: all others wait for them.
+    "learning": ("rescore",),
 }
-"""What each job reads of what the others write; `learning` reads what was collected alone."""
+"""What each job reads of what the others write."""
 
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0
 # Two processors, and a run that waits for the database; more would be in one another's way.
 _AT_ONCE: Final = 3
 _MARTS_JOB: Final = "publish_marts"
-# What looks at the newest window alone: once at first, then kept up by its schedule.
-_NEWEST: Final = {
-    "thumbnails": ("intelligence", "thumbnail_intel"),
-    "learning": ("intelligence", "viral_model"),
-}
+# It looks at the newest window alone: once at first, then kept up by its schedule.
+_NEWEST_JOB: Final = "thumbnails"
+_NEWEST: Final = ("intelligence", "thumbnail_intel")
 # What speaks for a job, and what does where the policy mode forbids that.
 _LAST: Final = {
     "rescore": (("intelligence", "opportunity"), ("intelligence", "competition")),
@@ -60,6 +60,7 @@ _LAST: Final = {
         ("aggregation", "intel_daily_metrics"),
         ("aggregation", "intel_competition_days"),
     ),
+    "learning": (("intelligence", "prediction_backtest"),),
 }
 _COLLECTORS: Final = {
     "games_reconcile": ("youtube", "youtube_games"),
@@ -86,7 +87,8 @@ class PlannedRun:
         """Return what to call it on a terminal."""
         if self.keys is None:
             return self.job
-        return f"{self.job}, {self.keys.count} partitions from {self.keys.start}"
+        many = "s" if self.keys.count > 1 else ""
+        return f"{self.job}, {self.keys.count} partition{many} from {self.keys.start}"
 
 
 def plan_runs(
@@ -119,7 +121,7 @@ def plan_runs(
     """
     window = window_of(now)
     youtube = "youtube" in platforms
-    scores, analyses, hours, days = _stages(graph, start, window)
+    scores, analyses, hours, days, lessons = _stages(graph, start, window)
     return [
         *scores,
         # What was collected once is kept up by its schedule.
@@ -136,14 +138,16 @@ def plan_runs(
             for _ in (_missing(graph, "rescore", window, now) if youtube else ())
         ),
         *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else []),
-        *(_newest(graph, window) if youtube else []),
+        *((*_newest(graph, window), *lessons) if youtube else ()),
     ]
 
 
 def plan_backfill(
     graph: Graph, *, start: datetime, end: datetime, again: bool = False
 ) -> list[list[PlannedRun]]:
-    """Plan the runs that compute scores and rollups of [start, end).
+    """Plan the runs that compute scores, rollups and what is learned of [start, end).
+
+    What was learned is not computed again: it rests on the 30 days before it, which go.
 
     Parameters
     ----------
@@ -154,13 +158,14 @@ def plan_backfill(
     again : bool
         Also compute what is materialized already.
     """
-    return [stage for stage in _stages(graph, start, end, again=again) if stage]
+    stages = _stages(graph, start, end, again=again)
+    return [stage for stage in (stages[:-1] if again else stages) if stage]
 
 
 def _stages(
     graph: Graph, start: datetime, end: datetime, *, again: bool = False
 ) -> list[list[PlannedRun]]:
-    """Return the runs of scores, of analyses, of hours and of days; each needs the scores."""
+    """Return the runs of scores, of analyses, of hours, of days and of what is learned."""
     hour = end.replace(minute=0, second=0, microsecond=0)
     # A first day that is cut off by the start of the history says so in its coverage.
     first_day = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -171,6 +176,7 @@ def _stages(
         ("analyses", first_window, last_window),
         ("hourly_rollup", start, hour),
         ("daily_rollup", first_day, hour.replace(hour=0)),
+        ("learning", first_day, hour.replace(hour=0)),
     )
     return [
         [PlannedRun(job, keys=keys) for keys in _missing(graph, job, first, last, again=again)]
@@ -189,14 +195,12 @@ def _missing(
 
 
 def _newest(graph: Graph, end: datetime) -> list[PlannedRun]:
-    """Return the runs of the last window that is over, of what never ran."""
-    last: dict[str, KeyRange] = {}
-    for job, key in _NEWEST.items():
-        if not graph.is_materialized(key):
-            # A window is over when the next has begun.
-            for keys in graph.missing(key, end - timedelta(days=2), end):
-                last[job] = keys
-    return [PlannedRun(job, partition=keys.end) for job, keys in last.items()]
+    """Return the run of the last window that is over, of what never ran."""
+    if graph.is_materialized(_NEWEST):
+        return []
+    # A window is over when the next has begun.
+    missing = graph.missing(_NEWEST, end - timedelta(days=2), end)
+    return [PlannedRun(_NEWEST_JOB, partition=keys.end) for keys in missing[-1:]]
 
 
 def _must_publish(graph: Graph, marts: Collection[str]) -> bool:

@@ -16,13 +16,15 @@ from aurastream.evaluation.opportunity import judge_opportunity, split_pairs
 from aurastream.evaluation.pictures import draw
 from aurastream.evaluation.results import EvaluationRow, as_table
 from aurastream.evaluation.versions import LABEL
-from aurastream.store.columns import empty_frame
 from aurastream.store.tables.models import evaluations as table
 from aurastream_assets.intelligence.learning import (
     SNAPSHOTS,
+    Day,
+    Record,
     daily_asset,
+    days_of,
     picture,
-    record_until,
+    together,
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
@@ -63,24 +65,46 @@ def evaluations(
     """
     from aurastream.evaluation.registry import evaluate  # noqa: PLC0415 # as below
 
-    window = context.partition_time_window
-    archive, refused = record_until(context, store)
-    judged: dict[tuple[str, str], list[EvaluationRow]] = {}
-    states: dict[str, str] = {}
+    # What was brought along does not depend on the day.
+    brought = {
+        (kind, Path(folder).name): evaluate(kind, Path(folder))
+        for kind, folder in sorted(config.archives.items())
+    }
+    record = Record(context, store)
+    found = []
+    for day in days_of(context):
+        judged, states = _on_record(record.until(day))
+        judged |= brought
+        _describe(context, day, judged, states)
+        rows = [
+            {"kind": kind, "archive": name, **_cells(row)}
+            for (kind, name), own in judged.items()
+            for row in own
+        ]
+        found.append(pd.DataFrame(rows).assign(window_start=day.start))
+    return Analysis(together(found, table), refused=record.refused)
+
+
+_Judged = dict[tuple[str, str], list[EvaluationRow]]  # by kind and archive
+
+
+def _on_record(archive: Archive | None) -> tuple[_Judged, dict[str, str]]:
+    """Judge what can be judged on the record, and say of each kind whether it was."""
+    judged: _Judged = {}
+    states = {}
     for kind, judge in _ON_RECORD.items():
         try:
             judged[kind, _RECORD] = [] if archive is None else judge(archive)
             states[kind] = "No charts yet." if archive is None else "judged"
         except InvalidInputError as error:
             states[kind] = str(error)
-    for kind, folder in sorted(config.archives.items()):
-        judged[kind, Path(folder).name] = evaluate(kind, Path(folder))
-    rows = [
-        {"kind": kind, "archive": name, **_cells(row)}
-        for (kind, name), found in judged.items()
-        for row in found
-    ]
-    context.add_output_metadata(
+    return judged, states
+
+
+def _describe(
+    context: dg.AssetExecutionContext, day: Day, judged: _Judged, states: dict[str, str]
+) -> None:
+    context.add_asset_metadata(
         {
             **{f"state of {kind}": state for kind, state in states.items()},
             **{
@@ -93,12 +117,9 @@ def evaluations(
                 for (kind, name), found in judged.items()
                 for picture_name, svg in draw(kind, found).items()
             },
-        }
+        },
+        partition_key=day.key,
     )
-    if not rows:
-        return Analysis(empty_frame(table), refused=refused)
-    start = pd.Timestamp(window.start).as_unit("us")
-    return Analysis(pd.DataFrame(rows).assign(window_start=start), refused=refused)
 
 
 def _viral(archive: Archive) -> list[EvaluationRow]:

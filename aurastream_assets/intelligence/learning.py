@@ -1,29 +1,36 @@
 """What the assets that learn share: days, the record as an archive, and pictures in metadata."""
 
 import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 import dagster as dg
 import pandas as pd
+import sqlalchemy as sa
 
 from aurastream.evaluation.archives import Archive, of_frames, possible_rows
 from aurastream.store import readings_models
+from aurastream.store.columns import empty_frame
+from aurastream.store.frames import FrameStore
 from aurastream_assets.intelligence.refusals import of_nobody, quarantined, warn_of
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW_DAYS, days
-from aurastream_assets.policies import RETRIES
+from aurastream_assets.policies import RETRIES, SINGLE_RUN
 from resources.store import Store
 
 __all__ = [
     "SNAPSHOTS",
-    "counters_between",
+    "Day",
+    "Record",
     "daily_asset",
     "day_number",
     "day_start",
+    "days_of",
     "picture",
-    "record_until",
+    "together",
 ]
 
 SNAPSHOTS: Final = [
@@ -35,6 +42,7 @@ SNAPSHOTS: Final = [
 daily_asset: Final = partial(
     dg.asset,
     partitions_def=days,
+    backfill_policy=SINGLE_RUN,
     retry_policy=RETRIES,
     io_manager_key="frame_io",
 )
@@ -42,46 +50,97 @@ daily_asset: Final = partial(
 _EPOCH: Final = pd.Timestamp(0, tz="UTC")
 
 
-def record_until(
-    context: dg.AssetExecutionContext, store: Store
-) -> tuple[Archive | None, pd.DataFrame]:
-    """Return what the record knew at the run's end as an archive, and what it cannot have known.
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of a run: its partition's key, and the days since 1970 until it."""
 
-    It looks back as far as snapshots may be kept. Nothing after the end is read. There is no
-    archive without charts. Rows with a number that there cannot be are left out and returned for
-    the quarantine: they must not keep all other videos from being learned from.
-    """
-    end = context.partition_time_window.end
-    start = end - timedelta(days=WINDOW_DAYS)
-    charts, refused = _possible(
-        context, "charts", readings_models.chart_days(store.frames, start, end)
-    )
-    counters, of_counters = counters_between(context, store, start, end)
-    told = pd.concat([refused, of_counters], ignore_index=True).drop_duplicates("quarantine_id")
-    archive = None if charts.empty or counters.empty else of_frames(charts, counters)
-    return archive, told
+    key: str
+    number: int
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """Return the midnight that begins it."""
+        return day_start(self.number)
+
+    @property
+    def end(self) -> pd.Timestamp:
+        """Return the midnight that ends it: nothing from then on is known."""
+        return day_start(self.number + 1)
 
 
-def counters_between(
-    context: dg.AssetExecutionContext, store: Store, start: datetime, end: datetime
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the last counters of each day in [start, end), and those that there cannot be."""
-    found = readings_models.counter_days(store.frames, start, end)
-    return _possible(context, "counters", found)
-
-
-def _possible(
-    context: dg.AssetExecutionContext, name: str, frame: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the rows from those for the quarantine, and say how many those are."""
-    kept, reasons = possible_rows(frame)
+def days_of(context: dg.AssetExecutionContext) -> Iterator[Day]:
+    """Return the days of a run, the oldest first, because later ones look at what it found."""
     window = context.partition_time_window
-    refused = of_nobody(name, frame, reasons, window.start)
-    warn_of(context, refused)
-    context.add_output_metadata({f"refused {name}": len(refused)})
-    dataset = context.asset_key.to_user_string()
-    rows = quarantined(refused, dataset, window.end - window.start)
-    return kept, rows if len(rows) else pd.DataFrame(columns=["quarantine_id"])
+    first, after = day_number(window.start), day_number(window.end)
+    return (Day(day_start(n).strftime(days.fmt), n) for n in range(first, after))
+
+
+class Record:
+    """What the record knew at the end of each day of a run, read once for all of them.
+
+    Of each day nothing after its end is shown. Rows with a number that there cannot be are left
+    out and kept for the quarantine: they must not keep all other videos from being learned from.
+
+    Parameters
+    ----------
+    context : AssetExecutionContext
+        The run.
+    store : Store
+        Where the snapshots are.
+    look_back : int
+        Days that are shown, the day itself among them; by default as long as snapshots may be kept.
+    """
+
+    def __init__(
+        self, context: dg.AssetExecutionContext, store: Store, *, look_back: int = WINDOW_DAYS
+    ) -> None:
+        self._context = context
+        self._look_back = look_back
+        self._frames = store.frames
+        self._read: dict[str, pd.DataFrame] = {}
+        self._refused: list[pd.DataFrame] = []
+
+    def until(self, day: Day) -> Archive | None:
+        """Return charts and counters as an archive; without charts there is none."""
+        charts = self._seen("charts", readings_models.chart_days, day)
+        counters = self.counters_until(day)
+        return None if charts.empty or counters.empty else of_frames(charts, counters)
+
+    def counters_until(self, day: Day) -> pd.DataFrame:
+        """Return the last counters of each day and video."""
+        return self._seen("counters", readings_models.counter_days, day)
+
+    @property
+    def refused(self) -> pd.DataFrame:
+        """Return what was left out of the days that were asked for, as rows of the quarantine."""
+        length = timedelta(days=1)
+        dataset = self._context.asset_key.to_user_string()
+        rows = [quarantined(part, dataset, length) for part in self._refused if len(part)]
+        if not rows:
+            return pd.DataFrame(columns=["quarantine_id"])
+        return pd.concat(rows, ignore_index=True).drop_duplicates("quarantine_id")
+
+    def _seen(
+        self,
+        name: str,
+        read: Callable[[FrameStore, datetime, datetime], pd.DataFrame],
+        day: Day,
+    ) -> pd.DataFrame:
+        """Return the possible rows of the days until this one, and say how many are not."""
+        frame = self._read.get(name)
+        if frame is None:
+            window = self._context.partition_time_window
+            start = window.start - timedelta(days=self._look_back - 1)
+            frame = self._read[name] = read(self._frames, start, window.end)
+        oldest = day_start(day.number - self._look_back + 1)
+        dates = frame["snapshot_date"]
+        is_seen = (dates >= oldest.strftime(days.fmt)) & (dates <= day.key)
+        kept, reasons = possible_rows(frame[is_seen].reset_index(drop=True))
+        refused = of_nobody(name, frame[is_seen], reasons, day.start)
+        warn_of(self._context, refused)
+        self._context.add_asset_metadata({f"refused {name}": len(refused)}, partition_key=day.key)
+        self._refused.append(refused)
+        return kept
 
 
 def day_number(moment: datetime) -> int:
@@ -98,3 +157,9 @@ def picture(svg: str, alt: str) -> dg.MarkdownMetadataValue:
     """Return an SVG as metadata that the UI shows."""
     encoded = base64.b64encode(svg.encode()).decode("ascii")
     return dg.MetadataValue.md(f"![{alt}](data:image/svg+xml;base64,{encoded})")
+
+
+def together(found: list[pd.DataFrame], table: sa.Table) -> pd.DataFrame:
+    """Return what the days of a run have found, as one frame of the table."""
+    filled = [frame for frame in found if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else empty_frame(table)

@@ -1,6 +1,7 @@
 """How earlier predictions did, looked at again each day."""
 
 from datetime import timedelta
+from typing import Final
 
 import dagster as dg
 import pandas as pd
@@ -10,15 +11,17 @@ from aurastream.evaluation.backtest import ALL, HORIZONS, backtest, looked_at_ag
 from aurastream.evaluation.metrics import calibration_bins
 from aurastream.evaluation.pictures import calibration, course, spark
 from aurastream.store import readings_models
-from aurastream.store.columns import empty_frame
 from aurastream.store.tables.models import prediction_backtest as table
 from aurastream_assets.intelligence.learning import (
     SNAPSHOTS,
-    counters_between,
+    Day,
+    Record,
     daily_asset,
     day_number,
     day_start,
+    days_of,
     picture,
+    together,
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
@@ -27,18 +30,18 @@ from resources.store import Store
 
 __all__ = ["prediction_backtest"]
 
-_LOOK_BACK = "14D"
-_TOLD_DAYS = 30
+_LOOK_BACK: Final = 14
+_TOLD_DAYS: Final = 30
 
 
 @daily_asset(
     key=asset_key("intelligence", "prediction_backtest"),
-    code_version="2",
+    code_version="3",
     deps=SNAPSHOTS,
     ins={
         "predictions": dg.AssetIn(
             key=asset_key("intelligence", "viral_predictions"),
-            metadata={"lookback": _LOOK_BACK},
+            metadata={"lookback": f"{_LOOK_BACK}D"},
         )
     },
     kinds={"python", "pandas", "postgres"},
@@ -53,35 +56,48 @@ def prediction_backtest(
     (each tracked game, the rest, and all), over the predictions of seven consecutive days. Compare
     the rows of many days to see whether a method keeps its promise.
     """
-    window = context.partition_time_window
-    start = window.end - pd.Timedelta(_LOOK_BACK).to_pytimedelta() - timedelta(days=1)
-    counters, refused = counters_between(context, store, start, window.end)
+    # The look back of the oldest prediction needs what its day ended with.
+    record = Record(context, store, look_back=_LOOK_BACK + 1)
+    dated = predictions.assign(day=[day_number(at) for at in predictions["window_start"]])
+    start = context.partition_time_window.start
+    told_from = start - timedelta(days=_TOLD_DAYS - 1)
+    told = readings_models.backtest_days(store.frames, told_from, start)
+    found: list[pd.DataFrame] = []
+    for day in days_of(context):
+        known = dated[dated["day"].between(day.number - _LOOK_BACK, day.number)]
+        state, rows = _judged(context, day, known, record.counters_until(day))
+        context.add_asset_metadata({"state": state}, partition_key=day.key)
+        if rows is not None:
+            told = pd.concat([told, rows], ignore_index=True)
+            recent = told[told["window_start"] > day.start - timedelta(days=_TOLD_DAYS)]
+            context.add_asset_metadata(_over_time(recent, rows), partition_key=day.key)
+            found.append(rows)
+    whole = together(found, table)
+    if found:
+        whole = whole.assign(
+            predicted_from=whole["first_day"].map(day_start),
+            predicted_to=whole["newest_day"].map(day_start),
+        ).drop(columns=["first_day", "newest_day"])
+    return Analysis(whole, refused=record.refused)
+
+
+def _judged(
+    context: dg.AssetExecutionContext, day: Day, predictions: pd.DataFrame, counters: pd.DataFrame
+) -> tuple[str, pd.DataFrame | None]:
+    """Return what there is to say of a day, and the rows of its backtest if there is one."""
     if predictions.empty or counters.empty:
-        context.add_output_metadata({"state": "There are no earlier predictions yet."})
-        return Analysis(empty_frame(table), refused=refused)
-    days = predictions["window_start"].map(day_number)
+        return "There are no earlier predictions yet.", None
     seen = observations_of(counters)
-    last = day_number(window.start)
-    dated = predictions.assign(day=days)
-    found = backtest(dated, seen, last_day=last)
+    found = backtest(predictions, seen, last_day=day.number)
     if found.empty:
-        context.add_output_metadata({"state": "The oldest prediction is not a day old yet."})
-        return Analysis(empty_frame(table), refused=refused)
-    _describe(context, found, dated, seen)
-    earlier = readings_models.backtest_days(
-        store.frames, window.start - timedelta(days=_TOLD_DAYS - 1), window.start
-    )
-    now = found.assign(window_start=pd.Timestamp(window.start).as_unit("us"))
-    context.add_output_metadata(_over_time(pd.concat([earlier, now]), now))
-    rows = now.assign(
-        predicted_from=found["first_day"].map(day_start),
-        predicted_to=found["newest_day"].map(day_start),
-    ).drop(columns=["first_day", "newest_day"])
-    return Analysis(rows, refused=refused)
+        return "The oldest prediction is not a day old yet.", None
+    _describe(context, day, found, predictions, seen)
+    return "Looked at again.", found.assign(window_start=day.start)
 
 
 def _describe(
     context: dg.AssetExecutionContext,
+    day: Day,
     found: pd.DataFrame,
     predictions: pd.DataFrame,
     seen: pd.DataFrame,
@@ -101,7 +117,7 @@ def _describe(
         rows = looked_at_again(
             predictions,
             seen,
-            last_day=day_number(context.partition_time_window.start),
+            last_day=day.number,
             horizon=horizon,
         )
         rows = rows[rows["probability"].notna()]
@@ -109,14 +125,11 @@ def _describe(
             curves[f"after {horizon} days"] = calibration_bins(
                 rows["is_hit"].to_numpy(dtype=bool), rows["probability"].to_numpy(dtype="float64")
             )
-    metadata: dict[str, dg.MetadataValue | str] = {
-        "state": "Looked at again.",
-        "all_games": dg.MetadataValue.md("\n".join(lines)),
-    }
+    metadata: dict[str, dg.MetadataValue] = {"all_games": dg.MetadataValue.md("\n".join(lines))}
     if curves:
         title = "What was promised, and what came of it"
         metadata["calibration"] = picture(calibration(curves, title=title), title)
-    context.add_output_metadata(metadata)
+    context.add_asset_metadata(metadata, partition_key=day.key)
 
 
 def _over_time(days: pd.DataFrame, now: pd.DataFrame) -> dict[str, dg.MetadataValue]:
@@ -127,7 +140,10 @@ def _over_time(days: pd.DataFrame, now: pd.DataFrame) -> dict[str, dg.MetadataVa
     titles += ["calibration error", *(f"{n}, {_TOLD_DAYS} days" for n in ("precision", "recall"))]
     lines = [f"| {' | '.join(titles)} |", "|---|---|" + "--:|" * 7 + "---|---|"]
     figures = ("precision", "recall", "calibration_error")
-    told = {n: now[n].astype("float64").map("{:.2f}".format, na_action="ignore") for n in figures}
+    told = {
+        n: now[n].astype("float64").map("{:.2f}".format, na_action="ignore").astype(object)
+        for n in figures
+    }
     shown = now.assign(**{name: column.fillna("-") for name, column in told.items()})
     for row in shown.sort_values(["category", "method", "horizon_days"]).itertuples():
         own = courses[row.method, row.horizon_days, row.category]

@@ -9,14 +9,16 @@ import pandas as pd
 from aurastream.evaluation.metrics import calibration_bins
 from aurastream.evaluation.pictures import calibration
 from aurastream.evaluation.versions import LABEL, MODEL_VERSION
-from aurastream.store.columns import empty_frame
 from aurastream.store.tables.models import viral_model as table
 from aurastream_assets.intelligence.learning import (
     SNAPSHOTS,
+    Day,
+    Record,
     daily_asset,
     day_start,
+    days_of,
     picture,
-    record_until,
+    together,
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
@@ -47,15 +49,26 @@ def viral_model(context: dg.AssetExecutionContext, store: Store) -> Analysis:
     # scikit-learn is not needed to load the graph.
     from aurastream.evaluation.predictions import TooLittleHistory, train  # noqa: PLC0415 # as said
 
-    window = context.partition_time_window
-    archive, refused = record_until(context, store)
-    trained = TooLittleHistory(0, 0, 0) if archive is None else train(archive)
-    if isinstance(trained, TooLittleHistory):
-        context.log.info(str(trained))
-        context.add_output_metadata({"state": str(trained), "videos": trained.videos})
-        return Analysis(empty_frame(table), refused=refused)
-    row = _row(trained).assign(window_start=pd.Timestamp(window.start).as_unit("us"))
-    context.add_output_metadata(
+    record = Record(context, store)
+    rows: list[pd.DataFrame] = []
+    for day in days_of(context):
+        archive = record.until(day)
+        trained = TooLittleHistory(0, 0, 0) if archive is None else train(archive)
+        if isinstance(trained, TooLittleHistory):
+            context.log.info("%s: %s", day.key, trained)
+            told = {"state": str(trained), "videos": trained.videos}
+            context.add_asset_metadata(told, partition_key=day.key)
+        else:
+            row = _row(trained).assign(window_start=day.start)
+            _describe(context, day, trained, row)
+            rows.append(row)
+    return Analysis(together(rows, table), refused=record.refused)
+
+
+def _describe(
+    context: dg.AssetExecutionContext, day: Day, trained: "Trained", row: pd.DataFrame
+) -> None:
+    context.add_asset_metadata(
         {
             "state": f"trained on {trained.video_count} videos",
             "videos": trained.video_count,
@@ -77,9 +90,9 @@ def viral_model(context: dg.AssetExecutionContext, store: Store) -> Analysis:
                 ),
                 "Calibration on channels that the trees had not seen",
             ),
-        }
+        },
+        partition_key=day.key,
     )
-    return Analysis(row, refused=refused)
 
 
 def _row(trained: "Trained") -> pd.DataFrame:

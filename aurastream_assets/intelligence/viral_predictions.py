@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
+from aurastream.evaluation.archives import Archive
 from aurastream.evaluation.versions import MODEL_VERSION
 from aurastream.store import readings_models
-from aurastream.store.columns import empty_frame
 from aurastream.store.tables.models import viral_predictions as table
 from aurastream_assets.intelligence.learning import (
     SNAPSHOTS,
+    Day,
+    Record,
     daily_asset,
-    day_number,
-    record_until,
+    days_of,
+    together,
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
@@ -43,24 +45,39 @@ def viral_predictions(
     videos and are null until there are enough of those, and the plain rule, which needs none:
     faster than nine tenths of its category's first sightings of four weeks.
     """
+    record = Record(context, store)
+    found = []
+    for day in days_of(context):
+        archive = record.until(day)
+        # A day without charts has no first sightings; the archive's last day is an earlier one.
+        if archive is None or archive.last_day != day.number:
+            told = {"state": "No charts were collected on this day."}
+            context.add_asset_metadata(told, partition_key=day.key)
+        else:
+            learned = model[model["window_start"] == day.start]
+            found.append(_predicted(context, store, day, archive, learned))
+    return Analysis(together(found, table), refused=record.refused)
+
+
+def _predicted(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    day: Day,
+    archive: Archive,
+    model: pd.DataFrame,
+) -> pd.DataFrame:
     # scikit-learn is not needed to load the graph.
     from aurastream.evaluation.predictions import predict  # noqa: PLC0415 # as said
 
-    window = context.partition_time_window
-    archive, refused = record_until(context, store)
-    # A day without charts has no first sightings; the archive's last day is an earlier one then.
-    if archive is None or archive.last_day != day_number(window.start):
-        context.add_output_metadata({"state": "No charts were collected on this day."})
-        return Analysis(empty_frame(table), refused=refused)
     prediction = _prediction(model)
     found = predict(archive, prediction)
-    games = readings_models.games_of_videos(store.frames, window.start, window.end)
+    games = readings_models.games_of_videos(store.frames, day.start, day.end)
     found = found.merge(games, on="video_id", how="left").assign(
-        window_start=pd.Timestamp(window.start).as_unit("us"),
+        window_start=day.start,
         model_sha256=None if model.empty else model["model_sha256"].iloc[0],
     )
     state = "Predicted." if len(found) else "First sightings are certain from the third day on."
-    context.add_output_metadata(
+    context.add_asset_metadata(
         {
             "state": state,
             "videos": len(found),
@@ -68,9 +85,10 @@ def viral_predictions(
             "called_by_model": int(found["is_model_called"].fillna(False).sum()),  # noqa: FBT003 # null is not called
             "called_by_points": int(found["is_points_called"].fillna(False).sum()),  # noqa: FBT003 # null is not called
             "called_by_velocity": int(found["is_velocity_called"].sum()),
-        }
+        },
+        partition_key=day.key,
     )
-    return Analysis(found, refused=refused)
+    return found
 
 
 def _prediction(model: pd.DataFrame) -> "Prediction":

@@ -235,6 +235,51 @@ def test_predictions_are_looked_at_again_per_game_on_what_really_happened(
         assert points <= drawn.count(b"<circle") <= 3 * points
 
 
+def test_a_range_of_days_in_one_run_finds_what_a_run_for_each_of_them_does(
+    learn: Learn,
+    graph: dg.Definitions,
+    instance: dg.DagsterInstance,
+    history: FrameStore,
+    today: datetime,
+) -> None:
+    nights = [today - timedelta(days=ago) for ago in (8, 1, 0)]
+    names = ("viral_model", "viral_predictions", "prediction_backtest")
+    keys = [AssetKey(["intelligence", name]) for name in names]
+
+    def found() -> list[str]:
+        tables = (history.read(f"intelligence.{n}", start=nights[1]) for n in names)
+        return [str(t.sort_values([*t.columns[:4]]).to_dict("list")) for t in tables]
+
+    said = [learn(night, *keys) for night in nights]
+    expected = found()
+    changed = history.read("intelligence.prediction_backtest", start=nights[1])
+    history.commit([Upsert("intelligence.prediction_backtest", changed.assign(precision=1.0))])
+    assert found() != expected
+
+    result = graph.resolve_job_def("learning").execute_in_process(
+        instance=instance,
+        asset_selection=keys,
+        tags={
+            "dagster/asset_partition_range_start": nights[1].strftime(days.fmt),
+            "dagster/asset_partition_range_end": nights[2].strftime(days.fmt),
+        },
+    )
+
+    assert failed_checks(result) == set()
+    assert found() == expected
+    events = {
+        (event.asset_key, event.partition): event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    }
+    for night, alone in zip(nights[1:], said[1:], strict=True):
+        for key in keys:
+            told = events[key, night.strftime(days.fmt)]
+            of_run = {"rows_in_run"}
+            assert {name: value.value for name, value in told.items() if name not in of_run} == {
+                name: value for name, value in metadata_of(alone, key).items() if name not in of_run
+            }
+
+
 def test_the_record_is_judged_by_the_protocols_and_an_archive_on_request(
     learn: Learn, history: FrameStore, today: datetime
 ) -> None:

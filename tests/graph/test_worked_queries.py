@@ -26,8 +26,8 @@ _SECTIONS = {
     title: re.findall(r"^```sql\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", _PAGE, re.MULTILINE | re.DOTALL)
 }
-# Of the first day only the hours after the present one are there, and the streaming times of an hour
-# rest on three days: with a fourth, which hours have them does not depend on when the test runs.
+# Of the first day only the hours after the present one are there, and the streaming times of an
+# hour rest on three days: with a fourth, which hours have them does not depend on the hour of now.
 _DAYS = 4
 _MODELS = [n for n in load_manifest()["nodes"].values() if n["resource_type"] == "model"]
 _HOURS = [n["name"] for n in _MODELS if n["config"]["meta"].get("partition_by") == "hour_start"]

@@ -26,6 +26,8 @@ from tests.filled_rows import filled_rows
 CRAWLS = "operations.crawls"
 HOUR = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 KEY = ("intelligence", "opportunity")
+MODEL = ("intelligence", "viral_model")
+BACKTEST = ("intelligence", "prediction_backtest")
 
 
 class OneJob(Graph):
@@ -36,6 +38,7 @@ class OneJob(Graph):
         self.launched: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.versions: dict[str, str] = {}
+        self.learned: set[str] = set()
         # Runs whose worker was killed, with those that the daemon queued in their place.
         self.replaced_by: dict[str, str | None] = {}
 
@@ -50,7 +53,10 @@ class OneJob(Graph):
         return self.versions
 
     def assets_of(self, job: str) -> list[tuple[str, ...]]:
-        return [KEY]
+        if job != "rescore":
+            return []
+        scores = [tuple(asset.split("/")) for asset in self.versions if asset not in self.learned]
+        return list(dict.fromkeys([KEY, *scores]))
 
     def partition_keys(self, key: Sequence[str]) -> list[str]:
         first, half = HOUR - dt.timedelta(days=7), dt.timedelta(minutes=30)
@@ -123,22 +129,35 @@ def test_a_run_that_the_daemon_replaces_is_waited_for(store: FrameStore, tmp_pat
         backfill(settings, graph, HOUR, end, now=end, again=True)
 
 
-def test_what_is_learned_day_by_day_is_refused_with_the_job_that_computes_it(
+def test_what_is_learned_is_computed_where_it_is_missing_and_never_again(
     store: FrameStore, tmp_path: Path
 ) -> None:
     class Learning(OneJob):
         def assets_of(self, job: str) -> list[tuple[str, ...]]:
-            return [("intelligence", "viral_predictions")] if job == "learning" else [KEY]
+            return [MODEL] if job == "learning" else super().assets_of(job)
+
+        def missing(
+            self, key: Sequence[str], start: dt.datetime, end: dt.datetime, *, again: bool = False
+        ) -> list[KeyRange]:
+            if tuple(key) not in (MODEL, BACKTEST):
+                return []
+            return [KeyRange("2026-11-19", "2026-11-20", 2)]
+
+        def partition_keys(self, key: Sequence[str]) -> list[str]:
+            return ["2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21"]
 
     settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
-    for asset, told in (
-        ("intelligence/viral_predictions", r"one day of .*days of the job learning"),
-        ("collection/youtube_trending", "No job computes collection/youtube_trending"),
-    ):
-        with pytest.raises(BackfillError, match=told):
-            backfill(
-                settings, Learning(), HOUR, HOUR + dt.timedelta(hours=1), now=HOUR, assets=[asset]
-            )
+    span = HOUR, HOUR + dt.timedelta(hours=1)
+    named = ["/".join(MODEL)]
+    for assets in (named, []):
+        graph = Learning()
+        done = backfill(settings, graph, *span, now=HOUR, assets=assets)
+        assert (done.partitions, graph.launched) == (2, ["learning"])
+    assert backfill(settings, Learning(), *span, now=HOUR, again=True).partitions == 0
+    with pytest.raises(BackfillError, match="rests on the 30 days before, which may have gone"):
+        backfill(settings, Learning(), *span, now=HOUR, assets=named, again=True)
+    with pytest.raises(BackfillError, match="No job computes collection/youtube_trending"):
+        backfill(settings, Learning(), *span, now=HOUR, assets=["collection/youtube_trending"])
 
 
 def test_what_lies_before_the_first_crawl_is_not_computed(
@@ -162,7 +181,12 @@ def test_windows_of_a_code_version_that_was_replaced_are_counted_by_asset(
 ) -> None:
     settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
     graph, day = OneJob(), dt.timedelta(days=1)
-    graph.versions = {"intelligence/opportunity": "2", "intelligence/momentum": "1"}
+    graph.versions = {
+        "intelligence/opportunity": "2",
+        "intelligence/momentum": "1",
+        "intelligence/viral_model": "2",
+    }
+    graph.learned = {"intelligence/viral_model"}
     half_hours = pd.date_range(HOUR, periods=4, freq="30min")
     for asset in graph.versions:
         starts = half_hours.to_series()

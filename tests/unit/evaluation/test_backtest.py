@@ -115,3 +115,15 @@ def test_a_day_on_which_nothing_was_collected_says_nothing_of_the_day_before() -
     again = counters(predictions(10), after=3, gains={19: 9000})
     week = looked_at_again(predictions(10), again, last_day=17, horizon=7)
     assert week.loc[week["is_hit"], "video_id"].tolist() == ["None-10-19"]
+
+
+def test_of_a_video_that_two_days_predicted_what_was_said_first_counts() -> None:
+    early = predictions(10)
+    late = early.assign(day=11, is_model_called=~early["is_model_called"], probability=0.5)
+    other = predictions(11, game="other")
+    seen = counters(pd.concat([early, other]), after=1, gains={19: 9000, 18: 9000})
+    expected = backtest(pd.concat([early, other]), seen, last_day=12)
+
+    found = backtest(pd.concat([late, other, early]), seen, last_day=12)
+
+    pd.testing.assert_frame_equal(found, expected)

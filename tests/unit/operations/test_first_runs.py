@@ -30,7 +30,7 @@ _PARTITIONS = {
     "content_formats": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M"),
     "clip_hours": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M"),
     "thumbnail_intel": _keys(timedelta(hours=4), "%Y-%m-%d-%H:%M")[:-1],
-    "viral_model": _keys(timedelta(days=1), "%Y-%m-%d")[:-1],
+    "prediction_backtest": _keys(timedelta(days=1), "%Y-%m-%d")[:-1],
     "intel_hourly_metrics": _keys(timedelta(hours=1), "%Y-%m-%d-%H:%M"),
     "intel_collection_hours": _keys(timedelta(hours=1), "%Y-%m-%d-%H:%M"),
     "intel_daily_metrics": _keys(timedelta(days=1), "%Y-%m-%d"),
@@ -78,10 +78,7 @@ class Webserver:
         }
 
     def finish(self) -> None:
-        self.collected = {
-            *("youtube_games", "twitch_streams", "clip_radar"),
-            *("thumbnail_intel", "viral_model"),
-        }
+        self.collected = {"youtube_games", "twitch_streams", "clip_radar", "thumbnail_intel"}
         self.done = {name: [(keys[0], keys[-1])] for name, keys in _PARTITIONS.items()}
         self.published = dict.fromkeys(_MARTS, "v2")
 
@@ -127,10 +124,8 @@ def test_a_first_start_plans_everything_that_the_history_has_no_result_of(
         *("hourly_rollup", "analyses", "daily_rollup", "signal"),
         *("publish_marts", "thumbnails", "learning"),
     ]
-    assert (runs["thumbnails"].partition, runs["learning"].partition) == (
-        "2026-11-20-20:00",
-        "2026-11-20",
-    )
+    assert runs["thumbnails"].partition == "2026-11-20-20:00"
+    assert runs["learning"].label == "learning, 2 partitions from 2026-11-19"
     scores, analyses, hours = (runs[j].keys for j in ("rescore", "analyses", "hourly_rollup"))
     assert scores is not None
     assert (scores.start, scores.end) == ("2026-11-19-03:00", "2026-11-21-03:00")
@@ -156,9 +151,9 @@ def test_a_run_begins_when_all_that_it_reads_has_ended(
         return {run.job for run in begun}
 
     running: list[PlannedRun] = []
-    assert begin() == {"rescore", "games_reconcile", "streams", "clips", "learning"}
+    assert begin() == {"rescore", "games_reconcile", "streams", "clips"}
     assert begin("games_reconcile", "streams") == set()
-    assert begin("rescore") == {"hourly_rollup", "analyses", "thumbnails"}
+    assert begin("rescore") == {"hourly_rollup", "analyses", "thumbnails", "learning"}
     assert begin("clips") == {"signal"}
     assert begin("hourly_rollup") == {"daily_rollup"}
     assert begin("analyses", "signal", "learning") == set()
@@ -212,6 +207,7 @@ def test_gaps_of_one_stage_go_side_by_side_and_stages_one_after_another(
         ("2026-11-20-11:00", windows[-1]),
     ]
     webserver.done["intel_daily_metrics"] = []
+    webserver.done["prediction_backtest"] = [("2026-11-16", "2026-11-19")]
     groups = plan_backfill(graph, start=_START, end=_NOW)
     assert [[run.label for run in group] for group in groups] == [
         [
@@ -219,4 +215,8 @@ def test_gaps_of_one_stage_go_side_by_side_and_stages_one_after_another(
             "rescore, 3 partitions from 2026-11-20-09:30",
         ],
         ["daily_rollup, 2 partitions from 2026-11-19"],
+        ["learning, 1 partition from 2026-11-20"],
     ]
+    again = plan_backfill(graph, start=_START, end=_NOW, again=True)
+    jobs = [group[0].job for group in again]
+    assert jobs == ["rescore", "analyses", "hourly_rollup", "daily_rollup"]
