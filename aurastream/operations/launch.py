@@ -43,7 +43,7 @@ from aurastream.operations.ports import free_port, is_free
 from aurastream.operations.preflight import preflight
 from aurastream.operations.probes import grpc_answers, head_stands_by, http_answers
 from aurastream.operations.processes import ProcessEvent, ProcessSpec, Supervisor
-from aurastream.operations.processor import faster_sort
+from aurastream.operations.processor import faster_sort, one_thread
 from aurastream.operations.query import QueryError
 from aurastream.operations.restarts import RestartWatch
 from aurastream.operations.stopping import signals_delivered_to
@@ -389,6 +389,7 @@ class Launch:
             # A run over hundreds of partitions stores its events in bulk: 100 s become a few.
             "DAGSTER_EVENT_BATCH_SIZE": "500",
             **faster_sort(),
+            **one_thread(),
         }
         if self._replay_url is not None:
             environment["AURASTREAM_REPLAY_URL"] = self._replay_url

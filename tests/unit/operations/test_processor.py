@@ -1,4 +1,5 @@
 import doctest
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aurastream.operations import processor
-from aurastream.operations.processor import faster_sort
+from aurastream.operations.processor import faster_sort, one_thread
 
 _ZEN_4 = """\
 processor\t: 0
@@ -62,3 +63,21 @@ def test_numpy_takes_the_choice_without_a_warning() -> None:
         env={**os.environ, **choice},
         check=True,
     )
+
+
+def test_a_process_that_is_told_so_keeps_its_linear_algebra_on_one_thread() -> None:
+    asked = (
+        "import json, numpy, sklearn.utils, threadpoolctl;"
+        "print(json.dumps(threadpoolctl.threadpool_info()))"
+    )
+    free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    told = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=free | one_thread(free),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    pools = json.loads(told.stdout)
+    assert {pool["user_api"] for pool in pools} == {"blas", "openmp"}
+    assert {pool["num_threads"] for pool in pools} == {1}
