@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import itertools
+import math
 import pkgutil
 import warnings
 from collections.abc import Callable
@@ -13,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import aurastream.core
-from aurastream.core.arrays import floats, integers
+from aurastream.core.arrays import floats, for_each, integers, together
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.formats import short_likelihood
 from aurastream.core.lead_lag import lead_lag
@@ -253,3 +257,82 @@ def test_a_smallest_age_of_nothing_is_refused() -> None:
     for least in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(InvalidInputError, match="min_age_h"):
             lifetime_velocity([1.0], [1.0], min_age_h=least)
+
+
+NULLS = st.sampled_from([None, pd.NA, math.nan])
+REALS = (
+    st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(-1e100, 1e100)
+    | st.sampled_from([1e100, -1e100])
+    | st.fractions(-9, 9, max_denominator=7)
+    | st.decimals(-9, 9, places=2)
+)
+
+
+@given(st.lists(NULLS | REALS, max_size=6))
+def test_numbers_of_any_kind_are_the_floats_that_python_makes_of_them(values: list[Any]) -> None:
+    expected = [math.nan if pd.isna(value) else float(value) for value in values]
+
+    np.testing.assert_array_equal(floats(values, "values"), expected)
+    turned = np.array(values, dtype=object).reshape(-1, 1)
+    np.testing.assert_array_equal(floats(turned, "values"), np.reshape(expected, (-1, 1)))
+
+
+@given(st.lists(st.sampled_from([0.5, 2.0**53, 2.0**53 + 2]) | REALS, max_size=4))
+def test_whole_numbers_are_those_that_python_calls_integers_up_to_the_last_exact_one(
+    values: list[Any],
+) -> None:
+    if all(float(value).is_integer() and abs(float(value)) <= 2**53 for value in values):
+        assert integers(values, "hours").tolist() == [int(float(value)) for value in values]
+    else:
+        with pytest.raises(InvalidInputError, match="whole numbers"):
+            integers(values, "hours")
+
+
+SHAPES = st.sampled_from([(), (1,), (2,), (3,), (1, 2), (2, 2), (3, 1), (0,), (2, 0)])
+
+
+def stretched(shapes: list[tuple[int, ...]]) -> tuple[int, ...] | None:
+    """Return the common shape, axis by axis from the last one; None where there is none."""
+    axes = []
+    for sizes in itertools.zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        wide = {size for size in sizes if size != 1}
+        if len(wide) > 1:
+            return None
+        axes.append(wide.pop() if wide else 1)
+    return tuple(axes[::-1])
+
+
+@given(st.lists(SHAPES, min_size=1, max_size=3))
+def test_arrays_are_stretched_to_one_shape_axis_by_axis(shapes: list[tuple[int, ...]]) -> None:
+    parts = [np.arange(math.prod(shape), dtype=float).reshape(shape) + 1 for shape in shapes]
+    named = {f"part{n}": part for n, part in enumerate(parts)}
+    shape = stretched(shapes)
+    if shape is None:
+        with pytest.raises(InvalidInputError) as refused:
+            together(**named)
+        listed = ", ".join(f"'{name}' {part.shape}" for name, part in named.items())
+        assert refused.value.message == f"The shapes do not fit together: {listed}."
+        return
+    values = np.zeros(shape)
+    for part, wide, flat in zip(parts, together(**named), for_each(values, **named), strict=True):
+        assert (wide.shape, flat.shape) == (shape, (values.size,))
+        expected = []
+        for at in np.ndindex(shape):
+            own = at[len(at) - part.ndim :]
+            place = tuple(0 if size == 1 else i for i, size in zip(own, part.shape, strict=True))
+            expected.append(part[place])
+        assert wide.ravel().tolist() == flat.tolist() == expected
+
+
+@given(SHAPES, SHAPES)
+def test_what_would_make_the_values_larger_is_not_for_each_of_them(
+    shape: tuple[int, ...], own: tuple[int, ...]
+) -> None:
+    if stretched([shape, own]) == shape:
+        (found,) = for_each(np.zeros(shape), p25=np.ones(own))
+        assert found.tolist() == [1.0] * math.prod(shape)
+    else:
+        with pytest.raises(InvalidInputError, match=r"'values'.*'p25'"):
+            for_each(np.zeros(shape), p25=np.ones(own))

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,12 @@ def test_the_interval_of_a_share_is_scipys(hits: int, more: int, confidence: flo
 @given(st.floats(0.01, 0.98))
 def test_more_confidence_reaches_further(confidence: float) -> None:
     assert 0 < two_sided_z(confidence) < two_sided_z(confidence + 0.01)
+
+
+@given(st.floats(0.01, 0.99))
+def test_the_z_of_a_confidence_leaves_the_rest_outside_by_halves(confidence: float) -> None:
+    outside = math.erfc(two_sided_z(confidence) / math.sqrt(2))
+    assert outside == pytest.approx(1 - confidence, rel=1e-9)
 
 
 def test_impossible_counts_and_confidences_are_refused() -> None:

@@ -1,5 +1,7 @@
 """The numpy and the compiled kernels are one specification: they agree in every bit."""
 
+import math
+import statistics
 import subprocess
 import sys
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from aurastream.core import kernels, kernels_numpy
 from aurastream.core.kernels_numpy import GroupStatistics
+from aurastream.core.trend import CLASS_NAMES
 
 kernels_numba = pytest.importorskip(
     "aurastream.core.kernels_numba", reason="numba is not installed"
@@ -47,7 +50,7 @@ def same_bits(one: np.ndarray, other: np.ndarray) -> bool:
     )
 
 
-def statistics(
+def described(
     module: object, codes: np.ndarray, n_groups: int, metrics: tuple[np.ndarray, ...]
 ) -> GroupStatistics:
     return module.group_statistics(  # type: ignore[attr-defined,no-any-return] # two twins
@@ -56,8 +59,8 @@ def statistics(
 
 
 def assert_twins_agree(codes: np.ndarray, n_groups: int, metrics: tuple[np.ndarray, ...]) -> None:
-    plain = statistics(kernels_numpy, codes, n_groups, metrics)
-    fast = statistics(kernels_numba, codes, n_groups, metrics)
+    plain = described(kernels_numpy, codes, n_groups, metrics)
+    fast = described(kernels_numba, codes, n_groups, metrics)
     for name in GroupStatistics.__slots__:
         assert same_bits(getattr(plain, name), getattr(fast, name)), name
     anchors = np.zeros((n_groups, 3, 5))
@@ -120,8 +123,8 @@ def test_the_order_of_the_rows_does_not_matter(
     order = list(range(codes.size))
     random.shuffle(order)
     with np.errstate(over="ignore", invalid="ignore"):
-        one = statistics(kernels_numpy, codes, n_groups, metrics)
-        other = statistics(kernels_numpy, codes[order], n_groups, tuple(m[order] for m in metrics))
+        one = described(kernels_numpy, codes, n_groups, metrics)
+        other = described(kernels_numpy, codes[order], n_groups, tuple(m[order] for m in metrics))
     for name in GroupStatistics.__slots__:
         assert same_bits(getattr(one, name), getattr(other, name)), name
 
@@ -129,7 +132,7 @@ def test_the_order_of_the_rows_does_not_matter(
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=80))
 def test_statistics_are_those_of_numpy_and_scipy(sample: list[float]) -> None:
     values = np.array(sample)
-    found = statistics(kernels_numpy, np.zeros(values.size, dtype=np.int64), 1, (values,))
+    found = described(kernels_numpy, np.zeros(values.size, dtype=np.int64), 1, (values,))
     expected = np.percentile(values, [25, 50, 75, 90], method="linear")
     assert found.percentiles[:, 0, 0] == pytest.approx(expected, rel=1e-14)
     reach = 1.5 * scipy.stats.iqr(values) if values.size >= 4 else np.inf
@@ -142,6 +145,130 @@ def test_statistics_are_those_of_numpy_and_scipy(sample: list[float]) -> None:
     middle = values[(values >= p25) & (values <= p75)]
     expected_baseline = np.median(middle if middle.size else values)
     assert found.baseline[0] == pytest.approx(expected_baseline, rel=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), values), max_size=30))
+def test_segments_are_sorted_as_a_list_of_pairs_is(pairs: list[tuple[int, float]]) -> None:
+    known = sorted(pair for pair in pairs if not np.isnan(pair[1]))
+    codes = np.array([code for code, _ in pairs], dtype=np.int64)
+
+    found = kernels_numpy.sorted_segments(codes, np.array([v for _, v in pairs]), 5)
+
+    of, ordered, counts, starts = (part.tolist() for part in found)
+    assert list(zip(of, ordered, strict=True)) == known
+    assert counts == [sum(code == group for code, _ in known) for group in range(5)]
+    assert starts == [sum(code < group for code, _ in known) for group in range(5)]
+
+
+LEVELS = st.sampled_from([0.0, 0.005, 1.0, 2.0, 3.0, 700.0])
+FOURS = st.lists(LEVELS, min_size=4, max_size=4).map(sorted)
+VELOCITIES = st.just(np.nan) | LEVELS | st.floats(0, 1e6)
+
+
+def one_score(value: float, anchors: list[float], floor: float) -> float:
+    """Score a value as the paper draws it; what is tied shares the mean of its ranks."""
+    p90, ends = anchors[-1], [0.0, *anchors]
+    scores = [0.0, 25.0, 50.0, 75.0, 90.0]
+    tied = [score for score, anchor in zip(scores, ends, strict=True) if anchor == value]
+    if np.isnan(value):
+        return np.nan
+    if anchors[0] == value == p90:
+        return 50.0
+    if tied:
+        return (tied[0] + tied[-1]) / 2
+    if value > p90:
+        return 100 - 10 * math.exp(-(value - p90) / max(p90, floor))
+    at = max(n for n, anchor in enumerate(ends) if anchor < value)
+    below, above = scores[at : at + 2]
+    return below + (above - below) * (value - ends[at]) / (ends[at + 1] - ends[at])
+
+
+def one_class(value: float, anchors: list[float], *, known: bool) -> str:
+    p25, _, p75, p90 = anchors
+    if not known or np.isnan(value):
+        return "UNKNOWN"
+    if p25 == value == p90:
+        return "STABLE"
+    limits = ((p90, "VIRAL"), (p75, "RISING"), (p25, "STABLE"))
+    return next((name for limit, name in limits if value >= limit), "FALLING")
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(FOURS, FOURS, st.booleans(), st.floats(0, 1)), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 2), VELOCITIES, VELOCITIES, st.floats(0, 100)), max_size=8),
+    st.lists(st.tuples(st.floats(-5, 5), st.just(0.0) | st.floats(0.1, 9)), min_size=3, max_size=3),
+)
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_each_row_is_scored_classed_and_decayed_as_it_would_be_by_itself(
+    is_compiled: bool,  # noqa: FBT001 # a case of the table
+    groups: list[tuple[list[float], list[float], bool, float]],
+    rows: list[tuple[int, float, float, float]],
+    moments: list[tuple[float, float]],
+) -> None:
+    codes = np.array([code % len(groups) for code, *_ in rows], dtype=np.int64)
+    mean, std = np.array(moments[: len(groups)]).T
+    velocity, views, freshness = np.array([row[1:] for row in rows]).reshape(-1, 3).T.copy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "WARM_ROWS", 0 if is_compiled else 1_000)
+        found = kernels.score_rows(
+            codes,
+            (velocity, views),
+            anchors=np.array([[[0.0, *one], [0.0, *other]] for one, other, *_ in groups]),
+            floors=np.array([1.0, 0.01]),
+            mean=mean,
+            std=std,
+            known=np.array([known for *_, known, _ in groups]),
+            sureness=np.array([sure for *_, sure in groups]),
+            freshness=freshness,
+        )
+        counted = kernels.class_counts(codes, found.trend, len(groups))
+
+    classes = []
+    for at, code in enumerate(codes.tolist()):
+        fast, seen, known, sure = groups[code]
+        scores = one_score(velocity[at], fast, 1.0), one_score(views[at], seen, 0.01)
+        assert found.scores[:, at].tolist() == pytest.approx(scores, abs=1e-9, nan_ok=True)
+        classes.append((code, one_class(velocity[at], fast, known=known)))
+        assert CLASS_NAMES[found.trend[at]] == classes[-1][1]
+        z = (velocity[at] - mean[code]) / std[code] if std[code] > 0 else velocity[at] * 0
+        assert found.z[at] == pytest.approx(z, nan_ok=True)
+        assert found.confidence[at] == freshness[at] * sure
+        decayed = scores[0] * freshness[at] * sure / 100
+        assert found.decayed[at] == pytest.approx(decayed, abs=1e-9, nan_ok=True)
+    for code, names in enumerate(counted.tolist()):
+        assert names == [classes.count((code, name)) for name in CLASS_NAMES]
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+@given(st.lists(st.tuples(st.integers(0, 2), st.just(np.nan) | st.integers(0, 9)), max_size=20))
+def test_a_group_is_described_as_it_would_be_by_itself(
+    is_compiled: bool,  # noqa: FBT001 # a case of the table
+    pairs: list[tuple[int, float]],
+) -> None:
+    codes = np.array([code for code, _ in pairs], dtype=np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "WARM_ROWS", 0 if is_compiled else 1_000)
+        found = kernels.group_statistics(codes, 4, (np.array([v for _, v in pairs], float),))
+
+    for group in range(4):
+        own = sorted(v for code, v in pairs if code == group and not np.isnan(v))
+        assert found.count[0, group] == len(own)
+        if not own:
+            assert np.isnan(
+                [found.mean[0, group], found.std[0, group], found.baseline[group]]
+            ).all()
+            assert np.isnan(found.percentiles[:, 0, group]).all()
+            continue
+        p25, p50, p75, p90 = np.percentile(own, [25, 50, 75, 90]).tolist()
+        assert found.percentiles[:, 0, group].tolist() == pytest.approx([p25, p50, p75, p90])
+        reach = 1.5 * (p75 - p25) if len(own) >= 4 else np.inf
+        kept = [v for v in own if p25 - reach <= v <= p75 + reach]
+        assert found.outlier_count[0, group] == len(own) - len(kept)
+        assert found.mean[0, group] == pytest.approx(statistics.fmean(kept))
+        assert found.std[0, group] == pytest.approx(statistics.pstdev(kept), abs=1e-9)
+        middle = [v for v in own if p25 <= v <= p75] or own
+        assert found.baseline[group] == statistics.median(middle)
 
 
 def test_many_rows_take_the_compiled_path_and_few_do_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,10 @@
+import statistics
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aurastream.core.errors import InvalidInputError
@@ -57,6 +60,44 @@ def test_z_is_scipys_and_zero_without_spread() -> None:
     assert z_score(values, values.mean(), values.std()) == pytest.approx(scipy.stats.zscore(values))
     assert z_score([3.0, np.nan], 1.0, [0.0, 0.0]).tolist()[0] == 0.0
     assert np.isnan(z_score(np.nan, 1.0, 0.0))
+
+
+moments = st.none() | st.floats(-1e9, 1e9)
+
+
+@given(st.lists(st.tuples(moments, moments, moments), max_size=8))
+def test_z_is_the_exact_quotient_of_fractions(rows: list[tuple[float | None, ...]]) -> None:
+    expected = []
+    for value, mean, std in rows:
+        if value is None or std is None or (mean is None and std > 0):
+            expected.append(np.nan)
+        elif std <= 0:
+            expected.append(0.0)
+        else:
+            exact = (Fraction(value) - Fraction(mean or 0)) / Fraction(std)
+            expected.append(float(exact))
+    columns = [[row[at] for row in rows] for at in range(3)]
+
+    found = z_score(*columns)
+
+    assert found.tolist() == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
+    doubled = z_score(*([None if v is None else 2 * v for v in column] for column in columns))
+    np.testing.assert_array_equal(doubled, found)
+
+
+@given(samples, st.sampled_from([0.0, 1.5, 3.0]))
+def test_what_stays_is_what_the_fence_of_the_statistics_module_holds(
+    values: list[float], k: float
+) -> None:
+    kept = values
+    if len(values) >= 4:
+        p25, _, p75 = statistics.quantiles(values, n=4, method="inclusive")
+        reach = k * (p75 - p25)
+        edges = (p25 - reach, p75 + reach)
+        assume(all(abs(v - edge) > 1e-6 or v in (p25, p75) for v in values for edge in edges))
+        kept = [value for value in values if edges[0] <= value <= edges[1]]
+
+    assert remove_outliers(values, k).tolist() == kept
 
 
 def test_a_quantile_outside_0_to_1_is_refused() -> None:

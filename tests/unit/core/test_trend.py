@@ -50,5 +50,25 @@ def test_a_faster_video_is_never_in_a_colder_class(
     assert ranks == sorted(ranks)
 
 
+@given(
+    st.lists(st.none() | st.integers(0, 5), max_size=12),
+    st.lists(st.integers(0, 5), min_size=3, max_size=3).map(sorted),
+    st.integers(0, 40),
+)
+def test_the_class_is_how_many_thresholds_a_velocity_reaches(
+    velocities: list[int | None], thresholds: list[int], sample: int
+) -> None:
+    expected = []
+    for value in velocities:
+        if value is None or sample < 20:
+            expected.append("UNKNOWN")
+        elif {value} == set(thresholds):
+            expected.append("STABLE")
+        else:
+            expected.append(ORDER[sum(value >= limit for limit in thresholds)])
+
+    assert trend_classes(velocities, *thresholds, sample).tolist() == expected
+
+
 def test_the_names_of_the_codes_are_the_classes() -> None:
     assert set(CLASS_NAMES) == {member.value for member in TrendClass}
