@@ -563,7 +563,10 @@ def twitch_language_items(
             "viewers": viewers[at],
         }
     )
-    rows = rows.sort_values(["window", "code", "stream", "viewers", "language"])
+    rows = rows.sort_values(
+        ["window", "code", "stream", "viewers", "language"],
+        na_position="first",  # the larger number is a known one
+    )
     rows = rows.drop_duplicates(["window", "code", "stream"], keep="last")
     rows = rows.merge(tracked[["code", "category"]], on="code")
     return build_frame(

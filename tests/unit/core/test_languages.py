@@ -1,9 +1,14 @@
+import math
+import re
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+import scipy.stats
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.errors import InvalidInputError
@@ -196,6 +201,192 @@ def test_what_tags_say_and_what_titles_say_is_never_added_up() -> None:
         ["tag", "en"],
         ["title", "es"],
     ]
+
+
+TAGS = st.none() | st.sampled_from(["", "en", "EN-us", "pt_BR", "zh-Hant-TW", "-", "und", "ja"])
+
+
+@given(st.lists(st.tuples(TAGS, TAGS), max_size=6))
+def test_a_video_speaks_the_first_part_of_the_first_tag_that_is_set(
+    tags: list[tuple[str | None, str | None]],
+) -> None:
+    def primary(tag: str | None) -> str:
+        return re.split("[-_]", (tag or "").lower())[0] or "und"
+
+    found = video_languages([audio for audio, _ in tags], [default for _, default in tags])
+
+    assert found.tolist() == [primary(audio or default) for audio, default in tags]
+    assert primary_languages([audio for audio, _ in tags]).tolist() == [
+        primary(audio) for audio, _ in tags
+    ]
+
+
+@given(counts)
+def test_diversity_is_the_entropy_of_scipy_over_that_of_an_even_mix(values: list[int]) -> None:
+    kinds = sum(value > 0 for value in values)
+    entropy = scipy.stats.entropy([1, *values][1:]) if kinds else np.nan
+    expected = entropy / math.log(kinds) if kinds > 1 else entropy
+    assert language_diversity(values) == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@given(st.lists(st.none() | st.integers(0, 10**9), max_size=12))
+def test_a_market_share_is_a_fraction_of_all_known_viewers(values: list[int | None]) -> None:
+    total = sum(value or 0 for value in values)
+    expected = [
+        np.nan if value is None or not total else float(Fraction(value, total)) for value in values
+    ]
+    assert market_share(values).tolist() == pytest.approx(expected, nan_ok=True)
+
+
+ITEMS = st.lists(
+    st.tuples(
+        st.sampled_from(["gta", "apex"]),
+        st.sampled_from(["twitch", "youtube"]),
+        st.sampled_from(["tag", "title"]),
+        st.sampled_from(["en", "de", "und", "ja"]),
+        st.none() | st.integers(0, 9),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=50)
+@given(ITEMS)
+def test_mixes_and_regions_are_what_counting_with_fractions_gives(
+    rows: list[tuple[str, str, str, str, int | None]],
+) -> None:
+    frame = items(*((row[3], row[4]) for row in rows))
+    frame[["category", "platform", "language_source"]] = [row[:3] for row in rows]
+
+    mix = language_mix(frame)
+    regions = regional(mix)
+
+    lines, summaries = [], []
+    for key in sorted({row[:3] for row in rows}):
+        own = [row for row in rows if row[:3] == key]
+        everyone = sum(row[4] or 0 for row in own)
+        counted: dict[str, int] = {}
+        watched: dict[str, float] = {}
+        for language in sorted({row[3] for row in own}):
+            said = [row[4] for row in own if row[3] == language]
+            known = [viewers for viewers in said if viewers is not None]
+            counted[language] = len(said)
+            total = sum(known) if known else np.nan
+            watched[language] = total / everyone if everyone else np.nan
+            share = float(Fraction(len(said), len(own)))
+            lines.append([*key, language, len(said), share, total, watched[language]])
+        first = max(counted, key=counted.__getitem__)
+        told = {name: n for name, n in counted.items() if name != "und"}
+        led = {name: watched[name] for name in told if not np.isnan(watched[name])}
+        leader = max(led, key=led.__getitem__) if led else None
+        summaries.append(
+            [
+                *(*key, len(own), counted.get("und", 0), len(told)),
+                *(first, counted[first] / len(own), leader),
+                *(led[leader] if leader else np.nan, language_diversity([*told.values()])),
+            ]
+        )
+    for found, expected in ((mix, lines), (regions, summaries)):
+        shown = [
+            [None if isinstance(v, float) and np.isnan(v) else v for v in row]
+            for row in found.iloc[:, 1:].astype(object).to_numpy().tolist()
+        ]
+        for row, line in zip(shown, expected, strict=True):
+            assert row == [
+                value
+                if isinstance(value, str) or value is None
+                else None
+                if np.isnan(value)
+                else pytest.approx(value)
+                for value in line
+            ]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["gta", "apex"]),
+            TAGS,
+            st.sampled_from(
+                [None, "🔥", "THIS IS HOW YOU BUILD A HOUSE", "Когда твой друг играет"]
+            ),
+            st.none() | st.integers(0, 9),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_every_video_is_an_item_with_the_language_of_its_tag_or_of_its_title(
+    rows: list[tuple[str, str | None, str | None, int | None]],
+) -> None:
+    views = pd.array([row[3] for row in rows], dtype="Int64")
+    frame = pd.DataFrame(rows, columns=["category", "audio_language", "title", "views"])
+    frame = frame.assign(window_start=WINDOW, platform="youtube", views=views, viewers=views)
+    said = {None: "und", "🔥": "und", "THIS IS HOW YOU BUILD A HOUSE": "en"}
+    known = [np.nan if row[3] is None else row[3] for row in rows]
+
+    for found, source, languages in (
+        (youtube_language_items(frame), "tag", primary_languages([row[1] for row in rows])),
+        (title_language_items(frame), "title", [said.get(row[2], "ru") for row in rows]),
+    ):
+        assert found["language"].tolist() == list(languages)
+        np.testing.assert_array_equal(found["viewers"], known)
+        assert found["category"].tolist() == [row[0] for row in rows]
+        assert set(zip(found["platform"], found["language_source"], strict=True)) == {
+            ("youtube", source)
+        }
+        assert (found["window_start"] == WINDOW).all()
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 5),  # crawl, four hours apart
+            st.sampled_from(["g1", "g2", "other"]),
+            st.sampled_from(["s1", "s2"]),
+            st.none() | st.integers(0, 9),
+            st.sampled_from(["de", "en-GB", "fr", None]),
+        ),
+        max_size=12,
+    ),
+    st.sets(st.integers(1, 12), min_size=1, max_size=3),
+    st.randoms(use_true_random=False),
+)
+def test_a_window_has_each_stream_of_each_game_s_latest_crawl_within_a_day_once(
+    rows: list[tuple[int, str, str, int | None, str | None]], asked: set[int], random: Any
+) -> None:
+    start = pd.Timestamp("2026-01-10T00:00Z")
+    four = pd.Timedelta("4h")
+    games = pd.DataFrame({"category": ["b", "a"], "twitch_game_id": ["g1", "g2"]})
+    columns = ["crawl_at", "game_id", "stream_id", "viewer_count", "language"]
+    streams = pd.DataFrame(
+        [(start + crawl * four, *rest) for crawl, *rest in rows], columns=columns
+    )
+    streams["viewer_count"] = streams["viewer_count"].astype("Float64")
+    ends = pd.DatetimeIndex([start + end * four for end in sorted(asked)])
+
+    found = twitch_language_items(streams, as_of=ends, games=games)
+
+    expected = []
+    for end in asked:
+        for category, game in (("b", "g1"), ("a", "g2")):
+            crawls = {row[0] for row in rows if row[1] == game and end - 6 <= row[0] < end}
+            own = [row for row in rows if crawls and row[:2] == (max(crawls), game)]
+            for stream in {row[2] for row in own}:
+                known = [(row[3], row[4]) for row in own if row[2] == stream]
+                most = max((n for n, _ in known if n is not None), default=None)
+                spoken = max((tag or "und")[:3].strip("-") for n, tag in known if n == most)
+                expected.append((end, category, spoken, -1 if most is None else most))
+    at = ((found["window_start"] + pd.Timedelta("30min") - start) / four).astype(int)
+    shown = zip(at, found["category"], found["language"], found["viewers"].fillna(-1), strict=True)
+    assert sorted(shown) == sorted(expected)
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    again = twitch_language_items(streams.iloc[order], as_of=ends, games=games)
+    pd.testing.assert_frame_equal(again, found)
 
 
 def test_platforms_and_categories_stay_apart_and_ties_go_to_the_alphabet() -> None:
