@@ -118,6 +118,10 @@ class Interval:
     note: str = ""
 
 
+# From here on three digits say the next thousand: 999.5 is 1k, and not 1000.
+_ROUNDED_UP: Final = 0.9995
+
+
 def short_number(value: float) -> str:
     """Return a count as a person says it.
 
@@ -145,7 +149,7 @@ def short_number(value: float) -> str:
     ['0', '950', '12k', '3.4M', '2B']
     """
     for limit, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if value >= limit:
+        if value >= _ROUNDED_UP * limit:
             number = value / limit
             return f"{number:.0f}{suffix}" if number >= 10 else f"{number:.2g}{suffix}"  # noqa: PLR2004 # two digits either way
     return f"{value:.3g}"

@@ -36,10 +36,93 @@ def _texts(svg: str) -> list[str]:
         (99_999, "100k"),
         (1.25e6, "1.2M"),
         (3e9, "3B"),
+        (999.5, "1k"),
+        (999_499, "999k"),
+        (999_500, "1M"),
     ],
 )
 def test_numbers_are_said_in_two_digits(value: float, said: str) -> None:
     assert short_number(value) == said
+
+
+@given(st.floats(0.001, 1e11) | st.integers(0, 10**11) | st.sampled_from([999.4, 999.9, 999_999]))
+def test_a_number_is_said_in_three_digits_at_most_and_near_enough(value: float) -> None:
+    said = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)([kMB]?)", short_number(value))
+
+    assert said is not None
+    told = float(said[1]) * {"": 1, "k": 1e3, "M": 1e6, "B": 1e9}[said[2]]
+    assert told == pytest.approx(value, rel=0.05)
+    assert len(said[1].replace(".", "").lstrip("0")) <= 3
+    assert not said[2] or value >= 999.5
+
+
+@given(
+    st.lists(
+        st.lists(st.integers(0, 1000), min_size=1, max_size=3).filter(any), min_size=1, max_size=5
+    )
+)
+def test_a_bar_is_as_long_as_its_share_of_the_longest(rows: list[list[int]]) -> None:
+    svg = bars(
+        [Bar(str(n), [Part(part, "red") for part in row]) for n, row in enumerate(rows)], title="T"
+    )
+
+    drawn = [
+        r
+        for r in ET.fromstring(svg).findall(f"{SVG}rect")  # noqa: S314 # ours
+        if r.get("fill") == "red"
+    ]
+    widths = iter([float(r.attrib["width"]) for r in drawn])
+    left = min(float(r.attrib["x"]) for r in drawn)
+    longest = max(map(sum, rows))
+    found = [[next(widths) for _ in row] for row in rows]
+    span = max(map(sum, found))
+    assert span > 300
+    begin = iter([float(r.attrib["x"]) for r in drawn])
+    for row, parts in zip(rows, found, strict=True):
+        assert parts == [pytest.approx(part / longest * span, abs=0.3) for part in row]
+        for n in range(len(row)):
+            assert next(begin) - left == pytest.approx(sum(row[:n]) / longest * span, abs=0.3)
+
+
+@given(st.lists(st.floats(0, 6), min_size=5, max_size=5).map(sorted))
+def test_the_parts_of_a_box_stand_at_the_logarithms_of_their_values(powers: list[float]) -> None:
+    wide = Box("wide", 1, 1, 1e3, 1e6, 1e6, "red")
+    svg = boxes([wide, Box("own", *(10**power for power in powers), "blue")], title="T")
+
+    root = ET.fromstring(svg)  # noqa: S314 # ours
+    whole, own = (
+        next(r for r in root.findall(f"{SVG}rect") if r.get("fill") == colour)
+        for colour in ("red", "blue")
+    )
+    left, span = float(whole.attrib["x"]), float(whole.attrib["width"])
+    low, p25, p50, p75, high = (left + span * power / 6 for power in powers)
+    assert float(own.attrib["x"]) == pytest.approx(p25, abs=0.2)
+    assert float(own.attrib["width"]) == pytest.approx(max(1.0, p75 - p25), abs=0.3)
+    whiskers, median = [path.attrib["d"] for path in root.iter(f"{SVG}path")][-2:]
+    starts = [float(x) for x in re.findall(r"M([\d.]+)", whiskers)]
+    assert starts == [pytest.approx(x, abs=0.2) for x in (low, p75, low, high)]
+    assert float(median[1:].split()[0]) == pytest.approx(p50, abs=0.2)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=3, max_size=3).map(sorted), st.floats(0.1, 10))
+def test_an_interval_lies_around_its_reference_by_logarithms(
+    powers: list[float], reference: float
+) -> None:
+    wide = Interval("wide", 0.1 * reference, reference, 10 * reference, "red")
+    own = Interval("own", *(reference * 10**power for power in powers), "blue")
+
+    root = ET.fromstring(intervals([wide, own], title="T", reference=reference))  # noqa: S314 # ours
+
+    lines = {
+        path.attrib["stroke"]: [float(x) for x in re.findall(r"[MH]([\d.]+)", path.attrib["d"])]
+        for path in root.iter(f"{SVG}path")
+    }
+    dots = {c.attrib["fill"]: float(c.attrib["cx"]) for c in root.iter(f"{SVG}circle")}
+    (left, right), middle = lines["red"], dots["red"]
+    assert middle == pytest.approx((left + right) / 2, abs=0.2)
+    low, shown, high = (middle + power * (right - left) / 2 for power in powers)
+    assert lines["blue"] == [pytest.approx(low, abs=0.3), pytest.approx(high, abs=0.3)]
+    assert dots["blue"] == pytest.approx(shown, abs=0.3)
 
 
 def test_a_title_with_markup_is_shown_and_not_obeyed() -> None:
