@@ -16,6 +16,7 @@ from aurastream.core.clip_velocity import (
     clip_velocity,
 )
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.trend import TrendParams
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 RECORDED = SHARED / "twitch_payloads" / "clips_2024_vod_offset_null.json"
@@ -148,6 +149,78 @@ def test_the_viral_clips_are_the_top_tenth_of_their_own_game_from_twenty_on() ->
     assert sums.loc["minecraft", "viral_share"] == pytest.approx(
         (180 + 190) / sum(range(0, 200, 10))
     )
+
+
+ACTIVE = st.lists(
+    st.tuples(
+        st.sampled_from(["apex", "minecraft"]),
+        st.integers(0, 1),  # window
+        st.none() | st.integers(0, 500),  # velocity
+        st.sampled_from(["VIRAL", "RISING", "UNKNOWN"]),
+        st.none() | st.booleans(),  # whether the counter fell
+        st.none() | st.integers(0, 100),  # confidence
+        st.integers(0, 29),  # minute
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=50)
+@given(ACTIVE, st.integers(1, 4), st.randoms(use_true_random=False))
+def test_activity_is_what_adding_the_clips_up_one_by_one_gives(
+    rows: list[tuple[Any, ...]], least: int, random: Any
+) -> None:
+    start = pd.Timestamp("2026-01-10T10:00Z").as_unit("us")
+    half = pd.Timedelta("30min")
+    clips = pd.DataFrame(
+        {
+            "window_start": [start + n * half for _, n, *_ in rows],
+            "category": [row[0] for row in rows],
+            "observed_at": [start + row[1] * half + pd.Timedelta(minutes=row[6]) for row in rows],
+            "trend_class": [row[3] for row in rows],
+            "velocity_per_hour": pd.array([row[2] for row in rows], dtype="Float64"),
+            "views_fell": pd.array([row[4] for row in rows], dtype="boolean"),
+            "confidence_pct": pd.array([row[5] for row in rows], dtype="Float64"),
+        }
+    )
+    params = ClipParams(trend=TrendParams(min_sample=least))
+
+    found = clip_activity(clips, params=params)
+
+    keys = sorted({(row[1], row[0]) for row in rows})
+    assert len(found) == len(keys)
+    for (window, category), line in zip(keys, found.to_dict("records"), strict=True):
+        own = [row for row in rows if (row[1], row[0]) == (window, category)]
+        speeds = [row[2] for row in own if row[2] is not None]
+        hot = [row for row in own if row[3] == "VIRAL"]
+        sure = [row[5] for row in own if row[5] is not None]
+        p50, p90 = np.percentile(speeds, [50, 90]).tolist() if speeds else (np.nan, np.nan)
+        enough = len(speeds) >= least
+        share = sum(row[2] or 0 for row in hot) / sum(speeds) if sum(speeds) else np.nan
+        assert (line.pop("window_start"), line.pop("category")) == (start + window * half, category)
+        newest = start + window * half + pd.Timedelta(minutes=max(row[6] for row in own))
+        assert line.pop("observed_at") == newest
+        assert {
+            name: np.nan if pd.isna(value) else value for name, value in line.items()
+        } == pytest.approx(
+            {
+                "clip_count": len(own),
+                "sample_count": len(speeds),
+                "viral_count": len(hot) if enough else np.nan,
+                "fell_count": sum(row[4] is True for row in own),
+                "views_gained_per_hour": sum(speeds) if speeds else np.nan,
+                "velocity_p50": p50,
+                "velocity_p90": p90,
+                "viral_share": share if enough else np.nan,
+                "confidence_pct": sum(sure) / len(sure) if sure else 0.0,
+            },
+            nan_ok=True,
+        )
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    again = clip_activity(clips.iloc[order], params=params)
+    pd.testing.assert_frame_equal(again, found, check_exact=True)
 
 
 def by_loops(rows: list[tuple[str, int, int]], end: int, params: ClipParams) -> dict[str, float]:

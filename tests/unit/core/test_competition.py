@@ -1,6 +1,8 @@
+import datetime as dt
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from aurastream.core.competition import (
     saturation_scores,
 )
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.hour_of_week import HourOfWeekParams
 from tests.unit.core.archive_slice import audience
 from tests.unit.core.families import FAMILIES, GAMES, frames
 
@@ -132,6 +135,21 @@ def test_peak_hours_follow_the_audiences_clock_through_daylight_saving() -> None
     assert peak_hours(
         pd.DatetimeIndex(["2026-01-10T08:00Z", "2026-01-10T08:30Z"]), "Asia/Kolkata"
     ).tolist() == [False, True]
+
+
+@given(
+    st.lists(st.integers(0, 2**31)),
+    st.sampled_from(["UTC", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"]),
+    st.sets(st.integers(0, 23)),
+)
+def test_a_peak_is_an_hour_of_the_list_on_the_clock_of_the_standard_library(
+    seconds: list[int], zone: str, hours: set[int]
+) -> None:
+    moments = [dt.datetime.fromtimestamp(second, ZoneInfo(zone)) for second in seconds]
+    starts = pd.DatetimeIndex([at.astimezone(dt.UTC) for at in moments], tz="UTC")
+    params = CompetitionParams(week=HourOfWeekParams(fixed_peak_hours=frozenset(hours)))
+
+    assert peak_hours(starts, zone, params=params).tolist() == [at.hour in hours for at in moments]
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", None])

@@ -1,10 +1,12 @@
-from datetime import datetime
+from datetime import datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.errors import InvalidInputError
@@ -30,6 +32,7 @@ CHARTS = (
 )
 FIRST_DAY = pd.Timestamp("2023-01-01T00:00Z")
 WINDOW = pd.Timestamp("2026-03-01T08:00Z")
+DAY = timedelta(days=1)
 moments = st.integers(0, 1_400).map(lambda days: FIRST_DAY + pd.Timedelta(days=days))
 lengths = st.lists(st.one_of(st.floats(0, 10_000), st.just(float("nan"))), max_size=40)
 
@@ -62,6 +65,128 @@ def test_a_longer_video_is_never_likelier_a_short(values: list[float]) -> None:
     found = short_likelihood(known).tolist()
     assert found == sorted(found, reverse=True)
     assert all(0 <= value <= 1 for value in found)
+
+
+@given(lengths)
+def test_the_bucket_of_a_length_is_the_one_that_its_name_says(values: list[float]) -> None:
+    def says(name: str, minutes: float) -> bool:
+        low, high = {"<1 min": (0, 1), ">30 min": (30, np.inf)}.get(name) or [
+            int(part) for part in name.removesuffix(" min").split("-")
+        ]
+        return low <= minutes < high
+
+    edges = [60.0 * minutes for minutes in (0, 1, 3, 8, 15, 30)]
+    near = [value for edge in edges for value in (edge, np.nextafter(edge, 0))]
+    for value, name in zip(known := [*values, *near], duration_buckets(known), strict=True):
+        assert [b for b in DURATION_BUCKETS if says(b, value / 60)] == [name] * (name is not None)
+        assert (name is None) == np.isnan(value)
+
+
+@given(st.lists(st.tuples(st.none() | st.sampled_from([0, 59, 60, 61, 180, 181]), moments)))
+def test_a_short_is_what_the_rule_of_its_day_takes_for_one(
+    videos: list[tuple[int | None, pd.Timestamp]],
+) -> None:
+    longest = pd.Timestamp("2024-10-15T00:00Z")
+    expected = [
+        np.nan
+        if length is None
+        else 0.9
+        if length <= 60
+        else 0.6
+        if length <= 180 and day >= longest
+        else 0.0
+        for length, day in videos
+    ]
+    seconds = [np.nan if length is None else length for length, _ in videos]
+
+    found = short_likelihood(seconds, pd.DatetimeIndex([day for _, day in videos], tz="UTC"))
+
+    np.testing.assert_array_equal(found, expected)
+
+
+@given(st.lists(st.none() | moments))
+def test_a_moment_lies_in_the_regime_of_the_last_break_it_has_passed(
+    told: list[pd.Timestamp | None],
+) -> None:
+    breaks = [found.at for found in REGIME_BREAKS]
+    told += map(pd.Timestamp, (*breaks, *(at - pd.Timedelta("1us") for at in breaks)))
+    expected: list[str | None] = []
+    for moment in told:
+        name = "original"
+        for found in REGIME_BREAKS:
+            if moment is not None and found.at <= moment:
+                name = found.name
+        expected.append(None if moment is None else name)
+
+    assert regimes(told).tolist() == expected
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e9), st.integers(1, 9))
+def test_an_index_is_the_quotient_of_fractions_whatever_the_unit(
+    mean: float, whole: float, unit: int
+) -> None:
+    found = performance_index(mean, whole)
+    if not whole:
+        assert np.isnan(found)
+        return
+    assert found == pytest.approx(float(Fraction(mean) / Fraction(whole)))
+    assert performance_index(unit * mean, unit * whole) == pytest.approx(found)
+    assert performance_index(None, whole).tolist() == pytest.approx(np.nan, nan_ok=True)
+
+
+COMPARED = st.lists(
+    st.tuples(
+        st.sampled_from(["gta", "music"]),
+        st.sampled_from([30, 61, 180, 181, None]),
+        st.none() | st.integers(0, 9),
+        st.sampled_from([None, *(day for b in REGIME_BREAKS for day in (b.at, b.at - DAY))]),
+        st.sampled_from([b.at + DAY for b in REGIME_BREAKS]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=40)
+@given(COMPARED, st.integers(1, 2))
+def test_shorts_and_long_videos_are_compared_as_a_person_would_sort_them(
+    told: list[tuple[Any, ...]], least: int
+) -> None:
+    frame = rows([r[1] for r in told], [r[2] for r in told]).assign(
+        category=[r[0] for r in told],
+        published_at=pd.DatetimeIndex([r[3] for r in told], tz="UTC"),
+        observed_at=pd.DatetimeIndex([r[4] for r in told], tz="UTC"),
+    )
+
+    def regime(moment: datetime | None) -> int | None:
+        return None if moment is None else sum(b.at <= moment for b in REGIME_BREAKS)
+
+    def is_short(length: int, published: datetime) -> bool:
+        return length <= 60 or (length <= 180 and published >= REGIME_BREAKS[0].at)
+
+    expected = []
+    for category, seen in sorted({(row[0], regime(row[4])) for row in told}):
+        own = [row for row in told if (row[0], regime(row[4])) == (category, seen)]
+        inside = [row for row in own if regime(row[3]) == seen]
+        line: list[Any] = [category, ("original", *(b.name for b in REGIME_BREAKS))[seen or 0]]
+        means = []
+        for wanted in (True, False):
+            side = [r[2] for r in inside if r[1] is not None and is_short(r[1], r[3]) == wanted]
+            views = [count for count in side if count is not None]
+            mean = sum(views) / len(views) if views else np.nan
+            means.append((mean, len(views)))
+            line += [len(side), len(views), mean]
+        (short, n), (long, m) = means
+        line.append(short / long if min(n, m) >= least and long > 0 else np.nan)
+        line += [len(own) - len(inside), sum(row[1] is None for row in inside)]
+        expected.append(line)
+
+    found = format_comparison(frame, params=FormatParams(min_sample=least))
+
+    shown = found[list(FORMAT_COMPARISON_SCHEMA)[1:-1]].to_numpy().tolist()
+    for row, line in zip(shown, expected, strict=True):
+        assert row[:2] == line[:2]
+        assert row[2:] == pytest.approx(line[2:], nan_ok=True)
 
 
 def test_the_breaks_are_dated_and_ascend_and_the_rule_is_named_after_its_date() -> None:

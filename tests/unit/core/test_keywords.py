@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from aurastream.core import keywords
 from aurastream.core.errors import InvalidInputError
@@ -224,6 +225,24 @@ def test_trend_is_the_pooled_two_proportion_test() -> None:
     expected = (0.30 - 0.18) / np.sqrt(p * (1 - p) * (1 / 100 + 1 / 100))
     assert trend_z([30], [100], [18], [100]) == pytest.approx(expected)
     assert trend_z([18], [100], [30], [100]) == pytest.approx(-expected)
+
+
+SAMPLES = st.tuples(st.integers(1, 60), st.integers(0, 60)).map(lambda p: (p[0], min(p)))
+
+
+@given(SAMPLES, SAMPLES)
+def test_the_square_of_a_trend_is_the_chi_square_of_scipy(
+    now: tuple[int, int], before: tuple[int, int]
+) -> None:
+    (n1, x1), (n0, x0) = now, before
+    z = float(trend_z(x1, n1, x0, n0))
+    if 0 < x1 + x0 < n1 + n0:
+        table = [[x1, n1 - x1], [x0, n0 - x0]]
+        assert z**2 == pytest.approx(stats.contingency.chi2_contingency(table, correction=False)[0])
+    else:
+        assert z == 0.0
+    assert np.sign(z) == np.sign(x1 * n0 - x0 * n1)
+    assert float(trend_z(x0, n0, x1, n1)) == pytest.approx(-z)
 
 
 def test_tags_are_whole_terms_and_count_once_per_video() -> None:

@@ -78,6 +78,27 @@ def test_the_lag_is_the_one_that_scipy_and_numpy_find() -> None:
         assert found.p_value < 0.05
 
 
+@given(st.lists(st.tuples(st.integers(-99, 99), st.none() | st.integers(-99, 99)), max_size=30))
+def test_what_an_hour_of_the_day_usually_does_is_taken_from_every_value(
+    rows: list[tuple[int, int | None]],
+) -> None:
+    means = {}
+    for hour in range(24):
+        known = [v for at, v in rows if at % 24 == hour and v is not None]
+        means[hour] = statistics.fmean(known) if known else math.nan
+    hours = [at for at, _ in rows]
+
+    freed = deseasonalised([value for _, value in rows], hours)
+
+    assert freed.tolist() == pytest.approx(
+        [math.nan if v is None else v - means[at % 24] for at, v in rows], nan_ok=True, abs=1e-9
+    )
+    # What has no rhythm keeps none, and a rhythm on top of it changes nothing.
+    np.testing.assert_allclose(deseasonalised(freed, hours), freed, atol=1e-9)
+    rhythm = freed + [7.0 * (at % 24) for at in hours]
+    np.testing.assert_allclose(deseasonalised(rhythm, hours), freed, atol=1e-9)
+
+
 def test_what_runs_ahead_one_way_runs_behind_the_other() -> None:
     x, y = shifted(4, seed=1)
     there, back = lead_lag(x, y, HOURS), lead_lag(y, x, HOURS)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.special
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +80,18 @@ def test_the_score_lies_between_0_and_100_and_never_falls_when_a_signal_grows(
         sum(w for w, z in zip((0.5, 0.25, 0.25), one, strict=True) if not np.isnan(z))
     )
     assert np.isnan(momentum_scores(one)[0]) == (known == 0)
+
+
+@given(st.tuples(some_z, some_z, some_z))
+def test_the_score_is_the_logistic_function_of_the_weighted_mean_of_what_is_known(
+    z: tuple[float, ...],
+) -> None:
+    known = [(w, v) for w, v in zip((2, 1, 1), z, strict=True) if not np.isnan(v)]
+    mean = sum(w * v for w, v in known) / sum(w for w, _ in known) if known else np.nan
+    # 50 + 50 tanh(x / 2) is 100 times the logistic function.
+    score, found, _ = (part.tolist() for part in momentum_scores(z))
+    assert found == pytest.approx(mean, nan_ok=True)
+    assert score == pytest.approx(100 * scipy.special.expit(mean), nan_ok=True)
 
 
 def test_z_is_the_change_against_scipys_median_and_mad_of_the_fortnight_before() -> None:

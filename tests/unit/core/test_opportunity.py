@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.category_stats import category_stats
@@ -69,6 +70,128 @@ def test_the_parts_weigh_40_30_and_30(
     viral: int, rising: int, facts: dict[str, Any], expected: float
 ) -> None:
     assert score(viral, rising, **facts) == pytest.approx(expected)
+
+
+@given(
+    st.tuples(st.integers(0, 30), st.integers(0, 30)),
+    st.none() | st.fractions(0, 9, max_denominator=50),
+    st.none() | st.fractions(0, 100, max_denominator=50),
+    st.none() | st.booleans(),
+    st.none() | st.integers(0, 60),
+)
+def test_the_score_is_the_weighted_mean_of_exact_fractions(
+    counts: tuple[int, int],
+    ratio: Fraction | None,
+    ease: Fraction | None,
+    is_peak: bool | None,  # noqa: FBT001 # drawn
+    sample: int | None,
+) -> None:
+    viral, rising = counts
+    trend = min(Fraction(100), 20 * (viral + Fraction(rising, 2)))
+    speed = Fraction(50) if ratio is None else min(Fraction(100), 50 * ratio)
+    easy = Fraction(50) if ease is None else ease
+    factor = Fraction(85, 100) if is_peak else Fraction(1)
+    score = (4 * trend + 3 * speed + 3 * easy) / 10 * factor
+
+    found = opportunity_scores(
+        viral,
+        rising,
+        velocity_ratio=None if ratio is None else float(ratio),
+        ease=None if ease is None else float(ease),
+        is_peak=is_peak,
+        sample_count=sample,
+    )
+
+    parts = [found.trend, found.velocity, found.ease, found.factor, found.score]
+    expected = [trend, speed, easy, factor, score if sample and sample >= 20 else np.nan]
+    assert [float(part) for part in parts] == pytest.approx(
+        [float(part) for part in expected], nan_ok=True
+    )
+
+
+GROUPS = st.fixed_dictionaries(
+    {
+        "samples": st.lists(
+            st.tuples(
+                st.sampled_from(["VIRAL", "RISING", "STABLE", "HOT", None]),
+                st.none() | st.integers(0, 100),
+                st.none() | st.integers(0, 40),
+            ),
+            max_size=6,
+        ),
+        "mean": st.none() | st.integers(0, 900),
+        "baseline": st.sampled_from([0.0, 0.5, 1.0, 300.0]),
+        "rival": st.none()
+        | st.tuples(st.none() | st.integers(0, 100), st.booleans(), st.integers(0, 100)),
+    }
+)
+
+
+@settings(max_examples=25)
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 1), st.sampled_from(["a", "b"])), GROUPS, min_size=1, max_size=3
+    ),
+    st.integers(0, 99),
+)
+def test_every_category_is_scored_by_its_own_rows_alone(
+    groups: dict[tuple[int, str], dict[str, Any]], seed: int
+) -> None:
+    start = pd.Timestamp("2026-01-10T10:00Z").as_unit("us")
+
+    def rows(names: list[str], told: list[tuple[Any, ...]]) -> pd.DataFrame:
+        frame = pd.DataFrame(told, columns=["hour", "category", *names], dtype=object)
+        at = start + pd.to_timedelta(frame.pop("hour").astype("int64"), unit="h")
+        return frame.assign(window_start=at).sample(frac=1, random_state=seed)
+
+    viral = rows(
+        ["trend_class", "confidence_pct", "sample_count"],
+        [(*key, *row) for key, own in groups.items() for row in own["samples"]],
+    )
+    stats = rows(
+        ["sample_count", "velocity_mean", "baseline_velocity_per_hour"],
+        [(*key, 7, own["mean"], own["baseline"]) for key, own in groups.items()],
+    )
+    rivals = rows(
+        ["ease_score", "is_peak", "confidence_pct"],
+        [(*key, *own["rival"]) for key, own in groups.items() if own["rival"]],
+    )
+
+    found = opportunity(viral, stats, rivals)
+
+    assert len(found) == len(groups)
+    for key, line in zip(sorted(groups), found.to_dict("records"), strict=True):
+        own = groups[key]
+        classes = [name for name, *_ in own["samples"]]
+        hot, rising = classes.count("VIRAL"), classes.count("RISING")
+        sure = [value for _, value, _ in own["samples"] if value is not None]
+        ease, is_peak, known = own["rival"] or (None, False, 0)
+        ratio = None if own["mean"] is None else own["mean"] / max(own["baseline"], 1.0)
+        trend = min(100.0, 20 * hot + 10 * rising)
+        speed = 50.0 if ratio is None else min(100.0, 50 * ratio)
+        easy = 50.0 if ease is None else ease
+        score = (0.4 * trend + 0.3 * speed + 0.3 * easy) * (0.85 if is_peak else 1)
+        is_known = max((n or 0 for *_, n in own["samples"]), default=0) >= 20
+        confidence = sum(sure) / len(sure) if sure else 0.0
+        assert (line.pop("window_start"), line.pop("category")) == (
+            start + pd.Timedelta(hours=key[0]),
+            key[1],
+        )
+        assert line == pytest.approx(
+            {
+                "viral_count": hot,
+                "rising_count": rising,
+                "sample_count": 7,
+                "velocity_ratio": np.nan if ratio is None else ratio,
+                "trend_part": trend,
+                "velocity_part": speed,
+                "ease_part": easy,
+                "peak_factor": 0.85 if is_peak else 1.0,
+                "opportunity_score": score if is_known else np.nan,
+                "confidence_pct": confidence * (0.7 + 0.3 * known / 100),
+            },
+            nan_ok=True,
+        )
 
 
 def competition_row(**columns: Any) -> pd.DataFrame:

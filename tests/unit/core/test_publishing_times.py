@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.errors import InvalidInputError
@@ -197,6 +197,52 @@ def test_a_video_stands_once_by_its_first_row_and_announced_ones_are_left_out() 
     ]
     assert early_releases(rows.iloc[::-1]).equals(found)
     assert early_releases(pd.DataFrame()).empty
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3),
+            st.sampled_from(["gta", "music"]),
+            st.sampled_from("abc"),
+            st.sampled_from(["instant", "announced", None]),
+            st.none() | st.integers(0, 9),
+        ),
+        max_size=15,
+        unique_by=lambda row: row[:3],
+    )
+)
+def test_the_first_usable_row_of_a_video_is_the_one_that_a_walk_through_time_meets(
+    rows: list[tuple[int, str, str, str | None, int | None]],
+) -> None:
+    met: dict[tuple[str, str], tuple[int, int]] = {}
+    for hour, category, video, kind, speed in sorted(rows, key=lambda row: row[0]):
+        if kind == "instant" and speed is not None:
+            met.setdefault((category, video), (hour, speed))
+    frame = pd.DataFrame(
+        {
+            "window_start": pd.DatetimeIndex(
+                [WINDOW + pd.Timedelta(hours=r[0]) for r in rows], dtype="datetime64[us, UTC]"
+            ),
+            "category": [row[1] for row in rows],
+            "video_id": [row[2] for row in rows],
+            "release_kind": pd.array([row[3] for row in rows], dtype="str"),
+            "velocity_per_hour": pd.array([row[4] for row in rows], dtype="Float64"),
+        }
+    )
+
+    found = early_releases(frame)
+
+    shown = {
+        (row.category, row.video_id): (
+            (row.window_start - WINDOW) / pd.Timedelta("1h"),
+            row.velocity_per_hour,
+        )
+        for row in found.itertuples()
+    }
+    assert shown == met
+    assert len(found) == len(met)
 
 
 def test_what_was_counted_otherwise_does_not_count_in_windows_that_begin_after() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurastream.core.errors import InvalidInputError
@@ -65,6 +65,66 @@ def test_delay_is_antisymmetric(minutes: int) -> None:
     planned = pd.DatetimeIndex([MONDAY])
     assert delay_minutes(planned, later).tolist() == [minutes]
     assert delay_minutes(later, planned).tolist() == [-minutes]
+
+
+def plain_kind(state: str | None, scheduled: int | None, started: int | None) -> str:
+    """Say how a video came out, as the metrics page tells it."""
+    if state == "upcoming":
+        return "upcoming"
+    if state == "live":
+        return "live"
+    if scheduled is None:
+        return "instant" if started is None else "live"
+    return "upcoming" if started is None else "announced"
+
+
+MINUTES = st.none() | st.integers(-3000, 3000)
+STATES = st.sampled_from(["none", "live", "upcoming", None, ""])
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(STATES, MINUTES, MINUTES, st.integers(0, 3000), st.none() | st.integers(0, 9)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_videos_come_out_as_reading_their_versions_one_by_one_says(
+    rows: list[tuple[str | None, int | None, int | None, int, int | None]],
+) -> None:
+    def at(minutes: int | None) -> pd.Timestamp | None:
+        return None if minutes is None else WINDOW + pd.Timedelta(minutes=minutes)
+
+    videos = described(
+        len(rows),
+        state=[state for state, *_ in rows],
+        scheduled=[at(row[1]) for row in rows],
+        started=[at(row[2]) for row in rows],
+        published=[WINDOW - pd.Timedelta(minutes=row[3]) for row in rows],
+    )
+    views = [row[4] for row in rows]
+    found = releases(seen([7.0] * len(rows), views=views), videos)
+
+    assert release_kinds(videos).tolist() == [plain_kind(*row[:3]) for row in rows]
+    for line, (state, scheduled, started, age, count) in zip(found.itertuples(), rows, strict=True):
+        kind = plain_kind(state, scheduled, started)
+        # Four hours after its start the window ends; a day after its time nobody waits any more.
+        if kind == "upcoming" and scheduled is not None and scheduled < 240 - 24 * 60:
+            kind = "overdue"
+        assert line.release_kind == kind
+        released, delay, speed = None, np.nan, 7.0
+        if kind in {"instant", "live"}:
+            released = -age
+        elif kind == "announced":
+            assert started is not None
+            assert scheduled is not None
+            released, delay = started, started - scheduled
+            is_out = started <= 0 and count is not None
+            speed = (count or 0) / max(0.5, -started / 60) if is_out else np.nan
+        assert line.delay_min == pytest.approx(delay, nan_ok=True)
+        assert line.velocity_per_hour == pytest.approx(speed, nan_ok=True)
+        assert (None if pd.isna(line.released_at) else line.released_at) == at(released)
 
 
 def test_the_age_of_an_announced_video_counts_from_its_start() -> None:

@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from aurastream.core.crawls import carry_forward, latest_crawls
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.formats import REGIME_BREAKS, RegimeBreak
 from aurastream.core.velocity import (
     VELOCITY_SCHEMA,
     counted_since,
@@ -39,6 +42,58 @@ def test_lifetime_velocity_falls_with_age_and_is_never_negative(
 def test_lifetime_velocity_grows_with_views(views: float, other: float, age: float) -> None:
     less, more = lifetime_velocity(sorted((views, other)), age)
     assert less <= more
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.integers(0, 10**12), st.none() | st.floats(-9, 1e5))),
+    st.floats(0.01, 9),
+)
+def test_lifetime_velocity_is_the_exact_quotient_from_the_smallest_age_on(
+    rows: list[tuple[int | None, float | None]], least: float
+) -> None:
+    expected = [
+        np.nan
+        if views is None or age is None or age < 0
+        else float(views / Fraction(max(age, least)))
+        for views, age in rows
+    ]
+    views, ages = ([row[at] for row in rows] for at in (0, 1))
+    found = lifetime_velocity(views, ages, min_age_h=least)
+    assert found.tolist() == pytest.approx(expected, rel=1e-12, nan_ok=True)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-2, 8),  # hours after a break
+            st.sampled_from(REGIME_BREAKS),
+            st.sampled_from([None, 30, 61, 180, 181]),
+            st.sampled_from([None, *(found.at for found in REGIME_BREAKS)]),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_views_count_anew_for_six_hours_after_a_break_that_concerns_the_video(
+    rows: list[tuple[int, RegimeBreak, int | None, datetime | None]],
+) -> None:
+    expected: list[datetime | None] = []
+    for hours, found, length, published in rows:
+        ruled = published is None or published >= REGIME_BREAKS[0].at
+        is_short = length is None or length <= 60 or (length <= 180 and ruled)
+        concerns = found.affects == "views" and (found.concerns == "all" or is_short)
+        expected.append(found.at if concerns and 0 <= hours <= 6 else None)
+    frame = pd.DataFrame(
+        {
+            "observed_at": [pd.Timestamp(b.at) + pd.Timedelta(hours=h) for h, b, *_ in rows],
+            "published_at": pd.DatetimeIndex([row[3] for row in rows], tz="UTC"),
+            "duration_s": pd.array([row[2] for row in rows], dtype="Int32"),
+        }
+    )
+
+    found_at = counted_since(frame)
+
+    assert [None if pd.isna(at) else at.to_pydatetime() for at in found_at] == expected
 
 
 def test_a_row_says_what_was_known_at_the_end_of_the_window(trending: Build, videos: Build) -> None:
