@@ -263,6 +263,46 @@ def test_what_was_counted_otherwise_does_not_count() -> None:
     pd.testing.assert_frame_equal(early[is_early], cut[is_early])
 
 
+SPOILT = st.fixed_dictionaries(
+    {},
+    optional={
+        "views": st.sampled_from([0, -1, None, 1e101]),
+        "age_h": st.sampled_from([0.0, -0.5, None]),
+        "lifetime_velocity_per_hour": st.sampled_from([0.0, -1.0, np.inf, None]),
+        "channel_id": st.sampled_from(["", None, ["c"]]),
+        "video_id": st.sampled_from(["x", None]),
+        "window_start": st.sampled_from([None, START]),
+        "published_at": st.sampled_from([None, START, "soon"]),
+    },
+)
+FITS = {
+    "views": (0, None),
+    "age_h": (0.0, None),
+    "lifetime_velocity_per_hour": (0.0, None),
+    "channel_id": ("",),
+    "video_id": ("x",),
+    "window_start": (START,),
+    "published_at": (None, START),
+}
+
+
+@given(SPOILT, SPOILT)
+def test_rows_are_usable_where_they_can_be_scored(one, other) -> None:
+    rows = pd.DataFrame([row("a") | one, row("b") | other]).astype(object)
+
+    def outcome(work):
+        try:
+            return work(rows)
+        except InvalidInputError as error:
+            return error.message
+
+    found = outcome(usable_rows)
+
+    fits = all(value in FITS[name] for told in (one, other) for name, value in told.items())
+    assert (found is rows) == fits
+    assert isinstance(outcome(channel_outliers), str) == (not fits)
+
+
 def test_rows_that_would_be_refused_are_refused_before() -> None:
     rows = frame(row("a"), row("b", views=None, age=None))
     assert usable_rows(rows) is rows

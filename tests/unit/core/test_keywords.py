@@ -2,18 +2,21 @@
 
 # ruff: noqa: RUF001 # other scripts are the point
 
+import math
+from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from aurastream.core import keywords
+from aurastream.core import keywords, words
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.keywords import (
     KEYWORDS_SCHEMA,
@@ -225,6 +228,165 @@ def test_trend_is_the_pooled_two_proportion_test() -> None:
     expected = (0.30 - 0.18) / np.sqrt(p * (1 - p) * (1 / 100 + 1 / 100))
     assert trend_z([30], [100], [18], [100]) == pytest.approx(expected)
     assert trend_z([18], [100], [30], [100]) == pytest.approx(-expected)
+
+
+LINES = st.lists(
+    st.lists(st.sampled_from(["gta", "6", "the", "mods", "é", "2026", "実況"]), max_size=6),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(LINES)
+def test_words_are_numbered_in_the_order_in_which_they_are_met(lines: list[list[str]]) -> None:
+    compiled = pytest.importorskip("aurastream.core.keywords_numba", reason="numba is missing")
+    block = "".join(f"{' '.join(line)}\n" for line in lines)
+    met = list(dict.fromkeys(word for line in lines for word in line))
+    codes = words.to_code_points(block)
+
+    ids, starts, begins, ends, is_number = compiled.intern_words(
+        codes, len(lines), sum(map(len, lines)) + len(lines)
+    )
+
+    bounds = list(pairwise(starts.tolist()))
+    assert [[met[i] for i in ids[a:b].tolist()] for a, b in bounds] == lines
+    spans = zip(begins.tolist(), ends.tolist(), strict=True)
+    assert [block[a:b] for a, b in spans] == met
+    assert is_number.tolist() == [word in {"6", "2026"} for word in met]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.lists(st.integers(0, 4), max_size=7), st.integers(1, 9)),
+        min_size=1,
+        max_size=7,
+    ),
+    st.lists(st.integers(0, 2), min_size=5, max_size=5),
+    st.integers(1, 3),
+)
+def test_terms_of_numbered_words_are_counted_as_a_counter_does(
+    titles: list[tuple[int, list[int], int]], strength: list[int], fewest: int
+) -> None:
+    compiled = pytest.importorskip("aurastream.core.keywords_numba", reason="numba is missing")
+    rows = sorted(range(len(titles)), key=lambda at: titles[at][0])
+    sizes = [sum(group == own for own, *_ in titles) for group in range(3)]
+
+    found = compiled.count_terms(
+        np.array([word for _, own, _ in titles for word in own], dtype=np.int32),
+        np.cumsum([0, *(len(own) for _, own, _ in titles)]),
+        5,
+        np.array(rows),
+        np.cumsum([0, *sizes]),
+        np.array([weight for *_, weight in titles]),
+        np.array(strength, dtype=np.int8),
+        fewest,
+    )
+
+    counted: Counter[tuple[int, ...]] = Counter()
+    weighed: Counter[tuple[int, ...]] = Counter()
+    for group, own, weight in titles:
+        for term in {tuple(own[at : at + n]) for n in (1, 2, 3) for at in range(len(own) - n + 1)}:
+            own_strength = [strength[word] for word in term]
+            if own_strength[0] and own_strength[-1] and max(own_strength) == 2:
+                counted[group, *term] += 1
+                weighed[group, *term] += weight
+    terms = [
+        (int(group), *(word for word in parts if word >= 0))
+        for group, parts in zip(found[0], found[1].tolist(), strict=True)
+    ]
+    assert len(terms) == len(set(terms))
+    expected = {term: n for term, n in counted.items() if n >= fewest}
+    assert dict(zip(terms, found[2].tolist(), strict=True)) == expected
+    assert dict(zip(terms, found[3].tolist(), strict=True)) == {t: weighed[t] for t in expected}
+
+
+SPOKEN = st.lists(st.sampled_from(["gta", "6", "the", "mods", "100", "Wins!"]), max_size=5)
+TOLD = st.lists(
+    st.tuples(
+        st.sampled_from([T0, T1]),
+        st.sampled_from(["a", "b"]),
+        SPOKEN,
+        st.none() | st.integers(0, 1000),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+def by_counters(
+    rows: list[tuple[str, str, list[str], int | None]], kind: str, fewest: int
+) -> dict[tuple[str, str], list[tuple[Any, ...]]]:
+    """Score terms with dictionaries, group by group, as the documentation says."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    weights: dict[tuple[str, str], Counter[str]] = {}
+    for window, category, own, speed in rows:
+        spoken = [word.strip("!").lower() for word in own]
+        terms = {word for word in spoken if word not in STOP_WORDS}
+        if kind == "title":
+            terms = set()
+            for n, at in product((1, 2, 3), range(len(spoken))):
+                part = spoken[at : at + n]
+                strong = [word for word in part if word.isalpha() and word not in STOP_WORDS]
+                if len(part) == n and strong and not {part[0], part[-1]} & STOP_WORDS:
+                    terms.add(" ".join(part))
+        key = (window, category)
+        counts.setdefault(key, Counter()).update(terms)
+        own_weights = weights.setdefault(key, Counter())
+        for term in (*terms, ""):
+            own_weights[term] += 1 + math.log1p(speed or 0)  # type: ignore[assignment] # floats
+    result: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for (window, category), own_counts in counts.items():
+        kept = {
+            key: {term: n for term, n in found.items() if n >= fewest}
+            for key, found in counts.items()
+            if key[0] == window
+        }
+        lines = []
+        for term, count in kept[window, category].items():
+            length = term.count(" ") if kind == "title" else 0
+            alike = [
+                n
+                for found in kept.values()
+                for other, n in found.items()
+                if kind == "tag" or other.count(" ") == length
+            ]
+            everywhere = sum(found.get(term, 0) for found in kept.values())
+            total = weights[window, category]
+            share = total[term] / total[""]
+            score = share * math.log1p(sum(alike) / len(kept) / everywhere)
+            before = counts.get((T0, category)) if window == T1 else None
+            prior = None if before is None else before[term] * (before[term] >= fewest)
+            lines.append((term, count, share, score, prior))
+        assert own_counts is counts[window, category]
+        result[window, category] = lines
+    return result
+
+
+@settings(max_examples=30)
+@given(TOLD, st.integers(1, 3))
+@pytest.mark.parametrize("kind", ["title", "tag"])
+def test_scores_are_those_that_counting_with_dictionaries_gives(
+    kind: str, rows: list[tuple[str, str, list[str], int | None]], fewest: int
+) -> None:
+    frame = videos(*rows).assign(
+        title=[" ".join(row[2]) for row in rows], tags=[row[2] for row in rows]
+    )
+    params = KeywordParams(min_videos=fewest)
+    found = (keyword_scores if kind == "title" else tag_scores)(frame, params=params)
+
+    expected = by_counters(rows, kind, fewest)
+
+    assert len(found) == sum(map(len, expected.values()))
+    for (window, category), lines in expected.items():
+        own = found[(found["window_start"] == pd.Timestamp(window))]
+        own = own[own["category"] == category].set_index("term")
+        for term, count, share, score, prior in lines:
+            row = own.loc[term]
+            assert row["video_count"] == count
+            assert row["weight_share"] == pytest.approx(share, rel=1e-5)
+            assert row["score"] == pytest.approx(score, rel=1e-5)
+            shown = row["prior_video_count"]
+            assert (None if pd.isna(shown) else shown) == prior
 
 
 SAMPLES = st.tuples(st.integers(1, 60), st.integers(0, 60)).map(lambda p: (p[0], min(p)))

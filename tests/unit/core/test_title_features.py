@@ -6,6 +6,7 @@ import re
 import unicodedata
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -183,6 +184,52 @@ def test_a_phrase_is_a_hook_in_any_case_wherever_it_stands_and_for_its_own_title
 
 def test_all_same_titles_have_all_the_same_features() -> None:
     assert len(title_features(["TOP 10 wins!"] * 50).drop_duplicates()) == 1
+
+
+COUNTS = st.sampled_from([0, 1, 2, 3, 29, 30, 69, 70])
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                name: st.booleans()
+                if kind == "bool"
+                else st.sampled_from([0.0, 0.69, 0.7, 1.0, None])
+                if name == "upper_share"
+                else COUNTS
+                for name, kind in TITLE_FEATURES_SCHEMA.items()
+            }
+        ),
+        max_size=5,
+    )
+)
+def test_a_title_shows_the_patterns_whose_words_say_so(rows: list[dict[str, Any]]) -> None:
+    frame = pd.DataFrame(rows, columns=list(TITLE_FEATURES_SCHEMA), index=range(7, 7 + len(rows)))
+
+    found = title_patterns(frame)
+
+    assert found.index.tolist() == frame.index.tolist()
+    for row, shown in zip(rows, found.to_dict("records"), strict=True):
+        caps, emojis, length = row["caps_words"], row["emojis"], row["length_chars"]
+        shouts = (row["upper_share"] or 0) >= 0.7
+        own = {
+            "short": 1 <= length <= 29,
+            "long": length >= 70,
+            "all_caps": shouts and caps >= 2,
+            "caps_word": caps >= 1,
+            "exclamation": row["exclamations"] >= 1,
+            "question": row["is_question"],
+            "ellipsis": row["has_ellipsis"],
+            "number": row["numbers"] >= 1,
+            "brackets": row["brackets"] >= 1,
+            "separator": row["separators"] >= 1,
+            "emoji": emojis >= 1,
+            "many_emojis": emojis >= 3,
+            "hashtag": row["hashtags"] >= 1,
+        }
+        hooks = {name: row[name] for name in PATTERNS if name.startswith("hook_")}
+        assert shown == own | hooks
 
 
 def test_patterns_of_nothing_and_of_the_wrong_frame() -> None:

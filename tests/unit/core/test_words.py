@@ -5,12 +5,13 @@
 import html
 import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aurastream.core import words
-from aurastream.core.words import canonical, canonical_lines, joined, lemma
+from aurastream.core.words import canonical, canonical_lines, folded, joined, lemma
 
 TEXTS = st.text(
     st.characters() | st.sampled_from("aA1 &;#\n\u200b\u0301'’かカ漢ーสा\U0001f525"), max_size=30
@@ -91,6 +92,80 @@ def test_a_lemma_is_never_empty_for_a_word_and_never_longer(word: str) -> None:
     assert bool(lemma(word)) == bool(word)
 
 
+@given(st.lists(st.none() | TEXTS, max_size=5))
+def test_a_text_is_folded_as_caseless_matching_of_unicode_folds_it(
+    texts: list[str | None],
+) -> None:
+    expected = []
+    for text in texts:
+        plain = html.unescape(text or "")
+        form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+        expected.append(form.replace("\n", " "))
+
+    codes = folded(texts)
+
+    lines = "".join(map(chr, codes.tolist())).split("\n")
+    assert lines == [*expected, ""]
+    again = folded(line for line in expected if "&" not in line)
+    assert "".join(map(chr, again.tolist())) == "".join(
+        f"{unicodedata.normalize('NFKC', line.casefold())}\n"
+        for line in expected
+        if "&" not in line
+    )
+
+
+@given(st.text(st.characters() | st.sampled_from("\ud800\udfff\n")))
+def test_code_points_are_those_that_python_counts(text: str) -> None:
+    assert words.to_code_points(text).tolist() == [ord(character) for character in text]
+
+
+@given(st.lists(st.integers(0, 0x10FFFF) | st.sampled_from([0x20000, 0x323AF, 0x323B0, 0xE0100])))
+def test_what_a_character_is_called_says_what_it_is(codes: list[int]) -> None:
+    found = words.flags_of(np.array(codes, dtype=np.uint32)).tolist()
+
+    for code, flag in zip(codes, found, strict=True):
+        character = chr(code)
+        kind = unicodedata.category(character)
+        if kind in {"Cn", "Co"} or code >= 0x30000:
+            continue  # what is not assigned has no name to go by
+        is_letter = kind[0] in "LN" and not character.isspace()
+        is_dropped = character in "'’ʼ`´" or 0xFE00 <= code <= 0xFE0F
+        is_dropped |= kind in {"Cc", "Cf", "Cs", "Me"} and not character.isspace()
+        assert bool(flag & words.SPACE) == character.isspace()
+        assert bool(flag & words.DROPPED) == is_dropped
+        assert bool(flag & words.WORD) == (is_letter and not is_dropped)
+        assert bool(flag & words.MARK) == (kind[0] == "M" and not is_dropped)
+        if code < 0x20000 and not is_dropped:
+            assert bool(flag & words.UPPER) == (kind in {"Lu", "Lt"})
+            assert bool(flag & words.LOWER) == (kind == "Ll")
+            assert bool(flag & words.DIGIT) == (kind == "Nd")
+        scripts = {words.HAN: "Han", words.HIRAGANA: "Hiragana", words.KATAKANA: "Katakana"}
+        own = [name for bit, name in scripts.items() if flag & bit]
+        expected = script_of(character) if is_letter and not is_dropped else ""
+        assert own == [expected] * bool(expected)
+
+
+# The table of Harman (1991): an ending, what takes its place, and endings of which it is no part.
+# The first rule that applies is the only one.
+RULES = (("ies", "y", "eies aies"), ("es", "e", "aes ees oes"), ("s", "", "us ss"))
+
+
+@given(
+    st.builds(
+        str.__add__, st.text("aeiosu", max_size=4), st.sampled_from(["s", "es", "ies", "a", "é"])
+    )
+)
+def test_plurals_lose_the_ending_that_the_table_of_harman_takes(word: str) -> None:
+    expected = word
+    for ending, instead, but in RULES if len(word) > 3 else ():
+        if word.endswith(ending) and not word.endswith(tuple(but.split())):
+            expected = word.removesuffix(ending) + instead
+            break
+
+    assert lemma(word) == expected
+    assert lemma(f"é{word}") == f"é{word}"
+
+
 def script_of(character: str) -> str:
     """The script of a letter, where it is one that is written without spaces."""
     name = unicodedata.name(character, "")
@@ -138,6 +213,8 @@ def test_words_are_what_the_standard_library_names_letters_numbers_and_marks(
     texts: list[str | None],
 ) -> None:
     codes = canonical(texts)
+    compiled = pytest.importorskip("aurastream.core.keywords_numba", reason="numba is missing")
+    assert compiled.canonical(texts).tolist() == codes.tolist()
     lines = "".join(map(chr, codes.tolist())).split("\n")
     assert lines.pop() == ""
     assert lines == [" ".join(by_categories(text or "")) for text in texts]
