@@ -1,5 +1,7 @@
 import math
 import re
+import unicodedata
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,31 @@ def test_a_title_never_raises_and_its_answer_does_not_depend_on_its_neighbours(
 )
 def test_hostile_and_ordinary_titles_get_their_language(title: str, language: str) -> None:
     assert title_languages([title])["title_language"].tolist() == [language]
+
+
+OF_SCRIPTS = {"GREEK": "el", "HANGUL": "ko", "HIRAGANA": "ja", "KATAKANA": "ja", "THAI": "th"}
+
+
+@given(st.lists(st.none() | st.text("abcéяβωก가かカ🔥7 ", max_size=14), max_size=5))
+def test_a_script_of_one_language_decides_from_a_tenth_of_the_letters_on(
+    told: list[str | None],
+) -> None:
+    found = title_languages(told)
+
+    for title, language, confidence, method in zip(
+        told, *(found[name] for name in TITLE_LANGUAGE_SCHEMA), strict=True
+    ):
+        letters = [character for character in title or "" if character.isalpha()]
+        spoken = Counter(OF_SCRIPTS.get(unicodedata.name(c).split()[0], "") for c in letters)
+        del spoken[""]
+        best = min(spoken, key=lambda name: (-spoken[name], name), default="")
+        if spoken[best] > 1 and spoken[best] * 10 >= len(letters):
+            assert (language, method) == (best, "script")
+            assert confidence == pytest.approx(spoken[best] / len(letters))
+        elif len(letters) < 4:
+            assert (language, confidence, method) == ("und", 0.0, "none")
+        else:
+            assert method == ("none" if confidence < 0.5 else "model")
 
 
 def test_ten_thousand_characters_are_read_no_further_than_the_limit() -> None:

@@ -295,6 +295,24 @@ def test_from_25_distinct_velocities_on_the_trend_is_the_same_for_every_category
     assert chain(velocity_rows(list(speeds))).iloc[0]["trend_part"] == part
 
 
+@given(st.lists(st.integers(-20, 120), min_size=2, max_size=2), st.sampled_from([0, 0, 0, 1]))
+def test_weights_are_taken_where_none_is_below_zero_and_they_are_a_whole(
+    pair: list[int], more: int
+) -> None:
+    weights = [*pair, 100 - sum(pair) + more]
+    names = ("trend_weight", "velocity_weight", "ease_weight")
+    told = {name: weight / 100 for name, weight in zip(names, weights, strict=True)}
+    if min(weights) < 0 or more:
+        with pytest.raises(InvalidInputError, match="sum to 1"):
+            OpportunityParams(**told)
+    else:
+        found = opportunity_scores(
+            0, 10, velocity_ratio=0.5, ease=0.0, is_peak=False, sample_count=20,
+            params=OpportunityParams(**told),
+        )  # fmt: skip
+        assert found.score == pytest.approx(weights[0] + weights[1] / 4)
+
+
 def test_wrong_frames_and_weights_are_refused(velocity_rows: Build) -> None:
     rows = velocity_rows([1.0, 2.0])
     stats = category_stats(rows, default_baselines={})

@@ -1,4 +1,5 @@
 import statistics
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,19 @@ def described(n: int, *, published=MONDAY, scheduled=None, started=None, state="
 def test_a_wider_tolerance_is_never_less_punctual(delays: list[float], tolerance: float) -> None:
     narrow = on_time_share(delays, tolerance_min=tolerance / 2)
     assert 0 <= narrow <= on_time_share(delays, tolerance_min=tolerance) <= 1
+
+
+@given(st.lists(st.none() | st.integers(-9, 9), max_size=12), st.integers(0, 9))
+def test_punctual_is_the_fraction_of_known_starts_within_the_tolerance(
+    delays: list[int | None], tolerance: int
+) -> None:
+    known = [late for late in delays if late is not None]
+    hits = sum(-tolerance <= late <= tolerance for late in known)
+    expected = float(Fraction(hits, len(known))) if known else np.nan
+
+    found = on_time_share(delays, tolerance_min=tolerance)
+
+    assert found == pytest.approx(expected, nan_ok=True)
 
 
 def test_announced_against_instant_is_a_ratio_of_medians() -> None:

@@ -119,15 +119,22 @@ def test_code_points_are_those_that_python_counts(text: str) -> None:
     assert words.to_code_points(text).tolist() == [ord(character) for character in text]
 
 
-@given(st.lists(st.integers(0, 0x10FFFF) | st.sampled_from([0x20000, 0x323AF, 0x323B0, 0xE0100])))
+EDGES = [0x20000, 0x2FFFF, 0x323AF, 0x323B0, 0xDFFFF, 0xE0000, 0xE01EF, 0xE01F0, 0x10FFFF]
+
+
+@given(st.lists(st.integers(0, 0x10FFFF) | st.sampled_from([0xFDFF, 0xFE00, 0xFE0F, *EDGES])))
 def test_what_a_character_is_called_says_what_it_is(codes: list[int]) -> None:
     found = words.flags_of(np.array(codes, dtype=np.uint32)).tolist()
 
     for code, flag in zip(codes, found, strict=True):
         character = chr(code)
         kind = unicodedata.category(character)
-        if kind in {"Cn", "Co"} or code >= 0x30000:
-            continue  # what is not assigned has no name to go by
+        if code >= 0x20000:
+            # No names are looked up here: all is Han, then nothing but tags and selectors.
+            is_tag = 0xE0000 <= code <= 0xE01EF
+            beyond = words.INVISIBLE | words.DROPPED if is_tag else 0
+            assert flag == (words.WORD | words.HAN if code <= 0x323AF else beyond)
+            continue
         is_letter = kind[0] in "LN" and not character.isspace()
         is_dropped = character in "'’ʼ`´" or 0xFE00 <= code <= 0xFE0F
         is_dropped |= kind in {"Cc", "Cf", "Cs", "Me"} and not character.isspace()
@@ -135,7 +142,7 @@ def test_what_a_character_is_called_says_what_it_is(codes: list[int]) -> None:
         assert bool(flag & words.DROPPED) == is_dropped
         assert bool(flag & words.WORD) == (is_letter and not is_dropped)
         assert bool(flag & words.MARK) == (kind[0] == "M" and not is_dropped)
-        if code < 0x20000 and not is_dropped:
+        if not is_dropped:
             assert bool(flag & words.UPPER) == (kind in {"Lu", "Lt"})
             assert bool(flag & words.LOWER) == (kind == "Ll")
             assert bool(flag & words.DIGIT) == (kind == "Nd")
