@@ -350,11 +350,6 @@ def _find_or_plan(
     if row is not None:
         return str(row[0]), True
     end = wanted_end or now
-    # What another request left unfinished is over: this one plans what is missing anyhow.
-    connection.execute(
-        "UPDATE maintenance.backfills SET status = 'FAILED', ended_at = now(), "
-        "detail = 'left unfinished; another one was asked for' WHERE status = 'RUNNING'"
-    )
     begun = max(start, first_day_left(connection) or start)
     groups = plan_backfill(graph, start=begun, end=end, again=again)
     planned = [run for group in groups for run in group]
@@ -372,6 +367,12 @@ def _find_or_plan(
         )
     ]
     with connection.transaction(), connection.cursor() as cursor:
+        # What another request left unfinished is over: this one plans what is missing anyhow. One
+        # that is refused has got no further than here.
+        cursor.execute(
+            "UPDATE maintenance.backfills SET status = 'FAILED', ended_at = now(), "
+            "detail = 'left unfinished; another one was asked for' WHERE status = 'RUNNING'"
+        )
         cursor.execute(
             "INSERT INTO maintenance.backfills (backfill_id, asked_at, range_start, range_end, "
             "assets, again, status, partitions, done, detail) "

@@ -129,6 +129,21 @@ def test_a_run_that_the_daemon_replaces_is_waited_for(store: FrameStore, tmp_pat
         backfill(settings, graph, HOUR, end, now=end, again=True)
 
 
+def test_a_request_that_is_refused_leaves_the_unfinished_one_to_be_continued(
+    store: FrameStore, tmp_path: Path
+) -> None:
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    graph, end = OneJob(), HOUR + dt.timedelta(hours=2)
+    graph.replaced_by = {"run 1": None}
+    with pytest.raises(BackfillError, match="ended as FAILURE"):
+        backfill(settings, graph, HOUR, end, now=end, again=True)
+
+    with pytest.raises(BackfillError, match="No job computes intelligence/oportunity"):
+        backfill(settings, graph, HOUR, end, now=end, assets=["intelligence/oportunity"])
+
+    assert backfill(settings, graph, HOUR, end, now=end, again=True).resumed
+
+
 def test_what_is_learned_is_computed_where_it_is_missing_and_never_again(
     store: FrameStore, tmp_path: Path
 ) -> None:
