@@ -237,7 +237,7 @@ def backfill(
             job: _tables_of(graph, job, assets, known, times)
             for job in dict.fromkeys(step.job for step in steps if not step.is_done)
         }
-        work = _Work(connection, graph, found, assets, tables)
+        work = _Work(connection, graph, found, assets, again, tables)
         try:
             for step in _run_all(work, steps):
                 on_step(step.job, step.keys.count)
@@ -415,14 +415,14 @@ def _confined(
     for job in jobs:
         for key in graph.assets_of(job):
             name = "/".join(key)
-            if name in assets and name not in placed:
+            if name in assets and name not in placed and graph.partition_keys(key):
                 placed.add(name)
                 ranges = graph.missing(key, start, end, again=again)
                 found += [PlannedRun(job, keys=keys) for keys in ranges]
     strangers = set(assets) - placed
     if strangers:
         raise BackfillError(
-            f"No job computes {', '.join(sorted(strangers))} from snapshots.",
+            f"No job computes {', '.join(sorted(strangers))} from snapshots, window by window.",
             fix="Name assets as stage/table, for example intelligence/viral_scores.",
         )
     return list(dict.fromkeys(found))
@@ -460,6 +460,7 @@ class _Work:
     graph: Graph
     backfill_id: str
     assets: Sequence[str]
+    again: bool
     tables: Mapping[str, Sequence[tuple[Relation, str]]]
 
 
@@ -497,15 +498,30 @@ def _run_all(work: _Work, steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def _launch(work: _Work, step: Step) -> str:
-    wanted = [name.split("/") for name in work.assets if name]
     run_id = work.graph.launch(
         step.job,
         keys=step.keys,
         tags={**_TAGS, **PLANNED, "aura/backfill": work.backfill_id},
-        assets=[key for key in work.graph.assets_of(step.job) if list(key) in wanted],
+        assets=_chosen(work, step),
     )
     _mark(work.connection, work.backfill_id, step, "LAUNCHED", run_id)
     return run_id
+
+
+def _chosen(work: _Work, step: Step) -> list[tuple[str, ...]]:
+    """Return the assets of its job that a step computes: none stands for all."""
+    everything = work.graph.assets_of(step.job)
+    named = [key for key in everything if not work.assets or "/".join(key) in work.assets]
+    # What has no partitions is kept up by every run.
+    lacking = [
+        key
+        for key in named
+        if work.again
+        or work.graph.missing(key, step.start, step.end)
+        or not work.graph.partition_keys(key)
+    ]
+    chosen = lacking or named
+    return [] if chosen == everything else chosen
 
 
 def _first_ended(graph: Graph, run_ids: Sequence[str]) -> tuple[str, str]:

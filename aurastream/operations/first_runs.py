@@ -9,6 +9,8 @@ because only what is missing is planned.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import groupby
 from typing import Final
 
 from aurastream.operations.graph import Graph, GraphError, KeyRange
@@ -121,7 +123,7 @@ def plan_runs(
     """
     window = window_of(now)
     youtube = "youtube" in platforms
-    scores, analyses, hours, days, lessons = _stages(graph, start, window)
+    scores, analyses, hours, days, lessons = _stages(graph, start, window, _missing)
     return [
         *scores,
         # What was collected once is kept up by its schedule.
@@ -158,13 +160,15 @@ def plan_backfill(
     again : bool
         Also compute what is materialized already.
     """
-    stages = _stages(graph, start, end, again=again)
+    find = partial(_missing, again=True) if again else _lacking
+    stages = _stages(graph, start, end, find)
     return [stage for stage in (stages[:-1] if again else stages) if stage]
 
 
-def _stages(
-    graph: Graph, start: datetime, end: datetime, *, again: bool = False
-) -> list[list[PlannedRun]]:
+_Find = Callable[[Graph, str, datetime, datetime], list[KeyRange]]
+
+
+def _stages(graph: Graph, start: datetime, end: datetime, find: _Find) -> list[list[PlannedRun]]:
     """Return the runs of scores, of analyses, of hours, of days and of what is learned."""
     hour = end.replace(minute=0, second=0, microsecond=0)
     # A first day that is cut off by the start of the history says so in its coverage.
@@ -179,7 +183,7 @@ def _stages(
         ("learning", first_day, hour.replace(hour=0)),
     )
     return [
-        [PlannedRun(job, keys=keys) for keys in _missing(graph, job, first, last, again=again)]
+        [PlannedRun(job, keys=keys) for keys in find(graph, job, first, last)]
         for job, first, last in stages
     ]
 
@@ -192,6 +196,17 @@ def _missing(
         if found := graph.missing(asset, start, end, again=again):
             return found
     return []
+
+
+def _lacking(graph: Graph, job: str, start: datetime, end: datetime) -> list[KeyRange]:
+    """Return what any asset of a job lacks: one that failed, or is new, keeps none from the end."""
+    found = {
+        keys: asset for asset in graph.assets_of(job) for keys in graph.missing(asset, start, end)
+    }
+    known = graph.partition_keys(next(iter(found.values()))) if found else []
+    stretches = groupby(known, lambda key: any(keys.start <= key <= keys.end for keys in found))
+    names = [list(stretch) for is_lacking, stretch in stretches if is_lacking]
+    return [KeyRange(keys[0], keys[-1], len(keys)) for keys in names]
 
 
 def _newest(graph: Graph, end: datetime) -> list[PlannedRun]:

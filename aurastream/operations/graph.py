@@ -424,13 +424,13 @@ class Graph:
     ) -> list[KeyRange]:
         """Return the partitions of an asset in [start, end) that are not materialized.
 
-        With ``again``, all partitions there. None of an asset that cannot be materialized, because
-        the policy mode forbids it.
+        With ``again``, all partitions there. None of an asset that has none, or that cannot be
+        materialized, because the policy mode forbids it.
         """
         node = self._ask(_PARTITIONS, key={"path": list(key)})["assetNodeOrError"]
         if node["__typename"] != "AssetNode":
             raise GraphError(f"There is no asset {'/'.join(key)}.")
-        if not node.get("isMaterializable", True):
+        if not node["partitionKeys"] or not node.get("isMaterializable", True):
             return []
         done = [
             (piece["startKey"], piece["endKey"])

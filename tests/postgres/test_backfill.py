@@ -36,6 +36,7 @@ class OneJob(Graph):
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1:1")
         self.launched: list[str] = []
+        self.chosen: list[list[tuple[str, ...]]] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.versions: dict[str, str] = {}
         self.learned: set[str] = set()
@@ -62,8 +63,9 @@ class OneJob(Graph):
         first, half = HOUR - dt.timedelta(days=7), dt.timedelta(minutes=30)
         return [f"{first + n * half:%Y-%m-%d-%H:%M}" for n in range(8 * 48)]
 
-    def launch(self, job: str, **_: object) -> str:
+    def launch(self, job: str, *, assets: Iterable[Sequence[str]] = (), **_: object) -> str:
         self.launched.append(job)
+        self.chosen.append([tuple(key) for key in assets])
         return f"run {len(self.launched)}"
 
     def ended(self, runs: Iterable[str], **_: object) -> Iterator[tuple[str, str]]:
@@ -173,6 +175,35 @@ def test_what_is_learned_is_computed_where_it_is_missing_and_never_again(
         backfill(settings, Learning(), *span, now=HOUR, assets=named, again=True)
     with pytest.raises(BackfillError, match="No job computes collection/youtube_trending"):
         backfill(settings, Learning(), *span, now=HOUR, assets=["collection/youtube_trending"])
+
+
+def test_an_asset_that_lacks_windows_is_computed_without_those_that_have_them(
+    store: FrameStore, tmp_path: Path
+) -> None:
+    class OneLacks(OneJob):
+        def assets_of(self, job: str) -> list[tuple[str, ...]]:
+            return [("intelligence", "viral_scores"), KEY] if job == "rescore" else []
+
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    graph, end = OneLacks(), HOUR + dt.timedelta(hours=1)
+    backfill(settings, graph, HOUR, end, now=end)
+    backfill(settings, graph, HOUR, end, now=end, again=True)
+    assert graph.chosen == [[KEY], []]
+
+
+def test_an_asset_without_windows_is_refused(store: FrameStore, tmp_path: Path) -> None:
+    texts = ("intelligence", "description_features")
+
+    class Texts(OneJob):
+        def assets_of(self, job: str) -> list[tuple[str, ...]]:
+            return [texts, KEY] if job == "rescore" else []
+
+        def partition_keys(self, key: Sequence[str]) -> list[str]:
+            return [] if tuple(key) == texts else super().partition_keys(key)
+
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    with pytest.raises(BackfillError, match="No job computes intelligence/description_features"):
+        backfill(settings, Texts(), HOUR, None, now=HOUR, assets=["/".join(texts)])
 
 
 def test_what_lies_before_the_first_crawl_is_not_computed(

@@ -38,6 +38,18 @@ _PARTITIONS = {
 }
 
 
+# Besides the assets that speak for a job, one that speaks for none, and one without partitions.
+_PARTITIONS["title_intel"] = _PARTITIONS["content_formats"]
+_PARTITIONS["description_features"] = []
+_JOBS = {
+    "rescore": ("competition", "opportunity"),
+    "analyses": ("clip_hours", "content_formats", "description_features", "title_intel"),
+    "hourly_rollup": ("intel_collection_hours", "intel_hourly_metrics"),
+    "daily_rollup": ("intel_competition_days", "intel_daily_metrics"),
+    "learning": ("prediction_backtest",),
+}
+
+
 class Webserver:
     """What a webserver answers about a graph with this much materialized."""
 
@@ -49,7 +61,10 @@ class Webserver:
 
     def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         if "assetNodes" in query:
-            assert variables["job"]["pipelineName"] == "publish_marts"
+            job = variables["job"]["pipelineName"]
+            if job in _JOBS:
+                return {"assetNodes": [{"assetKey": {"path": ["x", n]}} for n in _JOBS[job]]}
+            assert job == "publish_marts"
             return {"assetNodes": [self._mart(name) for name in _MARTS]}
         name = variables["key"]["path"][-1]
         if "partitionKeys" not in query:
@@ -64,7 +79,7 @@ class Webserver:
                 "__typename": "AssetNode",
                 "isMaterializable": name not in self.forbidden,
                 "partitionKeys": _PARTITIONS[name],
-                "assetPartitionStatuses": {"ranges": ranges},
+                "assetPartitionStatuses": {"ranges": ranges} if _PARTITIONS[name] else {},
             }
         }
 
@@ -79,7 +94,7 @@ class Webserver:
 
     def finish(self) -> None:
         self.collected = {"youtube_games", "twitch_streams", "clip_radar", "thumbnail_intel"}
-        self.done = {name: [(keys[0], keys[-1])] for name, keys in _PARTITIONS.items()}
+        self.done = {name: [(keys[0], keys[-1])] for name, keys in _PARTITIONS.items() if keys}
         self.published = dict.fromkeys(_MARTS, "v2")
 
 
@@ -220,3 +235,17 @@ def test_gaps_of_one_stage_go_side_by_side_and_stages_one_after_another(
     again = plan_backfill(graph, start=_START, end=_NOW, again=True)
     jobs = [group[0].job for group in again]
     assert jobs == ["rescore", "analyses", "hourly_rollup", "daily_rollup"]
+
+
+def test_a_backfill_computes_what_one_asset_of_a_job_lacks(
+    webserver: Webserver, graph: Graph
+) -> None:
+    webserver.finish()
+    windows = _PARTITIONS["title_intel"]
+    webserver.done["title_intel"] = [(windows[0], "2026-11-20-08:00")]
+    webserver.done["clip_hours"] = [
+        (windows[0], "2026-11-20-04:00"),
+        ("2026-11-20-12:00", windows[-1]),
+    ]
+    [[run]] = plan_backfill(graph, start=_START, end=_NOW)
+    assert run.label == "analyses, 4 partitions from 2026-11-20-08:00"
