@@ -12,7 +12,7 @@ succeeded meanwhile is not repeated.
 import datetime as dt
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -221,7 +221,7 @@ def backfill(
     Raises
     ------
     BackfillError
-        When another backfill is under way or unfinished, an asset is not known, a run failed, or
+        When another backfill is under way, an asset is not known, a run failed, or
         Postgres went away. Everything that was done stays done.
     """
     with _resumable(), _alone(settings) as connection:
@@ -328,7 +328,12 @@ def _alone(settings: Settings) -> Iterator[psycopg.Connection]:
             raise BackfillError(
                 "Another backfill is under way.", fix="Wait for its end; it shows in the UI."
             )
-        yield connection
+        try:
+            yield connection
+        finally:
+            # The server takes a moment to notice that a session has ended.
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def _find_or_plan(

@@ -206,6 +206,25 @@ def test_an_asset_without_windows_is_refused(store: FrameStore, tmp_path: Path) 
         backfill(settings, Texts(), HOUR, None, now=HOUR, assets=["/".join(texts)])
 
 
+def test_a_backfill_that_ended_is_no_longer_under_way_though_its_session_lingers(
+    store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path)
+    lingering: list[psycopg.Connection] = []
+
+    def linger(connection: psycopg.Connection) -> None:
+        lingering.append(connection)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.Connection, "close", linger)
+        backfill(settings, OneJob(), HOUR, HOUR + dt.timedelta(hours=1), now=HOUR)
+    try:
+        backfill(settings, OneJob(), HOUR, HOUR + dt.timedelta(hours=1), now=HOUR)
+    finally:
+        for connection in lingering:
+            connection.close()
+
+
 def test_what_lies_before_the_first_crawl_is_not_computed(
     store: FrameStore, tmp_path: Path
 ) -> None:
