@@ -25,6 +25,7 @@ from aurastream.operations.policy import (
     database_facts,
     declared_facts,
     ended_before,
+    forbidden_tables,
     limits_of,
 )
 from aurastream.operations.retention_rules import Limits
@@ -221,9 +222,10 @@ def backfill(
     Raises
     ------
     BackfillError
-        When another backfill is under way, an asset is not known, a run failed, or
+        When another backfill is under way, an asset is not known or not permitted, a run failed, or
         Postgres went away. Everything that was done stays done.
     """
+    _refuse_forbidden(settings, assets)
     with _resumable(), _alone(settings) as connection:
         known = {r.name: r for r in relations(settings.require_postgres())}
         times = {n: f.time_column for n, f in database_facts(settings.require_postgres()).items()}
@@ -299,6 +301,18 @@ def outdated(
 def _ended(asset: str, limits: Limits, now: dt.datetime) -> dt.datetime | None:
     table = asset.replace("/", ".")
     return ended_before(table, limits, now) if table in declared_facts() else None
+
+
+def _refuse_forbidden(settings: Settings, assets: Sequence[str]) -> None:
+    """Say that the policy mode forbids an asset, which has no job to compute it then."""
+    limits = limits_of(settings)
+    withheld = forbidden_tables(limits)
+    refused = sorted(asset for asset in assets if asset.replace("/", ".") in withheld)
+    if refused:
+        raise BackfillError(
+            f"In policy mode {limits.mode}, {', '.join(refused)} may not be computed.",
+            fix="`aurastream retention` says why; docs/operations.md has what each mode permits.",
+        )
 
 
 @contextmanager

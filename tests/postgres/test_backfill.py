@@ -206,6 +206,15 @@ def test_an_asset_without_windows_is_refused(store: FrameStore, tmp_path: Path) 
         backfill(settings, Texts(), HOUR, None, now=HOUR, assets=["/".join(texts)])
 
 
+def test_an_asset_that_the_policy_mode_forbids_is_refused_with_the_mode(
+    store: FrameStore, tmp_path: Path
+) -> None:
+    settings = Settings(postgres_url=SecretStr(store.url), data_dir=tmp_path, policy_mode="strict")
+    scores = ["intelligence/viral_scores"]
+    with pytest.raises(BackfillError, match=r"mode strict, .*viral_scores may not be"):
+        backfill(settings, OneJob(), HOUR, None, now=HOUR, assets=scores)
+
+
 def test_a_backfill_that_ended_is_no_longer_under_way_though_its_session_lingers(
     store: FrameStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
