@@ -254,10 +254,7 @@ def _readings_of(function: Callable[..., object], seen: set[object]) -> set[str]
     if function in seen:
         return set()
     seen.add(function)
-    codes = [function.__code__]
-    for code in codes:
-        codes += [own for own in code.co_consts if inspect.iscode(own)]
-    names = {name for code in codes for name in code.co_names}
+    names = _names_in(function)
     found: set[str] = set()
     for name in names & set(function.__globals__):
         known = function.__globals__[name]
@@ -265,7 +262,27 @@ def _readings_of(function: Callable[..., object], seen: set[object]) -> set[str]
             found |= names & LOOKED_AT & set(known.__all__)
         elif inspect.isfunction(known) and known.__module__.startswith("aurastream_assets"):
             found |= _readings_of(known, seen)
+        elif inspect.isclass(known) and known.__module__.startswith("aurastream_assets"):
+            for method in _called_methods(known, names):
+                found |= _readings_of(method, seen)
     return found
+
+
+def _names_in(function: Callable[..., object]) -> set[str]:
+    """Return every name that a function uses, in the functions inside it, too."""
+    codes = [function.__code__]
+    for code in codes:
+        codes += [own for own in code.co_consts if inspect.iscode(own)]
+    return {name for code in codes for name in code.co_names}
+
+
+def _called_methods(kind: type, names: set[str]) -> list[Callable[..., object]]:
+    """Return the methods that somebody calls who uses these names, and those that they call."""
+    methods = {name: own for name, own in vars(kind).items() if inspect.isfunction(own)}
+    called = sorted(names & set(methods))
+    for name in called:
+        called += sorted(_names_in(methods[name]) & set(methods) - set(called))
+    return [methods[name] for name in called]
 
 
 def test_every_dataset_that_reads_the_platforms_data_by_a_statement_says_so() -> None:
