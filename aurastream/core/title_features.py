@@ -391,7 +391,8 @@ def _among(codes: words.CodePoints, signs: str) -> Bools:
 
 
 def _separators(codes: words.CodePoints, flags: words.Flags) -> Bools:
-    is_space = (flags & words.SPACE) != 0
+    # The ends of titles are no space in them: what stands beside a title changes nothing in it.
+    is_space = ((flags & words.SPACE) != 0) & (codes != words.NEWLINE)
     parts = _among(codes, _DASHES) & _shifted(is_space) & _shifted(is_space, -1)
     result: Bools = parts | _among(codes, _COUNTERS["separators"])
     return result

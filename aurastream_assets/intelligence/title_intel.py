@@ -19,7 +19,7 @@ __all__ = ["title_intel"]
 
 @analysis_asset(
     key=asset_key("intelligence", "title_intel"),
-    code_version=f"3-{HOOKS_VERSION}-{QUESTIONS_VERSION}",
+    code_version=f"4-{HOOKS_VERSION}-{QUESTIONS_VERSION}",
     ins={
         "velocity": scored_videos("channel_id", "age_h", "best_rank", "lifetime_velocity_per_hour")
     },

@@ -73,6 +73,11 @@ def test_ten_thousand_characters() -> None:
     ]
 
 
+def test_a_dash_at_an_end_of_a_title_parts_nothing_whatever_stands_beside_it() -> None:
+    titles = ["- b", "- b", "a -", "-", "a - b", "- b"]
+    assert title_features(titles)["separators"].tolist() == [0, 0, 0, 0, 1, 0]
+
+
 @given(st.lists(TITLES, max_size=5))
 def test_each_title_has_the_features_it_has_alone(titles: list[str]) -> None:
     together = title_features(titles)
