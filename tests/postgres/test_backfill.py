@@ -227,8 +227,10 @@ def test_a_backfill_that_ended_is_no_longer_under_way_though_its_session_lingers
     with monkeypatch.context() as patch:
         patch.setattr(psycopg.Connection, "close", linger)
         backfill(settings, OneJob(), HOUR, HOUR + dt.timedelta(hours=1), now=HOUR)
+    assert lingering
     try:
-        backfill(settings, OneJob(), HOUR, HOUR + dt.timedelta(hours=1), now=HOUR)
+        found = backfill(settings, OneJob(), HOUR, HOUR + dt.timedelta(hours=1), now=HOUR)
+        assert not found.resumed
     finally:
         for connection in lingering:
             connection.close()
