@@ -47,7 +47,8 @@ __all__ = ["class_counts", "group_statistics", "score_rows"]
 
 THREADS = 2
 # Shares of a metric's work: enough of them that no thread waits long for the other.
-_SHARES = 6
+_SHARES = 12
+_INT32_END = 2**31
 
 _PLAIN: Final = ("C", "W", "A")
 # Rows scored together: their thresholds stay in the first cache.
@@ -70,31 +71,39 @@ def _count(codes: Integers, begin: int, end: int, counts: Integers) -> None:
 
 
 @_jit
-def _scatter(
+def _place(
     codes: Integers,
-    values: tuple[Floats, ...],
     begin: int,
     end: int,
     positions: Integers,
-    out: Floats,
+    places: npt.NDArray[np.signedinteger],
 ) -> None:
-    """Move each value into its group's row; a missing one becomes infinite, to sort last."""
+    """Say where in its group's row each value goes."""
     for i in range(begin, end):
         g = codes[i]
         at = positions[g]
         positions[g] = at + 1
-        for m in range(len(values)):
-            v = values[m][i]
-            out[m, at] = np.inf if np.isnan(v) else v + 0.0
+        places[i] = at
 
 
 @_jit
-def _pad(starts: Integers, counts: Integers, widths: Integers, out: Floats) -> None:
+def _scatter(
+    places: npt.NDArray[np.signedinteger], values: Floats, begin: int, end: int, out: Floats
+) -> None:
+    """Move each value to its place; a missing one becomes infinite, to sort last."""
+    for i in range(begin, end):
+        v = values[i]
+        out[places[i]] = np.inf if np.isnan(v) else v + 0.0
+
+
+@_jit
+def _pad(
+    groups: Integers, starts: Integers, counts: Integers, widths: Integers, out: Floats
+) -> None:
     """Fill the end of each row, which no value reaches."""
-    for g in range(starts.size):
-        for m in range(out.shape[0]):
-            for i in range(starts[g] + counts[g], starts[g] + widths[g]):
-                out[m, i] = np.inf
+    for g in groups:
+        for i in range(starts[g] + counts[g], starts[g] + widths[g]):
+            out[i] = np.inf
 
 
 @_jit
@@ -330,27 +339,27 @@ def group_statistics(
         )
         sizes = own_sizes.sum(axis=0)
         layout = _layout(sizes)
-        values = np.empty((n_metrics, layout.total))
         # Within a row the order is free: each thread writes behind the ones before it.
         positions = layout.starts + np.cumsum(own_sizes, axis=0) - own_sizes
+        places = np.empty(n, dtype=np.int32 if layout.total < _INT32_END else np.int64)
         _run(
-            (
-                partial(_scatter, codes, metrics, *part, positions[t], values)
-                for t, part in enumerate(parts)
-            ),
+            (partial(_place, codes, *part, positions[t], places) for t, part in enumerate(parts)),
             pool,
         )
-        _pad(layout.starts, sizes, layout.widths, values)
+        # One metric after the other in one scratch, which the caches still hold when it is sorted.
+        scratch = np.empty(layout.total)
 
         def measure(m: int, chunk: list[tuple[int, int]]) -> None:
+            groups = layout.order[chunk[0][0] : chunk[-1][1]]
+            _pad(groups, layout.starts, sizes, layout.widths, scratch)
             for begin, end in chunk:
                 group = layout.order[begin]
                 first, width = int(layout.starts[group]), int(layout.widths[group])
-                rows = values[m, first : first + (end - begin) * width]
+                rows = scratch[first : first + (end - begin) * width]
                 rows.reshape(end - begin, width).sort(axis=1)
             _moments(
-                values[m],
-                layout.order[chunk[0][0] : chunk[-1][1]],
+                scratch,
+                groups,
                 layout.starts,
                 sizes,
                 fence_k,
@@ -362,10 +371,9 @@ def group_statistics(
                 baselines[m],
             )
 
-        _run(
-            (partial(measure, m, chunk) for chunk in layout.chunks[::-1] for m in range(n_metrics)),
-            pool,
-        )
+        for m, values in enumerate(metrics):
+            _run((partial(_scatter, places, values, *part, scratch) for part in parts), pool)
+            _run((partial(measure, m, chunk) for chunk in layout.chunks[::-1]), pool)
     return GroupStatistics(
         count=counts,
         outlier_count=outliers,
