@@ -7,6 +7,7 @@ import warnings
 # 700 new ones is a tenth of the start of each run. Cycles are still found, later.
 gc.set_threshold(100_000, 50, 50)
 
-# Single-run backfills are the beta part that we rely on and test; sixty lines about it at each
-# start would hide what matters.
+# Single-run backfills and links to code are the beta parts that we rely on and test; sixty lines
+# about them at each start would hide what matters.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy` of", category=Warning)
+warnings.filterwarnings("ignore", message="Class `.*CodeReference.*` is", category=Warning)

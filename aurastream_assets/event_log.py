@@ -7,6 +7,8 @@ half-hours is half a minute old before it is queued. Here
 - planned partitions are stored by the batch (its size is ``DAGSTER_EVENT_BATCH_SIZE``),
 - a planned check is one row. Dagster makes one for each partition of the run, 60,000 for two weeks,
   but a check of ours looks at all of them at once and answers once: the others would never end,
+- an event is not announced (``NOTIFY``): Dagster has polled for events since long, and does it
+  for the sake of older versions beside it,
 - a table or column that was there once is not looked for again,
 - a process keeps its connection, unless it is the daemon: there each connection proves first that
   the process still leads (see `aurastream.operations.fencing`). It does not wait for the disk after
@@ -18,6 +20,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self
 
 import dagster as dg
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS  # noqa: TID251 # as the parent
 from dagster_postgres import PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine, pg_url_from_config
 from dagster_shared.record import replace
@@ -77,6 +80,21 @@ class EventLogStorage(PostgresEventLogStorage):
         if is_there:
             self._seen.add(name)
         return is_there
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store an event, and what the tables of assets and checks keep of it."""
+        insert = self.prepare_insert_event(event)
+        with self.index_connection() as connection:
+            stored = connection.execute(insert.returning(insert.table.c.id))
+            event_id = int(stored.scalar_one())
+        if event.dagster_event is None:
+            return
+        if event.dagster_event_type in ASSET_EVENTS and event.dagster_event.asset_key:
+            with self.index_transaction() as connection:
+                self._store_asset_event_tags(connection, [event], [event_id])
+                self._store_asset_event(connection, event, event_id)
+        if event.dagster_event_type in ASSET_CHECK_EVENTS:
+            self.store_asset_check_event(event, event_id)
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store a batch of events; a batch is of planned events, or of results."""

@@ -1,26 +1,40 @@
 """A half-hour signal run, from the start of its process to the hot documents.
 
-One process of ``dagster job execute``: the interpreter and Dagster start, the graph is loaded, all
-charts of all regions are collected over HTTP from the replay server, scored and rolled into
+All charts of all regions are collected over HTTP from the replay server, scored and rolled into
 documents, with every asset check, on a real Postgres (which also keeps Dagster's event log, with
 the product's own instance settings) and a real Redis. The record holds the crawls of three hours
-before. The baseline is the limit we promise: 4 s of wall time on two cores.
+before. The baseline is the limit we promise: 4 s of wall time on two cores. Once it runs
+
+- as the product runs it: the run is created, the product's code server is asked to start it, and
+  the run's process goes from there to its end,
+- alone: one process of ``dagster job execute``, which starts the interpreter, imports Dagster and
+  loads the graph first.
 """
 
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+import grpc
 import psycopg
+from dagster._core.remote_origin import (  # noqa: TID251 # what the daemon tells a code server
+    GrpcServerCodeLocationOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import ExecuteExternalJobArgs
 
 from aurastream.operations.history import HistoryLoader
 from aurastream.operations.history_plan import Step
@@ -33,10 +47,12 @@ from aurastream.store.frames import FrameStore
 from aurastream.store.migrate import migrate
 from aurastream.store.state import sync_categories
 from aurastream.store.urls import dagster_url
+from aurastream_assets.definitions import defs
 from benchmarks.core_category_stats import row
 
 _LIMIT_S = 4.0
 _ROUNDS = 5
+_LOCATION = "aurastream"
 _NOT_OURS = ("AURASTREAM_", "YOUTUBE_", "TWITCH_", "DAGSTER_")
 
 
@@ -76,6 +92,54 @@ def _run(directory: Path) -> float:
     return taken
 
 
+@contextmanager
+def _code_server(directory: Path) -> Iterator[int]:
+    """Serve the graph as the launcher does; the port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    with (directory / "code-server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "aurastream_assets.code_server", "--log-level", "warning"),
+                *("--module-name", "aurastream_assets.definitions"),
+                *("--host", "127.0.0.1", "--port", str(port), "--location-name", _LOCATION),
+            ],
+            cwd=directory,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(timeout=60)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _ask_for_run(instance: dg.DagsterInstance, port: int) -> float:
+    client = DagsterGrpcClient(host="127.0.0.1", port=port)
+    location = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=port, location_name=_LOCATION)
+    origin = RemoteRepositoryOrigin(location, "__repository__").get_job_origin("signal")
+    window = window_of(datetime.now(UTC)).strftime("%Y-%m-%d-%H:%M")
+    job = defs.resolve_job_def("signal")
+    began = time.perf_counter()
+    created = instance.create_run_for_job(
+        job, tags={"dagster/partition": window}, remote_job_origin=origin
+    )
+    asked = ExecuteExternalJobArgs(
+        job_origin=origin, run_id=created.run_id, instance_ref=instance.get_ref()
+    )
+    client.start_run(asked)
+    while not (run := instance.get_run_by_id(created.run_id)) or not run.is_finished:
+        time.sleep(0.02)
+    taken = time.perf_counter() - began
+    if run.status is not dg.DagsterRunStatus.SUCCESS:
+        sys.exit(f"The signal run ended as {run.status}.")
+    return taken
+
+
 def run(n: int | None = None) -> list[dict[str, Any]]:
     """Time five signal runs, or n, each in a process of its own, and return their median."""
     for name in [name for name in os.environ if name.startswith(_NOT_OURS)]:
@@ -100,5 +164,11 @@ def run(n: int | None = None) -> list[dict[str, Any]]:
             }
             _prepare(directory, postgres.url, replay_url)
             _run(directory)  # creates Dagster's tables and the compiled kernels
-            median = statistics.median(_run(directory) for _ in range(rounds))
-        return [row("signal_run", rounds, "limit", {"ours": median, "limit": _LIMIT_S}, 1.0)]
+            alone = statistics.median(_run(directory) for _ in range(rounds))
+            with dg.DagsterInstance.get() as instance, _code_server(directory) as port:
+                _ask_for_run(instance, port)  # has the code server prepare what it forks
+                asked = statistics.median(_ask_for_run(instance, port) for _ in range(rounds))
+    return [
+        row(name, rounds, "limit", {"ours": seconds, "limit": _LIMIT_S}, 1.0)
+        for name, seconds in (("signal_run", asked), ("signal_run, alone", alone))
+    ]

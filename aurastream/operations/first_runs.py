@@ -37,10 +37,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "daily_rollup": ("rescore", "hourly_rollup"),
     "publish_marts": ("signal", "analyses", "hourly_rollup", "daily_rollup"),
     "thumbnails": ("rescore",),
-    # It reads what was collected alone, but scores go first: all others wait for them.
-    "learning": ("rescore",),
 }
-"""What each job reads of what the others write."""
+"""What each job reads of what the others write; what was collected is there before all of them."""
 
 _KEY: Final = "%Y-%m-%d-%H:%M"
 _TIMEOUT_S: Final = 900.0

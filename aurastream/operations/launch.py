@@ -413,7 +413,7 @@ class Launch:
     def _code_server(self) -> ProcessSpec:
         return self._spec(
             "code-server",
-            *("dagster", "api", "grpc", "--module-name", "aurastream_assets.definitions"),
+            *("aurastream_assets.code_server", "--module-name", "aurastream_assets.definitions"),
             *("--working-directory", str(REPO_ROOT), "--location-name", "aurastream"),
             *("--host", "127.0.0.1", "--port", str(self._code_port)),
             *("--inject-env-vars-from-instance", "--log-level", "warning"),

@@ -276,7 +276,11 @@ class CodeServer:
         found = []
         for process in psutil.Process(self.pid).children(recursive=True):
             with suppress(psutil.Error):
-                if "spawn_main" in " ".join(process.cmdline()):
+                started_by = " ".join(process.cmdline())
+                # A fork looks like the process it comes from, which is the server's own child.
+                if "spawn_main" in started_by or (
+                    "multiprocessing.forkserver" in started_by and process.ppid() != self.pid
+                ):
                     found.append(process)
         return found
 
@@ -290,7 +294,7 @@ def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[CodeSer
     with log_path.open("wb") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "dagster", "api", "grpc"),
+                *(sys.executable, "-m", "aurastream_assets.code_server"),
                 *("--host", "127.0.0.1", "--port", str(port), "--location-name", "chaos"),
                 *("--python-file", str(Path(__file__).with_name("location.py"))),
             ],

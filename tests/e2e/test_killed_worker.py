@@ -1,6 +1,7 @@
 """A worker that the daemon's queue started, killed while the platforms were answering it."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -64,8 +65,29 @@ def _asked(replay: str) -> int:
     return sum(counts.get(name, 0) for name in ("twitch streams", "twitch games/top"))
 
 
+def _worker_itself(worker: psutil.Process) -> psutil.Process:
+    return worker
+
+
+def _what_runs_are_forked_from(worker: psutil.Process) -> psutil.Process:
+    prepared = worker.parent()
+    assert prepared is not None
+    assert "aurastream_assets.prepared" in " ".join(prepared.cmdline())
+    return prepared
+
+
+@pytest.mark.parametrize(
+    "victim",
+    [
+        _worker_itself,
+        pytest.param(
+            _what_runs_are_forked_from,
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="runs are forked on Linux"),
+        ),
+    ],
+)
 def test_a_worker_killed_in_mid_crawl_is_replaced_and_nothing_is_lost_or_counted_twice(
-    product: Product,
+    product: Product, victim: Callable[[psutil.Process], psutil.Process]
 ) -> None:
     replay, graph = product.endpoints["replay_url"], Graph(product.url)
     [(newest,)] = product.rows(_NEWEST)
@@ -80,7 +102,9 @@ def test_a_worker_killed_in_mid_crawl_is_replaced_and_nothing_is_lost_or_counted
             what=lambda: f"a crawl that waits for answers, {graph.explain(killed)}",
         )
         [(pid,)] = product.rows(_WORKER, killed)
-        psutil.Process(int(pid)).kill()
+        worker = psutil.Process(int(pid))
+        victim(worker).kill()
+        worker.wait(timeout=30)
 
     [(_, status)] = graph.ended([killed], timeout_s=120)
     assert status == "FAILURE"

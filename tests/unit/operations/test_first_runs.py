@@ -166,9 +166,9 @@ def test_a_run_begins_when_all_that_it_reads_has_ended(
         return {run.job for run in begun}
 
     running: list[PlannedRun] = []
-    assert begin() == {"rescore", "games_reconcile", "streams", "clips"}
+    assert begin() == {"rescore", "games_reconcile", "streams", "clips", "learning"}
     assert begin("games_reconcile", "streams") == set()
-    assert begin("rescore") == {"hourly_rollup", "analyses", "thumbnails", "learning"}
+    assert begin("rescore") == {"hourly_rollup", "analyses", "thumbnails"}
     assert begin("clips") == {"signal"}
     assert begin("hourly_rollup") == {"daily_rollup"}
     assert begin("analyses", "signal", "learning") == set()
