@@ -1,6 +1,6 @@
 """Everything that a run imports, imported: the state of the process that runs are forked from.
 
-See `aurastream_assets.code_server`. Importing this must open no connection and start no thread, for
+See `aurastream_assets.forking`. Importing this must open no connection and start no thread, for
 neither would survive the fork (the allocators and linear algebra that are imported have threads of
 their own, and know of forks). The code server learns from this process how a run ended; so a run
 ends with it, instead of going on while its replacement begins.

@@ -165,7 +165,8 @@ class Head:
     def _open(self) -> HeadSession | None:
         """Wait for the database; None when asked to stop first."""
         retrying = tenacity.Retrying(
-            wait=tenacity.wait_exponential_jitter(initial=0.1, max=2.0, jitter=0.2),
+            # Asking is cheap, and a database that is back has no leader until somebody asks.
+            wait=tenacity.wait_exponential_jitter(initial=0.1, max=0.5, jitter=0.2),
             stop=tenacity.stop_when_event_set(self._stop),
             sleep=tenacity.sleep_using_event(self._stop),
             retry=tenacity.retry_if_result(lambda session: session is None),
