@@ -2,16 +2,18 @@
 
 Dagster starts an interpreter for each run, which imports Dagster, pandas and the graph before it
 does anything: three seconds of a processor, also for a run of one. Here the first run starts one
-process that has imported all of that (`aurastream_assets.prepared`), and each run is a fork of it
-(`multiprocessing`'s own fork server). A run sees what the code server saw when that process
-started, as the graph it belongs to does; whoever changes code restarts both.
+process that imports all of that (`aurastream_assets.prepared`), and each run is a fork of it
+(`multiprocessing`'s own fork server). Whoever changes code restarts the code server.
 
-Only on Linux: elsewhere system libraries do not bear a fork, and runs start as Dagster has it.
+Only on Linux: elsewhere system libraries do not bear a fork, and runs start as Dagster has it. So
+they do where such a process cannot be had.
 """
 
+import logging
 import multiprocessing
 import sys
 import tempfile
+import threading
 from typing import Any, Final
 
 import dagster._grpc.server as grpc_server
@@ -25,14 +27,40 @@ _PREPARED: Final = "aurastream_assets.prepared"
 _LONGEST_DIRECTORY: Final = 70
 
 
+_log = logging.getLogger(__name__)
+
+
 class _ForkingServer(grpc_server.DagsterApiServer):
     """Dagster's server with another way to start the process of a run."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 # Dagster's
         super().__init__(*arguments, **options)
-        forking = multiprocessing.get_context("forkserver")
-        forking.set_forkserver_preload([_PREPARED])
-        self._mp_ctx = forking  # type: ignore[assignment] # any context does what it is asked for
+        self._forking = multiprocessing.get_context("forkserver")
+        self._forking.set_forkserver_preload([_PREPARED])
+        self._spawning = self._mp_ctx
+        self._preparing = threading.Lock()
+
+    def StartRun(self, request: Any, _context: Any) -> Any:  # noqa: ANN401, N802 # Dagster's
+        """Start a run, once there is a process to fork it from.
+
+        Dagster holds its lock of all runs while it starts one, so nobody waits for imports there.
+        """
+        with self._preparing:
+            is_prepared = self._forks() or self._forks()
+            if not is_prepared:
+                _log.warning("There is no process to fork a run from; it starts an interpreter.")
+            self._mp_ctx = self._forking if is_prepared else self._spawning  # type: ignore[assignment] # any context does what it is asked for
+        return super().StartRun(request, _context)
+
+    def _forks(self) -> bool:
+        """Fork once, for nothing: starts the process to fork from, or one in its place."""
+        trial = self._forking.Process(target=bool)
+        try:
+            trial.start()
+        except (OSError, EOFError):
+            return False
+        trial.join()
+        return trial.exitcode == 0
 
 
 def _can_fork() -> bool:

@@ -1,9 +1,12 @@
 """Everything that a run imports, imported: the state of the process that runs are forked from.
 
-See `aurastream_assets.forking`. Importing this must open no connection and start no thread, for
-neither would survive the fork (the allocators and linear algebra that are imported have threads of
-their own, and know of forks). The code server learns from this process how a run ended; so a run
-ends with it, instead of going on while its replacement begins.
+See `aurastream_assets.forking`. Nothing else imports this. It must open no connection and start no
+thread, for neither would survive the fork (the allocators and linear algebra that are imported have
+threads of their own, and know of forks).
+
+The code server learns from this process how a run ended; so a run ends with it, instead of going on
+while its replacement begins. And it does not hear SIGTERM, which a supervisor sends to all that a
+killed code server left behind: the runs are to end by it, politely, and this process after them.
 """
 
 import ctypes
@@ -13,8 +16,6 @@ import os
 import signal
 import sys
 from typing import Final
-
-from aurastream_assets.definitions import defs
 
 __all__: list[str] = []
 
@@ -42,6 +43,11 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def _prepare() -> None:
+    try:
+        from aurastream_assets.definitions import defs  # noqa: PLC0415 # to say why it failed
+    except ImportError as error:
+        # An ImportError would be swallowed, and this process serve without anything imported.
+        raise RuntimeError("The graph cannot be imported.") from error
     for name in _LATER:
         try:
             importlib.import_module(name)
@@ -53,22 +59,27 @@ def _prepare() -> None:
     gc.freeze()
 
 
-def _tie_forks_to_their_parent() -> None:
+def _tie_runs_to_this_process() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
+    own = forking = os.getpid()
 
     def remember() -> None:
-        nonlocal parent
-        parent = os.getpid()
+        nonlocal forking
+        forking = os.getpid()
 
-    def tie() -> None:
+    def begin() -> None:
+        if forking != own:
+            return  # what a run forks is its own affair
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:
+        if os.getppid() != own:
             os._exit(1)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
-    os.register_at_fork(before=remember, after_in_child=tie)
+    os.register_at_fork(before=remember, after_in_child=begin)
+    # Blocked and not ignored: what a run is sent before it unblocks it is not lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
-_prepare()
 if sys.platform == "linux":
-    _tie_forks_to_their_parent()
+    _tie_runs_to_this_process()
+_prepare()

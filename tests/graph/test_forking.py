@@ -17,7 +17,33 @@ import aurastream_assets.prepared
 import psutil
 print([thread.name for thread in threading.enumerate()])
 me = psutil.Process()
-print(me.net_connections(), me.children())
+print(me.net_connections(kind="all"), me.children(), me.open_files())
+"""
+_FORK = """
+import multiprocessing, signal, time
+import psutil
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["aurastream_assets.prepared"])
+
+def run():
+    process = context.Process(target=time.sleep, args=(600,))
+    process.start()
+    return process, psutil.Process(process.pid), psutil.Process(process.pid).parent()
+
+first, _, server = run()
+server.send_signal(signal.SIGTERM)
+second, process, same = run()
+print(same == server)
+first.terminate()
+first.join()
+print(signal.Signals(-first.exitcode).name, process.is_running())
+server.kill()
+psutil.wait_procs([process], timeout=60)
+print(process.is_running())
+third, _, other = run()
+print(other == server)
+third.terminate()
+third.join()
 """
 
 
@@ -25,7 +51,15 @@ def test_what_runs_are_forked_from_has_no_thread_or_connection_that_they_would_s
     looked = subprocess.run(
         [sys.executable, "-c", _LOOK], capture_output=True, text=True, timeout=120, check=True
     )
-    assert looked.stdout.splitlines() == ["['MainThread']", "[] []"]
+    assert looked.stdout.splitlines() == ["['MainThread']", "[] [] []"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="runs are forked on Linux")
+def test_a_run_ends_by_what_is_sent_to_all_and_with_what_it_was_forked_from() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FORK], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.splitlines() == ["True", "SIGTERM True", "False", "False"]
 
 
 def _server_that_is_used(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Any:
