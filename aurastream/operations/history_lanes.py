@@ -79,7 +79,7 @@ def load_history(
         return 0
     # A fork would take over the locks of our threads as they are at that moment.
     context = multiprocessing.get_context("spawn")
-    with _deaf_to_ctrl_c():
+    with _kill_told(), _deaf_to_ctrl_c():
         # What is put there is there for all to see before a lane's result is; nothing is overtaken.
         made: SimpleQueue[Step] = context.SimpleQueue()
         stop = context.Event()
@@ -94,14 +94,21 @@ def load_history(
         finally:
             stop.set()
         _tell(made, on_step)
-        try:
+        with _kill_told():
             return sum(load.result() for load in loads)
-        except BrokenProcessPool as error:
-            raise ProcessError(
-                "A process that loaded history was killed.",
-                fix="Start again: it goes on where it was. If it happens again, look whether the "
-                "machine runs out of memory.",
-            ) from error
+
+
+@contextmanager
+def _kill_told() -> Iterator[None]:
+    """Say what happened when a lane's process was killed, be it before the other one began."""
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise ProcessError(
+            "A process that loaded history was killed.",
+            fix="Start again: it goes on where it was. If it happens again, look whether the "
+            "machine runs out of memory.",
+        ) from error
 
 
 @contextmanager

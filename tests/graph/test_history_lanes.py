@@ -5,11 +5,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from aurastream.operations import history_lanes
 from aurastream.operations.errors import ProcessError
 from aurastream.operations.history_lanes import load_history
 from aurastream.operations.history_plan import Step
@@ -78,6 +81,25 @@ def test_a_lane_that_is_killed_is_told_in_one_sentence(load: Load) -> None:
         each_lane_gets(signal.SIGKILL),
         pytest.raises(ProcessError, match="goes on where it was"),
     ):
+        load()
+
+
+class _KilledAtOnce(ProcessPoolExecutor):
+    """Waits until a process that it has begun is known to be killed."""
+
+    def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
+        future = super().submit(*arguments, **options)
+        for child in multiprocessing.active_children():
+            child.kill()
+        wait([future])
+        return future
+
+
+def test_a_lane_that_is_killed_before_the_other_begins_is_told_likewise(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_lanes, "ProcessPoolExecutor", _KilledAtOnce)
+    with pytest.raises(ProcessError, match="goes on where it was"):
         load()
 
 
