@@ -84,7 +84,15 @@ def load_history(
         made: SimpleQueue[Step] = context.SimpleQueue()
         stop = context.Event()
         pool = ProcessPoolExecutor(len(lanes), context, initializer=_begin, initargs=(made, stop))
-        loads = [pool.submit(_load, settings, replay_url, mine) for mine in lanes]
+        loads: list[Future[int]] = []
+        try:
+            loads.extend(pool.submit(_load, settings, replay_url, mine) for mine in lanes)
+        except OSError:
+            # A pool that breaks meanwhile closes what the next process is to be given.
+            for load in loads:
+                if load.done():
+                    load.result()
+            raise
     with pool:
         try:
             while wait(loads, timeout=_POLL_S).not_done:

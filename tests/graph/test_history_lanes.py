@@ -95,10 +95,23 @@ class _KilledAtOnce(ProcessPoolExecutor):
         return future
 
 
+class _ClosedMeanwhile(_KilledAtOnce):
+    """Is closed between the question whether it is whole and the start of the second process."""
+
+    _has_begun = False
+
+    def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
+        if self._has_begun:
+            raise OSError("handle is closed")
+        self._has_begun = True
+        return super().submit(*arguments, **options)
+
+
+@pytest.mark.parametrize("pool", [_KilledAtOnce, _ClosedMeanwhile])
 def test_a_lane_that_is_killed_before_the_other_begins_is_told_likewise(
-    load: Load, monkeypatch: pytest.MonkeyPatch
+    load: Load, monkeypatch: pytest.MonkeyPatch, pool: type[ProcessPoolExecutor]
 ) -> None:
-    monkeypatch.setattr(history_lanes, "ProcessPoolExecutor", _KilledAtOnce)
+    monkeypatch.setattr(history_lanes, "ProcessPoolExecutor", pool)
     with pytest.raises(ProcessError, match="goes on where it was"):
         load()
 
