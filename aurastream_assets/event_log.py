@@ -7,8 +7,8 @@ half-hours is half a minute old before it is queued. Here
 - planned partitions are stored by the batch (its size is ``DAGSTER_EVENT_BATCH_SIZE``),
 - a planned check is one row. Dagster makes one for each partition of the run, 60,000 for two weeks,
   but a check of ours looks at all of them at once and answers once: the others would never end,
-- an event is not announced (``NOTIFY``): Dagster has polled for events since long, and does it
-  for the sake of older versions beside it,
+- an event is not announced: Dagster polls for events, and still sends its ``NOTIFY`` for the sake
+  of older versions beside it alone,
 - a table or column that was there once is not looked for again,
 - a process keeps its connection, unless it is the daemon: there each connection proves first that
   the process still leads (see `aurastream.operations.fencing`). It does not wait for the disk after

@@ -26,7 +26,6 @@ _PREPARED: Final = "aurastream_assets.prepared"
 # 107 characters at most.
 _LONGEST_DIRECTORY: Final = 70
 
-
 _log = logging.getLogger(__name__)
 
 
