@@ -1,8 +1,8 @@
 """Which columns a model's columns are made of, read from the SQL that dbt ran.
 
 Lineage goes through whatever is ephemeral, down to the tables that are assets. It is a function of
-the model's code, so a file beside dbt's cache keeps it until the code changes: reading SQL takes
-seconds, and an hour of rollups should not pay them.
+the model's code, so a file in dbt's directory keeps it until the code changes: an hour of rollups
+should not pay for reading SQL.
 """
 
 import json
@@ -108,7 +108,10 @@ class ColumnLineage:
             for relation in tree.find_all(exp.Table):
                 relation.set("catalog", None)  # the database's name says nothing
             schema = {s: {t: dict(c) for t, c in ts.items()} for s, ts in self._columns.items()}
-            nodes = lineage(None, tree.sql(dialect=_DIALECT), schema, dialect=_DIALECT)
+            # Trimmed, each node would carry a copy of its query, which takes ten times as long.
+            nodes = lineage(
+                None, tree.sql(dialect=_DIALECT), schema, dialect=_DIALECT, trim_selects=False
+            )
             found: Sources = {}
             for column in columns:
                 leaves = {
