@@ -1,9 +1,10 @@
-"""Where the dbt project lies, and the manifest that the graph is described from.
+"""Where the dbt project lies, and what is kept of it once it was parsed.
 
-The manifest's name carries a digest of everything it was made from, so that it is never stale: an
-edited model has another digest, and the first load after the edit parses the project once (about
-three seconds, in a process of its own, without a database). Every later load reads a file. It lies
-in the project, or in the data directory where the project belongs to somebody else.
+That is the manifest, which the graph is described from, and the same in dbt's own form, which runs
+are given. Their names carry a digest of everything they were made from, so that they are never
+stale: an edited model has another digest, and the first load after the edit parses the project once
+(about four seconds, in a process of its own, without a database). Every later load reads a file.
+They lie in the project, or in the data directory where the project belongs to somebody else.
 """
 
 import hashlib
@@ -19,11 +20,21 @@ from aurastream.core.errors import AuraStreamError
 from aurastream.operations.dbt_process import PROJECT_DIR, run_dbt
 from aurastream.settings import Settings
 
-__all__ = ["PROJECT_DIR", "DbtProjectError", "load_manifest", "manifest_path", "project_digest"]
+__all__ = [
+    "PROJECT_DIR",
+    "DbtProjectError",
+    "load_manifest",
+    "load_parsed",
+    "manifest_path",
+    "project_digest",
+]
 
 _CACHE_DIR: Final = PROJECT_DIR / "target" / "manifests"
 _SOURCE_FOLDERS: Final = ("models", "macros", "tests")
 _SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".csv", ".md"})
+# Their macros are in what dbt parses, beside the project's own.
+_PACKAGES: Final = ("dbt-core", "dbt-adapters", "dbt-postgres")
+_PARSED: Final = ".msgpack"
 
 
 # What Postgres and its driver say when the same statement may succeed in a while.
@@ -47,8 +58,8 @@ class DbtProjectError(AuraStreamError):
 
 @cache
 def project_digest() -> str:
-    """Return a digest of every file of the project and of dbt's version."""
-    digest = hashlib.sha256(version("dbt-core").encode())
+    """Return a digest of every file of the project and of dbt's versions."""
+    digest = hashlib.sha256(" ".join(map(version, _PACKAGES)).encode())
     files = [PROJECT_DIR / "dbt_project.yml"]
     for folder in _SOURCE_FOLDERS:
         files += sorted((PROJECT_DIR / folder).rglob("*"))
@@ -89,10 +100,31 @@ def load_manifest() -> dict[str, Any]:
     DbtProjectError
         When the project cannot be parsed; the message is dbt's.
     """
-    if not manifest_path().is_file():
-        _parse()
-    manifest: dict[str, Any] = json.loads(manifest_path().read_text(encoding="utf-8"))
+    manifest: dict[str, Any] = json.loads(_made().read_text(encoding="utf-8"))
     return manifest
+
+
+def load_parsed() -> bytes:
+    """Read the manifest as dbt keeps it for itself, parsing the project first when it changed.
+
+    Returns
+    -------
+    bytes
+        MessagePack, for ``Manifest.from_msgpack``.
+
+    Raises
+    ------
+    DbtProjectError
+        When the project cannot be parsed; the message is dbt's.
+    """
+    return _made().with_suffix(_PARSED).read_bytes()
+
+
+def _made() -> Path:
+    """Return the path of the manifest, once it and its other form are there."""
+    if not (manifest_path().is_file() and manifest_path().with_suffix(_PARSED).is_file()):
+        _parse()
+    return manifest_path()
 
 
 def _parse() -> None:
@@ -114,13 +146,15 @@ def _parse_into(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="parse-") as scratch:
         done = run_dbt("parse", "--no-partial-parse", target=Path(scratch))
-        made = Path(scratch) / "manifest.json"
-        if done.returncode != 0 or not made.is_file():
+        made, parsed = Path(scratch) / "manifest.json", Path(scratch) / "partial_parse.msgpack"
+        if done.returncode != 0 or not (made.is_file() and parsed.is_file()):
             raise DbtProjectError(
                 f"dbt cannot parse {PROJECT_DIR.name}: {_last_words(done.stdout)}",
                 fix="Correct the model it names.",
             )
-        # Another process may be doing the same; whoever comes last replaces equal bytes.
+        # Another process may be doing the same; whoever comes last replaces the same content. The
+        # manifest goes last: where it is, the other is.
+        parsed.replace(path.with_suffix(_PARSED))
         made.replace(path)
 
 

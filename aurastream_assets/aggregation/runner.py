@@ -4,9 +4,9 @@ dbt keeps its state in module globals, changes the working directory and reads i
 the environment. All three are put back after every call, and one call runs at a time.
 """
 
-import fcntl
 import json
 import os
+import pickle
 import tempfile
 import threading
 import warnings
@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from aurastream_assets.aggregation.project import PROJECT_DIR, DbtProjectError, project_digest
+from aurastream_assets.aggregation.project import PROJECT_DIR, DbtProjectError, load_parsed
 
 __all__ = ["DbtRunner", "NodeResult"]
 
@@ -161,20 +162,21 @@ class DbtRunner:
 
             try:
                 self._work_dir.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryDirectory(
-                    dir=self._work_dir, prefix="run-", ignore_cleanup_errors=True
-                ) as scratch:
-                    manifest = self._parse(dbtRunner)
-                    with _environment(self._connection()):
-                        done: Any = dbtRunner(manifest=manifest).invoke(
-                            [
-                                *_GLOBAL_FLAGS,
-                                *command.split(),
-                                *self._paths(scratch),
-                                *("--no-write-json", "--no-partial-parse"),
-                                *arguments,
-                            ]
-                        )
+                with (
+                    tempfile.TemporaryDirectory(
+                        dir=self._work_dir, prefix="run-", ignore_cleanup_errors=True
+                    ) as scratch,
+                    _environment(self._connection()),
+                ):
+                    done: Any = dbtRunner(manifest=self._manifest()).invoke(
+                        [
+                            *_GLOBAL_FLAGS,
+                            *command.split(),
+                            *self._paths(scratch),
+                            *("--no-write-json", "--no-partial-parse"),
+                            *arguments,
+                        ]
+                    )
             except OSError as error:
                 raise DbtProjectError(
                     f"dbt cannot work in {self._work_dir}: {error}.",
@@ -184,25 +186,21 @@ class DbtRunner:
             raise DbtProjectError(f"dbt {command} did not run: {done.exception}")
         return [_result(found) for found in done.result.results]
 
-    def _parse(self, runner: Any) -> Any:  # noqa: ANN401 # dbt ships no types
-        """Read the project, from dbt's own cache unless a file changed since.
+    def _manifest(self) -> Any:  # noqa: ANN401 # dbt ships no types
+        """Return the project as it was parsed, which is of no database yet, in this database.
 
-        Parsing sees the database's name alone: the cache would otherwise be thrown away whenever
-        the embedded server listens on another port.
+        A new one for each call: dbt compiles into it, and would not compile the same model twice.
         """
-        cache = self._work_dir / f"parsed-{project_digest()}"
-        cache.mkdir(parents=True, exist_ok=True)
-        name = {"DBT_POSTGRES_DBNAME": str(self._url.database)}
-        with _exclusively(cache / "lock"), _environment(name):
-            parsed = runner().invoke(
-                [*_GLOBAL_FLAGS, "parse", *self._paths(str(cache)), "--no-write-json"]
-            )
-        if not parsed.success:
-            raise DbtProjectError(
-                f"dbt cannot parse {PROJECT_DIR.name}: {parsed.exception}",
-                fix="Correct the model it names.",
-            )
-        return parsed.result
+        manifest = pickle.loads(_parsed())  # noqa: S301 # our own, made in this process
+        name = self._url.database
+        for node in (*manifest.nodes.values(), *manifest.sources.values()):
+            if node.relation_name:
+                node.relation_name = node.relation_name.replace(
+                    f'"{node.database}"', f'"{name}"', 1
+                )
+            node.database = name
+        manifest.build_flat_graph()  # what models see as `graph`; the last step of dbt's parsing
+        return manifest
 
     def _paths(self, target: str) -> tuple[str, ...]:
         return (
@@ -226,6 +224,16 @@ class DbtRunner:
                 "; ".join(f"{r.name}: {' '.join(r.message.split())}" for r in broken)
             )
         return results
+
+
+@cache
+def _parsed() -> bytes:
+    """Return the project as it was parsed, in a form of which copies are quickly made."""
+    from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415 # see DbtRunner._invoke
+    from dbt.parser.manifest import extended_mashumuro_decoder  # noqa: PLC0415 # likewise
+
+    manifest = Manifest.from_msgpack(load_parsed(), decoder=extended_mashumuro_decoder)
+    return pickle.dumps(manifest, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def _range(start: datetime, end: datetime) -> dict[str, str]:
@@ -274,11 +282,3 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _exclusively(path: Path) -> Iterator[None]:
-    """Hold a lock file: dbt writes its parse cache in place, and a reader could see half of it."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ from aurastream.operations import dbt_process
 from aurastream.settings import REPO_ROOT
 from aurastream.store.tables import metadata
 from aurastream_assets.aggregation import project
-from aurastream_assets.aggregation.project import DbtProjectError, load_manifest
+from aurastream_assets.aggregation.project import DbtProjectError, load_manifest, load_parsed
 from aurastream_assets.aggregation.runner import DbtRunner
 from tests.dbt_models.warehouse import Warehouse, at
 
@@ -230,18 +231,20 @@ def test_a_model_that_cannot_be_parsed_is_named(
 def test_a_project_that_cannot_be_written_has_its_manifest_in_the_data_directory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    manifest = load_manifest()
+    manifest, kept = load_manifest(), load_parsed()
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setattr(project, "_CACHE_DIR", tmp_path / "file" / "manifests")
 
     def parsed(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         scratch = Path(command[command.index("--target-path") + 1])
         (scratch / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        (scratch / "partial_parse.msgpack").write_bytes(kept)
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", parsed)
     monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path / "data"))
     assert load_manifest() == manifest
+    assert load_parsed() == kept
     assert project.manifest_path().is_relative_to(tmp_path / "data")
 
     monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path / "file" / "data"))
@@ -308,6 +311,18 @@ def test_scratch_files_are_gone_after_the_run_and_hold_no_password(
     for path in (tmp_path / "dbt").rglob("*"):
         if path.is_file():
             assert password not in path.read_bytes(), path.name
+
+
+def test_a_project_that_was_parsed_runs_in_any_database_without_being_parsed_again(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    load_parsed()  # present from here on, as after set-up
+    monkeypatch.setattr(project, "run_dbt", lambda *_, **__: pytest.fail("parsed again"))
+    (hour,) = DbtRunner(database_url, tmp_path / "dbt").build(["intel_hourly_metrics"])
+    name = sa.make_url(database_url).database
+    assert f'"{name}"."intelligence"."video_velocity"' in hour.sql
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select from aggregation.intel_hourly_metrics").fetchall() == []
 
 
 def test_a_server_that_does_not_answer_is_an_error_that_says_so(
