@@ -27,6 +27,7 @@ from resources.store import Store
 __all__ = ["ASSETS", "daily", "hourly", "marts"]
 
 _STREAM_HOURS: Final = "intel_stream_hours"
+_CODE_VERSION: Final = "dagster/code_version"  # tag of a materialization
 _POOL: Final = "dbt"  # one dbt at a time, whoever asks
 
 _translator: Final = Translator(load_manifest())
@@ -120,7 +121,7 @@ def _built(
     ended = _ended(store, names, start) if start is not None else {}
     runner = _runner(store)
     # A table that is created takes all rows of the range; one that is there can leave some out.
-    if first := [model.name for model in (*parents, *(models if ended else ()))]:
+    if first := _unmade(context, store, [*parents, *(models if ended else ())]):
         _run(runner, first)
     results = {r.name: r for r in _run(runner, [*names, *tests], start, end, _moments(ended))}
     for model in models:
@@ -145,6 +146,29 @@ def _run(
         return runner.build(names, start=start, end=end, ended=ended)
     except DbtProjectError as error:
         raise dg.Failure(description=str(error), allow_retries=error.is_transient) from error
+
+
+def _unmade(
+    context: dg.AssetExecutionContext, store: Store, models: Sequence[TranslatedModel]
+) -> list[str]:
+    """Return the models whose table is not there, or was not made by the code as it is now."""
+    with connect(store.frames.url) as connection:
+        there = {
+            name
+            for (name,) in connection.execute(
+                "select table_name from information_schema.tables"
+                " where table_schema = 'aggregation'"
+            )
+        }
+    return [
+        model.name for model in models if model.name not in there or not _is_current(context, model)
+    ]
+
+
+def _is_current(context: dg.AssetExecutionContext, model: TranslatedModel) -> bool:
+    newest = context.instance.get_latest_materialization_event(model.spec.key)
+    made = newest.asset_materialization if newest is not None else None
+    return made is not None and (made.tags or {}).get(_CODE_VERSION) == model.spec.code_version
 
 
 def _ended(store: Store, names: Sequence[str], start: datetime) -> dict[str, _Ended]:

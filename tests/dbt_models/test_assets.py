@@ -1,17 +1,20 @@
 """The rollups in the graph: partitions, checks and metadata of real materializations."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
+from aurastream_assets.aggregation import rollups
 from aurastream_assets.aggregation.rollups import ASSETS, daily, hourly, marts
+from aurastream_assets.aggregation.runner import DbtRunner, NodeResult
 from aurastream_assets.partitions import days, hours
 from resources.store import Store
-from tests.dbt_models.warehouse import Warehouse, at
+from tests.dbt_models.warehouse import HOURS, Warehouse, at
 
 _HOURLY = dg.AssetKey(["aggregation", "intel_hourly_metrics"])
 _DAILY = dg.AssetKey(["aggregation", "intel_daily_metrics"])
@@ -151,6 +154,34 @@ def test_a_day_can_be_rolled_up_before_any_hour(
     warehouse.categories("music")
     assert materialize(daily, partition_key=last_days[0]).success
     assert [row["coverage_pct"] for row in warehouse.days()] == [0]
+
+
+def test_rollups_below_are_made_where_they_are_missing_or_of_other_code_and_not_again(
+    materialize: Any, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, last_days: list[str]
+) -> None:
+    warehouse.categories("music")
+    materialize(hourly, partition_key=f"{last_days[0]}-00:00")
+    made: list[set[str]] = []
+    build = DbtRunner.build
+
+    def building(runner: DbtRunner, names: Sequence[str], **options: Any) -> list[NodeResult]:
+        made.append(set(names))
+        return build(runner, names, **options)
+
+    monkeypatch.setattr(DbtRunner, "build", building)
+    materialize(daily, partition_key=last_days[0])
+    assert [HOURS in names for names in made] == [False]
+
+    made.clear()
+    with psycopg.connect(warehouse.url) as connection:
+        connection.execute(f"drop table aggregation.{HOURS} cascade")
+    materialize(daily, partition_key=last_days[0])
+    assert made[0] == {HOURS}
+
+    made.clear()
+    monkeypatch.setattr(rollups, "_CODE_VERSION", "another")
+    materialize(daily, partition_key=last_days[0])
+    assert [HOURS in names for names in made] == [True, False]
 
 
 def test_a_failing_model_fails_the_run_with_the_databases_words(
