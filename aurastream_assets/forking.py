@@ -1,9 +1,10 @@
 """A code server of Dagster's whose runs are forks of one process that has imported everything.
 
 Dagster starts an interpreter for each run, which imports Dagster, pandas and the graph before it
-does anything: three seconds of a processor, also for a run of one. Here the first run starts one
-process that imports all of that (`aurastream_assets.prepared`), and each run is a fork of it
-(`multiprocessing`'s own fork server). Whoever changes code restarts the code server.
+does anything: three seconds of a processor, also for a run of one. Here one process imports all of
+that (`aurastream_assets.prepared`), and each run is a fork of it (`multiprocessing`'s own fork
+server). It is started by the first run, or by the server once everything that starts beside it has
+had the processors. Whoever changes code restarts the code server.
 
 Only on Linux: elsewhere system libraries do not bear a fork, and runs start as Dagster has it. So
 they do where such a process cannot be had.
@@ -25,6 +26,7 @@ _PREPARED: Final = "aurastream_assets.prepared"
 # The fork server listens on a socket in a directory of its own there, and the path of a socket has
 # 107 characters at most.
 _LONGEST_DIRECTORY: Final = 70
+_AHEAD_S: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -38,17 +40,24 @@ class _ForkingServer(grpc_server.DagsterApiServer):
         self._forking.set_forkserver_preload([_PREPARED])
         self._spawning = self._mp_ctx
         self._preparing = threading.Lock()
+        ahead = threading.Timer(_AHEAD_S, self._prepare)
+        ahead.daemon = True
+        ahead.start()
+
+    def _prepare(self) -> bool:
+        """Return whether there is a process to fork from, which is started where there is none."""
+        with self._preparing:
+            return self._forks() or self._forks()
 
     def StartRun(self, request: Any, _context: Any) -> Any:  # noqa: ANN401, N802 # Dagster's
         """Start a run, once there is a process to fork it from.
 
         Dagster holds its lock of all runs while it starts one, so nobody waits for imports there.
         """
-        with self._preparing:
-            is_prepared = self._forks() or self._forks()
-            if not is_prepared:
-                _log.warning("There is no process to fork a run from; it starts an interpreter.")
-            self._mp_ctx = self._forking if is_prepared else self._spawning  # type: ignore[assignment] # any context does what it is asked for
+        is_prepared = self._prepare()
+        if not is_prepared:
+            _log.warning("There is no process to fork a run from; it starts an interpreter.")
+        self._mp_ctx = self._forking if is_prepared else self._spawning  # type: ignore[assignment] # any context does what it is asked for
         return super().StartRun(request, _context)
 
     def _forks(self) -> bool:

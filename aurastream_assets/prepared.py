@@ -22,6 +22,7 @@ __all__: list[str] = []
 # What Dagster and the clients import when they are first used. Those that are imported already, and
 # those that another version does not have, cost nothing.
 _LATER: Final = (
+    "aurastream.sources.limiter",
     "aurastream_assets.event_log",
     "dagster._core.execution.api",
     "dagster._core.executor.in_process",
@@ -33,8 +34,11 @@ _LATER: Final = (
     "dagster._grpc.impl",
     "dagster_postgres.run_storage",
     "dagster_postgres.schedule_storage",
+    "dbt.adapters.postgres",
+    "dbt.cli.main",
     "h2.connection",
     "httpcore",
+    "pandas.core.methods.to_dict",
     "psycopg2.extras",
     "upath.implementations.local",
     "watchdog.observers.polling",
