@@ -112,6 +112,8 @@ class Launch:
         self._replay_url: str | None = None
         self._web_url = ""
         self._code_port = 0
+        self._creating_tables: subprocess.Popen[str] | None = None
+        self._record_start: datetime | None = None
         self._mode = limits_of(settings).mode
         self._has_other_terms = False
 
@@ -190,6 +192,7 @@ class Launch:
             self._settings = self._servers()
         if self._stop.is_set():
             return False
+        self._create_dagster_tables()
         with _step(progress, "Migrating the schema"):
             self._prepare_store(now)
         if self._settings.live:
@@ -260,7 +263,6 @@ class Launch:
         url = self._settings.require_postgres()
         migrate(url, reader=Reader.from_settings(self._settings))
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("create schema if not exists dagster")
             # Until the first retention makes those of a week.
             ensure_partitions(connection, now, now + _AHEAD)
         self._frames = self._stack.enter_context(
@@ -280,8 +282,7 @@ class Launch:
         return begun.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _start_processes(self) -> None:
-        self._home.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(REPO_ROOT / "deploy" / "dagster.yaml", self._home / "dagster.yaml")
+        self._write_instance_settings()
         self._supervisor = Supervisor(log_dir=self._data / "logs", state_dir=self._data / "run")
         self._stack.enter_context(self._supervisor)
         # Not before: until here, the endpoints may be those of another start that is running.
@@ -293,7 +294,7 @@ class Launch:
             self._supervisor.wait_ready("replay", stopped=self._stop.is_set)
             self._replay_url = f"http://127.0.0.1:{port}"
             self._found["replay_url"] = self._replay_url
-        self._create_dagster_tables()
+        self._await_dagster_tables()
         self._code_port = free_port()
         (self._home / "workspace.yaml").write_text(
             _WORKSPACE.format(port=self._code_port), encoding="utf-8"
@@ -308,26 +309,42 @@ class Launch:
         self._supervisor.launch(self._head())
 
     def _create_dagster_tables(self) -> None:
-        """Let one process create Dagster's tables: webserver and daemon at once would collide."""
-        with psycopg.connect(self._settings.require_postgres()) as connection:
+        """Let one process create Dagster's tables: webserver and daemon at once would collide.
+
+        It takes seconds for the first time, so it begins before our own schema is there.
+        """
+        with psycopg.connect(self._settings.require_postgres(), autocommit=True) as connection:
+            connection.execute("create schema if not exists dagster")
             row = connection.execute(
                 "select to_regclass('dagster.instance_info') is not null"
                 " and to_regclass('dagster.job_ticks') is not null"
             ).fetchone()
         if row is not None and row[0]:
             return
+        self._write_instance_settings()
         spec = self._spec("dagster-tables", "dagster", "instance", "info")
-        done = subprocess.run(  # noqa: S603 # our own command
+        self._creating_tables = subprocess.Popen(  # noqa: S603 # our own command
             spec.command,
             env={**os.environ, **spec.environment},
             cwd=spec.cwd,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
             start_new_session=True,  # Ctrl-C is for us
         )
-        if done.returncode:
-            raise AuraStreamError(f"Dagster cannot create its tables: {done.stderr.strip()[-500:]}")
+        self._stack.callback(_end, self._creating_tables)
+
+    def _await_dagster_tables(self) -> None:
+        if self._creating_tables is None:
+            return
+        _, said = self._creating_tables.communicate()
+        if self._creating_tables.returncode:
+            raise AuraStreamError(f"Dagster cannot create its tables: {said.strip()[-500:]}")
+
+    def _write_instance_settings(self) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPO_ROOT / "deploy" / "dagster.yaml", self._home / "dagster.yaml")
 
     def _load_history(self, progress: Progress, now: datetime) -> None:
         if self._replay_url is None:
@@ -361,7 +378,7 @@ class Launch:
             runs = plan_runs(
                 graph,
                 # Windows of the first day before its first crawl say that nothing came.
-                start=self._record_start if self._replay_url else history_start(now, 0),
+                start=(self._replay_url and self._record_start) or history_start(now, 0),
                 now=now,
                 platforms=self._settings.platforms,
                 marts=existing_marts(self._frames),
@@ -382,7 +399,6 @@ class Launch:
             "AURASTREAM_READER_URL": self._settings.require_reader(),
             "AURASTREAM_REDIS_URL": self._settings.require_redis(),
             "AURASTREAM_DATA_DIR": str(self._data.resolve()),
-            "AURASTREAM_RECORD_START": self._record_start.isoformat(),
             "DAGSTER_HOME": str(self._home.resolve()),
             "DAGSTER_PG_URL": dagster_url(self._settings.require_postgres()),
             "PYTHONPATH": str(REPO_ROOT),
@@ -393,6 +409,8 @@ class Launch:
         }
         if self._replay_url is not None:
             environment["AURASTREAM_REPLAY_URL"] = self._replay_url
+        if self._record_start is not None:  # of the graph, which is not there before
+            environment["AURASTREAM_RECORD_START"] = self._record_start.isoformat()
         return ProcessSpec(
             name=name,
             command=[sys.executable, "-m", *command],
@@ -523,6 +541,12 @@ def _kept_port(path: Path) -> int:
         port = free_port()
         path.write_text(str(port), encoding="utf-8")
     return port
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End a process unless it has ended."""
+    with process:  # waits, and closes its pipe
+        process.kill()
 
 
 def _short(path: Path) -> Path:
