@@ -528,8 +528,9 @@ def _replace(cursor: dbapi.Cursor, item: _Prepared, op: Replace) -> WriteResult:
 
 def _append(cursor: dbapi.Cursor, item: _Prepared, *, is_direct: bool) -> WriteResult:
     total = item.rows.num_rows
-    # Tables without time hold things that come again and again: their keys mostly exist.
-    if is_direct and is_partitioned(item.table):
+    # Tables without time hold things that come again and again: their keys mostly exist. A single
+    # one that exists would cost the whole transaction a second try.
+    if is_direct and is_partitioned(item.table) and not item.table.info.get("recurs"):
         _copy(cursor, item)
         return WriteResult(item.table.fullname, inserted=total)
     inserted = _insert_from(cursor, item, _stage(cursor, item), sql.SQL("DO NOTHING"))

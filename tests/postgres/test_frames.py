@@ -2,15 +2,22 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
+import adbc_driver_postgresql
 import numpy as np
 import pandas as pd
+import psycopg
 import pytest
+import sqlalchemy as sa
+from adbc_driver_postgresql import dbapi
+from psycopg.conninfo import conninfo_to_dict
 
 from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.errors import FrameMismatchError, StoreError
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert
 from aurastream.store.tables import metadata
+from tests.filled_rows import filled_rows
 
 NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 FETCH = "0b9c2b3e-5df3-4a83-9c0a-6f6d6a1f0001"
@@ -128,6 +135,61 @@ def test_appending_the_same_rows_again_keeps_the_first(store: FrameStore) -> Non
     assert (first[0].inserted, again[0].inserted, again[0].unchanged) == (2, 1, 2)
     found = store.read("collection.youtube_games", order_by="video_id")
     assert found["views"].tolist() == [1, 2, 102]
+
+
+def test_a_rejected_item_that_comes_again_costs_the_rest_of_its_write_no_second_try(
+    store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = filled_rows("operations.quarantine", [{"reason": "ambiguous"}])
+    crawls = filled_rows("operations.crawls", [{"dataset": "collection/youtube_games"}])
+    store.commit([Append("operations.quarantine", item)])
+    copied: list[str] = []
+    copy = dbapi.Cursor.adbc_ingest
+
+    def ingest(cursor: dbapi.Cursor, name: str, *arguments: Any, **options: Any) -> Any:
+        copied.append(name)
+        return copy(cursor, name, *arguments, **options)
+
+    monkeypatch.setattr(dbapi.Cursor, "adbc_ingest", ingest)
+    again, crawl = store.commit(
+        [Append("operations.quarantine", item), Append("operations.crawls", crawls)]
+    )
+    assert (again.inserted, again.unchanged, crawl.inserted) == (0, 1, 1)
+    assert copied.count("crawls") == 1
+    assert len(store.read("operations.quarantine")) == 1
+
+
+def test_a_connection_does_not_begin_with_reading_about_every_partition(
+    store: FrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    real = adbc_driver_postgresql.connect
+
+    def connect(uri: str, *arguments: Any, **options: Any) -> Any:
+        told.append(str(conninfo_to_dict(uri)["dbname"]))
+        return real(uri, *arguments, **options)
+
+    monkeypatch.setattr(adbc_driver_postgresql, "connect", connect)
+    found = store.query("select current_database() as name")
+    assert told == ["postgres"]
+    assert found["name"].tolist() == [conninfo_to_dict(store.url)["dbname"]]
+
+
+def test_an_account_that_may_not_connect_to_any_other_database_is_served_all_the_same(
+    postgres_server: EmbeddedPostgres, database_url: str
+) -> None:
+    name = conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(postgres_server.url, autocommit=True) as admin:
+        admin.execute("create role shut_in login password 'p'")
+        admin.execute("revoke connect on database postgres from public")
+    try:
+        shut_in = sa.make_url(database_url).set(username="shut_in", password="p")
+        with FrameStore(shut_in.render_as_string(hide_password=False)) as store:
+            assert store.query("select current_database() as name")["name"].tolist() == [name]
+    finally:
+        with psycopg.connect(postgres_server.url, autocommit=True) as admin:
+            admin.execute("grant connect on database postgres to public")
+            admin.execute("drop role shut_in")
 
 
 def test_an_upsert_replaces_every_column_and_counts_what_it_did(store: FrameStore) -> None:

@@ -323,7 +323,7 @@ def test_a_short_outage_is_waited_for(
             store.commit([crawl(rows, "before")])
             server.stop()
             # The server comes back after the first failed try.
-            real = connections.dbapi.connect
+            real = connections.connect
             tries = []
 
             def connecting(*args: object, **options: object) -> object:
@@ -332,7 +332,7 @@ def test_a_short_outage_is_waited_for(
                     server.start()
                 return real(*args, **options)
 
-            monkeypatch.setattr(connections.dbapi, "connect", connecting)
+            monkeypatch.setattr(connections, "connect", connecting)
             assert store.commit([crawl(rows, "after")])[0].inserted == 1
             assert len(tries) >= 2
             assert len(store.read("operations.crawls")) == 2

@@ -81,12 +81,13 @@ def partitioned(
     identity: tuple[str, ...] = (),
     label: str = "",
     narrow: Narrow | None = None,
+    recurs: bool = False,
 ) -> sa.Table:
     """Declare a table with native range partitions by one time column.
 
     ``identity`` names what a row of one window is about where the key holds its rank instead, and
     ``label`` the column that says it to a person. With ``narrow``, the name is a view of what is
-    stored in fewer bytes.
+    stored in fewer bytes. ``recurs`` says that the same rows are written again and again.
     """
     return sa.Table(
         name,
@@ -100,6 +101,7 @@ def partitioned(
             **({"identity": identity} if identity else {}),
             **({"label": label} if label else {}),
             **({"narrow": narrow} if narrow else {}),
+            **({"recurs": True} if recurs else {}),
         },
     )
 

@@ -60,6 +60,7 @@ quarantine = partitioned(
     column("raw", sa.Text, "raw_meta", "the raw body of the item"),
     column("fetch_id", UUID(as_uuid=False), "ops", FETCH, null=True),
     comment="Every rejected item with its reason and raw body.",
+    recurs=True,  # an item that stays what it is, is rejected by every crawl
 )
 
 quota_ledger = sa.Table(
