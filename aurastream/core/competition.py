@@ -44,6 +44,7 @@ from aurastream.core.frames import (
     build_frame,
     codes_of,
     counters,
+    distinct,
     empty_frame,
     lookup,
     microseconds,
@@ -658,7 +659,7 @@ def _each_stream_once(
     """Drop repeats of a stream within a crawl: pages overlap. The largest count stays."""
     (stream,), names = codes_of(streams["stream_id"].iloc[row])
     key = group * (len(names) + 1) + stream
-    if np.unique(key).size == key.size:
+    if distinct(key).size == key.size:
         return row, group
     order = np.lexsort((viewers[row], key))
     last = np.append(np.diff(key[order]) != 0, [True])

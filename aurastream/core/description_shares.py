@@ -22,6 +22,7 @@ from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
     build_frame,
+    distinct,
     empty_frame,
     flags,
     group_keys,
@@ -332,7 +333,7 @@ class _Sets:
         width = max(len(numbers), 1)
         owners = np.repeat(np.arange(lengths.size), lengths)
         # What is no text, such as a null, is no term.
-        pairs = np.unique((owners * width + codes)[codes >= 0])
+        pairs = distinct((owners * width + codes)[codes >= 0])
         self._terms = list(numbers)
         self._numbers = numbers
         self._sizes = np.bincount(pairs // width, minlength=lengths.size)

@@ -28,6 +28,7 @@ __all__ = [
     "build_frame",
     "codes_of",
     "counters",
+    "distinct",
     "each_once",
     "empty_frame",
     "finite",
@@ -655,6 +656,42 @@ def group_keys(*frames: tuple[pd.DataFrame, str]) -> GroupKeys:
     return GroupKeys(keys=keys, windows=windows, categories=categories, names=names)
 
 
+def distinct(values: Integers) -> Integers:
+    """Return the distinct values in ascending order.
+
+    What `numpy.unique` returns; but that hashes whole numbers since NumPy 2.3, which takes eight
+    times as long as sorting them where most of a million differ.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of int64
+        In any order.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        Each value once.
+
+    Notes
+    -----
+    O(n log n).
+
+    References
+    ----------
+    Ours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> distinct(np.array([3, 1, 3, -2])).tolist()
+    [-2, 1, 3]
+    >>> distinct(np.array([], dtype=np.int64)).tolist()
+    []
+    """
+    ordered = np.sort(values)
+    return ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
+
+
 def each_once(keys: Integers, index: pd.Index, name: str, what: str = "category") -> None:
     """Refuse keys that come twice: which row counts would hang on their order.
 
@@ -665,7 +702,7 @@ def each_once(keys: Integers, index: pd.Index, name: str, what: str = "category"
     InvalidInputError
         When a key comes twice.
     """
-    if np.unique(keys).size < keys.size:
+    if distinct(keys).size < keys.size:
         raise InvalidInputError(
             f"The {name} frame has more than one row of a {what} in one window.",
             fix="Pass one of them.",

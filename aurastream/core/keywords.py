@@ -36,6 +36,7 @@ from aurastream.core.frames import (
     Strings,
     build_frame,
     counters,
+    distinct,
     empty_frame,
     group_keys,
     lookup,
@@ -560,7 +561,7 @@ def _count_tags(tags: list[Any], groups: _Groups, min_videos: int) -> _Counted:
     codes = numbered[places] if places.size else places
     is_kept = codes >= 0
     width = max(len(names), 1)
-    once = np.unique(rows[is_kept] * width + codes[is_kept])
+    once = distinct(rows[is_kept] * width + codes[is_kept])
     rows, codes = once // width, once % width
     keys, entry = np.unique(groups.of_row[rows] * width + codes, return_inverse=True)
     counts = np.bincount(entry, minlength=keys.size)

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from aurastream.core.frames import distinct
+
 __all__ = ["CELL", "FEWEST_VIDEOS", "LOOK_BACK_DAYS", "consecutive", "weekly_cells"]
 
 CELL: Final = ["country", "category_id"]
@@ -98,7 +100,7 @@ def _count_between(charts: pd.DataFrame, rows: pd.DataFrame, low: Ints, high: In
     """Count the days in [low, high) on which a row's channel charted in the row's country."""
     codes, _ = pd.factorize(_channel_of(charts))
     code_of = dict(zip(_channel_of(charts), codes.tolist(), strict=True))
-    keys = np.unique(codes.astype("int64") * _DAY_BITS + charts["day"].to_numpy(dtype="int64"))
+    keys = distinct(codes.astype("int64") * _DAY_BITS + charts["day"].to_numpy(dtype="int64"))
     base = _channel_of(rows).map(code_of).to_numpy(dtype="int64") * _DAY_BITS
     found: Ints = np.searchsorted(keys, base + high) - np.searchsorted(keys, base + low)
     return found

@@ -19,6 +19,7 @@ from aurastream.core.frames import (
     build_frame,
     codes_of,
     counters,
+    distinct,
     each_once,
     finite,
     flags,
@@ -341,3 +342,9 @@ def test_a_key_that_comes_twice_is_told_with_every_row_that_has_it(keys: list[in
         assert error.value.rivals == expected
     else:
         each_once(np.array(keys, dtype=np.int64), labels, "competition")
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)))
+def test_distinct_values_are_those_of_numpy(values: list[int]) -> None:
+    given_values = np.array(values, dtype=np.int64)
+    assert distinct(given_values).tolist() == np.unique(given_values).tolist()
