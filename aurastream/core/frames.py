@@ -689,7 +689,8 @@ def distinct(values: Integers) -> Integers:
     []
     """
     ordered = np.sort(values)
-    return ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
+    found: Integers = ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
+    return found
 
 
 def each_once(keys: Integers, index: pd.Index, name: str, what: str = "category") -> None:
