@@ -41,13 +41,13 @@ def machine(tmp_path):
         assert found is not None
         (programs / tool).symlink_to(found)
 
-    def run(python: str | None, stderr: int = subprocess.PIPE):
+    def run(python: str | None, stderr: int = subprocess.PIPE, *, python_variable: str = ""):
         if python is not None:
             (programs / "python3").write_text(f"#!/bin/sh\n{python}\n", encoding="utf-8")
             (programs / "python3").chmod(0o755)
         return subprocess.run(
             [checkout / "script" / "setup"],
-            env={"PATH": str(programs), "HOME": str(tmp_path)},
+            env={"PATH": str(programs), "HOME": str(tmp_path), "PYTHON": python_variable},
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -71,6 +71,29 @@ def test_an_environment_whose_interpreter_is_gone_is_created_again(machine, tmp_
     assert again.returncode == 0, again.stderr
     assert "1/3 Creating the Python 3.12 environment" in again.stdout
     assert (environment / "bin" / "python").is_file()
+
+
+def test_an_environment_whose_creation_was_interrupted_is_created_again(machine, tmp_path):
+    environment = tmp_path / "checkout" / ".venv"
+    assert machine(_PYTHON).returncode == 0
+    for marker in environment.glob(".aurastream-*"):
+        marker.unlink()
+    # An interpreter without pip: venv makes the one first, and the other seconds later.
+    without_pip = _PYTHON.replace("*print*)", "*'import pip'*) exit 1 ;; *print*)")
+    (environment / "bin" / "python").write_text(f"#!/bin/sh\n{without_pip}\n", encoding="utf-8")
+
+    again = machine(_PYTHON)
+
+    assert again.returncode == 0, again.stderr
+    assert "1/3 Creating the Python 3.12 environment" in again.stdout
+
+
+def test_a_python_that_is_named_and_cannot_be_used_is_refused(machine):
+    refused = machine(_PYTHON, python_variable="/nowhere/python3")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "PYTHON=/nowhere/python3 is no Python 3.11 to 3.13: name one that is, or unset it.\n"
+    )
 
 
 def test_who_watches_sees_the_progress_of_uv_and_a_log_gets_the_steps(machine, tmp_path):
