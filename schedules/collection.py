@@ -11,6 +11,7 @@ from typing import Final
 from aurastream.operations.schedule_policy import window_of
 from aurastream.settings import Environment
 from aurastream_assets import jobs
+from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import half_hours
 from schedules.declaration import declare
 
@@ -32,6 +33,7 @@ COLLECTION_SCHEDULES: Final = (
         partition_of=_window_key,
         skip_while_running=True,
         platform="youtube",
+        asking=[asset_key("collection", "youtube_trending")],
     ),
     declare(
         jobs.games,

@@ -43,11 +43,15 @@ class NamedJob(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSchedule:
-    """A schedule and the environments it exists in."""
+    """A schedule and the environments it exists in.
+
+    ``rest`` is what takes its place where its platform cannot be asked.
+    """
 
     definition: dg.ScheduleDefinition
     environments: frozenset[Environment]
     platform: Platform | None = None
+    rest: dg.ScheduleDefinition | None = None
 
 
 def declare(
@@ -59,6 +63,7 @@ def declare(
     partition_of: PartitionOf | None = None,
     skip_while_running: bool,
     platform: Platform | None = None,
+    asking: Collection[dg.AssetKey] = (),
 ) -> DeclaredSchedule:
     """Declare the schedule of a job; it is on wherever it exists.
 
@@ -78,25 +83,29 @@ def declare(
         Whether a tick is skipped while an earlier run of the job is unfinished.
     platform : {"youtube", "twitch"}, optional
         The platform its job asks; without keys for it, the schedule does not exist.
+    asking : collection of AssetKey, optional
+        The assets of the job that ask it. Where they are named, the schedule exists without keys,
+        too, and its ticks leave them out: the others work on what the other platform brings.
     """
 
-    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        moment = context.scheduled_execution_time.astimezone(UTC)
-        if skip_while_running:
-            decision = decide_tick(
-                _unfinished(context.instance, job.name),
-                now=moment,
-                timeout=timedelta(seconds=float((job.tags or {})["timeout_s"])),
+    def schedule(left_out: Collection[dg.AssetKey]) -> dg.ScheduleDefinition:
+        def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+            moment = context.scheduled_execution_time.astimezone(UTC)
+            if skip_while_running:
+                decision = decide_tick(
+                    _unfinished(context.instance, job.name),
+                    now=moment,
+                    timeout=timedelta(seconds=float((job.tags or {})["timeout_s"])),
+                )
+                if not decision.launch:
+                    return dg.SkipReason(f"{job.name}: {decision.reason}")
+            return dg.RunRequest(
+                run_key=f"{job.name}:{moment.isoformat(timespec='minutes')}",
+                partition_key=partition_of(moment) if partition_of else None,
+                asset_selection=_others(context, job, left_out) if left_out else None,
             )
-            if not decision.launch:
-                return dg.SkipReason(f"{job.name}: {decision.reason}")
-        return dg.RunRequest(
-            run_key=f"{job.name}:{moment.isoformat(timespec='minutes')}",
-            partition_key=partition_of(moment) if partition_of else None,
-        )
 
-    return DeclaredSchedule(
-        dg.ScheduleDefinition(
+        return dg.ScheduleDefinition(
             name=f"{job.name}_schedule",
             job_name=job.name,
             cron_schedule=cron,
@@ -104,9 +113,10 @@ def declare(
             execution_fn=tick,
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description=description,
-        ),
-        frozenset(environments),
-        platform,
+        )
+
+    return DeclaredSchedule(
+        schedule(()), frozenset(environments), platform, schedule(asking) if asking else None
     )
 
 
@@ -115,12 +125,22 @@ def schedules_for(
     environment: Environment,
     platforms: Collection[Platform] = ("youtube", "twitch"),
 ) -> list[dg.ScheduleDefinition]:
-    """Return the schedules that exist in an environment and whose platform can be asked."""
-    return [
-        d.definition
+    """Return the schedules of an environment: those whose platform can be asked, and the rest."""
+    found = (
+        d.definition if d.platform is None or d.platform in platforms else d.rest
         for d in declared
-        if environment in d.environments and (d.platform is None or d.platform in platforms)
-    ]
+        if environment in d.environments
+    )
+    return [definition for definition in found if definition is not None]
+
+
+def _others(
+    context: dg.ScheduleEvaluationContext, job: NamedJob, left_out: Collection[dg.AssetKey]
+) -> list[dg.AssetKey]:
+    if context.repository_def is None:
+        raise dg.DagsterInvariantViolationError("A tick needs the repository of its job.")
+    layer = context.repository_def.get_job(job.name).asset_layer
+    return sorted(layer.selected_asset_keys - set(left_out), key=lambda key: key.to_user_string())
 
 
 def _unfinished(instance: dg.DagsterInstance, job_name: str) -> list[UnfinishedRun]:

@@ -76,7 +76,10 @@ def hot_documents(store: Store, redis: Redis) -> dg.MaterializeResult[None]:
         crawled = readings.newest(store.frames, "operations.crawls", "crawl_at")
         newest = None if crawled is None else window_of(crawled)
     else:
-        newest = readings.newest(store.frames, "intelligence.opportunity", "window_start")
+        # Without keys of YouTube there is no opportunity, and competition is what is scored.
+        newest = readings.newest(
+            store.frames, "intelligence.opportunity", "window_start"
+        ) or readings.newest(store.frames, "intelligence.competition", "window_start")
     if newest is None:
         raise dg.Failure(
             "Nothing has been scored yet, so there is nothing to publish. "

@@ -44,6 +44,32 @@ def window(run: Run, clock: Clock) -> datetime:
     return last
 
 
+def test_without_keys_of_youtube_a_signal_run_scores_and_publishes_what_twitch_brought(
+    run: Run,
+    store: FrameStore,
+    installation: dict[str, Redis],
+    graph: dg.Definitions,
+    *,
+    window: datetime,
+) -> None:
+    charts = asset_key("collection", "youtube_trending")
+    others = graph.resolve_job_def("signal").asset_layer.selected_asset_keys - {charts}
+
+    result = run(
+        "signal", first=window, asset_selection=sorted(others, key=lambda k: k.to_user_string())
+    )
+
+    assert result.success
+    assert failed_checks(result) == set()
+    assert store.read("collection.youtube_trending").empty
+    assert len(store.read("intelligence.clip_intel")) > 0
+    competition = store.read("intelligence.competition", where={"window_start": window})
+    assert competition["viewer_total"].sum() > 0
+    assert competition_of(documents(installation["redis"].url)).keys() == set(
+        competition["category"]
+    )
+
+
 def test_a_signal_run_measures_the_clips_and_publishes_the_viral_ones(
     run: Run, store: FrameStore, installation: dict[str, Redis], *, window: datetime
 ) -> None:

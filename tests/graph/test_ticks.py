@@ -19,6 +19,7 @@ from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW, days, four_hours, half_hours, hours
 from resources.store import Store
 from schedules.collection import COLLECTION_SCHEDULES
+from schedules.declaration import schedules_for
 from schedules.rollups import ROLLUP_SCHEDULES
 from sensors.late_data import INPUTS, late_analyses, late_crawls, late_days, late_hours
 
@@ -81,6 +82,25 @@ def test_a_tick_asks_for_the_partition_of_its_own_time(
 
     assert request.partition_key == partition
     assert request.run_key == f"{job}:{at.isoformat(timespec='minutes')}"
+
+
+def test_without_keys_of_youtube_the_scores_of_a_window_are_asked_for_without_its_charts(
+    instance: dg.DagsterInstance,
+) -> None:
+    of_twitch = schedules_for(COLLECTION_SCHEDULES, "production", {"twitch"})
+    assert {s.job_name for s in of_twitch} == {"signal", "streams", "clips"}
+    context = dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=MIDNIGHT.replace(hour=13, minute=25),
+        repository_def=REPOSITORY,
+    )
+    [signal] = [s for s in of_twitch if s.job_name == "signal"]
+    [request] = signal.evaluate_tick(context).run_requests or []
+    everything = REPOSITORY.get_job("signal").asset_layer.selected_asset_keys
+    assert request.partition_key == f"{MIDNIGHT:%Y-%m-%d}-13:00"
+    assert set(request.asset_selection or ()) == everything - {
+        asset_key("collection", "youtube_trending")
+    }
 
 
 @pytest.mark.parametrize("job", COLLECTORS)
