@@ -33,7 +33,10 @@ _CACHE_DIR: Final = PROJECT_DIR / "target" / "manifests"
 _SOURCE_FOLDERS: Final = ("models", "macros", "tests")
 _SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".csv", ".md"})
 # Their macros are in what dbt parses, beside the project's own.
-_PACKAGES: Final = ("dbt-core", "dbt-adapters", "dbt-postgres")
+_PACKAGES: Final = (
+    *("dbt-core", "dbt-adapters", "dbt-postgres"),
+    *("dbt-common", "dbt-semantic-interfaces", "mashumaro"),  # what it is written by
+)
 _PARSED: Final = ".msgpack"
 
 
@@ -60,7 +63,7 @@ class DbtProjectError(AuraStreamError):
 def project_digest() -> str:
     """Return a digest of every file of the project and of dbt's versions."""
     digest = hashlib.sha256(" ".join(map(version, _PACKAGES)).encode())
-    files = [PROJECT_DIR / "dbt_project.yml"]
+    files = [PROJECT_DIR / "dbt_project.yml", PROJECT_DIR / "profiles.yml"]
     for folder in _SOURCE_FOLDERS:
         files += sorted((PROJECT_DIR / folder).rglob("*"))
     for path in files:
@@ -73,9 +76,13 @@ def project_digest() -> str:
 def manifest_path() -> Path:
     """Return where the manifest of the project as it is now lies, or will lie."""
     wanted = _in_project()
-    if not wanted.is_file() and (beside := _in_data_directory()).is_file():
+    if not _is_whole(wanted) and _is_whole(beside := _in_data_directory()):
         return beside
     return wanted
+
+
+def _is_whole(path: Path) -> bool:
+    return path.is_file() and path.with_suffix(_PARSED).is_file()
 
 
 def _in_project() -> Path:
@@ -104,8 +111,13 @@ def load_manifest() -> dict[str, Any]:
     return manifest
 
 
-def load_parsed() -> bytes:
+def load_parsed(*, again: bool = False) -> bytes:
     """Read the manifest as dbt keeps it for itself, parsing the project first when it changed.
+
+    Parameters
+    ----------
+    again : bool
+        Parse the project in any case: what is kept cannot be read.
 
     Returns
     -------
@@ -117,12 +129,14 @@ def load_parsed() -> bytes:
     DbtProjectError
         When the project cannot be parsed; the message is dbt's.
     """
+    if again:
+        _parse()
     return _made().with_suffix(_PARSED).read_bytes()
 
 
 def _made() -> Path:
     """Return the path of the manifest, once it and its other form are there."""
-    if not (manifest_path().is_file() and manifest_path().with_suffix(_PARSED).is_file()):
+    if not _is_whole(manifest_path()):
         _parse()
     return manifest_path()
 

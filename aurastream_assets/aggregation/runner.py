@@ -160,6 +160,7 @@ class DbtRunner:
             warnings.simplefilter("ignore")  # dbt's own; it is not ours to mend
             from dbt.cli.main import dbtRunner  # noqa: PLC0415 # see above
 
+            manifest = self._manifest()
             try:
                 self._work_dir.mkdir(parents=True, exist_ok=True)
                 with (
@@ -168,7 +169,7 @@ class DbtRunner:
                     ) as scratch,
                     _environment(self._connection()),
                 ):
-                    done: Any = dbtRunner(manifest=self._manifest()).invoke(
+                    done: Any = dbtRunner(manifest=manifest).invoke(
                         [
                             *_GLOBAL_FLAGS,
                             *command.split(),
@@ -232,7 +233,12 @@ def _parsed() -> bytes:
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415 # see DbtRunner._invoke
     from dbt.parser.manifest import extended_mashumuro_decoder  # noqa: PLC0415 # likewise
 
-    manifest = Manifest.from_msgpack(load_parsed(), decoder=extended_mashumuro_decoder)
+    try:
+        manifest = Manifest.from_msgpack(load_parsed(), decoder=extended_mashumuro_decoder)
+    except Exception:  # noqa: BLE001 # half a file after a power failure, and whatever dbt then says
+        manifest = Manifest.from_msgpack(
+            load_parsed(again=True), decoder=extended_mashumuro_decoder
+        )
     return pickle.dumps(manifest, protocol=pickle.HIGHEST_PROTOCOL)
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from aurastream.operations import dbt_process
 from aurastream.settings import REPO_ROOT
 from aurastream.store.tables import metadata
-from aurastream_assets.aggregation import project
+from aurastream_assets.aggregation import project, runner
 from aurastream_assets.aggregation.project import DbtProjectError, load_manifest, load_parsed
 from aurastream_assets.aggregation.runner import DbtRunner
 from tests.dbt_models.warehouse import Warehouse, at
@@ -197,6 +197,7 @@ def test_a_changed_model_has_another_manifest(
 ) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "dbt_project.yml").write_text("name: aurastream\n")
+    (tmp_path / "profiles.yml").write_text("")
     model = tmp_path / "models" / "a.sql"
     for module in (project, dbt_process):
         monkeypatch.setattr(module, "PROJECT_DIR", tmp_path)
@@ -323,6 +324,19 @@ def test_a_project_that_was_parsed_runs_in_any_database_without_being_parsed_aga
     assert f'"{name}"."intelligence"."video_velocity"' in hour.sql
     with psycopg.connect(database_url) as connection:
         assert connection.execute("select from aggregation.intel_hourly_metrics").fetchall() == []
+
+
+def test_what_is_kept_of_a_parsed_project_and_cannot_be_read_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    kept = project.manifest_path()
+    broken = tmp_path / kept.name
+    broken.write_text(kept.read_text(encoding="utf-8"), encoding="utf-8")
+    broken.with_suffix(".msgpack").write_bytes(load_parsed()[:1000])
+    monkeypatch.setattr(project, "_CACHE_DIR", tmp_path)
+    runner._parsed.cache_clear()
+    assert DbtRunner(database_url, tmp_path / "dbt").build(["intel_hourly_metrics"])
+    assert len(load_parsed()) > 1000
 
 
 def test_a_server_that_does_not_answer_is_an_error_that_says_so(
