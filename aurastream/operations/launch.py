@@ -51,7 +51,7 @@ from aurastream.operations.terms import apply_terms, note_terms
 from aurastream.settings import REPO_ROOT, Settings
 from aurastream.sources.catalog import load_catalog
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
-from aurastream.store.errors import DataDirectoryError
+from aurastream.store.errors import DataDirectoryError, MigrationError
 from aurastream.store.frames import FrameStore
 from aurastream.store.installation import require_origin
 from aurastream.store.migrate import migrate
@@ -77,6 +77,7 @@ _LOG_WIDTH: Final = 150
 _AHEAD: Final = timedelta(days=2)  # partitions that a start makes
 _WATCH_S: Final = 0.25
 _INTERRUPTED: Final = 130
+_PATIENCE_S: Final = 30.0
 
 
 class Launch:
@@ -314,7 +315,13 @@ class Launch:
         It takes seconds for the first time, so it begins before our own schema is there.
         """
         with psycopg.connect(self._settings.require_postgres(), autocommit=True) as connection:
-            connection.execute("create schema if not exists dagster")
+            try:
+                connection.execute("create schema if not exists dagster")
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise MigrationError(
+                    f"The schema of Dagster's tables cannot be created: {error}.",
+                    fix="Start with an account that owns the database.",
+                ) from error
             row = connection.execute(
                 "select to_regclass('dagster.instance_info') is not null"
                 " and to_regclass('dagster.job_ticks') is not null"
@@ -544,8 +551,11 @@ def _kept_port(path: Path) -> int:
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
-    """End a process unless it has ended."""
+    """Let a process end, for what it leaves half done nobody would mend; but not for ever."""
     with process:  # waits, and closes its pipe
+        if process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_PATIENCE_S)
         process.kill()
 
 
