@@ -47,7 +47,9 @@ def connect(url: str, *, autocommit: bool = False) -> dbapi.Connection:
     """
     try:
         database = adbc_driver_postgresql.connect(make_conninfo(url, dbname=_SMALL_DATABASE))
-    except adbc_driver_manager.Error:
+    except adbc_driver_manager.Error as error:
+        if "timeout expired" in str(error):
+            raise  # nobody is there, and waiting once more would only double the time
         database = adbc_driver_postgresql.connect(url)
     try:
         database.set_options(uri=url)
