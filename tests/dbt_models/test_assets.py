@@ -174,7 +174,12 @@ def test_rollups_below_are_made_where_they_are_not_those_of_this_code_and_not_ag
     assert [HOURS in names for names in made] == [False]
 
     made.clear()
-    monkeypatch.setattr(rollups, "_CODE_VERSION", "another")
+    with monkeypatch.context() as patch:
+        patch.setattr(rollups, "_CODE_VERSION", "another")
+        materialize(daily, partition_key=last_days[0], selection=one)
+    assert [HOURS in names for names in made] == [True, False]
+
+    made.clear()
     with psycopg.connect(warehouse.url) as connection:
         connection.execute(f"drop table aggregation.{HOURS} cascade")
     materialize(daily, partition_key=last_days[0], selection=one)
