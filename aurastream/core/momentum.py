@@ -7,7 +7,10 @@ the number of VIRAL videos) and ``viewers`` (log of 1 + the viewers on Twitch).
 
 The videos of a game are those that we chose to ask for. Where fewer than half of them were there a
 day before (the daily pass over all games found others), it is the choice that changed and not the
-game: velocity and viral videos say nothing then. Whom a chart lists is the platform's own news.
+game: velocity and viral videos say nothing then. Whom a chart lists is the platform's own news, and
+all videos of one chart may be others after a day. Where all charts together have not one video in
+common with the day before, it is another source that answers (a replay that started over, or real
+keys after a replay), and they say nothing either.
 Where the platform changed what counts as a view between the two half hours
 (`aurastream.core.formats.REGIME_BREAKS`), their velocities do not compare and say nothing either.
 
@@ -45,6 +48,7 @@ from aurastream.core.frames import (
     counters,
     each_once,
     empty_frame,
+    flags,
     microseconds,
     percentages,
     require_columns,
@@ -195,8 +199,9 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         ``window_start``, ``category``, ``observed_at`` and ``viewer_total``; without an
         observation the viewers are not known.
     continuity : pandas.DataFrame, optional
-        ``window_start``, ``category`` and ``same_share`` (0–1) of games: how many of the window's
-        videos were there a day before. What is not named counts as continuous.
+        ``window_start``, ``category``, ``is_chosen`` (whether we chose the videos) and
+        ``same_share`` (0–1): how many of the window's videos were there a day before, of a chart
+        those of all charts. What is not named, or null, counts as continuous.
     as_of : pandas.DatetimeIndex
         Ends of the windows, with time zone.
     params : MomentumParams
@@ -238,6 +243,13 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     (['UNKNOWN', 'UNKNOWN'], [nan, nan])
     >>> momentum(nothing, nothing, nothing, as_of=ends).empty
     True
+
+    Nor does what is compared with the charts of another source:
+
+    >>> other = pd.DataFrame({"window_start": times[-1:], "category": "gaming",
+    ...                       "is_chosen": False, "same_share": 0.0})
+    >>> momentum(rows, nothing, nothing, other, as_of=ends)["direction"].tolist()
+    ['STEADY', 'UNKNOWN']
     """
     ends = window_ends(as_of)
     stats = require_columns(stats, ("window_start", "category", "velocity_p50"), "category_stats")
@@ -260,7 +272,7 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     if continuity is None:
         continuity = pd.DataFrame()
     continuity = require_columns(
-        continuity, ("window_start", "category", "same_share"), "continuity"
+        continuity, ("window_start", "category", "is_chosen", "same_share"), "continuity"
     )
     codes, names = codes_of(
         stats["category"],
@@ -308,10 +320,9 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         percentages(opportunity, "confidence_pct", "opportunity"),
     )
     at = (starts - first) // window
-    share = lay_out(
-        continuity, "continuity", codes[3], counters(continuity, "same_share", "continuity")
-    )
-    is_broken = share[:, at] < params.min_continuity
+    share = counters(continuity, "same_share", "continuity")
+    other = np.where(flags(continuity, "is_chosen"), share < params.min_continuity, share == 0)
+    is_broken = lay_out(continuity, "continuity", codes[3], other.astype(np.float64))[:, at] == 1
     here = lay_out(stats, "category_stats", codes[0], np.ones(len(stats)))
     change, z, n = [], [], []
     for name, grid, floor in zip(SIGNALS, levels, params.floors, strict=True):

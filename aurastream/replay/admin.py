@@ -19,8 +19,9 @@ _SEAM: Final = (
     "The archive is replayed in passes of whole weeks. At the end of a pass it starts over: every "
     "video id, channel id and etag is re-encoded, and ids of the pass before are unknown, as if "
     "those videos had been deleted. No series continues across the seam, so no difference of "
-    "counters can span it. Pass 0 has the real ids. Live broadcasts and Twitch are computed for "
-    "any moment and have no seam."
+    "counters can span it, and what compares a category as a whole with the day before is unknown "
+    "for a day. Pass 0 has the real ids. Live broadcasts and Twitch are computed for any moment "
+    "and have no seam."
 )
 
 

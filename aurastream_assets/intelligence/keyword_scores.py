@@ -26,7 +26,7 @@ _PARAMS: Final = replace(keywords.DEFAULT, prior_within=FOUR_HOURS)
 
 @analysis_asset(
     key=asset_key("intelligence", "keyword_scores"),
-    code_version=f"1-{keywords.STOP_WORDS_VERSION}",
+    code_version=f"2-{keywords.STOP_WORDS_VERSION}",
     ins={"velocity": scored_videos("lifetime_velocity_per_hour", windows_before=1)},
     deps=TEXT_SOURCES,
 )
@@ -36,7 +36,8 @@ def keyword_scores(
     """Score words, phrases of two and three words, and tags, with their trend.
 
     A term scores high when many fast videos of the category have it and other categories do not.
-    The trend compares the share of videos that have it with that in the window before.
+    The trend compares the share of videos that have it with that in the window before, where they
+    have a video in common.
     """
     videos = with_texts(context, store, velocity, ["title", "tags"])
     start = context.partition_time_window.start

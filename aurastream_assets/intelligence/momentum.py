@@ -37,7 +37,7 @@ def _past(name: str, *columns: str) -> dg.AssetIn:
 
 @windowed_asset(
     key=asset_key("intelligence", "momentum"),
-    code_version="2",
+    code_version="3",
     tags={"worker": "creator_intel_worker"},
     freshness_policy=HALF_HOURLY,
     ins={
@@ -59,7 +59,7 @@ def momentum(
     how good it is. Computed anew in every window: the day and the two weeks before move on.
     """
     ends = window_ends(context)
-    continuity = readings_clips.game_continuity(
+    continuity = readings_clips.continuity(
         store.frames, (ends[0] - WINDOW).to_pydatetime(), ends[-1].to_pydatetime()
     )
     found = compute_anew(

@@ -34,7 +34,7 @@ VIDEOS = 8  # of each game in each window, and of each chart in each crawl
 TIMES_TOUCHED = 40
 
 READINGS: dict[str, Callable[[FrameStore], object]] = {
-    "continuity": lambda s: readings_clips.game_continuity(s, START + DAY, END),
+    "continuity": lambda s: readings_clips.continuity(s, START + DAY, END),
     "views of games": lambda s: readings_clips.game_video_views(s, START, END),
     "clips": lambda s: readings_clips.clips_made(s, START, END),
     "first days": lambda s: readings_audiences.first_days(s, START, END),

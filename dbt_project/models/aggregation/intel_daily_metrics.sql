@@ -31,6 +31,12 @@ videos as (
 
 ),
 
+continuity as (
+
+    select * from {{ ref('int_day_continuity') }}
+
+),
+
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
@@ -126,10 +132,16 @@ trends as (
         on
             today.category_key = before.category_key
             and today.date = before.date + 1
-    -- A day that was carried forward from before an outage is no day to compare with.
+    left join continuity
+        on
+            today.category_key = continuity.category_key
+            and today.date = continuity.date
+    -- A day that was carried forward from before an outage is no day to compare with, and neither
+    -- is one of which no video is left.
     where
         today.received_samples > 0
         and before.received_samples > 0
+        and coalesce(continuity.has_same_videos, true)
 
 ),
 

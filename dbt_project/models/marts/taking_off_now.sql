@@ -139,6 +139,26 @@ broadcasts as (
 
 ),
 
+-- Asked only where a chart has no video of the day before any more.
+charts as not materialized (
+
+    select
+        exists (
+            select 1
+            from {{ ref('stg_intelligence__video_velocity') }} as today
+            inner join {{ ref('stg_intelligence__video_velocity') }} as before
+                on today.video_id = before.video_id
+            where
+                today.window_start = (select window_start from latest)
+                and before.window_start = (select window_start - interval '24 hours' from latest)
+                and today.category_key in (select category_key from categories where kind = 'chart')
+                and before.category_key in (
+                    select category_key from categories where kind = 'chart'
+                )
+        ) as have_same_videos
+
+),
+
 momentum as (
 
     -- Two pairs of windows, so that each pace is that of six hours however often a game is polled:
@@ -244,6 +264,7 @@ momentum as (
             count(log_change) as matched_count,
             count(*) filter (where is_known_now) as now_count,
             count(*) filter (where was_known_before) as before_count,
+            bool_or(is_known_now and was_known_before) as has_same_videos,
             count(before_per_hour) as before_known_count,
             {{ exact_sum("case when log_change is not null then now_per_hour end") }}
                 as matched_now,
@@ -282,8 +303,14 @@ final as (
             categories.title,
             categories.kind,
             compared.opportunity_score,
-            compared.opportunity_score - compared.opportunity_score_before
-                as opportunity_change_24h,
+            -- With not one video in common it is others that are scored. A chart may replace all
+            -- of its own within a day, so there it takes all charts.
+            case
+                when
+                    momentum.has_same_videos
+                    or (categories.kind = 'chart' and (select charts.have_same_videos from charts))
+                    then compared.opportunity_score - compared.opportunity_score_before
+            end as opportunity_change_24h,
             compared.viral_count,
             compared.rising_count,
             coalesce(compared.sample_count, 0) as sample_count,

@@ -163,13 +163,42 @@ def test_other_videos_of_a_game_than_the_day_before_are_no_change_of_the_game() 
 
     def seen(share: float) -> pd.DataFrame:
         last = LAST - pd.Timedelta("30min")
-        return pd.DataFrame({"window_start": last, "category": "minecraft", "same_share": share})
+        return pd.DataFrame(
+            {
+                "window_start": last,
+                "category": ["minecraft"],
+                "is_chosen": True,
+                "same_share": share,
+            }
+        )
 
     broken = momentum(*rows, seen(0.49), as_of=LAST).iloc[0]
     assert broken[["velocity_change", "velocity_z", "viral_z"]].isna().all()
     assert broken["confidence_pct"] == pytest.approx(80 * 0.25)
     for share in (seen(0.5), None):
         assert momentum(*rows, share, as_of=LAST).iloc[0]["velocity_z"] == -4.0
+
+
+def test_a_chart_replaces_its_videos_but_another_source_is_no_change_of_it() -> None:
+    speed = np.full(768, 1000.0)
+    speed[-1] = 5000.0
+    rows = stats(speed), chances(np.full(768, 4)), rivals(walk(5))
+
+    def listed(share: float | None) -> pd.Series:
+        seen = pd.DataFrame(
+            {
+                "window_start": LAST - pd.Timedelta("30min"),
+                "category": ["minecraft"],
+                "is_chosen": False,
+                "same_share": share,
+            }
+        )
+        return momentum(*rows, seen, as_of=LAST).iloc[0]
+
+    assert listed(0.0)[["velocity_change", "velocity_z", "viral_change", "viral_z"]].isna().all()
+    assert listed(0.0)["confidence_pct"] == pytest.approx(80 * 0.25)
+    for share in (0.01, None):
+        assert listed(share)["velocity_z"] == 4.0
 
 
 def test_for_a_day_after_a_change_of_what_counts_as_a_view_velocities_do_not_compare() -> None:
