@@ -88,6 +88,7 @@ class Cluster:
     code_server_port: int
     heads: list[HeadProcess] = field(default_factory=list)
     first_tick_s: float = 0.0
+    _asking: psycopg.Connection[dict[str, Any]] | None = field(default=None, init=False)
 
     def prepare(self, *, max_concurrent_runs: int = 0) -> None:
         """Write DAGSTER_HOME, create Dagster's tables and audit them."""
@@ -178,10 +179,16 @@ class Cluster:
     # -- asking ----------------------------------------------------------------------------------
 
     def rows(self, query: str, *parameters: object) -> list[dict[str, Any]]:
-        with psycopg.connect(
-            self.database_url, autocommit=True, row_factory=dict_row
-        ) as connection:
-            return connection.execute(query, parameters).fetchall()
+        """Ask the record, on a connection that is kept: to be let in costs more than to ask."""
+        if self._asking is not None:
+            try:
+                return self._asking.execute(query, parameters).fetchall()
+            except psycopg.OperationalError:
+                if not self._asking.closed:
+                    raise
+        # For the first time, or its server was restarted.
+        self._asking = psycopg.connect(self.database_url, autocommit=True, row_factory=dict_row)
+        return self._asking.execute(query, parameters).fetchall()
 
     def lives(self, head: HeadProcess) -> list[dict[str, Any]]:
         """Return the rows of a process in operations.heads, the latest life first."""
@@ -253,6 +260,8 @@ class Cluster:
             if head.process.poll() is None:
                 head.process.kill()
                 head.process.wait()
+        if self._asking is not None:
+            self._asking.close()
 
 
 @contextmanager
