@@ -295,15 +295,19 @@ class CodeServer:
 
 
 @contextmanager
-def code_server(log_path: Path, environment: dict[str, str]) -> Iterator[CodeServer]:
-    """Serve the chaos tests' location."""
+def code_server(
+    log_path: Path,
+    environment: dict[str, str],
+    program: tuple[str, ...] = ("aurastream_assets.code_server",),
+) -> Iterator[CodeServer]:
+    """Serve the chaos tests' location, with the product's code server or with another."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     with log_path.open("wb") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "aurastream_assets.code_server"),
+                *(sys.executable, "-m", *program),
                 *("--host", "127.0.0.1", "--port", str(port), "--location-name", "chaos"),
                 *("--python-file", str(Path(__file__).with_name("location.py"))),
             ],

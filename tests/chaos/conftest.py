@@ -11,9 +11,12 @@ from tests.chaos.cluster import Cluster, code_server, running_cluster
 
 @pytest.fixture(scope="session")
 def code_server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Port of a code server that evaluates sensors; runs need one that knows their database."""
+    """Port of a code server that evaluates sensors; runs need one that knows their database.
+
+    Dagster's own: ours differs in how runs start, and would import the graph for runs to come.
+    """
     log_path = tmp_path_factory.mktemp("code-server") / "log"
-    with code_server(log_path, dict(os.environ)) as server:
+    with code_server(log_path, dict(os.environ), ("dagster", "api", "grpc")) as server:
         yield server.port
 
 
