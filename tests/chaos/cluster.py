@@ -22,10 +22,9 @@ from psycopg.rows import dict_row
 
 from aurastream.operations.endpoints import remember_endpoints
 from aurastream.store.urls import dagster_url
+from tests.chaos.nursery import COMMAND, REPO_ROOT, ForkedHead, Nursery
 
 T = TypeVar("T")
-
-REPO_ROOT = Path(__file__).resolve().parents[2]
 
 # Which connection wrote, whom the record named as leader at that moment, in the order of writing.
 _AUDIT = """
@@ -63,9 +62,9 @@ def wait_until(
 
 @dataclass
 class HeadProcess:
-    """One head, started as an operator starts it."""
+    """One head, started as an operator starts it, or forked, which spares it its imports."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | ForkedHead
     log_path: Path
 
     @property
@@ -86,6 +85,7 @@ class Cluster:
     database_url: str
     directory: Path
     code_server_port: int
+    nursery: Nursery
     heads: list[HeadProcess] = field(default_factory=list)
     first_tick_s: float = 0.0
     _asking: psycopg.Connection[dict[str, Any]] | None = field(default=None, init=False)
@@ -138,16 +138,11 @@ class Cluster:
                 del environment[name]
         if redis_url is not None:
             environment["AURASTREAM_REDIS_URL"] = redis_url
-        with path.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "aurastream.cli", "head"],
-                cwd=REPO_ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        head = HeadProcess(process, path)
+        can_fork = sys.platform == "linux"  # elsewhere system libraries do not bear it
+        if can_fork and not by_hand:
+            head = HeadProcess(self.nursery.fork(environment, path), path)
+        else:
+            head = HeadProcess(_started(environment, path), path)
         self.heads.append(head)
         return head
 
@@ -262,6 +257,18 @@ class Cluster:
                 head.process.wait()
         if self._asking is not None:
             self._asking.close()
+
+
+def _started(environment: dict[str, str], log_path: Path) -> subprocess.Popen[bytes]:
+    with log_path.open("wb") as log:
+        return subprocess.Popen(
+            COMMAND,
+            cwd=REPO_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
 
 
 @contextmanager

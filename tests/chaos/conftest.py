@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.cluster import Cluster, code_server, running_cluster
+from tests.chaos.nursery import Nursery
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,15 @@ def code_server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield server.port
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as running:
+        yield running
+
+
 @pytest.fixture
-def cluster(database_url: str, tmp_path: Path, code_server_port: int) -> Iterator[Cluster]:
-    with running_cluster(Cluster(database_url, tmp_path, code_server_port)) as running:
+def cluster(
+    database_url: str, tmp_path: Path, code_server_port: int, nursery: Nursery
+) -> Iterator[Cluster]:
+    with running_cluster(Cluster(database_url, tmp_path, code_server_port, nursery)) as running:
         yield running

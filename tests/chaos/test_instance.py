@@ -13,6 +13,7 @@ import pytest
 from aurastream.store.urls import dagster_url
 from tests.chaos.cluster import REPO_ROOT, Cluster, code_server, running_cluster, wait_until
 from tests.chaos.location import AT_ONCE_VARIABLE
+from tests.chaos.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 
@@ -52,9 +53,9 @@ def test_dagster_takes_the_instance_settings_on_a_real_postgres(
 
 
 @pytest.fixture
-def launching(database_url: str, tmp_path: Path) -> Iterator[Cluster]:
+def launching(database_url: str, tmp_path: Path, nursery: Nursery) -> Iterator[Cluster]:
     """A cluster whose runs are really launched, by a code server that knows their database."""
-    cluster = Cluster(database_url, tmp_path, code_server_port=0)
+    cluster = Cluster(database_url, tmp_path, code_server_port=0, nursery=nursery)
     environment = cluster.environment(database_url) | {AT_ONCE_VARIABLE: str(_RUNS)}
     with code_server(tmp_path / "code-server.log", environment) as server:
         cluster.code_server_port = server.port

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.migrate import migrate
 from tests.chaos.cluster import Cluster, HeadProcess, running_cluster, wait_until
+from tests.chaos.nursery import Nursery
 from tests.chaos.proxy import Proxy
 
 pytestmark = pytest.mark.chaos
@@ -67,9 +68,9 @@ def own_server(server_directory: Path, tmp_path: Path) -> Iterator[EmbeddedPostg
 
 
 def test_a_lone_head_leads_again_when_its_database_was_restarted(
-    own_server: EmbeddedPostgres, tmp_path: Path, code_server_port: int
+    own_server: EmbeddedPostgres, tmp_path: Path, code_server_port: int, nursery: Nursery
 ) -> None:
-    with running_cluster(Cluster(own_server.url, tmp_path, code_server_port)) as cluster:
+    with running_cluster(Cluster(own_server.url, tmp_path, code_server_port, nursery)) as cluster:
         head = cluster.start_head()
         cluster.wait_for_tick_of(head, within=60)
         before = cluster.leadership()
@@ -88,9 +89,9 @@ def test_a_lone_head_leads_again_when_its_database_was_restarted(
 
 
 def test_a_standby_comes_through_a_restart_of_the_database_in_one_life(
-    own_server: EmbeddedPostgres, tmp_path: Path, code_server_port: int
+    own_server: EmbeddedPostgres, tmp_path: Path, code_server_port: int, nursery: Nursery
 ) -> None:
-    with running_cluster(Cluster(own_server.url, tmp_path, code_server_port)) as cluster:
+    with running_cluster(Cluster(own_server.url, tmp_path, code_server_port, nursery)) as cluster:
         leader, standby = cluster.start_pair()
 
         own_server.stop()
