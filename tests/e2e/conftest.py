@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
 
 from tests.e2e.product import Product, wait_until
 
@@ -17,7 +17,9 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nobody else is reached
 )
+_REMEMBERED = "cookies,file_systems,indexeddb,local_storage,service_workers,cache_storage"
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -55,38 +57,51 @@ def product(installation: Product) -> Product:
 
 # Not for the session: while it is open, nothing else in this process may run an event loop.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def window(
+    installation: Product, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """One window for all pages: its profile keeps the UI's scripts, megabytes that are compiled.
+
+    To route requests would switch its cache off, so pages are listened to instead.
+    """
     program = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if program is None:
         pytest.skip(f"No Chromium on this machine: none of {', '.join(_BROWSERS)} is on the path.")
     expect.set_options(timeout=120_000)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=[*_ARGUMENTS])
-        yield chromium
-        chromium.close()
+    installation.start()
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("browser"),
+            executable_path=program,
+            args=[*_ARGUMENTS],
+            viewport={"width": 1700, "height": 1000},
+            timezone_id="UTC",
+            base_url=installation.url,
+        ) as context,
+    ):
+        context.set_default_timeout(120_000)
+        yield context
 
 
 @pytest.fixture
 def page(
-    browser: Browser, product: Product, request: pytest.FixtureRequest, tmp_path: Path
+    window: BrowserContext, product: Product, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Page]:
-    """A fresh page at the front door; it may neither break nor ask anybody else for anything."""
+    """A page that remembers nothing; it may neither break nor ask anybody else for anything."""
     broken: list[str] = []
     asked_elsewhere: list[str] = []
 
-    def refuse(route: Route) -> None:
-        asked_elsewhere.append(route.request.url)
-        route.abort()
+    def note(asked: Request) -> None:
+        if asked.url.startswith("http") and not asked.url.startswith(product.url):
+            asked_elsewhere.append(asked.url)
 
-    home = product.url
-    with browser.new_context(
-        viewport={"width": 1700, "height": 1000}, timezone_id="UTC", base_url=home
-    ) as context:
-        context.route(lambda url: url.startswith("http") and not url.startswith(home), refuse)
-        page = context.new_page()
-        page.set_default_timeout(120_000)
+    with window.new_page() as page:
+        window.new_cdp_session(page).send(
+            "Storage.clearDataForOrigin", {"origin": product.url, "storageTypes": _REMEMBERED}
+        )
+        page.on("request", note)
         page.on("pageerror", lambda error: broken.append(str(error)))
-        page.goto("/")
         yield page
         if request.node.stash.get(_FAILED, False):
             picture = tmp_path / "page.png"

@@ -27,6 +27,7 @@ _AUTOMATIONS = (
 
 
 def test_the_lineage_shows_the_stages_and_opens_to_their_assets(page: Page) -> None:
+    page.goto("/")
     # Until its font has come, an icon is text: that of another link is "column_lineage".
     page.get_by_role("link", name=re.compile(r"\bLineage$")).click()
     expect(page.get_by_text("Global asset lineage")).to_be_visible()
@@ -44,6 +45,7 @@ def test_the_lineage_shows_the_stages_and_opens_to_their_assets(page: Page) -> N
 
 
 def test_a_search_leads_to_an_asset_whose_columns_are_described(page: Page) -> None:
+    page.goto("/")
     page.get_by_text("Search", exact=True).click()
     page.keyboard.type("intelligence/opportunity")
     # The search is fuzzy: every asset of the stage is found, this one first.
@@ -83,6 +85,7 @@ def test_the_events_of_a_score_draw_it(page: Page, asset: str, picture: str) -> 
 
 
 def test_every_schedule_and_sensor_is_switched_on(page: Page) -> None:
+    page.goto("/")
     page.get_by_role("link", name="Automation").click()
 
     for name in _AUTOMATIONS:
@@ -97,6 +100,7 @@ def test_every_schedule_and_sensor_is_switched_on(page: Page) -> None:
 
 
 def test_all_daemons_run(page: Page) -> None:
+    page.goto("/")
     page.get_by_role("link", name="Deployment").click()
     page.get_by_role("tab", name="Daemons").or_(page.get_by_text("Daemons", exact=True)).click()
 
