@@ -10,11 +10,13 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
+from dagster._core.launcher import LaunchRunContext  # noqa: TID251 # as the queue does
 from dagster._daemon.controller import daemon_controller_from_instance
 from dagster_shared.cli import WorkspaceOpts
 
@@ -28,6 +30,7 @@ __all__ = ["WORKSPACE_FILE", "preload", "run_daemon"]
 WORKSPACE_FILE: Final = "workspace.yaml"
 
 _CHECK_EVERY_S: Final = 1.0
+_PATIENCE_S: Final = 10.0
 _PRELOADED: Final = ("psycopg2", "dagster._grpc.client")
 
 _log = logging.getLogger(__name__)
@@ -63,6 +66,8 @@ def run_daemon(stop: StopSignal) -> None:
         if not workspace.is_file():
             workspace = REPO_ROOT / WORKSPACE_FILE
         _log.info("The daemon ticks for %s", workspace)
+        # Before this daemon starts any itself.
+        left_starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
         with daemon_controller_from_instance(
             instance,
             workspace_load_target=workspace_opts_to_load_target(
@@ -71,9 +76,41 @@ def run_daemon(stop: StopSignal) -> None:
             code_server_log_level="warning",
             log_format="colored" if sys.stderr.isatty() else "json",
         ) as controller:
+            handing_over = threading.Thread(
+                target=_hand_over,
+                args=(instance, controller._workspace_process_context, left_starting),  # noqa: SLF001 # nobody else has it
+                name="dagster-daemon-hand-over",
+                daemon=True,
+            )
+            handing_over.start()
             refreshed_at = time.time()
             while not stop.wait(_CHECK_EVERY_S):
                 controller.check_daemon_threads()
                 refreshed_at = controller.check_workspace_freshness(refreshed_at)
+            handing_over.join(_PATIENCE_S)
     if left := [t.name for t in threading.enumerate() if t.name.startswith("dagster-daemon-")]:
         raise AuraStreamError(f"Threads of the daemon did not end: {', '.join(left)}.")
+
+
+def _hand_over(
+    instance: dg.DagsterInstance,
+    workspace: Any,  # noqa: ANN401 # Dagster's
+    runs: Sequence[dg.DagsterRun],
+) -> None:
+    """Hand over again what a leader that died may not have handed to the code server.
+
+    Such a run would hold its slot until its start is overdue. Our code server starts none twice,
+    and a second worker of a run that has begun ends by itself.
+    """
+    for run in runs:
+        now = instance.get_run_by_id(run.run_id)
+        if now is None or now.status != dg.DagsterRunStatus.STARTING:
+            continue
+        _log.info("Handing run %s over again", run.run_id)
+        try:
+            context = LaunchRunContext(run, workspace.create_request_context())
+            instance.run_launcher.launch_run(context)
+        except Exception:  # noqa: BLE001 # no worse off than before
+            _log.exception(
+                "Run %s was not handed over; it fails when its start is overdue", run.run_id
+            )

@@ -15,10 +15,13 @@ import multiprocessing
 import sys
 import tempfile
 import threading
+from concurrent.futures import Future
 from typing import Any, Final
 
 import dagster._grpc.server as grpc_server
 from dagster._cli import main as dagster
+from dagster._grpc.types import ExecuteExternalJobArgs
+from dagster._serdes import deserialize_value
 
 __all__ = ["serve"]
 
@@ -35,6 +38,7 @@ class _ForkingServer(grpc_server.DagsterApiServer):
     """Dagster's server with another way to start the process of a run."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 # Dagster's
+        self._answers: dict[str, Future[Any]] = {}  # of the runs that are under way
         super().__init__(*arguments, **options)
         self._forking = multiprocessing.get_context("forkserver")
         self._forking.set_forkserver_preload([_PREPARED])
@@ -50,6 +54,29 @@ class _ForkingServer(grpc_server.DagsterApiServer):
             return self._forks() or self._forks()
 
     def StartRun(self, request: Any, _context: Any) -> Any:  # noqa: ANN401, N802 # Dagster's
+        """Start a run, or say again what came of it: a leader may hand over what another did."""
+        run_id = deserialize_value(
+            request.serialized_execute_run_args, ExecuteExternalJobArgs
+        ).run_id
+        first: Future[Any] = Future()
+        before = self._answers.setdefault(run_id, first)
+        if before is not first:
+            return before.result()
+        try:
+            first.set_result(self._start(request, _context))
+        except BaseException as error:
+            first.set_exception(error)
+            raise
+        finally:
+            if run_id not in self._executions:
+                self._answers.pop(run_id, None)
+        return first.result()
+
+    def _clear_run(self, run_id: str) -> None:
+        super()._clear_run(run_id)
+        self._answers.pop(run_id, None)
+
+    def _start(self, request: Any, context: Any) -> Any:  # noqa: ANN401 # Dagster's
         """Start a run, once there is a process to fork it from.
 
         Dagster holds its lock of all runs while it starts one, so nobody waits for imports there.
@@ -58,7 +85,7 @@ class _ForkingServer(grpc_server.DagsterApiServer):
         if not is_prepared:
             _log.warning("There is no process to fork a run from; it starts an interpreter.")
         self._mp_ctx = self._forking if is_prepared else self._spawning  # type: ignore[assignment] # any context does what it is asked for
-        return super().StartRun(request, _context)
+        return super().StartRun(request, context)
 
     def _forks(self) -> bool:
         """Fork once, for nothing: starts the process to fork from, or one in its place."""
