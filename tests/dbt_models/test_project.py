@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+import sqlparse
+from dbt import compilation
 
 from aurastream.operations import dbt_process
 from aurastream.settings import REPO_ROOT
@@ -19,7 +21,7 @@ from aurastream.store.tables import metadata
 from aurastream_assets.aggregation import project, runner
 from aurastream_assets.aggregation.project import DbtProjectError, load_manifest, load_parsed
 from aurastream_assets.aggregation.runner import DbtRunner
-from tests.dbt_models.warehouse import Warehouse, at
+from tests.dbt_models.warehouse import DAYS, HOURS, Warehouse, at
 
 _LOADED = """
 import json, sys
@@ -337,6 +339,36 @@ def test_what_is_kept_of_a_parsed_project_and_cannot_be_read_is_made_again(
     runner._parsed.cache_clear()
     assert DbtRunner(database_url, tmp_path / "dbt").build(["intel_hourly_metrics"])
     assert len(load_parsed()) > 1000
+
+
+def test_a_call_does_not_do_what_nobody_reads(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.categories("music")
+    day = {"start": at("2026-11-20"), "end": at("2026-11-21")}
+    warehouse.runner.build(["intel_hourly_metrics"], **day)
+    for spared in ("inspect.stack", "pkgutil.iter_modules", "sqlparse.engine.grouping.group"):
+        monkeypatch.setattr(spared, lambda *_, called=spared: pytest.fail(called))
+
+    (hour,) = warehouse.runner.build(["intel_hourly_metrics"], **day)
+
+    assert "__dbt__cte__" in hour.sql  # where there is nothing to inject, nothing is parsed
+
+
+def test_ephemeral_models_are_put_where_dbt_would_put_them(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = {"start": at("2026-11-20"), "end": at("2026-11-21")}
+    built = warehouse.runner.build([HOURS, *DAYS, *warehouse.tests_of(HOURS, *DAYS)], **day)
+    ctes = [compilation.InjectedCTE(id="a", sql=" a as (\nselect 1\n)")]
+    texts = [node.sql for node in built]
+    texts += [*(f"-- said\n{text}" for text in texts), "with recursive b as (select 1) select 2"]
+    found = [compilation.inject_ctes_into_sql(text, ctes) for text in texts]
+
+    monkeypatch.setattr(compilation, "sqlparse", sqlparse)
+
+    assert found == [compilation.inject_ctes_into_sql(text, ctes) for text in texts]
+    assert len(set(found)) > len(DAYS)
 
 
 def test_a_server_that_does_not_answer_is_an_error_that_says_so(
