@@ -202,7 +202,8 @@ def _quota(f: Frames) -> pd.DataFrame:
 
 def _usable(f: Frames) -> pd.DataFrame:
     """Return what is left of real rows of which every seventh cannot be."""
-    spoilt = f["joined"].reset_index(drop=True)
+    # To find them it asks thousands of times: of three hundred rows as of all that there are.
+    spoilt = f["joined"].iloc[::4].reset_index(drop=True)
     broken = spoilt.index % 7 == 0
     views = spoilt["lifetime_velocity_per_hour"].astype("float64").mask(broken, -1.0)
     rows = spoilt.assign(lifetime_velocity_per_hour=views)
