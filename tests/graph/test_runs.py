@@ -101,7 +101,7 @@ def test_scoring_a_stored_range_again_gives_what_was_scored_live(
 def test_windows_without_snapshots_have_no_scores_and_no_failure(
     run: Run, store: FrameStore, window: datetime
 ) -> None:
-    result = run("rescore", first=window - timedelta(days=3), last=window)
+    result = run("rescore", first=window - timedelta(days=1), last=window)  # over a midnight
 
     assert _failed_checks(result) == {}
     rows = _scores(store)
