@@ -40,6 +40,19 @@ class VirtualClock:
         return datetime.fromtimestamp(self(), UTC)
 
 
+@contextlib.contextmanager
+def ephemeral_instance() -> Iterator[dg.DagsterInstance]:
+    """Give Dagster's instance in memory connections that stay; it makes one for every event."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        for storage in (instance.event_log_storage, instance.run_storage):
+            storage._engine = sa.create_engine(
+                storage._engine.url,
+                poolclass=sa.pool.QueuePool,
+                connect_args={"check_same_thread": False},
+            )
+        yield instance
+
+
 @pytest.fixture(scope="session")
 def replay_clock() -> VirtualClock:
     return VirtualClock()
@@ -68,7 +81,7 @@ def prepare(
             url = stack.enter_context(fresh_database(postgres_server))
             with (
                 pytest.MonkeyPatch.context() as patch,
-                dg.DagsterInstance.ephemeral() as instance,
+                ephemeral_instance() as instance,
             ):
                 forget_settings(patch)
                 for name, value in _SETTINGS.items():
@@ -144,7 +157,7 @@ def fault(replay_server: str) -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
+    with ephemeral_instance() as ephemeral:
         yield ephemeral
 
 
