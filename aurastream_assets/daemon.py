@@ -24,6 +24,7 @@ from aurastream.core.errors import AuraStreamError
 from aurastream.operations.stopping import StopSignal
 from aurastream.settings import REPO_ROOT
 from aurastream_assets.event_log import EventLogStorage
+from aurastream_assets.forking import can_fork
 
 __all__ = ["WORKSPACE_FILE", "preload", "run_daemon"]
 
@@ -99,9 +100,11 @@ def _hand_over(
 ) -> None:
     """Hand over again what a leader that died may not have handed to the code server.
 
-    Such a run would hold its slot until its start is overdue. Our code server starts none twice,
-    and a second worker of a run that has begun ends by itself.
+    Such a run would hold its slot until its start is overdue. Our code server starts none twice.
+    Where Dagster's own serves, two workers could begin together, and such a run has to wait.
     """
+    if not can_fork():
+        return
     for run in runs:
         now = instance.get_run_by_id(run.run_id)
         if now is None or now.status != dg.DagsterRunStatus.STARTING:

@@ -23,7 +23,7 @@ from dagster._cli import main as dagster
 from dagster._grpc.types import ExecuteExternalJobArgs
 from dagster._serdes import deserialize_value
 
-__all__ = ["serve"]
+__all__ = ["can_fork", "serve"]
 
 _PREPARED: Final = "aurastream_assets.prepared"
 # The fork server listens on a socket in a directory of its own there, and the path of a socket has
@@ -98,13 +98,14 @@ class _ForkingServer(grpc_server.DagsterApiServer):
         return trial.exitcode == 0
 
 
-def _can_fork() -> bool:
+def can_fork() -> bool:
+    """Tell whether runs begin as forks here, and `_ForkingServer` starts each of them once."""
     return sys.platform == "linux" and len(tempfile.gettempdir()) <= _LONGEST_DIRECTORY
 
 
 def serve() -> None:
     """Serve as ``dagster api grpc`` does, with the arguments of this process."""
-    if _can_fork():
+    if can_fork():
         grpc_server.DagsterApiServer = _ForkingServer  # type: ignore[misc] # the command looks it up
     sys.argv[1:1] = ["api", "grpc"]
     dagster()  # type: ignore[no-untyped-call] # the program itself

@@ -324,6 +324,9 @@ def test_amended_scores_and_keeps_them(  # noqa: PLR0917 # fixtures
 
     assert _run(graph, instance, "streams").success
     _append_older(store, store.read(STREAMS), timedelta(hours=2))
+    # Two hours ago is another day after midnight, and no day is made before the first crawl's.
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    store.commit([Append("operations.crawls", _crawl_row(two_hours_ago))])
     assert _run(graph, instance, "signal", partition_key=window).success
     scored = reading("select count(*) from intelligence.viral_scores")
     assert scored > 0
@@ -331,7 +334,7 @@ def test_amended_scores_and_keeps_them(  # noqa: PLR0917 # fixtures
     assert reading("select count(*) from intelligence.viral_scores") == scored
 
     # An hour's streams are in its day when the hour is over.
-    hour = (datetime.now(UTC) - timedelta(hours=2)).strftime(hours.fmt[:-2] + "00")
+    hour = two_hours_ago.strftime(hours.fmt[:-2] + "00")
     assert _run(graph, instance, "hourly_rollup", partition_key=hour).success
     crawls = "select sum(received_samples) from aggregation.intel_stream_hours"
     assert reading(crawls) > 0

@@ -142,20 +142,17 @@ broadcasts as (
 -- Asked only where a chart has no video of the day before any more.
 charts as not materialized (
 
-    select
-        exists (
-            select 1
-            from {{ ref('stg_intelligence__video_velocity') }} as today
-            inner join {{ ref('stg_intelligence__video_velocity') }} as before
-                on today.video_id = before.video_id
-            where
-                today.window_start = (select window_start from latest)
-                and before.window_start = (select window_start - interval '24 hours' from latest)
-                and today.category_key in (select category_key from categories where kind = 'chart')
-                and before.category_key in (
-                    select category_key from categories where kind = 'chart'
-                )
-        ) as have_same_videos
+    select count(*) > 0 as have_same_videos
+    from {{ ref('stg_intelligence__video_velocity') }} as today
+    inner join {{ ref('stg_intelligence__video_velocity') }} as before
+        on today.video_id = before.video_id
+    inner join categories as listed on today.category_key = listed.category_key
+    inner join categories as listed_before on before.category_key = listed_before.category_key
+    where
+        today.window_start = (select window_start from latest)
+        and before.window_start = (select window_start - interval '24 hours' from latest)
+        and listed.kind = 'chart'
+        and listed_before.kind = 'chart'
 
 ),
 
