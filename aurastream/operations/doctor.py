@@ -23,8 +23,9 @@ import psycopg
 import redis
 
 from aurastream.core.errors import AuraStreamError
-from aurastream.operations.errors import StatusError
+from aurastream.operations.errors import PortConflictError, StatusError
 from aurastream.operations.graph import Graph, GraphError
+from aurastream.operations.ports import require_free
 from aurastream.operations.quota_report import spent_lines
 from aurastream.operations.status import read_status
 from aurastream.settings import Settings, unknown_variables
@@ -83,6 +84,7 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
     mode = "live" if settings.live else "replay of a real archive (no platform keys set)"
     yield Finding("settings", "ok", f"environment {settings.environment}, {mode}")
     yield from _guarded("data directory", lambda: _data_dir(settings.data_dir))
+    yield from _guarded("ports", lambda: _kept_ports(settings))
     yield from _guarded("spool", lambda: _spool(settings.data_dir / "spool"))
     yield from _guarded("postgres", lambda: _postgres(settings))
     yield from _guarded("analysts", lambda: _analysts(settings))
@@ -167,6 +169,31 @@ def _loopback() -> Iterator[Finding]:
 
 def _port(probe: socket.socket) -> int:
     return int(probe.getsockname()[1])
+
+
+def _kept_ports(settings: Settings) -> Iterator[Finding]:
+    """Look whether the ports of the last start, which links name, are taken by somebody else."""
+    for name, url, what in (
+        ("webserver", settings.webserver_url, "the UI"),
+        ("replay", settings.replay_url, "the replay server"),
+    ):
+        try:
+            port = int((settings.data_dir / f"{name}.port").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # never started, or the next start chooses one
+        is_ours = url is not None and httpx.URL(url).port == port
+        try:
+            if not is_ours:
+                require_free(port, what)
+        except PortConflictError as error:
+            yield Finding(
+                "ports",
+                "warning",
+                error.message,
+                "The next start takes another one. To keep the links, stop that program first.",
+            )
+        else:
+            yield Finding("ports", "ok", f"{what} has {port}, as before")
 
 
 def _binaries() -> Iterator[Finding]:

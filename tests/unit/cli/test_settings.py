@@ -1,10 +1,11 @@
 import os
+import socket
 from datetime import UTC, datetime
 
 import pytest
 
 from aurastream.core.errors import SettingsError
-from aurastream.operations.doctor import _variables, examine
+from aurastream.operations.doctor import _kept_ports, _variables, examine
 from aurastream.operations.endpoints import forget_endpoints, remember_endpoints
 from aurastream.settings import Settings, keep_to_ourselves, record_start, unknown_variables
 
@@ -225,6 +226,25 @@ def test_a_server_that_is_away_is_a_fault_with_its_mend(monkeypatch, tmp_path, f
     assert found.level == "fault"
     assert "does not answer" in found.detail
     assert "script/server" in found.fix
+
+
+def test_a_port_of_the_last_start_that_somebody_else_has_taken_is_named(tmp_path, free_port):
+    mine = free_port()
+    (tmp_path / "webserver.port").write_text("none")
+    (tmp_path / "replay.port").write_text(str(mine))
+
+    def ports(**running):
+        found = _kept_ports(Settings(data_dir=tmp_path, **running))
+        return [(f.level, f.detail) for f in found]
+
+    assert ports() == [("ok", f"the replay server has {mine}, as before")]
+    with socket.create_server(("127.0.0.1", mine)):
+        [(level, detail)] = ports()
+        assert level == "warning"
+        assert f"Port {mine} for the replay server is taken by" in detail
+        assert f"process {os.getpid()}" in detail
+        # It may be our own that runs.
+        assert ports(replay_url=f"http://127.0.0.1:{mine}")[0][0] == "ok"
 
 
 def test_where_the_record_begins_is_a_moment_with_a_time_zone(monkeypatch):
