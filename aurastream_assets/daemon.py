@@ -64,11 +64,15 @@ def run_daemon(stop: StopSignal) -> None:
     EventLogStorage.keeps_connections = False
     with dg.DagsterInstance.get() as instance:
         workspace = Path(instance.root_directory) / WORKSPACE_FILE
+        left_starting: Sequence[dg.DagsterRun] = ()
         if not workspace.is_file():
             workspace = REPO_ROOT / WORKSPACE_FILE
+        elif can_fork():
+            # Before this daemon starts any itself. Only for our code server, which starts none
+            # twice: with Dagster's own, two workers could begin together, so such runs wait.
+            starting = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])
+            left_starting = instance.get_runs(starting)
         _log.info("The daemon ticks for %s", workspace)
-        # Before this daemon starts any itself.
-        left_starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
         with daemon_controller_from_instance(
             instance,
             workspace_load_target=workspace_opts_to_load_target(
@@ -79,7 +83,7 @@ def run_daemon(stop: StopSignal) -> None:
         ) as controller:
             handing_over = threading.Thread(
                 target=_hand_over,
-                args=(instance, controller._workspace_process_context, left_starting),  # noqa: SLF001 # nobody else has it
+                args=(instance, controller._workspace_process_context, left_starting, stop),  # noqa: SLF001 # nobody else has it
                 name="dagster-daemon-hand-over",
                 daemon=True,
             )
@@ -97,20 +101,20 @@ def _hand_over(
     instance: dg.DagsterInstance,
     workspace: Any,  # noqa: ANN401 # Dagster's
     runs: Sequence[dg.DagsterRun],
+    stop: StopSignal,
 ) -> None:
     """Hand over again what a leader that died may not have handed to the code server.
 
-    Such a run would hold its slot until its start is overdue. Our code server starts none twice.
-    Where Dagster's own serves, two workers could begin together, and such a run has to wait.
+    Such a run would hold its slot until its start is overdue.
     """
-    if not can_fork():
-        return
     for run in runs:
-        now = instance.get_run_by_id(run.run_id)
-        if now is None or now.status != dg.DagsterRunStatus.STARTING:
-            continue
-        _log.info("Handing run %s over again", run.run_id)
+        if stop.is_set():
+            return
         try:
+            now = instance.get_run_by_id(run.run_id)
+            if now is None or now.status != dg.DagsterRunStatus.STARTING:
+                continue
+            _log.info("Handing run %s over again", run.run_id)
             context = LaunchRunContext(run, workspace.create_request_context())
             instance.run_launcher.launch_run(context)
         except Exception:  # noqa: BLE001 # no worse off than before

@@ -68,8 +68,8 @@ class _ForkingServer(grpc_server.DagsterApiServer):
             first.set_exception(error)
             raise
         finally:
-            if run_id not in self._executions:
-                self._answers.pop(run_id, None)
+            if run_id not in self._executions and self._answers.get(run_id) is first:
+                del self._answers[run_id]
         return first.result()
 
     def _clear_run(self, run_id: str) -> None:

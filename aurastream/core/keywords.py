@@ -35,7 +35,6 @@ from aurastream.core.frames import (
     Schema,
     Strings,
     build_frame,
-    codes_of,
     counters,
     distinct,
     empty_frame,
@@ -158,9 +157,7 @@ def keyword_scores(videos: pd.DataFrame, *, params: KeywordParams = DEFAULT) -> 
     ----------
     videos : pandas.DataFrame
         ``window_start``, ``category``, ``title`` and ``lifetime_velocity_per_hour``, one row per
-        video of a window and category. A missing title has no words but counts as a title. With
-        ``video_id``, a category is compared with the window before only where they have a video in
-        common: else other videos were chosen, or another source answers.
+        video of a window and category. A missing title has no words but counts as a title.
     params : KeywordParams
         Evidence and length of the lists.
 
@@ -169,9 +166,9 @@ def keyword_scores(videos: pd.DataFrame, *, params: KeywordParams = DEFAULT) -> 
     pandas.DataFrame
         With the columns of `KEYWORDS_SCHEMA`, by window, category and rank; equal scores are in the
         order of the terms. ``trend`` is NEW, RISING, STEADY or FALLING, and UNKNOWN without a
-        window to compare with or with fewer than ``min_trend_sample`` titles in either. A term that
-        fewer than ``min_videos`` titles of the window before had counts as 0 there. To get the
-        trends of the first window, pass the window before it too.
+        window before or with fewer than ``min_trend_sample`` titles in either. A term that fewer
+        than ``min_videos`` titles of the window before had counts as 0 there. To get the trends
+        of the first window, pass the window before it too.
 
     Raises
     ------
@@ -374,7 +371,6 @@ class _Groups:
     category: Integers
     names: Strings
     weights: Integers
-    video: Integers | None = None  # which video each row is; -1 is not known
 
     @property
     def sizes(self) -> Integers:
@@ -394,7 +390,6 @@ def _group(videos: pd.DataFrame) -> _Groups:
         category=keyed.categories[0][first],
         names=keyed.names,
         weights=np.rint((1.0 + np.log1p(velocity)) * _UNIT).astype(np.int64),
-        video=codes_of(videos["video_id"])[0][0] if "video_id" in videos else None,
     )
 
 
@@ -632,19 +627,7 @@ def _prior_groups(groups: _Groups, within: timedelta) -> Integers:
     is_next &= np.diff(groups.window[order]) <= microseconds(within)
     result = np.full(order.size, -1, dtype=np.int64)
     result[order[1:][is_next]] = order[:-1][is_next]
-    if groups.video is not None:
-        result[~_has_same_videos(groups, groups.video, result)] = -1
     return result
-
-
-def _has_same_videos(groups: _Groups, video: Integers, before: Integers) -> npt.NDArray[np.bool_]:
-    """Tell of each group whether one of its videos is in the group before it, too."""
-    is_known = video >= 0
-    of_row, known = groups.of_row[is_known], video[is_known]
-    width = np.int64(known.max(initial=0) + 1)
-    is_same = lookup(distinct(of_row * width + known), before[of_row] * width + known) >= 0
-    found: npt.NDArray[np.bool_] = np.bincount(of_row[is_same], minlength=before.size) > 0
-    return found
 
 
 def _scored(counted: _Counted, groups: _Groups, kind: str, params: KeywordParams) -> pd.DataFrame:

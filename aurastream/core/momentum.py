@@ -9,8 +9,8 @@ The videos of a game are those that we chose to ask for. Where fewer than half o
 day before (the daily pass over all games found others), it is the choice that changed and not the
 game: velocity and viral videos say nothing then. Whom a chart lists is the platform's own news, and
 all videos of one chart may be others after a day. Where all charts together have not one video in
-common with the day before, it is another source that answers (a replay that started over, or real
-keys after a replay), and they say nothing either.
+common with the day before, it is another source that answers (a replay that started over), and
+neither they nor the games say anything.
 Where the platform changed what counts as a view between the two half hours
 (`aurastream.core.formats.REGIME_BREAKS`), their velocities do not compare and say nothing either.
 
@@ -183,6 +183,7 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     continuity: pd.DataFrame | None = None,
     *,
     as_of: pd.DatetimeIndex,
+    broken: pd.DatetimeIndex | None = None,
     params: MomentumParams = DEFAULT,
 ) -> pd.DataFrame:
     """Score the momentum of every category in every window.
@@ -204,6 +205,9 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         those of all charts. What is not named, or null, counts as continuous.
     as_of : pandas.DatetimeIndex
         Ends of the windows, with time zone.
+    broken : pandas.DatetimeIndex, optional
+        Starts of windows from which on another source answers: for a day, changes of velocity and
+        viral videos are none, and not usual ones later.
     params : MomentumParams
         Weights, floors and how much past.
 
@@ -328,6 +332,9 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     for name, grid, floor in zip(SIGNALS, levels, params.floors, strict=True):
         moved = np.full_like(grid, np.nan)
         moved[:, against:] = grid[:, against:] - grid[:, :-against]
+        if name in _OF_VIDEOS and broken is not None:
+            for since in (window_ends(broken) - first) // window:
+                moved[:, max(since, 0) : max(since + against, 0)] = np.nan
         if name == "velocity":
             moved[:, _is_recounted(first + window * np.arange(1, size + 1), params)] = np.nan
         found = _standardised(moved, at, back, floor, params)

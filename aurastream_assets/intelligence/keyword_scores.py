@@ -8,13 +8,14 @@ import pandas as pd
 
 from aurastream.core import keywords
 from aurastream.core.unchanged import fingerprints
+from aurastream.store.readings_continuity import chart_breaks
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset
 from aurastream_assets.intelligence.refusals import each_for_itself
 from aurastream_assets.intelligence.text_plots import top_keywords
 from aurastream_assets.intelligence.texts import TEXT_SOURCES, scored_videos, with_texts
 from aurastream_assets.intelligence.windows import last_window
 from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import FOUR_HOURS
+from aurastream_assets.partitions import FOUR_HOURS, WINDOW
 from resources.frame_io import Analysis
 from resources.store import Store
 
@@ -36,9 +37,11 @@ def keyword_scores(
     """Score words, phrases of two and three words, and tags, with their trend.
 
     A term scores high when many fast videos of the category have it and other categories do not.
-    The trend compares the share of videos that have it with that in the window before, where they
-    have a video in common.
+    The trend compares the share of videos that have it with that in the window before, unless
+    another source answered then.
     """
+    last = pd.DatetimeIndex(velocity["window_start"].unique()) + (FOUR_HOURS - WINDOW)
+    broken = chart_breaks(store.frames, last, FOUR_HOURS) - (FOUR_HOURS - WINDOW)
     videos = with_texts(context, store, velocity, ["title", "tags"])
     start = context.partition_time_window.start
     # Scores rest on all categories of a window: what cannot be scored goes before any is.
@@ -49,10 +52,15 @@ def keyword_scores(
         # Trends rest on the window before, too.
         read = {*wanted, *(moment - FOUR_HOURS for moment in wanted)}
         rows = videos[videos["window_start"].isin(read)]
+        # What lies on the other side of a break is no window before.
+        sides = [
+            side for _, side in rows.groupby(broken.searchsorted(rows["window_start"], "right"))
+        ]
         found = pd.concat(
             [
-                keywords.keyword_scores(rows, params=_PARAMS),
-                keywords.tag_scores(rows, params=_PARAMS),
+                scores(side, params=_PARAMS)
+                for scores in (keywords.keyword_scores, keywords.tag_scores)
+                for side in sides or [rows]
             ],
             ignore_index=True,
         )

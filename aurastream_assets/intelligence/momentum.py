@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from aurastream.core import momentum as core
-from aurastream.store import readings_clips
+from aurastream.store import readings_continuity
 from aurastream_assets.intelligence import clip_plots
 from aurastream_assets.intelligence.anew import compute_anew
 from aurastream_assets.intelligence.windows import (
@@ -25,6 +25,8 @@ __all__ = ["momentum"]
 
 # The 14 days of usual changes, and the day before the first of them.
 _PAST: Final = pd.Timedelta(days=15)
+# How often the past is looked at for another source; midnight, where a replay starts over, is one.
+_LOOK: Final = pd.Timedelta(hours=6)
 
 
 def _past(name: str, *columns: str) -> dg.AssetIn:
@@ -59,13 +61,21 @@ def momentum(
     how good it is. Computed anew in every window: the day and the two weeks before move on.
     """
     ends = window_ends(context)
-    continuity = readings_clips.continuity(
-        store.frames, (ends[0] - WINDOW).to_pydatetime(), ends[-1].to_pydatetime()
+    start, end = (ends[0] - WINDOW).to_pydatetime(), ends[-1].to_pydatetime()
+    continuity = readings_continuity.continuity(store.frames, start, end)
+    looked_at = pd.date_range(
+        (pd.Timestamp(start) - _PAST).floor(_LOOK), end, freq=_LOOK, inclusive="left"
     )
+    broken = readings_continuity.chart_breaks(store.frames, looked_at, _LOOK)
     found = compute_anew(
         context,
         lambda at, seen: core.momentum(
-            seen["stats"], seen["opportunity"], seen["competition"], seen["continuity"], as_of=at
+            seen["stats"],
+            seen["opportunity"],
+            seen["competition"],
+            seen["continuity"],
+            as_of=at,
+            broken=broken,
         ),
         {
             "stats": stats,

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from aurastream.settings import ENDPOINTS_FILE, REPO_ROOT
 T = TypeVar("T")
 
 _OWN_VARIABLES = ("AURASTREAM_", "YOUTUBE_", "TWITCH_", "DAGSTER_", "PYTEST_")
-_UP = ("up", "--days", "1")
+_SERVER = (str(REPO_ROOT / "script" / "server"), "--days", "1")
 # Enough for whatever is looked at here; a person's start crawls and looks at four times as much.
 _LESS = {"AURASTREAM_REGIONS": "US,GB", "AURASTREAM_THUMBNAILS_PER_CATEGORY": "6"}
 _LAST_LINE = "Ctrl-C stops everything."
@@ -75,9 +75,9 @@ class Product:
         """Start everything without waiting."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command(*_UP),
-                cwd=self.directory,  # any directory will do
-                env=self._environment(),
+                _SERVER,
+                cwd=self.directory,  # any will do; what is relative is meant as seen from there
+                env=self._environment() | {"AURASTREAM_DATA_DIR": self.data.name},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -109,22 +109,13 @@ class Product:
             process.kill()
 
     def up_once(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        return self.command(*_UP, "--once", timeout_s=_STARTED_WITHIN_S, **variables)
+        return self._run((*_SERVER, "--once"), _STARTED_WITHIN_S, variables)
 
     def command(
         self, *arguments: str, timeout_s: float = 300, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run one command beside the running product, as from another shell."""
-        return subprocess.run(
-            self._command(*arguments),
-            cwd=self.directory,
-            env=self._environment() | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        return self._run((sys.executable, "-m", "aurastream.cli", *arguments), timeout_s, variables)
 
     def answer(self, *arguments: str) -> Any:
         """Run a command that is to succeed and print JSON; return what it printed."""
@@ -156,8 +147,19 @@ class Product:
         except psutil.Error:  # it has ended meanwhile, or belongs to somebody else
             return False
 
-    def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "aurastream.cli", *arguments]
+    def _run(
+        self, command: Sequence[str], timeout_s: float, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.directory,
+            env=self._environment() | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_OWN_VARIABLES)}

@@ -59,6 +59,30 @@ def test_psql_gets_the_same_answer_through_the_printed_url(product: Product) -> 
             connection.execute("delete from intelligence.opportunity")
 
 
+def test_each_tick_of_a_schedule_is_one_run_which_collects(product: Product) -> None:
+    by_tick = """
+        select tick.value, count(*), bool_or(runs.status = 'SUCCESS') as has_succeeded
+        from dagster.runs as runs
+        join dagster.run_tags as schedule using (run_id)
+        join dagster.run_tags as tick using (run_id)
+        where (schedule.key, schedule.value) = ('dagster/schedule_name', 'clips_schedule')
+          and tick.key = '.dagster/scheduled_execution_time'
+        group by 1
+    """
+    wait_until(
+        lambda: any(has_succeeded for *_, has_succeeded in product.rows(by_tick)),
+        within=900,  # it ticks every five minutes
+        what=lambda: f"a run of a tick: {product.rows(by_tick)}",
+    )
+    assert {count for _, count, _ in product.rows(by_tick)} == {1}
+    collected = """
+        select count(*) from operations.fetch_log
+        where endpoint = 'clips' and outcome = 'ok'
+          and run_id in (select run_id from dagster.run_tags where value = 'clips_schedule')
+    """
+    assert product.rows(collected) > [(0,)]
+
+
 def test_status_names_a_leader_whose_sensors_tick(product: Product) -> None:
     def ticked() -> set[str]:
         status = product.answer("status")

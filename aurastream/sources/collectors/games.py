@@ -33,6 +33,7 @@ _GAMING: Final = 20
 _BATCH: Final = "#videos"
 _CHANNEL_BATCH: Final = "#channels"
 _RECENT: Final = dt.timedelta(days=3)
+_ONE_CRAWL: Final = dt.timedelta(minutes=10)  # from its first answer to its last, with retries
 CANDIDATES: Final = ("video_id", "title", "tags", "channel_id", "category_id")
 GAMES: Final = (
     "observed_at",
@@ -199,18 +200,25 @@ def collect_games(
 
 
 def _choose(candidates: pd.DataFrame, known: pd.DataFrame, plan: Plan) -> _Wanted:
-    """Choose each planned game's fastest candidates, as many as the plan grants it."""
+    """Choose each planned game's fastest candidates, as many as the plan grants it.
+
+    Those that were seen since the game was asked about last go first: of the others, some are gone,
+    and their last speed would keep their places for as long as they are candidates.
+    """
     speed = _speed(candidates)
     source = candidates.get("discovered_by", pd.Series("chart", index=candidates.index))
     pool = pd.DataFrame(
         {
             "video_id": candidates["video_id"],
             "game": known["game"],
+            "is_current": _is_current(candidates, known["game"], source),
             "speed": speed,
             "source": source,
         }
     )
-    pool = pool[pool["game"].notna()].sort_values(["speed", "video_id"], ascending=[False, True])
+    pool = pool[pool["game"].notna()].sort_values(
+        ["is_current", "speed", "video_id"], ascending=[False, False, True]
+    )
     pool = pool.drop_duplicates("video_id")
     wanted = _Wanted({}, {})
     chosen = plan.games[plan.games["is_selected"]]
@@ -220,6 +228,17 @@ def _choose(candidates: pd.DataFrame, known: pd.DataFrame, plan: Plan) -> _Wante
             wanted.game[str(video)] = str(game)
             wanted.found_by[str(video)] = str(found_by)
     return wanted
+
+
+def _is_current(
+    candidates: pd.DataFrame, game: "pd.Series[str]", source: "pd.Series[str]"
+) -> "pd.Series[bool]":
+    """Tell which candidates were seen in their game's last crawl, or since."""
+    if "observed_at" not in candidates:
+        return pd.Series(data=False, index=candidates.index)
+    seen = pd.to_datetime(candidates["observed_at"], utc=True)
+    last = seen.where(source == "refresh").groupby(game).transform("max")
+    return seen >= last - _ONE_CRAWL
 
 
 def _speed(candidates: pd.DataFrame) -> "pd.Series[float]":

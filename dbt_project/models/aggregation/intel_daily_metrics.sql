@@ -31,7 +31,8 @@ videos as (
 
 ),
 
-continuity as (
+-- Materialized, so that no join is planned through it as if it were a row.
+continuity as materialized (
 
     select * from {{ ref('int_day_continuity') }}
 

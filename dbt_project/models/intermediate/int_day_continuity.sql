@@ -18,7 +18,7 @@ categories as (
 ),
 
 -- All charts are one pool: within a day every video of one of them may be replaced, but never those
--- of all. What was carried forward was not seen that day.
+-- of all. What was carried forward was not seen on that day.
 seen as (
 
     select distinct
@@ -27,6 +27,9 @@ seen as (
         velocity.video_id
     from velocity
     left join categories on velocity.category_key = categories.category_key
+    where
+        (velocity.observed_at at time zone 'UTC')::date
+        = (velocity.window_start at time zone 'UTC')::date
 
 ),
 
@@ -40,7 +43,7 @@ paired as (
 
 ),
 
-pools as (
+seen_again as (
 
     select
         pool,
@@ -51,15 +54,34 @@ pools as (
 
 ),
 
+-- Of a day before that is not there any more nobody can say what it had.
+pools as (
+
+    select
+        pool,
+        date,
+        case
+            when lag(date) over (partition by pool order by date) = date - 1 then has_same_videos
+        end as has_same_videos
+    from seen_again
+
+),
+
+-- Where the charts of two days have no video in common, another source answers: what a game has in
+-- common, such as a broadcast that goes on, does not make the others comparable.
 final as (
 
     select
         categories.category_key,
         pools.date,
-        pools.has_same_videos
+        pools.has_same_videos and coalesce(charts.has_same_videos, true) as has_same_videos
     from pools
     inner join categories
         on pools.pool = case when categories.is_chart then '' else categories.category_key end
+    left join pools as charts
+        on
+            pools.date = charts.date
+            and charts.pool = ''
 
 )
 

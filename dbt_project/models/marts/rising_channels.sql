@@ -58,12 +58,55 @@ coverage as (
 
 ),
 
+-- Where the charts of two days have no channel in common, another source answers from then on. What
+-- was seen before it says nothing of who is new.
+sources as (
+
+    with listed as (
+
+        select distinct
+            recent.channel_id,
+            recent.date
+        from recent
+        inner join categories on recent.category_key = categories.category_key
+        where categories.kind = 'chart'
+
+    ),
+
+    paired as (
+
+        select
+            date,
+            lag(date) over (partition by channel_id order by date) as date_before
+        from listed
+
+    ),
+
+    compared as (
+
+        select
+            date,
+            bool_or(date_before is not distinct from date - 1) as has_same_channels,
+            lag(date) over (order by date) as day_before
+        from paired
+        group by date
+
+    )
+
+    select max(date) as since
+    from compared
+    where
+        day_before = date - 1
+        and not has_same_channels
+
+),
+
 -- How far the record of each category goes back decides whether a channel can be called new.
 records as (
 
     select
         category_key,
-        min(date) as first_date
+        greatest(min(date), (select sources.since from sources)) as first_date
     from recent
     group by category_key
 

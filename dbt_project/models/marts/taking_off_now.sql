@@ -139,20 +139,41 @@ broadcasts as (
 
 ),
 
--- Asked only where a chart has no video of the day before any more.
+-- Null where the charts have no videos in one of the two windows.
 charts as not materialized (
 
-    select count(*) > 0 as have_same_videos
-    from {{ ref('stg_intelligence__video_velocity') }} as today
-    inner join {{ ref('stg_intelligence__video_velocity') }} as before
-        on today.video_id = before.video_id
-    inner join categories as listed on today.category_key = listed.category_key
-    inner join categories as listed_before on before.category_key = listed_before.category_key
-    where
-        today.window_start = (select window_start from latest)
-        and before.window_start = (select window_start - interval '24 hours' from latest)
-        and listed.kind = 'chart'
-        and listed_before.kind = 'chart'
+    with listed as (
+
+        select
+            velocity.video_id,
+            velocity.window_start
+        from {{ ref('stg_intelligence__video_velocity') }} as velocity
+        inner join categories on velocity.category_key = categories.category_key
+        where
+            categories.kind = 'chart'
+            -- What was carried forward from before is not known to be listed still.
+            and velocity.observed_at > velocity.window_start - interval '30 minutes'
+            and (
+                velocity.window_start = (select window_start from latest)
+                or velocity.window_start = (select window_start - interval '24 hours' from latest)
+            )
+
+    ),
+
+    counted as (
+
+        select count(distinct window_start) as window_count
+        from listed
+        group by video_id
+
+    )
+
+    select
+        case
+            when (select count(distinct window_start) from listed) = 2
+                then coalesce(max(window_count) = 2, false)
+        end as have_same_videos
+    from counted
 
 ),
 
@@ -301,11 +322,11 @@ final as (
             categories.kind,
             compared.opportunity_score,
             -- With not one video in common it is others that are scored. A chart may replace all
-            -- of its own within a day, so there it takes all charts.
+            -- of its own within a day; where all charts did, another source answers.
             case
                 when
-                    momentum.has_same_videos
-                    or (categories.kind = 'chart' and (select charts.have_same_videos from charts))
+                    (categories.kind = 'chart' or momentum.has_same_videos)
+                    and coalesce((select have_same_videos from charts), true)
                     then compared.opportunity_score - compared.opportunity_score_before
             end as opportunity_change_24h,
             compared.viral_count,

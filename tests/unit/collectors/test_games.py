@@ -93,6 +93,24 @@ def test_a_game_gets_no_more_videos_than_planned_and_the_fastest_first(
     assert result.rows["video_id"].tolist() == ["v03", "v07"]
 
 
+def test_what_was_not_seen_in_the_games_last_crawl_gives_its_place_to_what_was(
+    platform: Any, youtube: YouTubeClient
+) -> None:
+    crawl, before = NOW - dt.timedelta(hours=2), NOW - dt.timedelta(hours=8)
+    candidates = _candidates(
+        _known(platform, "v01", "v03", "v05", "v07"),
+        views=[1_000_000, 100, 50, 200],
+        published_at=NOW - dt.timedelta(hours=10),
+        observed_at=[before, crawl, NOW, crawl],
+        discovered_by=["refresh", "refresh", "chart", "refresh"],
+    )
+    few = _collect(youtube, _plan("chess", max_videos=3), candidates).rows["video_id"]
+    assert few.tolist() == ["v03", "v05", "v07"]
+    # Where there is room it is asked for: an incomplete crawl did not see it either.
+    most = _collect(youtube, _plan("chess", max_videos=4), candidates).rows["video_id"]
+    assert most.tolist() == ["v01", "v03", "v05", "v07"]
+
+
 def test_only_planned_games_are_collected(platform: Any, youtube: YouTubeClient) -> None:
     result = _collect(youtube, _plan("chess"), _candidates(_known(platform, "v00", "v01")))
     assert [q["id"] for q in platform.asked(VIDEOS)] == ["v01"]

@@ -217,23 +217,6 @@ def test_trends_compare_with_the_window_before() -> None:
     assert set(found[found["window_start"] == pd.Timestamp(T0)]["trend"]) == {"UNKNOWN"}
 
 
-def test_a_category_is_not_compared_with_other_videos_than_its_own() -> None:
-    rows = videos(*[(T0, "a", "old base", 1.0)] * 30, *[(T1, "a", "new base", 1.0)] * 30)
-    other = [*(f"v{n}" for n in range(60))]
-    one_stayed = [*other[:30], "v7", *other[31:]]
-
-    def trends(ids: list[str | None]) -> dict[str, str]:
-        found = keyword_scores(rows.assign(video_id=ids))
-        now = found[found["window_start"] == pd.Timestamp(T1)]
-        assert now["prior_video_count"].isna().all() == (now["trend"] == "UNKNOWN").all()
-        return dict(zip(now["term"], now["trend"], strict=True))
-
-    assert set(trends(other).values()) == {"UNKNOWN"}
-    assert trends(one_stayed)["new"] == "NEW"
-    # Two videos of which nothing is known are not the same.
-    assert set(trends([None, *other[1:30], None, *other[31:]]).values()) == {"UNKNOWN"}
-
-
 def test_a_window_too_long_ago_is_no_window_before() -> None:
     rows = videos(*[("2026-02-01T10:00Z", "a", "base", 1.0)] * 30, *[(T1, "a", "base", 1.0)] * 30)
     assert set(keyword_scores(rows)["trend"]) == {"UNKNOWN"}

@@ -201,6 +201,25 @@ def test_a_chart_replaces_its_videos_but_another_source_is_no_change_of_it() -> 
         assert listed(share)["velocity_z"] == 4.0
 
 
+def test_a_change_of_source_is_none_of_the_usual_changes() -> None:
+    values = np.where(np.arange(5 * 48) < 96, 100.0, 900.0)
+    rows, ends = stats(values), grid(5 * 48 + 1)[1:]
+    broken = pd.DatetimeIndex([START + timedelta(days=2)])
+
+    def told(**said: pd.DatetimeIndex) -> pd.DataFrame:
+        return momentum(rows, NOTHING, NOTHING, as_of=ends, **said)
+
+    found = told(broken=broken)
+    day, later = slice(96, 144), slice(144, None)
+    assert told()["velocity_change"].iloc[day].gt(2).all()
+    assert found["velocity_change"].iloc[day].isna().all()
+    assert found["velocity_change"].iloc[later].eq(0).all()
+    assert found["changes_n"].iloc[144] == 48
+    # One at a time they are the same as all at once.
+    alone = momentum(rows.iloc[:170], NOTHING, NOTHING, as_of=ends[169:170], broken=broken)
+    pd.testing.assert_frame_equal(alone, found.iloc[169:170].reset_index(drop=True))
+
+
 def test_for_a_day_after_a_change_of_what_counts_as_a_view_velocities_do_not_compare() -> None:
     change = RegimeBreak(
         at=START.to_pydatetime() + timedelta(days=15),
