@@ -5,12 +5,12 @@ category are compared with the same half hour of the day before, so that the rhy
 cancels: ``velocity`` (log of 1 + the median lifetime velocity of its videos), ``viral`` (log of 1 +
 the number of VIRAL videos) and ``viewers`` (log of 1 + the viewers on Twitch).
 
-The videos of a game are those that we chose to ask for. Where fewer than half of them were there a
-day before (the daily pass over all games found others), it is the choice that changed and not the
-game: velocity and viral videos say nothing then. Whom a chart lists is the platform's own news, and
-all videos of one chart may be others after a day. Where all charts together have not one video in
-common with the day before, it is another source that answers (a replay that started over), and
-neither they nor the games say anything.
+The videos of a game are those that we chose to ask for. Where fewer than half of those of the
+larger window are in both (the daily pass over all games found others), it is the choice that
+changed and not the game: velocity and viral videos say nothing then. Whom a chart lists is the
+platform's own news, and all videos of one chart may be others after a day. Where all charts
+together have not one video in common with the day before, it is another source that answers (a
+replay that started over), and neither they nor the games say anything.
 Where the platform changed what counts as a view between the two half hours
 (`aurastream.core.formats.REGIME_BREAKS`), their velocities do not compare and say nothing either.
 
@@ -201,8 +201,9 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         observation the viewers are not known.
     continuity : pandas.DataFrame, optional
         ``window_start``, ``category``, ``is_chosen`` (whether we chose the videos) and
-        ``same_share`` (0–1): how many of the window's videos were there a day before, of a chart
-        those of all charts. What is not named, or null, counts as continuous.
+        ``same_share`` (0–1): of a game, the videos in both this window and that of a day before,
+        among those of the larger one; of a chart, how many of all charts' videos were there a day
+        before. What is not named, or null, counts as continuous.
     as_of : pandas.DatetimeIndex
         Ends of the windows, with time zone.
     broken : pandas.DatetimeIndex, optional

@@ -180,7 +180,9 @@ def _kept_ports(settings: Settings) -> Iterator[Finding]:
         try:
             port = int((settings.data_dir / f"{name}.port").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            continue  # never started, or the next start chooses one
+            port = 0
+        if not port or (name == "replay" and settings.live):
+            continue  # never started, or the next start chooses one, or needs none
         is_ours = url is not None and httpx.URL(url).port == port
         try:
             if not is_ours:
@@ -193,7 +195,7 @@ def _kept_ports(settings: Settings) -> Iterator[Finding]:
                 "The next start takes another one. To keep the links, stop that program first.",
             )
         else:
-            yield Finding("ports", "ok", f"{what} has {port}, as before")
+            yield Finding("ports", "ok", f"{port} is kept for {what}")
 
 
 def _binaries() -> Iterator[Finding]:

@@ -34,7 +34,8 @@ def chart_breaks(
     DatetimeIndex
         Ascending. A window without a chart, or a step after one without, is none of them. Of a
         window those videos count that its newest crawl listed; where they are less than half, no
-        crawl of the charts listed them, and the window is none either.
+        crawl of the charts listed them, and the window is none either. So an incomplete crawl in a
+        window that is looked at can hide where a source begins.
     """
     found = store.query(
         """
@@ -80,8 +81,9 @@ def continuity(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.Da
         ``window_start``, ``category``, ``is_chosen`` and ``same_share``. The videos of a game were
         chosen by us, and their share is that of the window that has more. Those of a chart were
         not: its share is that of all charts, of what their newest crawl listed. Where the charts
-        have none, the games have none either, even if a broadcast goes on. What has no window a day
-        before is left out.
+        have none, the games have none either, even if a broadcast goes on. Null where less than
+        half of the charts' videos are of their newest crawl. What has no window a day before is
+        left out.
 
     Notes
     -----

@@ -97,9 +97,9 @@ def collect_games(
     plan : Plan
         Games to collect, in order, with ``max_videos`` of each.
     candidates : pandas.DataFrame
-        Videos that may belong to a game, newest metadata version of each: ``video_id``,
-        ``title``, ``tags``, ``channel_id``, ``category_id``; where known also ``views``,
-        ``published_at`` and ``observed_at`` (the fastest videos are refreshed first),
+        Videos that may belong to a game, newest metadata version of each: ``video_id``, ``title``,
+        ``tags``, ``channel_id``, ``category_id``; where known also ``views``, ``published_at`` and
+        ``observed_at`` (what the last crawl saw is refreshed first, of that the fastest),
         ``discovered_by`` (``chart`` or ``refresh``; ``chart`` when absent) and
         ``first_observed_at``, which keeps an ambiguous video in the quarantine once rather than
         once per crawl.

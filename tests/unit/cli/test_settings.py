@@ -237,7 +237,7 @@ def test_a_port_of_the_last_start_that_somebody_else_has_taken_is_named(tmp_path
         found = _kept_ports(Settings(data_dir=tmp_path, **running))
         return [(f.level, f.detail) for f in found]
 
-    assert ports() == [("ok", f"the replay server has {mine}, as before")]
+    assert ports() == [("ok", f"{mine} is kept for the replay server")]
     with socket.create_server(("127.0.0.1", mine)):
         [(level, detail)] = ports()
         assert level == "warning"
@@ -245,6 +245,8 @@ def test_a_port_of_the_last_start_that_somebody_else_has_taken_is_named(tmp_path
         assert f"process {os.getpid()}" in detail
         # It may be our own that runs.
         assert ports(replay_url=f"http://127.0.0.1:{mine}")[0][0] == "ok"
+        # With keys no replay is started.
+        assert ports(youtube_api_key="key", policy_mode="strict") == []
 
 
 def test_where_the_record_begins_is_a_moment_with_a_time_zone(monkeypatch):
