@@ -181,14 +181,15 @@ def test_an_account_that_may_not_connect_to_any_other_database_is_served_all_the
     name = conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(postgres_server.url, autocommit=True) as admin:
         admin.execute("create role shut_in login password 'p'")
-        admin.execute("revoke connect on database postgres from public")
     try:
         shut_in = sa.make_url(database_url).set(username="shut_in", password="p")
+        other = shut_in.set(database="postgres").render_as_string(hide_password=False)
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(other)
         with FrameStore(shut_in.render_as_string(hide_password=False)) as store:
             assert store.query("select current_database() as name")["name"].tolist() == [name]
     finally:
         with psycopg.connect(postgres_server.url, autocommit=True) as admin:
-            admin.execute("grant connect on database postgres to public")
             admin.execute("drop role shut_in")
 
 
