@@ -19,16 +19,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from aurastream.operations.errors import HeadError
 from aurastream.operations.leadership import Claim
+from aurastream.store.dead_peers import dead_peer_detection
 
 __all__ = ["fence_connections"]
 
 _CONNECTION_OPTIONS: Final[Mapping[str, object]] = {
     "connect_timeout": 3,
-    "keepalives": 1,
-    "keepalives_idle": 2,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,
+    **dead_peer_detection(idle_s=2, interval_s=1, count=3, user_timeout_s=5),
 }
 
 

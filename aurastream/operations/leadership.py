@@ -26,10 +26,12 @@ from datetime import datetime
 from typing import Any, Final, LiteralString, Self
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
 from aurastream.operations.errors import HeadError, LeadershipLostError, PredecessorAliveError
 from aurastream.operations.states import HeadState, StateReport
+from aurastream.store.dead_peers import dead_peer_detection
 
 __all__ = [
     "LEADER_PREFIX",
@@ -151,15 +153,13 @@ class HeadSession:
             When the database cannot be reached; worth another try.
         """
         connection = psycopg.connect(
-            database_url.replace("postgresql+psycopg://", "postgresql://", 1),
+            make_conninfo(
+                database_url.replace("postgresql+psycopg://", "postgresql://", 1),
+                application_name=identity.standby_name,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                **dead_peer_detection(idle_s=2, interval_s=1, count=2, user_timeout_s=3),
+            ),
             autocommit=True,
-            application_name=identity.standby_name,
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            keepalives=1,
-            keepalives_idle=2,
-            keepalives_interval=1,
-            keepalives_count=2,
-            tcp_user_timeout=3000,
         )
         try:
             connection.execute(

@@ -15,6 +15,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
+from aurastream.store.dead_peers import patient
 from aurastream.store.frames import FrameStore, Upsert
 from aurastream.store.retries import retrying
 from aurastream.store.writes import time_column
@@ -76,7 +77,7 @@ def keep_replaced(
 def _keep(
     url: str, table: sa.Table, at: str, derived: Sequence[str], asked: Mapping[str, object]
 ) -> int:
-    with psycopg.connect(url, connect_timeout=10) as connection:
+    with psycopg.connect(patient(url)) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
         other = connection.execute(
             "SELECT EXISTS (SELECT FROM maintenance.window_versions WHERE asset = %(asset)s "

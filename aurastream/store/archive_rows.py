@@ -17,6 +17,7 @@ from psycopg import sql
 
 from aurastream.store.columns import arrow_type
 from aurastream.store.connections import ConnectionPool, connect
+from aurastream.store.dead_peers import patient
 from aurastream.store.errors import ArchiveError
 from aurastream.store.narrow import Numbers, lock, narrowed, upsert
 from aurastream.store.partitions import ensure_partitions
@@ -147,9 +148,9 @@ def put_back_day(url: str, relation: Relation, column: str, day: dt.date, rows: 
     if relation.is_partitioned:
         # Retention may have dropped the day.
         midnight = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
-        with psycopg.connect(url, autocommit=True, connect_timeout=10) as owner:
+        with psycopg.connect(patient(url), autocommit=True) as owner:
             ensure_partitions(owner, midnight, midnight, tables=[metadata.tables[relation.name]])
-    with connect(url) as connection, connection.cursor() as cursor:
+    with connect(patient(url)) as connection, connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
         [rows], _ = without_denied([rows], find_denied(cursor))
         narrow = next((table for table in NARROW if table.fullname == relation.name), None)

@@ -11,15 +11,16 @@ import psycopg
 from adbc_driver_postgresql import dbapi
 from psycopg.conninfo import make_conninfo
 
+from aurastream.store.dead_peers import patient
 from aurastream.store.errors import StoreUnavailableError
 
 __all__ = ["ConnectionPool", "connect", "is_connection_loss"]
 
-# Connection exceptions, shutdown, crash, still starting, too many connections.
+# Connection exceptions, shutdown, crash, still starting, idle for too long, too many connections.
 _LOST_CLASS = "08"
-_LOST_STATES = frozenset({"57P01", "57P02", "57P03", "53300"})
+_LOST_STATES = frozenset({"57P01", "57P02", "57P03", "57P05", "53300"})
+_UNWRITABLE = "Error occurred writing COPY data:"
 _MOST_IDLE = 4
-_CONNECT_TIMEOUT_S = 10
 _SMALL_DATABASE = "postgres"  # every server has it, and we keep nothing there
 
 
@@ -32,9 +33,14 @@ def is_connection_loss(error: BaseException) -> bool:
     state = error.sqlstate
     if state:
         return state in _LOST_STATES or state.startswith(_LOST_CLASS)
-    # Without a state the server did not speak: libpq could not reach it or lost it.
-    text = str(error).lower()
-    return any(sign in text for sign in ("connect", "terminating", "server closed"))
+    # Without a state no server spoke: libpq could not reach it or lost it, in words that differ by
+    # system, language and TLS library. Nor does libpq tell the state of what refused a connection;
+    # what a password that was changed holds up is not refused for good either. The other classes
+    # of error are faults of the program.
+    if not isinstance(error, adbc_driver_manager.OperationalError | psycopg.OperationalError):
+        return False
+    # Except for a value that the driver cannot write down, of which libpq has nothing to say.
+    return not str(error).rstrip().endswith(_UNWRITABLE)
 
 
 def connect(url: str, *, autocommit: bool = False) -> dbapi.Connection:
@@ -72,8 +78,7 @@ class ConnectionPool:
     """
 
     def __init__(self, url: str, *, application: str) -> None:
-        patience = {"connect_timeout": str(_CONNECT_TIMEOUT_S)}
-        self._url = make_conninfo(url, **patience)
+        self._url = patient(url)
         self._application = application
         self._lock = threading.Lock()
         self._idle: list[dbapi.Connection] = []

@@ -32,6 +32,7 @@ from aurastream.core.quota import (
     rate_statuses,
 )
 from aurastream.store.connections import is_connection_loss
+from aurastream.store.dead_peers import patient
 from aurastream.store.errors import StoreError, StoreUnavailableError
 from aurastream.store.retries import RetryPolicy, retrying
 
@@ -318,9 +319,8 @@ class PostgresLedger:
             self._connection, self._pid = None, os.getpid()
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(
-                self._url,
+                patient(self._url),
                 autocommit=True,
-                connect_timeout=10,
                 application_name="aurastream-ledger",
             )
         return self._connection

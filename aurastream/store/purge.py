@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import psycopg
 from psycopg import sql
 
+from aurastream.store.dead_peers import patient
 from aurastream.store.narrow import drop_unnamed
 from aurastream.store.tables import SCHEMAS
 from aurastream.store.tables.narrow import NARROW, stored_name, stored_of
@@ -124,9 +125,8 @@ Witness = Callable[[Doomed], None]
 def connect(url: str) -> psycopg.Connection:
     """Return a connection of retention: in autocommit mode, never waiting long for a lock."""
     return psycopg.connect(
-        url,
+        patient(url),
         autocommit=True,
-        connect_timeout=10,
         application_name="aurastream-retention",
         options=f"-clock_timeout={_LOCK_TIMEOUT} -ctimezone=UTC",
     )
@@ -134,7 +134,7 @@ def connect(url: str) -> psycopg.Connection:
 
 def relations(url: str) -> list[Relation]:
     """Return every table of our schemas by name: no partitions, nothing behind narrow tables."""
-    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+    with psycopg.connect(patient(url), autocommit=True) as connection:
         rows = connection.execute(
             """
             SELECT n.nspname || '.' || c.relname,

@@ -15,6 +15,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
+from aurastream.store.dead_peers import patient
 from aurastream.store.errors import StoreError
 from aurastream.store.frames import FrameStore
 from aurastream.store.tables import metadata
@@ -218,7 +219,7 @@ def compare_versions(
         "label": table.info.get("label", ""),
         "derived": [c.name for c in table.columns if c.info.get("policy") == "derived"],
     }
-    with psycopg.connect(store.url, connect_timeout=10) as connection:
+    with psycopg.connect(patient(store.url)) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
         windows = connection.execute(_WINDOWS, asked).fetchone() or (0, None, None)
         if not windows[0]:
