@@ -48,7 +48,6 @@ from aurastream.core.frames import (
     counters,
     each_once,
     empty_frame,
-    flags,
     microseconds,
     percentages,
     require_columns,
@@ -200,10 +199,9 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
         ``window_start``, ``category``, ``observed_at`` and ``viewer_total``; without an
         observation the viewers are not known.
     continuity : pandas.DataFrame, optional
-        ``window_start``, ``category``, ``is_chosen`` (whether we chose the videos) and
-        ``same_share`` (0–1): of a game, the videos in both this window and that of a day before,
-        among those of the larger one; of a chart, how many of all charts' videos were there a day
-        before. What is not named, or null, counts as continuous.
+        ``window_start``, ``category`` and ``same_share`` (0–1): of a category whose videos were
+        chosen, not listed, those in both this window and that of a day before, among those of the
+        larger one. What is not named, or null, counts as continuous.
     as_of : pandas.DatetimeIndex
         Ends of the windows, with time zone.
     broken : pandas.DatetimeIndex, optional
@@ -249,11 +247,12 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     >>> momentum(nothing, nothing, nothing, as_of=ends).empty
     True
 
-    Nor does what is compared with the charts of another source:
+    Nor does what is compared with other videos, or with another source:
 
-    >>> other = pd.DataFrame({"window_start": times[-1:], "category": "gaming",
-    ...                       "is_chosen": False, "same_share": 0.0})
+    >>> other = pd.DataFrame({"window_start": times[-1:], "category": "gaming", "same_share": 0.4})
     >>> momentum(rows, nothing, nothing, other, as_of=ends)["direction"].tolist()
+    ['STEADY', 'UNKNOWN']
+    >>> momentum(rows, nothing, nothing, as_of=ends, broken=times[-1:])["direction"].tolist()
     ['STEADY', 'UNKNOWN']
     """
     ends = window_ends(as_of)
@@ -277,7 +276,7 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     if continuity is None:
         continuity = pd.DataFrame()
     continuity = require_columns(
-        continuity, ("window_start", "category", "is_chosen", "same_share"), "continuity"
+        continuity, ("window_start", "category", "same_share"), "continuity"
     )
     codes, names = codes_of(
         stats["category"],
@@ -326,8 +325,7 @@ def momentum(  # noqa: PLR0915 # four frames are laid out, one after another
     )
     at = (starts - first) // window
     share = counters(continuity, "same_share", "continuity")
-    other = np.where(flags(continuity, "is_chosen"), share < params.min_continuity, share == 0)
-    is_broken = lay_out(continuity, "continuity", codes[3], other.astype(np.float64))[:, at] == 1
+    is_broken = lay_out(continuity, "continuity", codes[3], share)[:, at] < params.min_continuity
     here = lay_out(stats, "category_stats", codes[0], np.ones(len(stats)))
     change, z, n = [], [], []
     for name, grid, floor in zip(SIGNALS, levels, params.floors, strict=True):

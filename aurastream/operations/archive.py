@@ -31,6 +31,7 @@ from aurastream.store.archive_rows import (
     without_forgotten,
 )
 from aurastream.store.connections import ConnectionPool
+from aurastream.store.dead_peers import patient
 from aurastream.store.errors import ArchiveError
 from aurastream.store.purge import Relation, connect, oldest, relations
 from aurastream.store.purge_proofs import Purges, purges_of
@@ -474,7 +475,7 @@ def _days(connections: ConnectionPool, dataset: Dataset, month: dt.date) -> list
 
 def _asking(url: str) -> psycopg.Connection:
     """Return a connection for a question or two, in a transaction."""
-    return psycopg.connect(url, connect_timeout=10)
+    return psycopg.connect(patient(url))
 
 
 def _write_day(

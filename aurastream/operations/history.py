@@ -33,6 +33,7 @@ from aurastream.sources.youtube import YouTubeClient
 from aurastream.store.frames import FrameStore
 from aurastream.store.ledger import PostgresLedger
 from aurastream.store.readings import game_candidates, tracked_categories
+from aurastream.store.state import LISTS_LAST, charts_crawled, last_complete_starts, last_lists
 from aurastream.store.tables import metadata as tables
 from aurastream.store.writes import Append, Upsert, WriteOp
 
@@ -43,6 +44,7 @@ _RECONCILE_HOUR: Final = 6  # once a day, with the searches and channels of the 
 _BATCH: Final = 60  # crawls per transaction: about 20,000 rows
 _CLIP_AGE: Final = timedelta(hours=6)
 _STATE: Final = "operations.collection_state"
+_GAMES: Final = "collection/youtube_games"
 _STREAMS: Final = ("collection/twitch_streams", "collection/twitch_top_games")
 
 
@@ -127,7 +129,10 @@ class HistoryLoader:
         self._games = categories[categories["kind"] == "game"]
         self._classifier = classifier_from_categories(categories)
         self._state = store.read(_STATE)
+        self._complete_at = last_complete_starts(store, _GAMES, datetime.now(UTC))
         self._streams_got: dict[str, int] = {}  # by the last complete crawl of this load
+        self._stored_charts = charts_crawled(store)  # before this load
+        self._lists = pd.DataFrame()  # of the last crawl of the charts of this load
 
     def close(self) -> None:
         """Close the connections to the server."""
@@ -195,7 +200,9 @@ class HistoryLoader:
                     self._youtube,
                     charts=self._charts,
                     regions=self._settings.regions,
-                    previous=Previous(state=self._state_of(step.dataset)),
+                    previous=Previous(
+                        state=self._state_of(step.dataset), lists=self._lists_before(step.at)
+                    ),
                     run_id=RUN_ID,
                     max_parallel=self._settings.max_parallel_requests,
                 )
@@ -214,7 +221,10 @@ class HistoryLoader:
                     candidates=game_candidates(self._store, as_of=step.at),
                     classifier=self._classifier,
                     reconcile=reconcile,
-                    previous=Previous(state=self._state_of(step.dataset)),
+                    previous=Previous(
+                        state=self._state_of(step.dataset),
+                        complete_at={g: t for g, t in self._complete_at.items() if t < step.at},
+                    ),
                     run_id=RUN_ID,
                     max_parallel=self._settings.max_parallel_requests,
                 )
@@ -243,12 +253,29 @@ class HistoryLoader:
         mine = self._state["dataset"] == f"collection/{dataset}"
         return self._state[mine].reset_index(drop=True)
 
+    def _lists_before(self, at: datetime) -> pd.DataFrame:
+        """Return what the charts listed just before, be it loaded now or stored already."""
+        earlier = self._stored_charts[: self._stored_charts.searchsorted(pd.Timestamp(at))]
+        mine = self._lists["crawl_at"].max() if len(self._lists) else None
+        if len(earlier) and (mine is None or mine < earlier[-1]):
+            return last_lists(self._store, at)
+        return self._lists[self._lists["crawl_at"] >= at - LISTS_LAST] if mine else self._lists
+
     def _remember(self, result: CrawlResult) -> None:
+        if result.dataset == "collection/youtube_trending" and len(result.rows):
+            rows = result.rows[["crawl_at", "chart", "region", "video_id"]]
+            older = self._lists if len(self._lists) else rows.iloc[:0]
+            of_list = [pd.MultiIndex.from_frame(f[["chart", "region"]]) for f in (older, rows)]
+            # What an incomplete crawl did not get stays as it was seen last.
+            self._lists = pd.concat([older[~of_list[0].isin(of_list[1])], rows], ignore_index=True)
         rows = pd.concat([self._state, result.frames[_STATE]], ignore_index=True)
         self._state = rows.drop_duplicates(["dataset", "category"], keep="last")
         crawls = result.frames["operations.crawls"]
-        complete = crawls[crawls["dataset"].isin(_STREAMS) & crawls["is_complete"].astype(bool)]
-        self._streams_got.update(zip(complete["category"], complete["got"], strict=True))
+        complete = crawls[crawls["is_complete"].astype(bool)]
+        streams = complete[complete["dataset"].isin(_STREAMS)]
+        self._streams_got.update(zip(streams["category"], streams["got"], strict=True))
+        games = complete.loc[complete["dataset"] == _GAMES, "category"]
+        self._complete_at.update(dict.fromkeys(games, result.crawl_at))
 
 
 def _writes(batch: Sequence[CrawlResult]) -> list[WriteOp]:
@@ -262,7 +289,8 @@ def _writes(batch: Sequence[CrawlResult]) -> list[WriteOp]:
     for name, parts in frames.items():
         rows = pd.concat(parts, ignore_index=True)
         key = [column.name for column in tables.tables[name].primary_key]
-        if name in REPLACED_TABLES:
+        # A moment that failed wholly is asked again, and has its row already.
+        if name in REPLACED_TABLES or name == "operations.crawls":
             writes.append(Upsert(name, rows.drop_duplicates(key, keep="last")))
         else:
             writes.append(Append(name, rows.drop_duplicates(key, keep="first")))

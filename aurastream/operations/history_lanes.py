@@ -87,8 +87,9 @@ def load_history(
         loads: list[Future[int]] = []
         try:
             loads.extend(pool.submit(_load, settings, replay_url, mine) for mine in lanes)
-        except OSError:
-            # A pool that breaks meanwhile closes what the next process is to be given.
+        except (OSError, ValueError):
+            # A pool that breaks meanwhile closes what the next process is to be given: a descriptor
+            # that is bad, or one that something else was given since.
             for load in loads:
                 if load.done():
                     load.result()
@@ -136,11 +137,15 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _missing(settings: Settings, now: datetime, days: float) -> list[Step]:
-    """Return the crawls that are not stored yet, oldest first."""
+    """Return the crawls of which nothing is stored yet, oldest first.
+
+    One in which every question failed is on record and is asked again.
+    """
     stored: dict[str, list[datetime]] = defaultdict(list)
     with closing(FrameStore(settings.require_postgres())) as store:
         known = store.query(
-            "select distinct dataset, crawl_at from operations.crawls where crawl_at >= %(start)s",
+            "select distinct dataset, crawl_at from operations.crawls "
+            "where crawl_at >= %(start)s and (is_complete or got > 0)",
             {"start": now - timedelta(days=days)},
         )
     for dataset, at in zip(known["dataset"], known["crawl_at"], strict=True):

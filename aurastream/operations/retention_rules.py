@@ -75,6 +75,7 @@ _STANDING: Final = {
     "operations.collection_state": "what the planner remembers, one row per category",
     "operations.installation": "whether the record is replayed or live, one row",
     "operations.leadership": "who leads now, one row",
+    "operations.source_starts": "from when on another source answers, one row per change",
     "maintenance.retention_rules": "the rules as they are now",
     "maintenance.purges": "the proof outlives what it proves",
     "maintenance.forgotten": "the proof and the list of the denied, with hashed ids",

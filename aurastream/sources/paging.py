@@ -260,6 +260,7 @@ class _Cursors:
         if self._number > 1 and not news:
             return self._judge_nothing_new(gathering, page)
         if (wanted is not None and len(gathering) >= wanted) or not page.next_cursor:
+            # A list that is cut off by a full page without a cursor looks like one that ends there.
             return "end"
         if page.next_cursor in self._seen:
             gathering.stop(f"page {self._number} repeats an earlier cursor")

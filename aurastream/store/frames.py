@@ -30,6 +30,7 @@ from psycopg import sql
 
 from aurastream.store.columns import to_arrow, to_pandas
 from aurastream.store.connections import ConnectionPool
+from aurastream.store.dead_peers import patient
 from aurastream.store.deliveries import delivery_note
 from aurastream.store.errors import (
     FrameMismatchError,
@@ -242,7 +243,7 @@ class FrameStore:
         if not large:
             return
         try:
-            with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
+            with psycopg.connect(patient(self.url), autocommit=True) as connection:
                 for item in large:
                     note_sizes(connection, item.table, _days_of(item))
         except psycopg.Error as error:
@@ -264,7 +265,7 @@ class FrameStore:
                         missing.append((item.table, days))
         if not missing:
             return
-        with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(patient(self.url), autocommit=True) as connection:
             for table, days in missing:
                 known = existing_days(connection, table)
                 for day in sorted(days - known):
@@ -349,7 +350,7 @@ class FrameStore:
         """Run a statement that changes rows, in a transaction of its own; return their number."""
 
         def call() -> int:
-            with psycopg.connect(self.url, connect_timeout=10) as connection:
+            with psycopg.connect(patient(self.url)) as connection:
                 return connection.execute(_text(statement), params).rowcount
 
         return retrying(call, self.retry)

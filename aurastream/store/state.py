@@ -8,12 +8,21 @@ from aurastream.store.frames import FrameStore
 from aurastream.store.writes import Append, Upsert, WriteResult
 
 __all__ = [
+    "LISTS_LAST",
+    "charts_crawled",
     "collection_state",
     "last_complete_counts",
+    "last_complete_starts",
+    "last_lists",
     "newest_items",
     "newest_videos",
     "sync_categories",
 ]
+
+# After a longer pause nobody can tell another source from charts that have moved on: in ten weeks
+# of six countries, at most one of a country's four lists replaced all of its items within six
+# hours, two within twelve, and most within two days.
+LISTS_LAST = dt.timedelta(hours=8)
 
 # Newest first per video; the time bound keeps old partitions out of it.
 _NEWEST = {
@@ -72,6 +81,49 @@ def newest_videos(
         How far back to look.
     """
     return store.query(_NEWEST[table], {"start": at - lookback, "end": at})
+
+
+def charts_crawled(store: FrameStore) -> pd.DatetimeIndex:
+    """Return the starts of the crawls of the charts that got any, ascending."""
+    found = store.query(
+        """
+        SELECT DISTINCT crawl_at FROM operations.crawls
+        WHERE dataset = 'collection/youtube_trending' AND got > 0
+        ORDER BY crawl_at
+        """
+    )
+    return pd.DatetimeIndex(found["crawl_at"], tz="UTC", name=None)
+
+
+def last_lists(store: FrameStore, at: dt.datetime) -> pd.DataFrame:
+    """Return what each chart of each region listed when it was last seen within `LISTS_LAST`.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    at : datetime
+        Aware; crawls from then on are ignored.
+
+    Returns
+    -------
+    DataFrame
+        ``crawl_at``, ``chart``, ``region`` and ``video_id``.
+    """
+    return store.query(
+        """
+        WITH last AS (
+            SELECT category AS chart, region, max(crawl_at) AS crawl_at FROM operations.crawls
+            WHERE dataset = 'collection/youtube_trending' AND got > 0
+              AND crawl_at >= %(start)s AND crawl_at < %(at)s
+            GROUP BY category, region
+        )
+        SELECT crawl_at, chart, region, video_id
+        FROM collection.youtube_trending JOIN last USING (chart, region, crawl_at)
+        WHERE observed_at >= %(start)s AND observed_at < %(at)s::timestamptz + interval '1 hour'
+        """,
+        {"start": at - LISTS_LAST, "at": at},
+    )
 
 
 def newest_items(
@@ -136,6 +188,39 @@ def last_complete_counts(
         {"dataset": dataset, "start": at - lookback, "end": at},
     )
     return {str(c): int(n) for c, n in zip(found["category"], found["got"], strict=True)}
+
+
+def last_complete_starts(
+    store: FrameStore,
+    dataset: str,
+    at: dt.datetime,
+    *,
+    lookback: dt.timedelta = dt.timedelta(days=14),
+) -> dict[str, dt.datetime]:
+    """Return when the last complete crawl of each category before ``at`` began.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The record.
+    dataset : str
+        For example ``collection/youtube_games``; one that is not divided by region.
+    at : datetime
+        Aware; crawls from then on are ignored.
+    lookback : timedelta
+        How far back to look.
+    """
+    found = store.query(
+        """
+        SELECT category, max(crawl_at) AS crawl_at FROM operations.crawls
+        WHERE dataset = %(dataset)s AND is_complete
+          AND crawl_at >= %(start)s AND crawl_at < %(end)s
+        GROUP BY category
+        """,
+        {"dataset": dataset, "start": at - lookback, "end": at},
+    )
+    starts = pd.DatetimeIndex(found["crawl_at"])
+    return dict(zip(found["category"], starts.to_pydatetime(), strict=True))
 
 
 def sync_categories(

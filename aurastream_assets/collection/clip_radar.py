@@ -7,6 +7,7 @@ import dagster as dg
 
 from aurastream.sources.collectors import CrawlResult, collect_clips
 from aurastream.store import readings
+from aurastream.store.state import last_complete_starts
 from aurastream_assets.collection.crawls import (
     collection_asset,
     left_of_the_minute,
@@ -24,6 +25,10 @@ _DATASET: Final = "collection/clip_radar"
 
 # A clip that takes off does so in its first hours; asking again and again gives its velocity.
 _REACH: Final = timedelta(hours=6)
+# After a longer gap it is closed as far as Twitch's terms let anything of it be kept.
+_FARTHEST: Final = timedelta(hours=24)
+# A clip is listed a moment after it is made, and a crawl is dated by its first answer.
+_LISTED_LATE: Final = timedelta(minutes=5)
 
 
 @collection_asset(
@@ -38,10 +43,12 @@ def clip_radar(
     """Collect the clips made within six hours in each tracked game, with their views.
 
     Append-only: one row per crawl and clip. Twitch's paging repeats and omits clips, so the time
-    is asked in narrow windows that overlap, and clips are told apart by id.
+    is asked in narrow windows that overlap, and clips are told apart by id. A game without a
+    complete crawl in that time is asked about from its last one on, up to 24 hours back.
     """
     now = datetime.now(UTC)
     games = readings.tracked_categories(store.frames, "game")
+    complete_at = last_complete_starts(store.frames, _DATASET, now)
     with (
         failing_fast(),
         platforms.session(store) as session,
@@ -52,6 +59,9 @@ def clip_radar(
             games=games,
             since=now - _REACH,
             until=now,
+            since_of={
+                game: max(now - _FARTHEST, at - _LISTED_LATE) for game, at in complete_at.items()
+            },
             window=_REACH,
             previous=previous_items(store, _DATASET),
             run_id=context.run.run_id,

@@ -1,5 +1,6 @@
 """The videos of the tracked games, as often as each game needs and the quota allows."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -9,7 +10,7 @@ from aurastream.core.planner import plan_games
 from aurastream.sources.catalog import classifier_from_categories
 from aurastream.sources.collectors import CrawlResult, collect_games
 from aurastream.store import readings
-from aurastream.store.state import collection_state
+from aurastream.store.state import collection_state, last_complete_starts
 from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
@@ -53,7 +54,10 @@ def youtube_games(
     frames = store.frames
     games = readings.tracked_categories(frames, "game")
     charts = readings.tracked_categories(frames, "chart")
-    before = previous_crawl(store, _DATASET, counters_since=timedelta(hours=26))
+    before = replace(
+        previous_crawl(store, _DATASET, counters_since=timedelta(hours=26)),
+        complete_at=last_complete_starts(frames, _DATASET, now),
+    )
     with failing_fast(), platforms.session(store) as session:
         share = allowance(
             session.status("youtube.default", now),

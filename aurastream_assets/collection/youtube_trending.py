@@ -1,11 +1,12 @@
 """The charts of YouTube, every half hour."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from aurastream.sources.collectors import CrawlResult, collect_trending
-from aurastream.store import readings
+from aurastream.store import readings, state
 from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
@@ -32,6 +33,10 @@ def youtube_trending(
     them (hidden is null, never 0). Costs one quota unit per chart and region.
     """
     charts = readings.tracked_categories(store.frames, "chart")
+    before = replace(
+        previous_crawl(store, _DATASET, counters_since=timedelta(0)),
+        lists=state.last_lists(store.frames, datetime.now(UTC)),
+    )
     with failing_fast(), platforms.session(store) as session:
         regions = session.settings.regions
         with platforms.youtube(
@@ -45,7 +50,7 @@ def youtube_trending(
                 youtube,
                 charts=charts,
                 regions=regions,
-                previous=previous_crawl(store, _DATASET, counters_since=timedelta(0)),
+                previous=before,
                 run_id=context.run.run_id,
                 max_parallel=session.settings.max_parallel_requests,
             )

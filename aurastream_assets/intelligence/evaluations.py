@@ -48,7 +48,7 @@ class EvaluationsConfig(dg.Config):
 
 @daily_asset(
     key=asset_key("intelligence", "evaluations"),
-    code_version="1",
+    code_version="2",
     deps=SNAPSHOTS,
     kinds={"python", "scikitlearn", "postgres"},
 )

@@ -8,14 +8,14 @@ import pandas as pd
 
 from aurastream.core import keywords
 from aurastream.core.unchanged import fingerprints
-from aurastream.store.readings_continuity import chart_breaks
+from aurastream.store.readings_continuity import source_starts
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset
 from aurastream_assets.intelligence.refusals import each_for_itself
 from aurastream_assets.intelligence.text_plots import top_keywords
 from aurastream_assets.intelligence.texts import TEXT_SOURCES, scored_videos, with_texts
 from aurastream_assets.intelligence.windows import last_window
 from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import FOUR_HOURS, WINDOW
+from aurastream_assets.partitions import FOUR_HOURS
 from resources.frame_io import Analysis
 from resources.store import Store
 
@@ -27,7 +27,7 @@ _PARAMS: Final = replace(keywords.DEFAULT, prior_within=FOUR_HOURS)
 
 @analysis_asset(
     key=asset_key("intelligence", "keyword_scores"),
-    code_version=f"2-{keywords.STOP_WORDS_VERSION}",
+    code_version=f"3-{keywords.STOP_WORDS_VERSION}",
     ins={"velocity": scored_videos("lifetime_velocity_per_hour", windows_before=1)},
     deps=TEXT_SOURCES,
 )
@@ -40,10 +40,9 @@ def keyword_scores(
     The trend compares the share of videos that have it with that in the window before, unless
     another source answered then.
     """
-    last = pd.DatetimeIndex(velocity["window_start"].unique()) + (FOUR_HOURS - WINDOW)
-    broken = chart_breaks(store.frames, last, FOUR_HOURS) - (FOUR_HOURS - WINDOW)
     videos = with_texts(context, store, velocity, ["title", "tags"])
-    start = context.partition_time_window.start
+    start, end = context.partition_time_window
+    broken = source_starts(store.frames, start - FOUR_HOURS, end).floor(FOUR_HOURS)
     # Scores rest on all categories of a window: what cannot be scored goes before any is.
     videos, refused = each_for_itself(videos.drop(columns="metadata_hash"), keywords.usable_rows)
 

@@ -15,6 +15,7 @@ from aurastream.evaluation.archives import Archive, of_frames, possible_rows
 from aurastream.store import readings_models
 from aurastream.store.columns import empty_frame
 from aurastream.store.frames import FrameStore
+from aurastream.store.readings_continuity import source_starts
 from aurastream_assets.intelligence.refusals import of_nobody, quarantined, warn_of
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW_DAYS, days
@@ -78,8 +79,10 @@ def days_of(context: dg.AssetExecutionContext) -> Iterator[Day]:
 class Record:
     """What the record knew at the end of each day of a run, read once for all of them.
 
-    Of each day nothing after its end is shown. Rows with a number that there cannot be are left
-    out and kept for the quarantine: they must not keep all other videos from being learned from.
+    Of each day nothing after its end is shown, and nothing from before another source answered: of
+    videos that were there then nobody knows what became of them, or who was there already. Rows
+    with a number that there cannot be are left out and kept for the quarantine: they must not keep
+    all other videos from being learned from.
 
     Parameters
     ----------
@@ -97,6 +100,9 @@ class Record:
         self._context = context
         self._look_back = look_back
         self._frames = store.frames
+        window = context.partition_time_window
+        self._start = window.start - timedelta(days=look_back - 1)
+        self._starts = source_starts(store.frames, self._start, window.end)
         self._read: dict[str, pd.DataFrame] = {}
         self._refused: list[pd.DataFrame] = []
 
@@ -109,6 +115,12 @@ class Record:
     def counters_until(self, day: Day) -> pd.DataFrame:
         """Return the last counters of each day and video."""
         return self._seen("counters", readings_models.counter_days, day)
+
+    def begin_of(self, day: Day) -> pd.Timestamp:
+        """Return from when on the record is shown at a day."""
+        begin = day_start(day.number - self._look_back + 1)
+        starts = self._starts[self._starts < day.end]
+        return max(begin, starts[-1]) if len(starts) else begin
 
     @property
     def refused(self) -> pd.DataFrame:
@@ -130,11 +142,9 @@ class Record:
         frame = self._read.get(name)
         if frame is None:
             window = self._context.partition_time_window
-            start = window.start - timedelta(days=self._look_back - 1)
-            frame = self._read[name] = read(self._frames, start, window.end)
-        oldest = day_start(day.number - self._look_back + 1)
-        dates = frame["snapshot_date"]
-        is_seen = (dates >= oldest.strftime(days.fmt)) & (dates <= day.key)
+            frame = self._read[name] = read(self._frames, self._start, window.end)
+        begin = self.begin_of(day)
+        is_seen = (frame["fetched_at"] >= begin) & (frame["snapshot_date"] <= day.key)
         kept, reasons = possible_rows(frame[is_seen].reset_index(drop=True))
         refused = of_nobody(name, frame[is_seen], reasons, day.start)
         warn_of(self._context, refused)

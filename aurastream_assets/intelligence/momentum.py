@@ -25,8 +25,6 @@ __all__ = ["momentum"]
 
 # The 14 days of usual changes, and the day before the first of them.
 _PAST: Final = pd.Timedelta(days=15)
-# How often the past is looked at for another source; midnight, where a replay starts over, is one.
-_LOOK: Final = pd.Timedelta(hours=6)
 
 
 def _past(name: str, *columns: str) -> dg.AssetIn:
@@ -39,7 +37,7 @@ def _past(name: str, *columns: str) -> dg.AssetIn:
 
 @windowed_asset(
     key=asset_key("intelligence", "momentum"),
-    code_version="3",
+    code_version="4",
     tags={"worker": "creator_intel_worker"},
     freshness_policy=HALF_HOURLY,
     ins={
@@ -62,11 +60,8 @@ def momentum(
     """
     ends = window_ends(context)
     start, end = (ends[0] - WINDOW).to_pydatetime(), ends[-1].to_pydatetime()
-    continuity = readings_continuity.continuity(store.frames, start, end)
-    looked_at = pd.date_range(
-        (pd.Timestamp(start) - _PAST).floor(_LOOK), end, freq=_LOOK, inclusive="left"
-    )
-    broken = readings_continuity.chart_breaks(store.frames, looked_at, _LOOK)
+    continuity = readings_continuity.games_continuity(store.frames, start, end)
+    starts = readings_continuity.source_starts(store.frames, start - _PAST, end)
     found = compute_anew(
         context,
         lambda at, seen: core.momentum(
@@ -75,7 +70,7 @@ def momentum(
             seen["competition"],
             seen["continuity"],
             as_of=at,
-            broken=broken,
+            broken=starts.floor(WINDOW),
         ),
         {
             "stats": stats,

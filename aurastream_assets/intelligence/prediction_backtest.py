@@ -36,7 +36,7 @@ _TOLD_DAYS: Final = 30
 
 @daily_asset(
     key=asset_key("intelligence", "prediction_backtest"),
-    code_version="3",
+    code_version="4",
     deps=SNAPSHOTS,
     ins={
         "predictions": dg.AssetIn(
@@ -64,7 +64,8 @@ def prediction_backtest(
     told = readings_models.backtest_days(store.frames, told_from, start)
     found: list[pd.DataFrame] = []
     for day in days_of(context):
-        known = dated[dated["day"].between(day.number - _LOOK_BACK, day.number)]
+        is_known = dated["day"].between(day.number - _LOOK_BACK, day.number)
+        known = dated[is_known & (dated["window_start"] >= record.begin_of(day))]
         state, rows = _judged(context, day, known, record.counters_until(day))
         context.add_asset_metadata({"state": state}, partition_key=day.key)
         if rows is not None:

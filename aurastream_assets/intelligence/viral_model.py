@@ -33,7 +33,7 @@ __all__ = ["viral_model"]
 
 @daily_asset(
     key=asset_key("intelligence", "viral_model"),
-    code_version=MODEL_VERSION,
+    code_version=f"{MODEL_VERSION}.1",
     deps=SNAPSHOTS,
     kinds={"python", "scikitlearn", "postgres"},
 )

@@ -30,7 +30,7 @@ __all__ = ["viral_predictions"]
 
 @daily_asset(
     key=asset_key("intelligence", "viral_predictions"),
-    code_version=MODEL_VERSION,
+    code_version=f"{MODEL_VERSION}.1",
     deps=SNAPSHOTS,
     ins={"model": dg.AssetIn(key=asset_key("intelligence", "viral_model"))},
     kinds={"python", "pandas", "postgres"},

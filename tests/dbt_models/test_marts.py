@@ -154,6 +154,28 @@ def test_a_video_that_only_grows_older_neither_falls_nor_takes_off(marts: Wareho
     assert row["is_taking_off"] is False
 
 
+@pytest.mark.parametrize(
+    ("started_at", "change"),
+    [
+        ("2026-11-19 10:29", 15),  # then it answered for both
+        ("2026-11-19 10:32", None),
+        ("2026-11-20 10:29", None),
+        ("2026-11-20 10:32", 15),
+    ],
+)
+def test_a_score_is_not_compared_with_that_of_another_source(
+    marts: Warehouse, started_at: str, change: float | None
+) -> None:
+    marts.categories("roblox", kind="game")
+    _two_days(marts, "roblox", {"a broadcast that goes on": (100.0, 100.0)})
+    moments = {
+        "started_at": at(started_at),
+        "previous_crawl_at": at(started_at) - timedelta(minutes=30),
+    }
+    marts.insert("operations.source_starts", moments)
+    assert _takes_off(marts)["roblox"]["opportunity_change_24h"] == change
+
+
 def test_one_lucky_video_does_not_speak_for_its_game(marts: Warehouse) -> None:
     marts.categories("roblox", kind="game")
     calm = {f"v{n}": (100.0, 100.0) for n in range(9)}

@@ -44,6 +44,7 @@ SOURCES = (
     "operations.crawls",
     "operations.quota_ledger",
     "operations.quota_exhaustion",
+    "operations.source_starts",
 )
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "intelligence.video_velocity": {
@@ -90,6 +91,11 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "reason": "",
         "membership_hash": "m",
         "stats_hash": "s",
+    },
+    "operations.source_starts": {
+        "dataset": "collection/youtube_trending",
+        "lists": 32,
+        "lists_kept": 0,
     },
     "collection.twitch_streams": {
         "rank": 1,

@@ -116,6 +116,25 @@ def test_a_crawl_says_what_is_new_what_changed_what_it_cost_and_how_old_it_is(
         assert first["coverage"] == "unknown"
 
 
+@pytest.mark.parametrize(("gap_h", "reach_h"), [(None, 6), (8, 8), (30, 24)])
+def test_after_a_gap_clips_are_asked_for_from_the_last_complete_crawl_on_a_day_back_at_most(
+    run: Run, store: FrameStore, clock: Clock, *, gap_h: int | None, reach_h: int
+) -> None:
+    if gap_h is not None:
+        clock.offset = -timedelta(hours=gap_h)
+        assert run("clips").success
+        clock.offset = timedelta()
+
+    assert run("clips").success
+
+    crawls = store.read("operations.crawls", where={"dataset": "collection/clip_radar"})
+    crawl_at = crawls["crawl_at"].max()
+    assert crawls["is_complete"].all()
+    clips = store.read("collection.clip_radar", where={"crawl_at": crawl_at})
+    reached = crawl_at - clips["created_at"].min()
+    assert timedelta(hours=reach_h - 0.5) < reached < timedelta(hours=reach_h, minutes=6)
+
+
 @pytest.mark.parametrize(
     ("job", "prefixes"),
     [("clips", ("clip_radar:",)), ("streams", STREAM_KEYS)],

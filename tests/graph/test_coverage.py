@@ -13,7 +13,7 @@ from aurastream.operations.history_plan import Step
 from aurastream.settings import Settings
 from aurastream.store import audit
 from aurastream.store.frames import FrameStore
-from aurastream.store.state import last_complete_counts
+from aurastream.store.state import last_complete_counts, last_complete_starts
 from aurastream.store.writes import Append
 from aurastream_assets.collection.checks import collection_checks
 from aurastream_assets.keys import asset_key
@@ -123,6 +123,19 @@ def test_only_recent_complete_crawls_say_what_to_expect(store: FrameStore) -> No
     _store_crawl(store, {"roblox": 99}, at=AT)
 
     assert last_complete_counts(store, DATASET, AT) == {"roblox": 42, "gta": 90}
+
+
+def test_only_complete_crawls_say_since_when_a_game_is_known(store: FrameStore) -> None:
+    hour = timedelta(hours=1)
+    _store_crawl(store, {"roblox": 40, "gta": 90}, at=AT - 2 * hour)
+    _store_crawl(store, {"roblox": 42}, at=AT - hour)
+    _store_crawl(store, {"roblox": 3}, at=AT - hour / 2, is_complete=False)
+    _store_crawl(store, {"valorant": 60}, at=AT - 15 * 24 * hour)
+    _store_crawl(store, {"roblox": 99}, at=AT)
+
+    known = last_complete_starts(store, DATASET, AT)
+
+    assert known == {"roblox": AT - hour, "gta": AT - 2 * hour}
 
 
 def test_the_second_crawl_of_streams_knows_what_to_expect(run: Run, store: FrameStore) -> None:

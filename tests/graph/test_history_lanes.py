@@ -98,16 +98,23 @@ class _KilledAtOnce(ProcessPoolExecutor):
 class _ClosedMeanwhile(_KilledAtOnce):
     """Is closed between the question whether it is whole and the start of the second process."""
 
+    error: Exception = OSError("handle is closed")
     _has_begun = False
 
     def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
         if self._has_begun:
-            raise OSError("handle is closed")
+            raise self.error
         self._has_begun = True
         return super().submit(*arguments, **options)
 
 
-@pytest.mark.parametrize("pool", [_KilledAtOnce, _ClosedMeanwhile])
+class _GivenAnewMeanwhile(_ClosedMeanwhile):
+    """What it closed is another's when the second process is to be given it."""
+
+    error = ValueError("bad value(s) in fds_to_keep")
+
+
+@pytest.mark.parametrize("pool", [_KilledAtOnce, _ClosedMeanwhile, _GivenAnewMeanwhile])
 def test_a_lane_that_is_killed_before_the_other_begins_is_told_likewise(
     load: Load, monkeypatch: pytest.MonkeyPatch, pool: type[ProcessPoolExecutor]
 ) -> None:
@@ -137,3 +144,26 @@ def test_a_load_that_was_stopped_goes_on_where_it_was_and_loads_nothing_twice(
 def test_a_server_that_answers_nothing_is_an_error_of_its_source(load: Load) -> None:
     with pytest.raises(SourceError, match=r"answer|connect|reach"):
         load(f"http://127.0.0.1:{free_port()}")
+
+
+def test_moments_whose_crawls_failed_wholly_are_asked_again_and_are_then_loaded(
+    load: Load, store: FrameStore
+) -> None:
+    with pytest.raises(SourceError):
+        load(f"http://127.0.0.1:{free_port()}")
+    # A game without candidates asks nothing, and is complete.
+    crawls = store.query(
+        "select dataset, crawl_at from operations.crawls group by dataset, crawl_at "
+        "having not bool_or(is_complete) and max(got) = 0"
+    )
+    failed = {
+        (dataset.removeprefix("collection/"), at.to_pydatetime())
+        for dataset, at in zip(crawls["dataset"], crawls["crawl_at"], strict=True)
+    }
+    failed = {each for each in failed if each[0] != "twitch_top_games"}  # comes with the streams
+    assert failed
+
+    _, steps, _ = load()
+    loaded = {(step.dataset, step.at) for step in steps}
+    assert failed <= loaded
+    assert load() == (0, [], [0])

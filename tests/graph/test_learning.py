@@ -235,6 +235,35 @@ def test_predictions_are_looked_at_again_per_game_on_what_really_happened(
         assert points <= drawn.count(b"<circle") <= 3 * points
 
 
+def test_where_another_source_answers_the_record_begins_again(
+    learn: Learn, history: FrameStore, today: datetime
+) -> None:
+    before = today - timedelta(days=3)
+    learn(before, MODEL, PREDICTIONS)
+    began = {"started_at": today - timedelta(days=2, minutes=-2), "lists": 32, "lists_kept": 0}
+    start = pd.DataFrame([{"dataset": "collection/youtube_trending", **began}])
+    start["previous_crawl_at"] = start["started_at"] - timedelta(minutes=30)
+    history.commit([Append("operations.source_starts", start)])
+
+    learn(before, MODEL, PREDICTIONS)
+    second, third = (
+        learn(day, MODEL, PREDICTIONS, BACKTEST) for day in (today - timedelta(days=1), today)
+    )
+
+    # Who was there already is not known yet, and then only of what another source says.
+    assert "certain from the third day on" in str(metadata_of(second, PREDICTIONS)["state"])
+    assert "a model needs" in str(metadata_of(third, MODEL)["state"])
+    found = history.read("intelligence.viral_predictions").groupby("window_start")
+    assert found.size().to_dict() == {pd.Timestamp(day): VIDEOS_A_DAY for day in (before, today)}
+    assert found["probability"].count().to_dict() == {
+        pd.Timestamp(before): VIDEOS_A_DAY,
+        pd.Timestamp(today): 0,
+    }
+    # What became of those that were predicted before is not known either.
+    assert "no earlier predictions" in str(metadata_of(second, BACKTEST)["state"])
+    assert history.read("intelligence.prediction_backtest").empty
+
+
 def test_a_range_of_days_in_one_run_finds_what_a_run_for_each_of_them_does(
     learn: Learn,
     graph: dg.Definitions,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import httpx
 import pandas as pd
 import pytest
 
@@ -15,7 +16,8 @@ from aurastream.replay import cycles
 from aurastream.replay.server import background
 from aurastream.replay.youtube_world import load_youtube_world
 from aurastream.settings import Settings
-from aurastream.store.frames import FrameStore
+from aurastream.store.frames import Append, FrameStore
+from aurastream.store.state import last_lists
 from aurastream_assets.aggregation.runner import DbtRunner
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW
@@ -46,7 +48,10 @@ def seam(
     *,
     world: tuple[str, datetime],
 ) -> datetime:
-    """Crawl three days before a seam and one after it; score every window."""
+    """Crawl three days before a seam and one after it; score every window.
+
+    The first crawl after the seam gets the charts of one region of two.
+    """
     assert installation
     monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
     url, seam = world
@@ -58,10 +63,60 @@ def seam(
             ("youtube_games", timedelta(minutes=40)),
         )
     )
-    with closing(HistoryLoader(Settings.from_env(), store, url)) as loader:
-        loader.load(sorted(charts + games))
+    half = {
+        "kind": "empty_answer",
+        "platform": "youtube",
+        "where": {"chart": "mostPopular", "regionCode": "US"},
+        "start": seam.isoformat(),
+        "end": (seam + HOUR).isoformat(),
+    }
+    httpx.post(f"{url}/_replay/faults", json=half).raise_for_status()
+    steps = sorted(charts + games)
+    for part in ([s for s in steps if s.at < seam], [s for s in steps if s.at >= seam]):
+        with closing(HistoryLoader(Settings.from_env(), store, url)) as loader:
+            loader.load(part)
     assert run("rescore", first=first, last=end - WINDOW).success
     return seam
+
+
+def test_a_crawl_notes_that_another_source_answers_unless_the_last_was_long_ago(
+    installation: dict[str, object],
+    store: FrameStore,
+    run: Callable[..., dg.ExecuteInProcessResult],
+) -> None:
+    assert installation
+    trending = asset_key("collection", "youtube_trending")
+
+    def crawl() -> datetime:
+        assert run("signal", asset_selection=[trending]).success
+        return pd.Timestamp(store.read("operations.crawls")["crawl_at"].max()).to_pydatetime()
+
+    def stored(of: datetime, at: datetime, prefix: str) -> None:
+        """Store a crawl as that of another source, or of another moment."""
+        rows = store.read("collection.youtube_trending")
+        lists = store.read("operations.crawls")
+        of_it = [f[f["crawl_at"] == of].assign(crawl_at=at, observed_at=at) for f in (rows, lists)]
+        of_it[0] = of_it[0].assign(video_id=prefix + of_it[0]["video_id"])
+        names = ("collection.youtube_trending", "operations.crawls")
+        store.commit([Append(n, f) for n, f in zip(names, of_it, strict=True)])
+
+    def starts() -> list[tuple[object, ...]]:
+        found = store.read("operations.source_starts", order_by="started_at")
+        columns = ["started_at", "previous_crawl_at", "lists_kept"]
+        return list(found[columns].itertuples(index=False, name=None))
+
+    first = crawl()
+    stored(first, first - timedelta(hours=13), "long ago ")
+    assert last_lists(store, first).empty
+    assert not last_lists(store, first - 12 * HOUR).empty
+    second = crawl()
+    assert starts() == []
+    before = second + timedelta(milliseconds=1)
+    stored(second, before, "other ")
+    third = crawl()
+    assert starts() == [(third, before, 0)]
+    crawl()
+    assert len(starts()) == 1
 
 
 def test_no_score_takes_the_seam_for_growth(
@@ -71,6 +126,13 @@ def test_no_score_takes_the_seam_for_growth(
     *,
     seam: datetime,
 ) -> None:
+    crawls = store.read("operations.crawls", where={"dataset": "collection/youtube_trending"})
+    partial = crawls[~crawls["is_complete"]]
+    assert set(partial["region"]) == {"US"}
+    [start] = store.read("operations.source_starts").itertuples()
+    assert start.started_at == partial["crawl_at"].unique().item()
+    assert (start.lists_kept, start.lists) == (0, 4)
+
     moved = store.read("intelligence.momentum")
     moved["hours"] = (moved["window_start"] - seam) / HOUR
     is_chart = moved["category"].isin(CHARTS)

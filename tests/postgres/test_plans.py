@@ -23,6 +23,7 @@ from aurastream.store import (
     readings_clips,
     readings_continuity,
     readings_models,
+    state,
 )
 from aurastream.store.documents import build_documents
 from aurastream.store.embedded import EmbeddedPostgres
@@ -40,10 +41,8 @@ VIDEOS = 8  # of each game in each window, and of each chart in each crawl
 TIMES_TOUCHED = 40
 
 READINGS: dict[str, Callable[[FrameStore], object]] = {
-    "continuity": lambda s: readings_continuity.continuity(s, START + DAY, END),
-    "breaks": lambda s: readings_continuity.chart_breaks(
-        s, pd.date_range(START, END, freq="6h"), dt.timedelta(hours=6)
-    ),
+    "continuity": lambda s: readings_continuity.games_continuity(s, START + DAY, END),
+    "lists": lambda s: state.last_lists(s, END),
     "views of games": lambda s: readings_clips.game_video_views(s, START, END),
     "clips": lambda s: readings_clips.clips_made(s, START, END),
     "first days": lambda s: readings_audiences.first_days(s, START, END),

@@ -5,7 +5,7 @@ windows that overlap a little, each short enough for few pages, and clips are to
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ def collect_clips(
     games: pd.DataFrame,
     since: dt.datetime,
     until: dt.datetime,
+    since_of: Mapping[str, dt.datetime] | None = None,
     window: dt.timedelta = dt.timedelta(hours=6),
     overlap: dt.timedelta = dt.timedelta(minutes=5),
     max_items: int = 1000,
@@ -67,6 +68,8 @@ def collect_clips(
         enabled game or have no Twitch id are ignored.
     since, until : datetime.datetime
         Aware instants, ``since`` before ``until``.
+    since_of : Mapping, optional
+        Games that are asked about from an earlier instant on than ``since``, by category.
     window : datetime.timedelta, optional
         Width of a window, above 0; a window that fills up is asked again in halves.
     overlap : datetime.timedelta, optional
@@ -98,14 +101,19 @@ def collect_clips(
         str(game): str(game_id)
         for game, game_id in zip(wanted["category"], wanted["twitch_game_id"], strict=True)
     }
+    begins = {game: min(since, (since_of or {}).get(game, since)) for game in ids}
 
     def call(game: str, start: dt.datetime, end: dt.datetime) -> Call:
         ask = partial(
-            twitch.clips, ids[game], max(since, start - overlap), end, max_items=max_items
+            twitch.clips, ids[game], max(begins[game], start - overlap), end, max_items=max_items
         )
         return Call(game, start.isoformat(), ask)
 
-    spans = [(game, start, end) for game in ids for start, end in _windows(since, until, window)]
+    spans = [
+        (game, start, end)
+        for game, begin in begins.items()
+        for start, end in _windows(begin, until, window)
+    ]
     answers = ask_all([call(*span) for span in spans], max_parallel=max_parallel)
     settled: list[Answer] = []
     superseded: list[Answer] = []

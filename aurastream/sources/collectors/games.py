@@ -33,7 +33,6 @@ _GAMING: Final = 20
 _BATCH: Final = "#videos"
 _CHANNEL_BATCH: Final = "#channels"
 _RECENT: Final = dt.timedelta(days=3)
-_ONE_CRAWL: Final = dt.timedelta(minutes=10)  # from its first answer to its last, with retries
 CANDIDATES: Final = ("video_id", "title", "tags", "channel_id", "category_id")
 GAMES: Final = (
     "observed_at",
@@ -99,7 +98,8 @@ def collect_games(
     candidates : pandas.DataFrame
         Videos that may belong to a game, newest metadata version of each: ``video_id``, ``title``,
         ``tags``, ``channel_id``, ``category_id``; where known also ``views``, ``published_at`` and
-        ``observed_at`` (what the last crawl saw is refreshed first, of that the fastest),
+        ``observed_at`` (what was seen since the last complete crawl of its game began is
+        refreshed first, of that the fastest),
         ``discovered_by`` (``chart`` or ``refresh``; ``chart`` when absent) and
         ``first_observed_at``, which keeps an ambiguous video in the quarantine once rather than
         once per crawl.
@@ -108,7 +108,7 @@ def collect_games(
     reconcile : bool, optional
         Search for each planned game as well, and collect the channels of all its videos.
     previous : Previous, optional
-        State and newest videos of earlier crawls.
+        State and newest videos of earlier crawls, and when the last complete ones began.
     run_id : str, optional
         Written into the fetch log.
     max_parallel : int, optional
@@ -126,7 +126,7 @@ def collect_games(
     planned = plan.selected
     candidates = candidates.reset_index(drop=True)
     known = classifier.classify(candidates)
-    wanted = _choose(candidates, known, plan)
+    wanted = _choose(candidates, known, plan, previous.complete_at)
 
     searches: list[Answer] = []
     if reconcile:
@@ -199,11 +199,16 @@ def collect_games(
     )
 
 
-def _choose(candidates: pd.DataFrame, known: pd.DataFrame, plan: Plan) -> _Wanted:
+def _choose(
+    candidates: pd.DataFrame,
+    known: pd.DataFrame,
+    plan: Plan,
+    complete_at: Mapping[str, dt.datetime],
+) -> _Wanted:
     """Choose each planned game's fastest candidates, as many as the plan grants it.
 
-    Those that were seen since the game was asked about last go first: of the others, some are gone,
-    and their last speed would keep their places for as long as they are candidates.
+    Those that were seen since the last complete crawl of the game began go first: of the others,
+    some are gone, and their last speed would keep their places for as long as they are candidates.
     """
     speed = _speed(candidates)
     source = candidates.get("discovered_by", pd.Series("chart", index=candidates.index))
@@ -211,7 +216,7 @@ def _choose(candidates: pd.DataFrame, known: pd.DataFrame, plan: Plan) -> _Wante
         {
             "video_id": candidates["video_id"],
             "game": known["game"],
-            "is_current": _is_current(candidates, known["game"], source),
+            "is_current": _is_current(candidates, known["game"], complete_at),
             "speed": speed,
             "source": source,
         }
@@ -231,14 +236,13 @@ def _choose(candidates: pd.DataFrame, known: pd.DataFrame, plan: Plan) -> _Wante
 
 
 def _is_current(
-    candidates: pd.DataFrame, game: "pd.Series[str]", source: "pd.Series[str]"
+    candidates: pd.DataFrame, game: "pd.Series[str]", complete_at: Mapping[str, dt.datetime]
 ) -> "pd.Series[bool]":
-    """Tell which candidates were seen in their game's last crawl, or since."""
+    """Tell which candidates were seen in the last complete crawl of their game, or since."""
     if "observed_at" not in candidates:
         return pd.Series(data=False, index=candidates.index)
     seen = pd.to_datetime(candidates["observed_at"], utc=True)
-    last = seen.where(source == "refresh").groupby(game).transform("max")
-    return seen >= last - _ONE_CRAWL
+    return seen >= pd.to_datetime(game.map(complete_at), utc=True)
 
 
 def _speed(candidates: pd.DataFrame) -> "pd.Series[float]":

@@ -30,17 +30,24 @@ class Previous:
     videos : pandas.DataFrame or None
         The newest ``video_id``, ``views`` and ``metadata_hash`` of each video, to tell new from
         known, changed from unchanged, and falling counters from rising ones.
+    lists : pandas.DataFrame or None
+        What each chart of each region listed when it was last seen, if that is not long ago:
+        ``crawl_at``, ``chart``, ``region`` and ``video_id``.
     items : pandas.DataFrame or None
         The newest counter of each stream or clip that the last hour's crawls saw, by its id.
     got : mapping of str to int
         Items that the last complete crawl of each category got, to tell a short answer from a
         quiet category. A category without such a crawl is absent.
+    complete_at : mapping of str to datetime
+        When the last complete crawl of each category began. A category without one is absent.
     """
 
     state: pd.DataFrame | None = None
     videos: pd.DataFrame | None = None
+    lists: pd.DataFrame | None = None
     items: pd.DataFrame | None = None
     got: Mapping[str, int] = field(default_factory=dict)
+    complete_at: Mapping[str, dt.datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

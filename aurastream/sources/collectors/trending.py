@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from aurastream.core.continuity import chart_overlap
 from aurastream.core.hashes import EMPTY_HASH, STATISTICS, Kinds, content_hash, group_hashes
 from aurastream.sources.collectors import assembly
 from aurastream.sources.collectors.calls import Answer, Call, ask_all
@@ -31,6 +32,7 @@ TRENDING: Final = (
     "crawl_at",
     "fetch_id",
 )
+_STARTS: Final = ("dataset", "started_at", "previous_crawl_at", "lists", "lists_kept")
 _MEMBERSHIP: Final[Kinds] = {"video_id": "text", "metadata_hash": "text"}
 # The hash of many charts is taken over the charts' hashes: the rows are read once.
 _CHARTS: Final[Kinds] = {"category": "text", "region": "text", "membership_hash": "text"}
@@ -61,7 +63,7 @@ def collect_trending(
     regions : sequence of str
         ISO 3166-1 alpha-2 codes.
     previous : Previous, optional
-        State and newest videos of earlier crawls.
+        State, newest videos and lists of earlier crawls.
     run_id : str, optional
         Written into the fetch log.
     max_parallel : int, optional
@@ -73,7 +75,8 @@ def collect_trending(
     -------
     CrawlResult
         With ``collection.youtube_trending`` and ``collection.youtube_videos``. A chart that a
-        region does not have is complete, with nothing expected.
+        region does not have is complete, with nothing expected. ``operations.source_starts`` has
+        a row if most lists have nothing in common with what they were before.
     """
     previous = previous or Previous()
     wanted = assembly.enabled(charts, "chart")
@@ -103,6 +106,7 @@ def collect_trending(
             for a in answers
         ]
     )
+    starts = _source_starts(rows, previous.lists, crawl_at)
     charts_hashes = {str(k): v for k, v in group_hashes(crawls, ["category"], _CHARTS).items()}
     quarantined = assembly.quarantine(_DATASET, answers, crawl_at)
     return CrawlResult(
@@ -111,6 +115,7 @@ def collect_trending(
             "collection.youtube_trending": rows,
             "collection.youtube_videos": assembly.video_versions(videos),
             "operations.crawls": crawls,
+            "operations.source_starts": starts,
             "operations.fetch_log": assembly.fetch_log(fetches, run_id),
             "operations.quarantine": assembly.quarantine_frame(quarantined),
             "operations.collection_state": assembly.state_frame(
@@ -119,13 +124,27 @@ def collect_trending(
         },
         metadata=assembly.summary(rows, crawls, fetches, len(quarantined))
         | assembly.compare(videos, previous)
-        | {"videos": int(rows["video_id"].nunique())},
+        | {"videos": int(rows["video_id"].nunique()), "starts_over": bool(len(starts))},
         membership_hash=content_hash(crawls, _CHARTS),
         stats_hash=content_hash(crawls, _CHART_STATISTICS),
         is_complete=bool(crawls["is_complete"].all()),
         crawl_at=crawl_at,
         error=assembly.nothing_came(answers),
     )
+
+
+def _source_starts(
+    rows: pd.DataFrame, before: pd.DataFrame | None, crawl_at: dt.datetime
+) -> pd.DataFrame:
+    """Return a row if another source answered than to the crawl before, and none otherwise."""
+    found = []
+    if before is not None and len(before) and len(rows):
+        overlap = chart_overlap(rows, before)
+        if overlap.starts_over:
+            found = [
+                (_DATASET, crawl_at, before["crawl_at"].max(), overlap.lists, overlap.kept),
+            ]
+    return pd.DataFrame(found, columns=list(_STARTS))
 
 
 def _crawl(answer: Answer, crawl_at: dt.datetime, size: int) -> dict[str, object]:

@@ -126,6 +126,18 @@ categories = sa.Table(
     comment="The charts and games that are tracked: data, so that one is added without code.",
 )
 
+source_starts = sa.Table(
+    "source_starts",
+    metadata,
+    column("dataset", sa.Text, "ops", "for example collection/youtube_trending", key=True),
+    column("started_at", Timestamp, "ops", "crawl to which another source answered", key=True),
+    column("previous_crawl_at", Timestamp, "ops", "the crawl that it was compared with"),
+    column("lists", sa.Integer, "ops", "charts of regions that both crawls have"),
+    column("lists_kept", sa.Integer, "ops", "those of them that have a video in common"),
+    schema="operations",
+    comment="From when on another source answers: nothing is compared with what was there before.",
+)
+
 analysis_inputs = partitioned(
     "analysis_inputs",
     "operations",

@@ -17,12 +17,31 @@ categories as (
 
 ),
 
--- All charts are one pool: within a day every video of one of them may be replaced, but never those
--- of all. What was carried forward was not seen on that day.
+starts as (
+
+    select
+        (started_at at time zone 'UTC')::date as date,
+        (previous_crawl_at at time zone 'UTC')::date as date_before
+    from {{ ref('stg_operations__source_starts') }}
+    where dataset = 'collection/youtube_trending'
+
+),
+
+-- A day on which both sources answered is like neither the day before nor the day after.
+started as (
+
+    select date from starts
+    union
+    select date + 1 as date from starts
+    where date_before = date
+
+),
+
+-- What was carried forward was not seen on that day.
 seen as (
 
     select distinct
-        case when categories.is_chart then '' else velocity.category_key end as pool,
+        velocity.category_key,
         (velocity.observed_at at time zone 'UTC')::date as date,
         velocity.video_id
     from velocity
@@ -30,15 +49,16 @@ seen as (
     where
         (velocity.observed_at at time zone 'UTC')::date
         = (velocity.window_start at time zone 'UTC')::date
+        and categories.is_chart is not true
 
 ),
 
 paired as (
 
     select
-        pool,
+        category_key,
         date,
-        lag(date) over (partition by pool, video_id order by date) as date_before
+        lag(date) over (partition by category_key, video_id order by date) as date_before
     from seen
 
 ),
@@ -46,42 +66,48 @@ paired as (
 seen_again as (
 
     select
-        pool,
+        category_key,
         date,
         bool_or(date_before is not distinct from date - 1) as has_same_videos
     from paired
-    group by pool, date
+    group by category_key, date
 
 ),
 
 -- Of a day before that is not there any more nobody can say what it had.
-pools as (
+games as (
 
     select
-        pool,
+        category_key,
         date,
         case
-            when lag(date) over (partition by pool order by date) = date - 1 then has_same_videos
+            when lag(date) over (partition by category_key order by date) = date - 1
+                then has_same_videos
         end as has_same_videos
     from seen_again
 
 ),
 
--- Where the charts of two days have no video in common, another source answers: what a game has in
--- common, such as a broadcast that goes on, does not make the others comparable.
+-- Where another source answers, what a game has in common, such as a broadcast that goes on, does
+-- not make the others comparable.
 final as (
 
     select
+        games.category_key,
+        games.date,
+        games.has_same_videos and started.date is null as has_same_videos
+    from games
+    left join started on games.date = started.date
+
+    union all
+
+    select
         categories.category_key,
-        pools.date,
-        pools.has_same_videos and coalesce(charts.has_same_videos, true) as has_same_videos
-    from pools
-    inner join categories
-        on pools.pool = case when categories.is_chart then '' else categories.category_key end
-    left join pools as charts
-        on
-            pools.date = charts.date
-            and charts.pool = ''
+        started.date,
+        false as has_same_videos
+    from categories
+    cross join started
+    where categories.is_chart
 
 )
 

@@ -58,46 +58,14 @@ coverage as (
 
 ),
 
--- Where the charts of two days have no channel in common, another source answers from then on. What
--- was seen before it says nothing of who is new.
+-- What was seen before another source answered says nothing of who is new.
 sources as (
 
-    with listed as (
-
-        select distinct
-            recent.channel_id,
-            recent.date
-        from recent
-        inner join categories on recent.category_key = categories.category_key
-        where categories.kind = 'chart'
-
-    ),
-
-    paired as (
-
-        select
-            date,
-            lag(date) over (partition by channel_id order by date) as date_before
-        from listed
-
-    ),
-
-    compared as (
-
-        select
-            date,
-            bool_or(date_before is not distinct from date - 1) as has_same_channels,
-            lag(date) over (order by date) as day_before
-        from paired
-        group by date
-
-    )
-
-    select max(date) as since
-    from compared
+    select max((started_at at time zone 'UTC')::date) as since
+    from {{ ref('stg_operations__source_starts') }}
     where
-        day_before = date - 1
-        and not has_same_channels
+        dataset = 'collection/youtube_trending'
+        and (started_at at time zone 'UTC')::date <= (select newest.date from newest)
 
 ),
 

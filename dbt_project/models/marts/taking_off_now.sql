@@ -139,41 +139,17 @@ broadcasts as (
 
 ),
 
--- Null where the charts have no videos in one of the two windows.
-charts as not materialized (
+-- Whether another source answers than a day before.
+starts as not materialized (
 
-    with listed as (
-
-        select
-            velocity.video_id,
-            velocity.window_start
-        from {{ ref('stg_intelligence__video_velocity') }} as velocity
-        inner join categories on velocity.category_key = categories.category_key
-        where
-            categories.kind = 'chart'
-            -- What was carried forward from before is not known to be listed still.
-            and velocity.observed_at > velocity.window_start - interval '30 minutes'
-            and (
-                velocity.window_start = (select window_start from latest)
-                or velocity.window_start = (select window_start - interval '24 hours' from latest)
-            )
-
-    ),
-
-    counted as (
-
-        select count(distinct window_start) as window_count
-        from listed
-        group by video_id
-
-    )
-
-    select
-        case
-            when (select count(distinct window_start) from listed) = 2
-                then coalesce(max(window_count) = 2, false)
-        end as have_same_videos
-    from counted
+    select count(*) > 0 as is_another_source
+    from {{ ref('stg_operations__source_starts') }} as starts
+    cross join latest
+    where
+        starts.dataset = 'collection/youtube_trending'
+        and starts.started_at >= latest.window_start - interval '23 hours 30 minutes'
+        and starts.started_at < latest.window_start + interval '30 minutes'
+        and starts.started_at <= {{ known_at() }}
 
 ),
 
@@ -321,12 +297,12 @@ final as (
             categories.title,
             categories.kind,
             compared.opportunity_score,
-            -- With not one video in common it is others that are scored. A chart may replace all
-            -- of its own within a day; where all charts did, another source answers.
+            -- With not one video in common it is others that are scored; only a chart may replace
+            -- all of its own within a day.
             case
                 when
                     (categories.kind = 'chart' or momentum.has_same_videos)
-                    and coalesce((select have_same_videos from charts), true)
+                    and not (select starts.is_another_source from starts)
                     then compared.opportunity_score - compared.opportunity_score_before
             end as opportunity_change_24h,
             compared.viral_count,

@@ -93,7 +93,7 @@ def test_a_game_gets_no_more_videos_than_planned_and_the_fastest_first(
     assert result.rows["video_id"].tolist() == ["v03", "v07"]
 
 
-def test_what_was_not_seen_in_the_games_last_crawl_gives_its_place_to_what_was(
+def test_what_was_not_seen_since_the_games_last_complete_crawl_gives_its_place_to_what_was(
     platform: Any, youtube: YouTubeClient
 ) -> None:
     crawl, before = NOW - dt.timedelta(hours=2), NOW - dt.timedelta(hours=8)
@@ -104,11 +104,16 @@ def test_what_was_not_seen_in_the_games_last_crawl_gives_its_place_to_what_was(
         observed_at=[before, crawl, NOW, crawl],
         discovered_by=["refresh", "refresh", "chart", "refresh"],
     )
-    few = _collect(youtube, _plan("chess", max_videos=3), candidates).rows["video_id"]
-    assert few.tolist() == ["v03", "v05", "v07"]
-    # Where there is room it is asked for: an incomplete crawl did not see it either.
-    most = _collect(youtube, _plan("chess", max_videos=4), candidates).rows["video_id"]
-    assert most.tolist() == ["v01", "v03", "v05", "v07"]
+
+    def chosen(max_videos: int, **complete_at: dt.datetime) -> list[str]:
+        plan, previous = _plan("chess", max_videos=max_videos), Previous(complete_at=complete_at)
+        return _collect(youtube, plan, candidates, previous=previous).rows["video_id"].tolist()
+
+    assert chosen(3, chess=crawl) == ["v03", "v05", "v07"]
+    # Where there is room it is asked for all the same.
+    assert chosen(4, chess=crawl) == ["v01", "v03", "v05", "v07"]
+    # What an incomplete crawl did not see may be there still.
+    assert chosen(3, chess=before) == chosen(3) == ["v01", "v03", "v07"]
 
 
 def test_only_planned_games_are_collected(platform: Any, youtube: YouTubeClient) -> None:

@@ -110,6 +110,7 @@ def test_every_result_is_stored_and_storing_it_again_changes_nothing(
         "operations.crawls": 8 + 1 + 9 + 8,
         "operations.fetch_log": sum(len(r.frames["operations.fetch_log"]) for r in results),
         "operations.quarantine": 2,
+        "operations.source_starts": 0,
     }
 
 

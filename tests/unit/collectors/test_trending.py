@@ -273,6 +273,43 @@ def test_a_crawl_that_brought_nothing_can_be_compared_with_an_earlier_one(
     assert state["failure_count"] == 1
 
 
+def test_a_crawl_to_which_another_source_answers_says_so_once(
+    platform: Any, youtube: YouTubeClient
+) -> None:
+    def starts_after(before: CrawlResult) -> tuple[CrawlResult, list[dict[str, object]]]:
+        lists = before.rows[["crawl_at", "chart", "region", "video_id"]]
+        platform.now += dt.timedelta(minutes=30)
+        result = _collect(youtube, previous=Previous(lists=lists))
+        found = result.frames["operations.source_starts"].to_dict("records")
+        assert result.metadata["starts_over"] == bool(found)
+        return result, found
+
+    first = _collect(youtube)
+    assert first.frames["operations.source_starts"].empty
+    assert first.metadata["starts_over"] is False
+    # One region of four has the other source's videos already, as within a slow crawl.
+    platform.charts["US", "20"] = ["w0", "w1"]
+    platform.videos |= {f"w{n}": platform.video(f"w{n}") for n in range(6)}
+    second, found = starts_after(first)
+    assert found == []
+    for number, region in enumerate(("GB", "DE", "JP")):
+        platform.charts[region, "20"] = [f"w{number}", f"w{number + 3}"]
+    platform.intercept = lambda _, q: (
+        platform.google_error(503, "backendError") if q["regionCode"] == "DE" else None
+    )
+    third, found = starts_after(second)
+    assert found == [
+        {
+            "dataset": "collection/youtube_trending",
+            "started_at": third.crawl_at,
+            "previous_crawl_at": second.crawl_at,
+            "lists": 3,
+            "lists_kept": 1,
+        }
+    ]
+    assert starts_after(third)[1] == []
+
+
 def test_falling_views_are_counted_and_kept(platform: Any, youtube: YouTubeClient) -> None:
     first = _collect(youtube)
     platform.videos["v0"]["statistics"]["viewCount"] = "999"

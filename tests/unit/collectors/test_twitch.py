@@ -217,6 +217,34 @@ def test_a_window_that_cannot_be_halved_any_more_is_called_truncated(
     assert len(result.rows) == 3
 
 
+def test_a_game_that_was_not_asked_about_for_long_is_asked_from_then_on_and_no_other(
+    platform: Any, twitch: TwitchClient
+) -> None:
+    eight_hours_ago = NOW - dt.timedelta(hours=8)
+    platform.clips += [
+        platform.clip(f"x{i}", FORTNITE, eight_hours_ago + dt.timedelta(minutes=1))
+        for i in range(5)
+    ]
+    platform.clips.append(platform.clip("a01", APEX, NOW - dt.timedelta(hours=7)))
+    six_hours_ago = NOW - dt.timedelta(hours=6)
+    since_of = {"fortnite": eight_hours_ago, "apex": NOW - dt.timedelta(minutes=5)}
+
+    result = collect_clips(twitch, games=GAMES, since=six_hours_ago, until=NOW, since_of=since_of)
+    assert set(result.rows["clip_id"]) == {
+        "a00",
+        *[f"f{i:02}" for i in range(8)],
+        *[f"x{i}" for i in range(5)],
+    }
+    assert result.is_complete
+    assert result.metadata["windows"] == 3
+
+    cut_off = collect_clips(
+        twitch, games=GAMES, since=six_hours_ago, until=NOW, since_of=since_of, max_items=3
+    )
+    crawls = cut_off.frames["operations.crawls"].set_index("category")
+    assert crawls["reason"].to_dict() == {"fortnite": "truncated", "apex": ""}
+
+
 def test_a_failed_window_keeps_the_clips_of_the_others(platform: Any, twitch: TwitchClient) -> None:
     platform.intercept = lambda path, q: (
         (500, {"error": "Internal Server Error", "status": 500, "message": "x"})

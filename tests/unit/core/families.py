@@ -1,5 +1,6 @@
 """Every family of the core over real rows of the archive slice, to be shuffled and held golden."""
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -18,6 +19,7 @@ from aurastream.core.clip_velocity import (
     clip_velocity,
 )
 from aurastream.core.competition import competition
+from aurastream.core.continuity import chart_overlap
 from aurastream.core.description_shares import description_intel
 from aurastream.core.descriptions import mine_descriptions
 from aurastream.core.difficulty import difficulty
@@ -299,6 +301,13 @@ def _charted(f: Frames) -> pd.DataFrame:
     return rows[["window_start", "category", "region", "rank", "video_id", "title", "views"]]
 
 
+def _overlaps(f: Frames) -> pd.DataFrame:
+    """Return what the lists of each day have in common with those of the day before."""
+    days = [day for _, day in f["trending"].groupby("day")]
+    found = [chart_overlap(now, before) for before, now in itertools.pairwise(days)]
+    return pd.DataFrame(found).assign(starts_over=[overlap.starts_over for overlap in found])
+
+
 def _metadata(f: Frames) -> pd.DataFrame:
     """Return the version of every video, all columns of which are real that the archive has."""
     rows = f["versions"].sort_values("video_id", ignore_index=True)
@@ -368,6 +377,7 @@ FAMILIES: dict[str, Callable[[Frames], pd.DataFrame]] = {
         as_of=ends()[-2:],
         params=DAILY_LEAD_LAG,
     ),
+    "chart_overlap": _overlaps,
     "plan_games": _plan,
     "metadata_hashes": _metadata,
     "group_hashes": lambda f: (

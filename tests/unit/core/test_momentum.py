@@ -167,7 +167,6 @@ def test_other_videos_of_a_game_than_the_day_before_are_no_change_of_the_game() 
             {
                 "window_start": last,
                 "category": ["minecraft"],
-                "is_chosen": True,
                 "same_share": share,
             }
         )
@@ -177,28 +176,6 @@ def test_other_videos_of_a_game_than_the_day_before_are_no_change_of_the_game() 
     assert broken["confidence_pct"] == pytest.approx(80 * 0.25)
     for share in (seen(0.5), None):
         assert momentum(*rows, share, as_of=LAST).iloc[0]["velocity_z"] == -4.0
-
-
-def test_a_chart_replaces_its_videos_but_another_source_is_no_change_of_it() -> None:
-    speed = np.full(768, 1000.0)
-    speed[-1] = 5000.0
-    rows = stats(speed), chances(np.full(768, 4)), rivals(walk(5))
-
-    def listed(share: float | None) -> pd.Series:
-        seen = pd.DataFrame(
-            {
-                "window_start": LAST - pd.Timedelta("30min"),
-                "category": ["minecraft"],
-                "is_chosen": False,
-                "same_share": share,
-            }
-        )
-        return momentum(*rows, seen, as_of=LAST).iloc[0]
-
-    assert listed(0.0)[["velocity_change", "velocity_z", "viral_change", "viral_z"]].isna().all()
-    assert listed(0.0)["confidence_pct"] == pytest.approx(80 * 0.25)
-    for share in (0.01, None):
-        assert listed(share)["velocity_z"] == 4.0
 
 
 def test_a_change_of_source_is_none_of_the_usual_changes() -> None:

@@ -19,7 +19,16 @@ from aurastream.store.state import sync_categories
 REPO_ROOT = Path(__file__).resolve().parents[3]
 TEXT = (REPO_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".aurastream", "__pycache__", ".*_cache", ".hypothesis", "node_modules", "logs"
+    ".git",
+    ".venv",
+    ".aurastream",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    "node_modules",
+    "logs",
+    ".tmp_dagster_home_*",
+    "target",
 )
 SNIPPET = re.compile(
     r"^`(?P<path>[^`]+)`(?: \((?P<new>new)\)|, (?P<how>before|after|in place of)"

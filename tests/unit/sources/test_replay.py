@@ -28,19 +28,27 @@ from tests.unit.sources.support import FakeClock
 NOW = datetime(2026, 11, 21, 12, 25, tzinfo=UTC)
 GAME = "33214"
 HEADERS = {"X-Replay-Now": "2026-11-21T12:25:00Z"}
-# What a crawl of this many streams, and of the last hours' clips, is like while a quirk is on.
+# What a crawl asks for of each kind; there is more of all but the channels.
 MANY = 250
-UNHARMED = {
-    "double_encoded_cursor",
-    "cursor_then_empty_last_page",
-    "last_page_cursor_loops",
-    "clips_before_started_at",
-    "clips_not_sorted_with_started_at",
-    "clips_missing_in_wide_range",
-    "channels_500_empty_message",
-    "429_at_600_per_minute",
-    "stream_null_or_empty_fields",
-    "token_valid_but_rate_30",
+WHOLE = {
+    "streams": (MANY, True),
+    "clips": (1000, True),
+    "channels": (20, True),
+    "top_games": (20, True),
+}
+# What differs while a quirk is on: rows, and whether the crawl calls itself complete.
+HARMED = {
+    "invalid_cursor_400_mid_crawl": {"streams": (100, False), "clips": (100, False)},
+    "short_pages_dead_cursor": {"streams": (50, False)},
+    # Helix ends every list so, a list of full pages too: nobody can see that there was more. The
+    # clips are those of the first page of each of two days.
+    "pagination_without_cursor_key": {"streams": (100, True), "clips": (200, True)},
+    "clips_same_items_after_1000": {"clips": (1000, False)},
+}
+# Nothing is answered at all.
+FATAL: dict[str, type[SourceError]] = {
+    "429_not_rate_limit": RateLimitedError,
+    "401_bodies": KeyInvalidError,
 }
 
 
@@ -85,38 +93,39 @@ def _crawls(twitch: TwitchClient) -> dict[str, Crawl]:
     }
 
 
+def _sizes(crawls: dict[str, Crawl]) -> dict[str, tuple[int, bool]]:
+    return {name: (len(crawl), crawl.is_complete) for name, crawl in crawls.items()}
+
+
 def test_without_a_quirk_every_crawl_is_whole(twitch: TwitchClient) -> None:
     crawls = _crawls(twitch)
-    for crawl in crawls.values():
-        assert crawl.is_complete
-        assert crawl.rejected == ()
-    assert len(crawls["streams"]) == MANY
-    assert len(crawls["channels"]) == 20
+    assert _sizes(crawls) == WHOLE
+    assert all(crawl.rejected == () for crawl in crawls.values())
 
 
-@pytest.mark.parametrize("quirk", sorted(QUIRKS))
+@pytest.mark.parametrize("quirk", sorted(QUIRKS.keys() - FATAL.keys()))
 def test_every_quirk_ends_with_a_finished_crawl_or_one_that_says_why_not(
     twitch: TwitchClient, fault: Any, quirk: str
 ) -> None:
-    whole = _crawls(twitch)
+    _crawls(twitch)
     fault(quirk=quirk, times=40 if quirk.startswith("429") else None)
-    crawls: dict[str, Crawl] = {}
-    ended_by: list[str] = []
-    try:
-        crawls = _crawls(twitch)
-    except (RateLimitedError, KeyInvalidError) as error:
-        ended_by = [fetch.outcome for fetch in error.fetches]
-    assert len(ended_by) == (quirk in {"429_not_rate_limit", "401_bodies"})
-    for name, crawl in crawls.items():
+    crawls = _crawls(twitch)
+    assert _sizes(crawls) == WHOLE | HARMED.get(quirk, {})
+    for crawl in crawls.values():
         assert sum(fetch.attempts for fetch in crawl.fetches) < 100
         assert crawl.is_complete == (not crawl.reason)
         assert crawl.rejected == ()
-        if quirk in UNHARMED and name != "clips":
-            assert crawl.is_complete, crawl.reason
-            assert len(crawl) == len(whole[name])
-    if quirk in ("invalid_cursor_400_mid_crawl", "short_pages_dead_cursor"):
-        assert not crawls["streams"].is_complete
-        assert 0 < len(crawls["streams"]) < MANY
+
+
+@pytest.mark.parametrize("quirk", sorted(FATAL))
+def test_a_quirk_that_lets_nothing_through_is_an_error_with_its_calls(
+    twitch: TwitchClient, fault: Any, quirk: str
+) -> None:
+    _crawls(twitch)
+    fault(quirk=quirk, times=40 if quirk.startswith("429") else None)
+    with pytest.raises(FATAL[quirk]) as raised:
+        _crawls(twitch)
+    assert len(raised.value.fetches) == 1
 
 
 def test_clips_are_the_same_whatever_their_quirks(twitch: TwitchClient, fault: Any) -> None:

@@ -156,6 +156,16 @@ def test_pages_without_a_cursor_are_last(
     assert twitch.streams(GAME).is_complete
 
 
+def test_a_list_of_full_pages_ends_without_a_cursor_and_is_whole(
+    twitch: TwitchClient, upstream: Upstream
+) -> None:
+    upstream.script(
+        STREAMS, Reply(helix(_streams(0, 100), "A" * 80)), Reply(helix(_streams(100, 200)))
+    )
+    crawl = twitch.streams(GAME, top_n=250)
+    assert (len(crawl), crawl.is_complete) == (200, True)
+
+
 def test_endless_news_end_at_the_cap(twitch: TwitchClient, upstream: Upstream) -> None:
     numbers = iter(range(10_000))
 
