@@ -12,7 +12,7 @@ import pytest
 from aurastream.settings import REPO_ROOT
 from tests.e2e.product import Product, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1_200)]
 
 TO = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
 FROM = TO - timedelta(hours=4)

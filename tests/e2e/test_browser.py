@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from aurastream.store.tables import metadata
 from tests.e2e.product import Product
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1_200)]
 
 _STAGES = ("collection", "intelligence", "aggregation", "reporting")
 _SCORES = ("video_velocity", "category_stats", "viral_scores", "competition", "opportunity")

@@ -9,7 +9,7 @@ import redis
 from aurastream.settings import REPO_ROOT
 from tests.e2e.product import Product, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1_200)]
 
 
 def _question_of_the_readme() -> str:

@@ -11,7 +11,7 @@ import pytest
 from aurastream.operations.graph import Graph
 from tests.e2e.product import Product, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1_200)]
 
 _DATASET = "collection/twitch_streams"
 _AT_A_TIME = 4  # requests of a crawl

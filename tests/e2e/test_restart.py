@@ -6,7 +6,7 @@ import pytest
 from aurastream.store.embedded import EmbeddedPostgres
 from tests.e2e.product import Product, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1_200)]
 
 _CRAWLS = "select dataset, category, region, crawl_at from operations.crawls"
 # Each call has an id of its own: what is loaded again is asked for again.
