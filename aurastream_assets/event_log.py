@@ -13,10 +13,12 @@ half-hours is half a minute old before it is queued. Here
 - a process keeps its connection, unless it is the daemon: there each connection proves first that
   the process still leads (see `aurastream.operations.fencing`). It does not wait for the disk after
   each event. Commits reach the disk in order, and both the rows that an asset wrote and the end of
-  its run are waited for; so a crash of the server can only cost events of runs that it ended too.
+  its run are waited for; so a crash of the server can only cost events of runs that it ended too,
+- a run waits for a server that is away (`aurastream_assets.patience`).
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final, Self
 
 import dagster as dg
@@ -24,7 +26,9 @@ from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS  # noqa: TID25
 from dagster_postgres import PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine, pg_url_from_config
 from dagster_shared.record import replace
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Connection, make_url
+
+from aurastream_assets import patience
 
 __all__ = ["EventLogStorage"]
 
@@ -81,8 +85,14 @@ class EventLogStorage(PostgresEventLogStorage):
             self._seen.add(name)
         return is_there
 
+    def _connect(self) -> AbstractContextManager[Connection]:
+        return patience.connected(self._engine)
+
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event, and what the tables of assets and checks keep of it."""
+        patience.retrying(lambda: self._store_event(event))
+
+    def _store_event(self, event: dg.EventLogEntry) -> None:
         insert = self.prepare_insert_event(event)
         with self.index_connection() as connection:
             stored = connection.execute(insert.returning(insert.table.c.id))

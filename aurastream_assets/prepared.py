@@ -32,7 +32,7 @@ _LATER: Final = (
     "dagster._core.storage.local_compute_log_manager",
     "dagster._core.storage.root",
     "dagster._grpc.impl",
-    "dagster_postgres.run_storage",
+    "aurastream_assets.run_storage",
     "dagster_postgres.schedule_storage",
     "dbt.adapters.postgres",
     "dbt.cli.main",
@@ -48,7 +48,8 @@ _PR_SET_PDEATHSIG: Final = 1
 
 def _prepare() -> None:
     try:
-        from aurastream_assets.definitions import defs  # noqa: PLC0415 # to say why it failed
+        from aurastream_assets import patience  # noqa: PLC0415 # to say why it failed
+        from aurastream_assets.definitions import defs  # noqa: PLC0415 # likewise
     except ImportError as error:
         # An ImportError would be swallowed, and this process serve without anything imported.
         raise RuntimeError("The graph cannot be imported.") from error
@@ -58,6 +59,7 @@ def _prepare() -> None:
         except ImportError:
             continue
     defs.get_repository_def().get_all_jobs()
+    patience.wait_at_most(patience.RUN_S)
     # What is here stays: no run looks through it for garbage, which would copy its pages.
     gc.collect()
     gc.freeze()

@@ -1,8 +1,8 @@
 """The one I/O manager: frames go to, and come from, the table that the asset key names.
 
 Writing a partitioned asset replaces its window (or its whole range of windows, in a single-run
-backfill) in one transaction; an unpartitioned frame is appended; a crawl's result is committed with
-everything that belongs to it, so that counters without their fetch log cannot exist.
+backfill) in one transaction; an unpartitioned frame is appended. Crawls are not written here: an
+asset that crawls keeps what it got itself (`resources.crawl_keeping`).
 
 Reading is declared where the input is declared::
 
@@ -28,14 +28,12 @@ import pandas as pd
 
 from aurastream.operations.policy import ended_before, limits_of
 from aurastream.settings import Settings
-from aurastream.sources.collectors.result import REPLACED_TABLES, CrawlResult
 from aurastream.store.archive_history import keep_replaced, version_marks
 from aurastream.store.frames import Append, FrameStore, Replace, Upsert, WriteOp
 from aurastream.store.tables import metadata as tables
-from resources.failures import failing_fast
 from resources.store import Store
 
-__all__ = ["Analysis", "FrameIO", "crawl_writes", "frame_io", "table_name"]
+__all__ = ["Analysis", "FrameIO", "frame_io", "table_name"]
 
 # A crawl belongs to the window it began in, but its last answers may come after the window's end.
 # All rows of a crawl are read or none; the algorithms select crawls by their start.
@@ -69,20 +67,9 @@ class FrameIO(dg.IOManager):
     connections, and whoever replaces the store replaces it for the frames as well.
     """
 
-    def handle_output(
-        self, context: dg.OutputContext, obj: pd.DataFrame | CrawlResult | Analysis
-    ) -> None:
-        """Write a frame, a crawl or an analysis in one transaction."""
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Analysis) -> None:
+        """Write a frame or an analysis in one transaction."""
         table = table_name(context.asset_key)
-        if isinstance(obj, CrawlResult):
-            # The past of an API cannot be fetched again: without a server, the spool keeps it.
-            results = _frames(context).commit(crawl_writes(obj), spool=True)
-            context.add_output_metadata({"spooled": any(result.spooled for result in results)})
-            # Only now: what was asked and refused is on record, so that the failure can be read.
-            with failing_fast():
-                obj.raise_if_nothing_came()
-            _log_along(context, obj)
-            return
         rows = obj.rows if isinstance(obj, Analysis) else obj
         writes: list[WriteOp] = [Append(table, rows)]
         if context.has_asset_partitions:
@@ -230,38 +217,10 @@ def _no_rows(table: str) -> pd.DataFrame:
     return pd.DataFrame(columns=[column.name for column in tables.tables[table].columns])
 
 
-def _log_along(context: dg.OutputContext, result: CrawlResult) -> None:
-    """Log the tables that this crawl wrote beside the step's own assets."""
-    step = context.step_context.assets_def
-    own = {table_name(key) for key in step.keys} if step else set()
-    for name, frame in result.frames.items():
-        schema, table = name.split(".")
-        if schema == "collection" and name not in own and len(frame):
-            context.log_event(
-                dg.AssetMaterialization(
-                    dg.AssetKey([schema, table]),
-                    metadata={
-                        "rows": len(frame),
-                        "crawl_at": dg.MetadataValue.timestamp(result.crawl_at),
-                        "written_by": result.dataset,
-                    },
-                )
-            )
-
-
 @dg.io_manager(required_resource_keys={"store"}, description=FrameIO.__doc__)
 def frame_io() -> FrameIO:
     """Return the I/O manager of every table."""
     return FrameIO()
-
-
-def crawl_writes(result: CrawlResult) -> list[WriteOp]:
-    """Return the writes of one crawl, in the order of its frames."""
-    return [
-        Upsert(name, frame) if name in REPLACED_TABLES else Append(name, frame)
-        for name, frame in result.frames.items()
-        if len(frame)
-    ]
 
 
 def _frames(context: dg.OutputContext | dg.InputContext) -> FrameStore:

@@ -134,7 +134,7 @@ class FrameStore:
         spool : bool
             For collection: when the server stays away, keep the rows on local disk and return
             results marked ``spooled`` instead of raising. So they are where what waits there
-            cannot be read now.
+            cannot be read now. Rows that the server refuses for good are kept there too, aside.
 
         Raises
         ------
@@ -142,6 +142,8 @@ class FrameStore:
             When a frame does not fit its table, before anything is written.
         StoreUnavailableError
             When the server stayed away and the write may not be spooled; nothing was written.
+        StoreError
+            When the server refused for good; nothing was written.
         SpoolError
             When it could not be spooled either.
         """
@@ -171,6 +173,10 @@ class FrameStore:
             if use_spool is None:
                 raise
             return _spooled(use_spool, prepared, error)
+        except StoreError as error:
+            if use_spool is not None:
+                use_spool.put_aside([_to_spool(item) for item in prepared], str(error))
+            raise
 
     def drain(self, *, retry: RetryPolicy | None = None) -> int:
         """Deliver what waits in the spool, oldest first; return the number of entries delivered.

@@ -104,6 +104,26 @@ class Spool:
             When the disk is full or read-only; then the write is in the caller's hands still, and
             what was spooled before is untouched.
         """
+        with self._adding(ops) as (partial, number):
+            target = self.directory / number
+            partial.rename(target)
+            _flush_directory(self.directory)
+            return target
+
+    def put_aside(self, ops: Sequence[SpooledOp], reason: str) -> Path:
+        """Keep a write that the database refused for good, and why; return its directory.
+
+        Raises
+        ------
+        SpoolError
+            As `append`.
+        """
+        with self._adding(ops) as (partial, number):
+            return self._set_aside(partial, reason, number)
+
+    @contextlib.contextmanager
+    def _adding(self, ops: Sequence[SpooledOp]) -> Iterator[tuple[Path, str]]:
+        """Write an entry under a name that nobody reads; yield that, and its number."""
         partial = self.directory / f".partial-{secrets.token_hex(6)}"
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,10 +135,7 @@ class Spool:
                 }
                 _write_durably(partial / _MANIFEST, json.dumps(manifest).encode())
                 _flush_directory(partial)
-                target = self.directory / f"{self._next_number():0{_DIGITS}d}"
-                partial.rename(target)
-                _flush_directory(self.directory)
-                return target
+                yield partial, f"{self._next_number():0{_DIGITS}d}"
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -162,7 +179,7 @@ class Spool:
                 except keep_on:
                     raise
                 except (SpoolError, refuse_on) as error:
-                    self._set_aside(path, str(error))
+                    self._set_aside(path, str(error), path.name)
                     continue
                 # Whoever is killed while it is removed has not left a damaged entry behind.
                 path.rename(path.with_name(f"{_DELIVERED}{path.name}"))
@@ -219,12 +236,14 @@ class Spool:
         _write_durably(counter, str(number).encode())
         return number
 
-    def _set_aside(self, path: Path, reason: str) -> None:
-        target = self.directory / _ASIDE / f"{path.name}-{secrets.token_hex(3)}"
+    def _set_aside(self, path: Path, reason: str, number: str) -> Path:
+        target = self.directory / _ASIDE / f"{number}-{secrets.token_hex(3)}"
         target.parent.mkdir(exist_ok=True)
         path.rename(target)
         (target / "reason.txt").write_text(reason + "\n", encoding="utf-8")
-        _log.error("A spooled write went aside to %s: %s", target, reason)
+        _flush_directory(target.parent)
+        _log.error("A write that cannot be delivered is kept in %s: %s", target, reason)
+        return target
 
     def _sweep(self) -> None:
         """Remove what was delivered."""

@@ -5,14 +5,14 @@ from typing import Final
 
 import dagster as dg
 
-from aurastream.sources.collectors import CrawlResult, collect_clips
+from aurastream.sources.collectors import collect_clips
 from aurastream.store import readings
 from aurastream.store.state import last_complete_starts
 from aurastream_assets.collection.crawls import (
     collection_asset,
+    kept,
     left_of_the_minute,
     previous_items,
-    report,
 )
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
@@ -39,7 +39,7 @@ _LISTED_LATE: Final = timedelta(minutes=5)
 )
 def clip_radar(
     context: dg.AssetExecutionContext, store: Store, redis: Redis, platforms: Platforms
-) -> dg.MaterializeResult[CrawlResult]:
+) -> dg.MaterializeResult[None]:
     """Collect the clips made within six hours in each tracked game, with their views.
 
     Append-only: one row per crawl and clip. Twitch's paging repeats and omits clips, so the time
@@ -68,4 +68,6 @@ def clip_radar(
             max_parallel=session.settings.max_parallel_requests,
         )
         left, clock_off_s = twitch.rate_remaining, twitch.clock_off_s
-    return report(result, clock_off_s=clock_off_s, quota_remaining=left_of_the_minute(left))
+    return kept(
+        context, store, result, clock_off_s=clock_off_s, quota_remaining=left_of_the_minute(left)
+    )

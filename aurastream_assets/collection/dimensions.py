@@ -1,7 +1,7 @@
 """Tables that other crawls write along with their own: known to the graph, not launched by it.
 
-The I/O manager logs their materialization in the transaction's wake, so that lineage and freshness
-are those of the crawl that brought the rows.
+Whoever keeps a crawl logs their materialization in the transaction's wake
+(`resources.crawl_keeping`), so that lineage and freshness are those of the crawl that brought them.
 """
 
 from typing import Final

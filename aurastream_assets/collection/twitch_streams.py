@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from aurastream.sources.collectors import CrawlResult, collect_streams
+from aurastream.sources.collectors import collect_streams
 from aurastream.store import readings
 from aurastream_assets.collection.crawls import (
+    kept,
     left_of_the_minute,
     previous_crawl_with_counts,
-    report,
 )
 from aurastream_assets.keys import asset_key
 from aurastream_assets.policies import RETRIES
@@ -52,7 +52,7 @@ _KINDS = {"twitch", "python", "postgres"}
 )
 def twitch_streams(
     context: dg.AssetExecutionContext, store: Store, redis: Redis, platforms: Platforms
-) -> Iterator[dg.MaterializeResult[CrawlResult] | dg.MaterializeResult[None]]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Collect the top streams of every tracked game, and the top games."""
     games = readings.tracked_categories(store.frames, "game")
     with (
@@ -71,7 +71,9 @@ def twitch_streams(
             or session.settings.keep_twitch_aggregates,
         )
         left, clock_off_s = left_of_the_minute(twitch.rate_remaining), twitch.clock_off_s
-    yield report(result, clock_off_s=clock_off_s, quota_remaining=left)._replace(asset_key=_STREAMS)
+    yield kept(context, store, result, clock_off_s=clock_off_s, quota_remaining=left)._replace(
+        asset_key=_STREAMS
+    )
     top = result.frames["collection.twitch_top_games"]
     crawls = result.frames["operations.crawls"]
     versions = crawls.loc[crawls["dataset"] == _TOP_DATASET, ["membership_hash", "stats_hash"]]

@@ -8,10 +8,10 @@ import dagster as dg
 from aurastream.core.allowance import allowance
 from aurastream.core.planner import plan_games
 from aurastream.sources.catalog import classifier_from_categories
-from aurastream.sources.collectors import CrawlResult, collect_games
+from aurastream.sources.collectors import collect_games
 from aurastream.store import readings
 from aurastream.store.state import collection_state, last_complete_starts
-from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
+from aurastream_assets.collection.crawls import collection_asset, kept, previous_crawl
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
 from resources.failures import failing_fast
@@ -43,7 +43,7 @@ def youtube_games(
     store: Store,
     redis: Redis,
     platforms: Platforms,
-) -> dg.MaterializeResult[CrawlResult]:
+) -> dg.MaterializeResult[None]:
     """Collect the counters of the videos of those games that are due.
 
     A game's interval grows while its videos stay the same, and for all games when the day's quota
@@ -90,7 +90,9 @@ def youtube_games(
                 run_id=context.run.run_id,
                 max_parallel=session.settings.max_parallel_requests,
             )
-        return report(
+        return kept(
+            context,
+            store,
             result,
             clock_off_s=youtube.clock_off_s,
             quota_remaining=session.remaining(),

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from aurastream.sources.collectors import CrawlResult, collect_trending
+from aurastream.sources.collectors import collect_trending
 from aurastream.store import readings, state
-from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
+from aurastream_assets.collection.crawls import collection_asset, kept, previous_crawl
 from aurastream_assets.keys import asset_key
 from resources.failures import failing_fast
 from resources.platforms import Platforms
@@ -26,7 +26,7 @@ _DATASET = "collection/youtube_trending"
 )
 def youtube_trending(
     context: dg.AssetExecutionContext, store: Store, redis: Redis, platforms: Platforms
-) -> dg.MaterializeResult[CrawlResult]:
+) -> dg.MaterializeResult[None]:
     """Collect the `mostPopular` chart of every tracked category in every region.
 
     Append-only: one row per crawl, chart, region and video, with the counters as the platform gave
@@ -54,4 +54,10 @@ def youtube_trending(
                 run_id=context.run.run_id,
                 max_parallel=session.settings.max_parallel_requests,
             )
-        return report(result, clock_off_s=youtube.clock_off_s, quota_remaining=session.remaining())
+        return kept(
+            context,
+            store,
+            result,
+            clock_off_s=youtube.clock_off_s,
+            quota_remaining=session.remaining(),
+        )

@@ -17,7 +17,6 @@ from aurastream.core.pictures import Bar, Part, bars
 from aurastream.core.thumbnails import FEATURES_VERSION
 from aurastream.settings import Settings
 from aurastream.sources.breaker import CircuitBreakers
-from aurastream.sources.collectors.result import CrawlResult
 from aurastream.sources.collectors.thumbnails import collect_thumbnails
 from aurastream.sources.gemini import gemini_vision
 from aurastream.sources.thumbnails import PLATFORM_HOSTS, ThumbnailClient
@@ -28,6 +27,7 @@ from aurastream_assets.intelligence.plots import as_markdown, nothing_to_draw
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS
 from aurastream_assets.policies import RETRIES, freshness_within
+from resources.crawl_keeping import keep
 from resources.failures import failing_fast
 from resources.frame_io import Analysis
 from resources.platforms import Platforms
@@ -57,7 +57,7 @@ _FRESHNESS: Final = freshness_within(timedelta(hours=4, minutes=30), timedelta(h
 )
 def thumbnail_features(
     context: dg.AssetExecutionContext, store: Store, redis: Redis, platforms: Platforms
-) -> dg.MaterializeResult[CrawlResult]:
+) -> dg.MaterializeResult[None]:
     """Fetch the thumbnails that are new, look at each once, and keep the figures alone.
 
     Known ones are asked after once a day and only sent again when they changed. Of each category a
@@ -103,11 +103,12 @@ def thumbnail_features(
     words = int(result.metadata["words_read"])
     if reader is not None and result.metadata["reader"] != reader.name:
         context.log.warning("Words are not read in this run: %s", result.metadata["reader"])
+    how = keep(context, store, result)
     return dg.MaterializeResult(
-        value=result,
         data_version=dg.DataVersion(result.data_version),
         metadata={
             **result.metadata,
+            **how,
             "videos_of_newest_window": int(coverage["videos"]),
             "known_before": int(coverage["known"]),
             "left_for_later_runs": (

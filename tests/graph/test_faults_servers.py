@@ -130,10 +130,13 @@ def test_answers_that_came_before_postgres_went_are_kept_and_stored_once_when_it
     )
     fault("latency", platform="twitch", endpoint="*", skip=4, options={"delay_ms": 3_000})
 
+    over = threading.Event()
+
     def stop_in_mid_crawl() -> None:
+        paid = "SELECT count(*) FROM operations.quota_ledger"
         with psycopg.connect(server_url, autocommit=True) as watcher:
-            while watcher.execute("SELECT count(*) FROM operations.quota_ledger").fetchone() < (4,):
-                time.sleep(LOOK_EVERY_S)
+            while watcher.execute(paid).fetchone() < (4,) and not over.wait(LOOK_EVERY_S):
+                pass
         mortal_postgres.stop()
 
     thread = threading.Thread(target=stop_in_mid_crawl)
@@ -141,6 +144,7 @@ def test_answers_that_came_before_postgres_went_are_kept_and_stored_once_when_it
     result = graph.resolve_job_def("streams").execute_in_process(
         instance=instance, raise_on_error=False
     )
+    over.set()
     thread.join()
 
     said = metadata_of(result, asset_key("collection", "twitch_streams"))

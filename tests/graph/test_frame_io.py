@@ -6,8 +6,6 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from aurastream.sources.collectors.result import CrawlResult
-from aurastream.sources.errors import KeyInvalidError, TransientError
 from aurastream.store.frames import Append, FrameStore
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW, half_hours
@@ -172,60 +170,3 @@ def test_windows_that_the_terms_have_ended_are_not_written_again(
     monkeypatch.setenv("AURASTREAM_KEEP_TWITCH_AGGREGATES", "true")
     _materialize(resources, first=recent - timedelta(days=1), last=recent)
     assert len(_seen(store)) == 49
-
-
-def _result(error: Exception | None = None) -> CrawlResult:
-    crawl_at = MIDNIGHT + timedelta(hours=4)
-    return CrawlResult(
-        dataset="collection/twitch_top_games",
-        frames={
-            "collection.twitch_top_games": _games(crawl_at, count=3 if error is None else 0),
-            "operations.collection_state": pd.DataFrame(
-                {
-                    "dataset": ["collection/twitch_top_games"],
-                    "category": ["top"],
-                    "last_crawl_at": [crawl_at],
-                    "membership_hash": ["h"],
-                    "unchanged_count": [0],
-                    "failure_count": [0 if error is None else 1],
-                }
-            ),
-        },
-        metadata={"rows": 3},
-        membership_hash="m",
-        stats_hash="s",
-        is_complete=error is None,
-        crawl_at=crawl_at,
-        error=error,  # type: ignore[arg-type] # a SourceError
-    )
-
-
-def _collect(resources: dict[str, object], result: CrawlResult) -> dg.ExecuteInProcessResult:
-    @dg.asset(key=asset_key("collection", "twitch_top_games"), io_manager_key="frame_io")
-    def crawl() -> CrawlResult:
-        return result
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        return dg.materialize([crawl], resources=resources, instance=instance, raise_on_error=False)
-
-
-def test_a_crawl_is_stored_whole_and_twice_is_once(
-    resources: dict[str, object], store: FrameStore
-) -> None:
-    for _ in range(2):
-        assert _collect(resources, _result()).success
-
-    assert len(store.read("collection.twitch_top_games")) == 3
-    assert store.read("operations.collection_state")["category"].tolist() == ["top"]
-
-
-@pytest.mark.parametrize(
-    "error", [TransientError("The host is down."), KeyInvalidError("The key is wrong.")]
-)
-def test_a_crawl_that_brought_nothing_leaves_its_trace_and_fails(
-    resources: dict[str, object], store: FrameStore, error: Exception
-) -> None:
-    result = _collect(resources, _result(error))
-
-    assert not result.success
-    assert store.read("operations.collection_state")["failure_count"].tolist() == [1]
