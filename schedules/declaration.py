@@ -14,6 +14,7 @@ import dagster as dg
 from aurastream.operations.schedule_policy import UnfinishedRun, decide_tick
 from aurastream.settings import Environment
 from aurastream.sources.ports import Platform
+from aurastream_assets.instances import why_not
 
 __all__ = ["DeclaredSchedule", "NamedJob", "declare", "schedules_for"]
 
@@ -90,6 +91,8 @@ def declare(
 
     def schedule(left_out: Collection[dg.AssetKey]) -> dg.ScheduleDefinition:
         def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+            if stranger := why_not(context.instance):
+                return dg.SkipReason(stranger)
             moment = context.scheduled_execution_time.astimezone(UTC)
             if skip_while_running:
                 decision = decide_tick(

@@ -18,6 +18,7 @@ from aurastream.operations.policy import forbidden_tables, limits_of
 from aurastream.settings import Environment, Settings
 from aurastream.store.deliveries import DELIVERIES, deliveries_of
 from aurastream_assets import jobs
+from aurastream_assets.instances import why_not
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS, days, four_hours, half_hours, hours
 from resources.store import Store
@@ -151,6 +152,8 @@ def late_days(
 
 
 def _busy(context: dg.SensorEvaluationContext, job_name: str) -> dg.SkipReason | None:
+    if stranger := why_not(context.instance):
+        return dg.SkipReason(stranger)
     count = context.instance.get_runs_count
     if busy := count(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED)):
         return dg.SkipReason(f"{job_name}: {busy} run(s) in progress, their results come first")

@@ -76,9 +76,15 @@ def twitch_streams(
     )
     top = result.frames["collection.twitch_top_games"]
     crawls = result.frames["operations.crawls"]
-    versions = crawls.loc[crawls["dataset"] == _TOP_DATASET, ["membership_hash", "stats_hash"]]
+    (crawl,) = crawls[crawls["dataset"] == _TOP_DATASET].to_dict("records")
     yield dg.MaterializeResult(
         asset_key=_TOP_GAMES,
-        data_version=dg.DataVersion("-".join(versions.iloc[0])),
-        metadata={"rows": len(top), "crawl_at": dg.MetadataValue.timestamp(result.crawl_at)},
+        data_version=dg.DataVersion(f"{crawl['membership_hash']}-{crawl['stats_hash']}"),
+        metadata={
+            "rows": len(top),
+            "crawl_at": dg.MetadataValue.timestamp(result.crawl_at),
+            "is_complete": bool(crawl["is_complete"]),
+            "why_incomplete": str(crawl["reason"] or "-"),
+            "quota_remaining": left,
+        },
     )

@@ -1,5 +1,6 @@
 """What schedules and sensors ask for, evaluated tick by tick on an instance of their own."""
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,10 @@ import pytest
 
 from aurastream.operations.first_runs import PLANNED
 from aurastream.operations.schedule_policy import window_of
+from aurastream.settings import REPO_ROOT
 from aurastream.store.deliveries import DELIVERIES
 from aurastream.store.frames import Append, FrameStore
+from aurastream.store.urls import dagster_url
 from aurastream_assets import jobs
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.keys import asset_key
@@ -41,7 +44,8 @@ REPOSITORY = build_defs(environment="local").get_repository_def()
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("AURASTREAM_DATA_DIR", str(tmp_path))  # whatever runs in this checkout
     # On disk: a schedule's context opens the instance by reference, which an ephemeral one lacks.
     with dg.DagsterInstance.local_temp(str(tmp_path)) as local:
         yield local
@@ -348,3 +352,33 @@ def test_a_crawl_that_has_just_come_waits_for_the_end_of_the_window(
     deliver(came - timedelta(hours=2), came)
 
     assert _late(instance, store) == ([], None)
+
+
+# --- beside the product -------------------------------------------------------------------------
+
+
+def _instance_in(url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    home.mkdir()
+    shutil.copy(REPO_ROOT / "deploy" / "dagster.yaml", home)
+    monkeypatch.setenv("DAGSTER_PG_URL", dagster_url(url))
+    return dg.DagsterInstance.from_config(str(home))
+
+
+def test_only_the_instance_in_the_record_ticks(
+    instance: dg.DagsterInstance,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", database_url)
+    noon = MIDNIGHT.replace(hour=12, minute=25)
+
+    # As `dagster dev` has it, in a checkout whose product runs.
+    skipped = _tick(instance, "signal", noon)
+    assert isinstance(skipped, dg.SkipReason)
+    assert "not the one in AuraStream's Postgres" in str(skipped.skip_message)
+    assert "not the one in AuraStream's Postgres" in str(_sense(instance, late_hours))
+
+    with _instance_in(database_url, tmp_path / "home", monkeypatch) as own:
+        assert len(_tick(own, "signal", noon)) == 1
+        assert _sense(own, late_hours) == "every rollup is newer than its parts"
