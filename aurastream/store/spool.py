@@ -4,8 +4,9 @@ One directory per write, named by a growing number, made under another name and 
 everything in it is flushed: an entry is there whole or not at all. An entry is removed after it
 was delivered; a crash between the two delivers it again, which changes nothing, because every
 write is idempotent by its key. Nothing is ever thrown away: what is damaged, or what the database
-refuses for good, is moved to ``aside`` with the reason. What only cannot be read now (a right that
-is missing, too many open files) stays in its place, and what came after it waits behind it.
+refuses for good, is moved to ``aside`` with the reason, and back into its place when somebody wants
+it tried again. What only cannot be read now (a right that is missing, too many open files) stays in
+its place, and what came after it waits behind it.
 """
 
 import contextlib
@@ -26,13 +27,12 @@ from typing import Any
 import pyarrow as pa
 
 from aurastream.store.errors import SpoolBlockedError, SpoolError
+from aurastream.store.spool_entry import ASIDE, MANIFEST, REASON, SpoolEntry, described, number_of
 
 __all__ = ["Spool", "SpooledOp"]
 
 _log = logging.getLogger(__name__)
 _VERSION = 1
-_MANIFEST = "manifest.json"
-_ASIDE = "aside"
 _DELIVERED = ".delivered-"
 _DIGITS = 12
 # A file of an entry is not there; every other failure of the disk may pass.
@@ -131,11 +131,12 @@ class Spool:
                 partial.mkdir()
                 manifest = {
                     "version": _VERSION,
+                    "kept_at": dt.datetime.now(dt.UTC).isoformat(),
                     "ops": [_save(partial, index, op) for index, op in enumerate(ops)],
                 }
-                _write_durably(partial / _MANIFEST, json.dumps(manifest).encode())
+                _write_durably(partial / MANIFEST, json.dumps(manifest).encode())
                 _flush_directory(partial)
-                yield partial, f"{self._next_number():0{_DIGITS}d}"
+                yield partial, self._next_name()
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -189,8 +190,48 @@ class Spool:
         return delivered
 
     def aside(self) -> list[Path]:
-        """Return the entries that nobody could deliver, each with its ``reason.txt``."""
-        return sorted((self.directory / _ASIDE).glob("*/"))
+        """Return the entries that nobody could deliver, each with its ``reason.txt``.
+
+        Raises
+        ------
+        SpoolBlockedError
+            When it cannot be seen now which there are.
+        """
+        with self._reading(), contextlib.suppress(FileNotFoundError):
+            return sorted(p for p in (self.directory / ASIDE).iterdir() if number_of(p))
+        return []
+
+    def entries(self) -> list[SpoolEntry]:
+        """Return what waits and what is aside, in the order in which it came.
+
+        Raises
+        ------
+        SpoolBlockedError
+            When it cannot be read now.
+        """
+        with self._reading():
+            found = [described(path) for path in (*self._entries(), *self.aside())]
+        return sorted((entry for entry in found if entry), key=lambda entry: entry.number)
+
+    def put_back(self) -> int:
+        """Let what is aside wait again, in the place that it had; return how many there were.
+
+        Raises
+        ------
+        SpoolBlockedError
+            When it cannot be moved now; what was not moved is still aside.
+        """
+        if not self.aside():
+            return 0
+        with self._reading(), self._locked():
+            aside = self.aside()
+            for path in aside:
+                target = self.directory / number_of(path)
+                if target.exists():  # somebody lost the counter: it comes last
+                    target = self.directory / self._next_name()
+                path.rename(target)
+            _flush_directory(self.directory)
+            return len(aside)
 
     def revise(self, change: Callable[[str, pa.Table], pa.Table]) -> list[tuple[str, SpoolError]]:
         """Change the rows of every write that waits or is aside; safe to kill.
@@ -226,7 +267,7 @@ class Spool:
             return sorted(p for p in self.directory.iterdir() if p.name.isdigit())
         return []
 
-    def _next_number(self) -> int:
+    def _next_name(self) -> str:
         """Count on from the highest number ever used, so that the order survives a drain."""
         numbers = [int(path.name) for path in self._entries()]
         counter = self.directory / "counter"
@@ -234,13 +275,13 @@ class Spool:
             numbers.append(int(counter.read_text(encoding="ascii")))
         number = max(numbers, default=0) + 1
         _write_durably(counter, str(number).encode())
-        return number
+        return f"{number:0{_DIGITS}d}"
 
     def _set_aside(self, path: Path, reason: str, number: str) -> Path:
-        target = self.directory / _ASIDE / f"{number}-{secrets.token_hex(3)}"
+        target = self.directory / ASIDE / f"{number}-{secrets.token_hex(3)}"
         target.parent.mkdir(exist_ok=True)
         path.rename(target)
-        (target / "reason.txt").write_text(reason + "\n", encoding="utf-8")
+        (target / REASON).write_text(reason + "\n", encoding="utf-8")
         _flush_directory(target.parent)
         _log.error("A write that cannot be delivered is kept in %s: %s", target, reason)
         return target
@@ -293,7 +334,7 @@ def _save(directory: Path, index: int, op: SpooledOp, *, name: str | None = None
 def _revise(path: Path, change: Callable[[str, pa.Table], pa.Table]) -> None:
     """Write changed rows under a new name, then the manifest that names it, then drop the old."""
     ops = _load(path)
-    manifest = json.loads((path / _MANIFEST).read_bytes())
+    manifest = json.loads((path / MANIFEST).read_bytes())
     named = {item["file"] for item in manifest["ops"]}
     for index, op in enumerate(ops):
         kept = change(op.table, op.rows)
@@ -303,9 +344,9 @@ def _revise(path: Path, change: Callable[[str, pa.Table], pa.Table]) -> None:
             manifest["ops"][index] = _save(path, index, revised, name=name)
     now_named = {item["file"] for item in manifest["ops"]}
     if now_named != named:
-        partial = path / f".{_MANIFEST}"
+        partial = path / f".{MANIFEST}"
         _write_durably(partial, json.dumps(manifest).encode())
-        partial.replace(path / _MANIFEST)
+        partial.replace(path / MANIFEST)
         _flush_directory(path)
     for left in path.glob("*.arrow"):
         if left.name not in now_named:
@@ -314,7 +355,7 @@ def _revise(path: Path, change: Callable[[str, pa.Table], pa.Table]) -> None:
 
 def _load(path: Path) -> list[SpooledOp]:
     try:
-        manifest = json.loads((path / _MANIFEST).read_bytes())
+        manifest = json.loads((path / MANIFEST).read_bytes())
         if manifest["version"] != _VERSION:
             raise SpoolError(f"{path} has the unknown version {manifest['version']}.")
         return [_load_op(path, item) for item in manifest["ops"]]
