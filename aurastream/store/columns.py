@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from aurastream.store.errors import FrameMismatchError
 
-__all__ = ["arrow_type", "empty_frame", "to_arrow", "to_pandas"]
+__all__ = ["arrow_type", "empty_frame", "to_arrow", "to_pandas", "up_to_date"]
 
 _UUID_BYTES = 16
 _JSONB_VERSION = b"\x01"  # the binary format of jsonb begins with its version
@@ -89,6 +89,36 @@ def to_arrow(table: sa.Table, frame: pd.DataFrame) -> pa.Table:
         result = result.sort_by([(name, "ascending") for name in key])
         _refuse_duplicates(table, result, key)
     return result
+
+
+def up_to_date(table: sa.Table, rows: pa.Table) -> pa.Table:
+    """Return rows that were cast for an earlier declaration of their table, as of today's.
+
+    Columns that came since are null, where they may be.
+
+    Raises
+    ------
+    FrameMismatchError
+        Naming the columns that went since, that have another type, or that may not be null.
+    """
+    wanted = {column.name: arrow_type(column) for column in table.columns}
+    had = {field.name: field.type for field in rows.schema}
+    faults = {
+        "it lacks": [c.name for c in table.columns if c.name not in had and not c.nullable],
+        "it has the unknown": [name for name in had if name not in wanted],
+        "another type have": [n for n in had if n in wanted and had[n] != wanted[n]],
+    }
+    if any(faults.values()):
+        said = "; ".join(f"{what} {', '.join(names)}" for what, names in faults.items() if names)
+        raise FrameMismatchError(
+            f"The write is from before {table.fullname} had its present columns: {said}.",
+            fix="Only columns that may be null can be missing.",
+        )
+    columns = [
+        rows.column(name) if name in had else pa.nulls(rows.num_rows, kind)
+        for name, kind in wanted.items()
+    ]
+    return pa.Table.from_arrays(columns, names=list(wanted))
 
 
 def _refuse_duplicates(table: sa.Table, rows: pa.Table, key: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
-from aurastream.store.columns import to_arrow, to_pandas
+from aurastream.store.columns import to_arrow, to_pandas, up_to_date
 from aurastream.store.connections import ConnectionPool
 from aurastream.store.dead_peers import patient
 from aurastream.store.deliveries import delivery_note
@@ -640,11 +640,7 @@ def _to_spool(item: _Prepared) -> SpooledOp:
 
 def _from_spool(item: SpooledOp) -> _Prepared:
     table = find_table(item.table)
-    wanted = [column.name for column in table.columns]
-    if item.rows.column_names != wanted:
-        raise FrameMismatchError(
-            f"A spooled write has the columns {item.rows.column_names}, {item.table} has {wanted}."
-        )
+    rows = up_to_date(table, item.rows)
     nothing = pd.DataFrame()
     op: WriteOp
     if item.kind == "Replace" and item.start is not None and item.end is not None:
@@ -655,7 +651,7 @@ def _from_spool(item: SpooledOp) -> _Prepared:
         op = Append(table, nothing)
     else:
         raise FrameMismatchError(f"A spooled write is of the unknown kind {item.kind}.")
-    return _Prepared(op, table, item.rows)
+    return _Prepared(op, table, rows)
 
 
 # -- SQL -------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import datetime as dt
 import errno
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,11 +17,13 @@ import pytest
 from aurastream.operations.doctor import examine
 from aurastream.settings import Settings
 from aurastream.store import connections, frames
+from aurastream.store.columns import to_arrow
 from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.errors import SpoolBlockedError, SpoolError, StoreError, StoreUnavailableError
 from aurastream.store.frames import Append, FrameStore, Replace, RetryPolicy, Upsert
 from aurastream.store.migrate import migrate
 from aurastream.store.spool import Spool, SpooledOp
+from aurastream.store.writes import find_table
 
 Rows = Callable[..., pd.DataFrame]
 AT = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -39,16 +42,6 @@ def state(rows: Rows, count: int) -> Upsert:
 
 def crawl(rows: Rows, name: str) -> Append:
     return Append("operations.crawls", rows("operations.crawls", [{"category": name}], at=AT))
-
-
-@pytest.fixture
-def away(tmp_path: Path, free_port: Callable[[], int]) -> FrameStore:
-    """A store whose server is not there."""
-    return FrameStore(
-        f"postgresql://nobody:none@127.0.0.1:{free_port()}/none",
-        spool=tmp_path / "spool",
-        retry=IMPATIENT,
-    )
 
 
 def test_a_write_without_a_server_is_kept_and_says_so(away: FrameStore, rows: Rows) -> None:
@@ -262,6 +255,98 @@ def test_what_the_database_refuses_for_now_stays_in_its_place(
             admin.execute("DROP TRIGGER refuse ON operations.crawls")
         assert store.drain() == 2
         assert sorted(store.read("operations.crawls")["category"]) == ["a", "b"]
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_crawl_that_the_database_refuses_for_good_is_whole_aside_and_holds_nobody_up(
+    rows: Rows, database_url: str, tmp_path: Path
+) -> None:
+    with FrameStore(database_url, spool=tmp_path / "spool", retry=IMPATIENT) as store:
+        with pytest.raises(StoreError, match="no such crawl"):
+            store.commit([state(rows, 1), crawl(rows, "bad")], spool=True)
+        assert store.read("operations.collection_state").empty
+        assert store.read("operations.crawls").empty
+
+        assert store.commit([crawl(rows, "good")], spool=True)[0].inserted == 1
+        assert store.read("operations.crawls")["category"].tolist() == ["good"]
+        assert store.spool is not None
+        (entry,) = store.spool.entries()
+    assert entry.is_aside
+    assert dict(entry.rows) == {"operations.collection_state": 1, "operations.crawls": 1}
+    assert "no such crawl" in entry.reason
+
+
+@pytest.mark.usefixtures("refusing")
+def test_what_may_not_be_spooled_is_not_put_aside_either(
+    rows: Rows, database_url: str, tmp_path: Path
+) -> None:
+    with FrameStore(database_url, spool=tmp_path / "spool", retry=IMPATIENT) as store:
+        with pytest.raises(StoreError, match="no such crawl"):
+            store.commit([crawl(rows, "bad")])
+        assert store.spool is not None
+        assert store.spool.entries() == []
+
+
+def of_before(rows: Rows, name: str) -> pa.Table:
+    """Return a crawl as it was written before its table had viewer_total."""
+    frame = rows("operations.crawls", [{"category": name, "viewer_total": 7}], at=AT)
+    return to_arrow(find_table("operations.crawls"), frame).drop_columns(["viewer_total"])
+
+
+@pytest.mark.parametrize("kind", ["Append", "Upsert"])
+def test_a_write_from_before_a_column_came_is_delivered_without_it(
+    rows: Rows, database_url: str, tmp_path: Path, kind: str
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append([SpooledOp(kind, "operations.crawls", of_before(rows, "old"))])
+    with FrameStore(database_url, spool=spool.directory) as store:
+        assert store.drain() == 1
+        found = store.read("operations.crawls")
+    assert spool.aside() == []
+    assert found["category"].tolist() == ["old"]
+    assert found["viewer_total"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda found: found.drop_columns(["reason", "got"]), r"lacks got, reason\."),
+        (lambda found: found.append_column("mood", found["got"]), r"the unknown mood\."),
+        (lambda found: found.set_column(6, "got", found["category"]), r"another type have got\."),
+    ],
+)
+def test_a_write_from_before_another_change_goes_aside_and_the_columns_are_named(
+    rows: Rows,
+    database_url: str,
+    tmp_path: Path,
+    changed: Callable[[pa.Table], pa.Table],
+    said: str,
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append([SpooledOp("Append", "operations.crawls", changed(of_before(rows, "old")))])
+    with FrameStore(database_url, spool=spool.directory) as store:
+        assert store.drain() == 0
+        assert store.read("operations.crawls").empty
+    (entry,) = spool.entries()
+    assert entry.is_aside
+    assert re.search(said, entry.reason)
+
+
+def test_what_is_put_back_takes_nobodys_place(
+    away: FrameStore, rows: Rows, database_url: str, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    write = [SpooledOp("Append", "operations.crawls", of_before(rows, "old"))]
+    spool.put_aside(write, "no such crawl")
+    (tmp_path / "spool" / "counter").unlink()
+    away.commit([crawl(rows, "new")], spool=True)
+
+    assert spool.put_back() == 1
+
+    assert [entry.number for entry in spool.entries()] == [1, 2]
+    with FrameStore(database_url, spool=spool.directory) as store:
+        assert store.drain() == 2
+        assert sorted(store.read("operations.crawls")["category"]) == ["new", "old"]
 
 
 def test_a_full_disk_is_named_and_leaves_what_was_spooled(
