@@ -8,10 +8,11 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 
 import gc
 import io
+import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -25,6 +26,7 @@ from aurastream.settings import REPO_ROOT, Settings, keep_to_ourselves
 
 if TYPE_CHECKING:
     from aurastream.store.retries import RetryPolicy
+    from aurastream.store.spool_entry import SpoolEntry
     from aurastream.store.version_diffs import VersionDiff
 
 # ruff: noqa: PLC0415 # imports inside the commands keep --help quick and Dagster optional
@@ -515,6 +517,77 @@ def documents() -> None:
         )
         return
     _out().print(f"Rebuilt {len(keys)} document{'' if len(keys) == 1 else 's'}.")
+
+
+@app.command()
+def spool(
+    action: Annotated[
+        Literal["retry"] | None,
+        typer.Argument(help="Put what is aside back into its place, and deliver all that waits."),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List writes that wait for Postgres and those put aside; with retry, deliver them.
+
+    Of this machine: each has a spool of its own. What is refused again is aside again, and the
+    exit code of retry is 1 then.
+    """
+    import json
+
+    from aurastream.operations.undelivered import as_dict, deliver_again, undelivered
+
+    settings, console = Settings.from_env(), _out()
+    if action is None:
+        found = undelivered(settings)
+        if as_json:
+            print(json.dumps([as_dict(entry) for entry in found]))  # noqa: T201 # the answer
+        else:
+            _say_undelivered(found)
+        return
+    # The answer names what is aside, and why; the log need not say it a second time.
+    logging.getLogger("aurastream.store.spool").addHandler(logging.NullHandler())
+    done = deliver_again(settings, patience=_patience())
+    if as_json:
+        said = {
+            name: [as_dict(entry) for entry in entries]
+            for name, entries in (("delivered", done.delivered), ("left", done.left))
+        }
+        print(json.dumps(said))  # noqa: T201 # the answer
+    else:
+        if done.delivered:
+            rows = sum(sum(entry.rows.values()) for entry in done.delivered)
+            console.print(
+                f"Delivered: {len(done.delivered):,} of "
+                f"{len(done.delivered) + len(done.left):,} (rows: {rows:,}).",
+                highlight=False,
+            )
+        if done.left or not done.delivered:
+            _say_undelivered(done.left)
+    raise typer.Exit(int(any(entry.is_aside for entry in done.left)))
+
+
+def _say_undelivered(entries: "Sequence[SpoolEntry]") -> None:
+    """Print what is in the spool, each fault in one line, and what to do about it."""
+    console = _out()
+    if not entries:
+        console.print("Nothing waits, and nothing is aside: every write is in the record.")
+        return
+    for entry in entries:
+        of_each = ", ".join(f"{table} {count:,}" for table, count in entry.rows.items())
+        console.print(
+            f"{entry.number} {'aside' if entry.is_aside else 'waits'}, since "
+            f"{entry.kept_at:%Y-%m-%d %H:%M} UTC, rows: {of_each or 'unknown'}"
+            f"{': ' if entry.reason else ''}{entry.reason}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if any(entry.is_aside for entry in entries):
+        console.print("→ Mend what the reasons name, then run `aurastream spool retry`.")
+    else:
+        console.print(
+            "→ What waits is delivered with the next crawl, or now by `aurastream spool retry`."
+        )
 
 
 @app.command()

@@ -259,7 +259,7 @@ def _spool(path: Path) -> Iterator[Finding]:
             "spool",
             "fault",
             f"writes that nobody could deliver, put aside: {len(aside)}",
-            f"Each says why in its reason.txt, the last in {aside[-1]}.",
+            "`aurastream spool` says why; mend that, then run `aurastream spool retry`.",
         )
     elif waiting := len(spool):
         spool.require_readable()
@@ -267,7 +267,8 @@ def _spool(path: Path) -> Iterator[Finding]:
             "spool",
             "warning",
             f"writes that wait for Postgres: {waiting}",
-            "They drain by themselves with the next write; check that Postgres is up.",
+            "They drain by themselves with the next write; check that Postgres is up. "
+            "`aurastream spool` lists them.",
         )
     else:
         yield Finding("spool", "ok", "empty")
