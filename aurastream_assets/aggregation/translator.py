@@ -14,7 +14,7 @@ from typing import Any, Final
 import dagster as dg
 
 from aurastream_assets.aggregation.project import PROJECT_DIR
-from aurastream_assets.keys import OWNER, WORKERS
+from aurastream_assets.keys import OWNER, WORKERS, asset_key
 from aurastream_assets.policies import freshness_within
 
 __all__ = ["TranslatedModel", "Translator"]
@@ -133,13 +133,25 @@ class Translator:
         return dg.AssetKey([node["schema"], node["name"]])
 
     def _deps(self, node: Node) -> list[dg.AssetDep]:
-        """Return the nearest assets above a model, through whatever is ephemeral."""
+        """Return the nearest assets above a model, through whatever is ephemeral.
+
+        What looks at nothing but our own books depends on those who keep them.
+        """
+        assets = sorted(self._nearest_assets(node), key=lambda parent: str(parent["unique_id"]))
         return [
             dg.AssetDep(self._key(parent), partition_mapping=self._partition_mapping(node, parent))
-            for parent in sorted(
-                self._nearest_assets(node), key=lambda parent: str(parent["unique_id"])
-            )
-        ]
+            for parent in assets
+        ] or [dg.AssetDep(asset_key("collection", name)) for name in sorted(self._writers(node))]
+
+    def _writers(self, node: Node) -> set[str]:
+        """Return which crawls write the sources of a model that are no assets."""
+        found: set[str] = set()
+        for unique_id in node["depends_on"]["nodes"]:
+            if unique_id in self._sources:
+                found |= set(self._sources[unique_id]["config"]["meta"].get("written_by", ()))
+            elif self._nodes[unique_id]["config"]["materialized"] == "ephemeral":
+                found |= self._writers(self._nodes[unique_id])
+        return found
 
     def _nearest_assets(self, node: Node) -> list[Node]:
         found: dict[str, Node] = {}
