@@ -160,6 +160,17 @@ class ReplayApp:
             await _respond_partly(answer, request, share, send)
             await _hang_up(scope, receive)
             return
+        if "trickle" in by_kind:
+            options = by_kind["trickle"].options
+            await _trickle(
+                request,
+                answer,
+                receive,
+                send,
+                size=int(options["bytes"]),
+                pause_s=float(options["delay_ms"]) / 1000,
+            )
+            return
         await _respond(request, answer, send)
 
     def _faulty_answer(self, struck: list[Fault], route: _Route, request: Request) -> Answer:
@@ -361,16 +372,40 @@ def _head(request: Request, answer: Answer, length: int) -> MutableMapping[str, 
     return {"type": "http.response.start", "status": answer.status, "headers": headers}
 
 
-async def _respond(request: Request, answer: Answer, send: Send) -> None:
-    body = answer.body
+def _body(request: Request, answer: Answer) -> bytes:
+    """Return the body as it goes out: none where it is known or not wanted, packed if worth it."""
     if answer.etag and answer.etag in _tags(request.headers.get("if-none-match", "")):
-        answer.status, body = 304, b""
-    elif len(body) > _WORTH_PACKING and _wants_gzip(request):
+        answer.status = 304
+        return b""
+    if len(answer.body) > _WORTH_PACKING and _wants_gzip(request):
         answer.headers["content-encoding"] = "gzip"
         answer.headers.setdefault("vary", "Accept-Encoding")
-        body = gzip.compress(body, compresslevel=1, mtime=0)
+        return gzip.compress(answer.body, compresslevel=1, mtime=0)
+    return answer.body
+
+
+async def _respond(request: Request, answer: Answer, send: Send) -> None:
+    body = _body(request, answer)
     await send(_head(request, answer, len(body)))
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+
+
+async def _trickle(
+    request: Request, answer: Answer, receive: Receive, send: Send, *, size: int, pause_s: float
+) -> None:
+    """Send the head, then the body ``size`` bytes at a time, until the client goes away."""
+    body = _body(request, answer)
+    await send(_head(request, answer, len(body)))
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        for start in range(0, 0 if request.method == "HEAD" else len(body), size):
+            part = body[start : start + size]
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            if (await asyncio.wait({gone}, timeout=pause_s))[0]:
+                return
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
 
 
 async def _respond_partly(answer: Answer, request: Request, share: float, send: Send) -> None:
@@ -385,6 +420,10 @@ async def _hang_up(scope: Scope, receive: Receive) -> None:
     transport = scope.get(TRANSPORT)
     if transport is not None:
         transport.close()
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

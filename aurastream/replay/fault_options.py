@@ -62,6 +62,7 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "old_style": _Option("true or false", _is_switch, example=True),
     "reason": _Option("a text", _is_text, "forbidden"),
     "share": _Option("a number from 0 to 1", _number(0, 1), 0.5),
+    "bytes": _Option("a whole number from 1 to 1000000", _whole(1, 1_000_000), 1),
     "index": _Option(
         'the place of an item from 0 on, or "all"',
         _one_of(_whole(0, 1_000_000), lambda value: value == "all"),

@@ -32,6 +32,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "malformed_json": ("answer 200 with a body that is no JSON", {}),
     "html_body": ("answer 200 with a web page, as a proxy would", {}),
     "truncated_body": ("close the connection in mid-body", {"share": 0.5}),
+    "trickle": ("send the head, then the body a little at a time", {"bytes": 1, "delay_ms": 1000}),
     "malformed_item": (
         "change a field of items",
         {"index": 0, "path": "id", "value": None, "drop": False},

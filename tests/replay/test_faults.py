@@ -1,5 +1,6 @@
 """The switchboard: every fault, its scope, and how often it strikes."""
 
+import asyncio
 import datetime as dt
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aurastream.replay.app import create_app
 from aurastream.replay.fault_options import OPTIONS, problem_of
 from aurastream.replay.faults import KINDS
 from tests.replay import specs
@@ -92,6 +94,8 @@ def test_the_switchboard_lists_replaces_changes_and_clears(
                 ("invalid_key", "old_style", "no"),
                 ("forbidden", "reason", 3),
                 ("truncated_body", "share", 1.5),
+                ("trickle", "bytes", 0),
+                ("trickle", "delay_ms", -1),
                 ("malformed_item", "index", "first"),
                 ("malformed_item", "path", ""),
                 ("falling_views", "factor", "half"),
@@ -166,6 +170,39 @@ def test_a_cut_body_ends_before_its_length(youtube: Get, fault: SetFault) -> Non
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
         youtube("videos", **PAGE)
     assert youtube("videos", **PAGE).status_code == 200
+
+
+def test_a_body_that_trickles_comes_whole_a_little_at_a_time(
+    client: httpx.Client, youtube: Get, fault: SetFault
+) -> None:
+    good = youtube("videos", **PAGE)
+    whole = int(good.headers["content-length"])
+    fault(kind="trickle", times=1, options={"bytes": whole // 3, "delay_ms": 20})
+    query = {"key": "k", **PAGE}
+    with client.stream("GET", "/youtube/v3/videos", params=query) as answer:
+        assert answer.headers["content-length"] == good.headers["content-length"]
+        parts = list(answer.iter_raw())
+    assert b"".join(parts) == good.content
+    assert max(map(len, parts)) <= 2 * (whole // 3)
+
+
+def test_a_trickle_ends_when_the_client_goes_away() -> None:
+    sent: list[dict[str, Any]] = []
+    fault = {"kind": "trickle", "options": {"bytes": 2, "delay_ms": 3_600_000}}
+    app = create_app(clock=NOW.timestamp)
+    app.switchboard.add(fault)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": "/vi/b24oG7qCwp4/default.jpg"}
+    asked = app({**scope, "query_string": b"", "headers": []}, receive, send)
+    asyncio.run(asyncio.wait_for(asked, timeout=30))
+    assert [len(message.get("body", b"")) for message in sent] == [0, 2]
+    assert sent[-1]["more_body"]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

@@ -156,7 +156,7 @@ def test_every_kind_of_fault_is_survived_or_named(
     }
     named: dict[str, type[SourceError] | None] = {}
     for kind in KINDS:
-        if kind in ("quirk", "latency", "token_revoked", "token_rejected"):
+        if kind in ("quirk", "latency", "trickle", "token_revoked", "token_rejected"):
             continue
         fault(kind=kind, platform="youtube")
         try:
