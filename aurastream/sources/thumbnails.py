@@ -16,6 +16,7 @@ import httpx
 import tenacity
 
 from aurastream.core.thumbnails_decode import RejectionReason, ThumbnailRejectedError
+from aurastream.sources.bounds import BodyTooLargeError, read_body, within
 from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.errors import CircuitOpenError, SourceError, TransientError
 from aurastream.sources.ports import (
@@ -100,7 +101,7 @@ class ThumbnailClient:
         The replay server as it is reached now, ``host:port``. Its addresses are stored with the
         port that it had then, which may have been taken since; they are asked there.
     http : httpx.Client, optional
-        Connection pool; its own by default.
+        Connection pool made by `aurastream.sources.transport.http_client`; its own by default.
     limiter, breaker, clock
         The ports; by default no pace, a breaker of this process, the machine's clock.
     retry : RetryPolicy
@@ -237,9 +238,12 @@ class ThumbnailClient:
         tries.began()
         started_s = self.clock.monotonic()
         try:
-            with self._http.stream("GET", tries.url, headers=headers) as response:
+            with (
+                within(self._timeout_s, host),
+                self._http.stream("GET", tries.url, headers=headers) as response,
+            ):
                 tries.status = response.status_code
-                return self._read(response, started_s, host), response.headers.get("etag")
+                return self._read(response, host), response.headers.get("etag")
         except httpx.HTTPError as error:
             raise TransientError(
                 f"{host} did not send the thumbnail ({type(error).__name__})."
@@ -247,7 +251,7 @@ class ThumbnailClient:
         finally:
             tries.ended(self.clock.now(), self.clock.monotonic() - started_s)
 
-    def _read(self, response: httpx.Response, started_s: float, host: str) -> bytes | None:
+    def _read(self, response: httpx.Response, host: str) -> bytes | None:
         status = response.status_code
         if status == _NOT_MODIFIED:
             return None
@@ -261,23 +265,13 @@ class ThumbnailClient:
             raise ThumbnailRejectedError(
                 RejectionReason.UNREACHABLE, f"{host} answered {status} and no thumbnail."
             )
-        declared = response.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.max_bytes:
-            raise self._too_large(int(declared))
-        body = bytearray()
-        for chunk in response.iter_raw(_CHUNK):
-            body += chunk
-            if len(body) > self.max_bytes:
-                raise self._too_large(len(body))
-            if self.clock.monotonic() - started_s > self._timeout_s:
-                raise TransientError(f"{host} took more than {self._timeout_s:g} s for a file.")
-        return bytes(body)
-
-    def _too_large(self, size: int) -> ThumbnailRejectedError:
-        return ThumbnailRejectedError(
-            RejectionReason.TOO_MANY_BYTES,
-            f"The thumbnail has {size:,} bytes or more; {self.max_bytes:,} are accepted.",
-        )
+        try:
+            return read_body(response, response.iter_raw(_CHUNK), self.max_bytes)
+        except BodyTooLargeError as error:
+            raise ThumbnailRejectedError(
+                RejectionReason.TOO_MANY_BYTES,
+                f"The thumbnail has {error.size:,} bytes or more; {self.max_bytes:,} are accepted.",
+            ) from None
 
 
 class _Tries:

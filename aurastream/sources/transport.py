@@ -23,6 +23,7 @@ import tenacity
 
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.quota import cost_table
+from aurastream.sources.bounds import BodyTooLargeError, bounded, read_body, within
 from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.errors import (
     CircuitOpenError,
@@ -47,6 +48,7 @@ from aurastream.sources.ports import (
     SystemClock,
 )
 from aurastream.sources.wire.faults import answered_at
+from aurastream.sources.wire.pages import printable
 
 __all__ = [
     "Answer",
@@ -68,6 +70,13 @@ _NOT_MODIFIED: Final = 304
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _RATE_REMAINING: Final = "ratelimit-remaining"
+# Once the timeout each for the connection, for the first byte and for the body: in the 20 s of the
+# default a page of 0.1 MB needs 5 kB/s, the largest there can be 100.
+_TIMEOUTS_PER_TRY: Final = 3
+# Fifty videos with descriptions of 5,000 characters of four bytes, which the API sends twice, are
+# 2 MB; a real page has 0.1. Unpacking adds 66 MB at most before the size is looked at.
+_MAX_BODY: Final = 8 * 2**20
+_QUOTED: Final = 4_000  # bytes of a body too large that are kept for the quarantine
 
 Params = Sequence[tuple[str, str]]
 Fault = Callable[..., SourceError]
@@ -110,7 +119,7 @@ class RetryPolicy:
     cap_s : float
         Longest pause of our own choosing in seconds. The platform's Retry-After may be longer.
     total_s : float
-        Seconds that all tries and pauses together may take.
+        Seconds that all tries and pauses together may take; no try alone takes longer.
     """
 
     max_attempts: int = 5
@@ -203,7 +212,8 @@ def http_client(*, timeout_s: float = 20.0, max_connections: int = 10) -> httpx.
     Parameters
     ----------
     timeout_s : float
-        Seconds to wait for a connection, for a free place in the pool and between two bytes.
+        Seconds to wait for a connection, for a free place in the pool and between two bytes. What
+        an exchange may take in all is bounded by `aurastream.sources.bounds.within`.
     max_connections : int
         Connections in the pool.
 
@@ -213,7 +223,7 @@ def http_client(*, timeout_s: float = 20.0, max_connections: int = 10) -> httpx.
         When the environment names a proxy that cannot be used.
     """
     try:
-        return httpx.Client(
+        client = httpx.Client(
             http2=True,
             verify=_authorities(),
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
@@ -230,6 +240,7 @@ def http_client(*, timeout_s: float = 20.0, max_connections: int = 10) -> httpx.
             "A proxy that the environment names speaks SOCKS, which this program does not.",
             fix="Unset ALL_PROXY, or set HTTPS_PROXY to a proxy that speaks HTTP.",
         ) from None
+    return bounded(client)
 
 
 class Transport:
@@ -246,7 +257,8 @@ class Transport:
     auth : Auth or None
         Credentials.
     http : httpx.Client
-        Connection pool; shared, and closed by its owner.
+        Connection pool made by `http_client`; shared, and closed by its owner. A try may take three
+        times its timeout in all, from waiting for a connection to the last byte of the body.
     etags : Etags or None
         Memory of bodies by request; by default one of this transport alone.
     gate, limiter, breaker, clock
@@ -290,6 +302,12 @@ class Transport:
         self.limiter = limiter or NoLimiter()
         self.breaker = breaker or CircuitBreakers(clock=self.clock)
         self.retry = retry or RetryPolicy()
+        longest_read_s = http.timeout.read
+        self.deadline_s = (
+            self.retry.total_s
+            if longest_read_s is None
+            else min(_TIMEOUTS_PER_TRY * longest_read_s, self.retry.total_s)
+        )
         self.extra_headers = extra_headers or dict
         self.quota_profile = quota_profile
         self.run_id = run_id
@@ -368,6 +386,15 @@ class _OthersFaultError(Exception):
         self.error = error
 
 
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """An answer, its body read and unpacked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class _Attempts(Generic[_T]):
     """The tries of one call."""
 
@@ -411,7 +438,7 @@ class _Attempts(Generic[_T]):
         self._units += units
         try:
             t.limiter.acquire(t.host)
-            response, cached = self._exchange()
+            reply, cached = self._exchange()
         except SourceError as error:
             if _never_sent(error):
                 self._units -= units
@@ -419,21 +446,19 @@ class _Attempts(Generic[_T]):
             elif isinstance(error, QuotaExhaustedError):
                 t.gate.exhausted(self._endpoint)
             raise
-        return self._understand(response, cached)
+        return self._understand(reply, cached)
 
-    def _exchange(self) -> tuple[httpx.Response, bytes | None]:
+    def _exchange(self) -> tuple[_Reply, bytes | None]:
         """Send, renew rejected credentials once, and raise what is no answer."""
-        response, cached, sent = self._send_authorized()
+        reply, cached, sent = self._send_authorized()
         auth = self._t.auth
-        if response.status_code == _UNAUTHORIZED and auth is not None and auth.renew(sent):
-            response, cached, sent = self._send_authorized()
-        if response.status_code == _OK or (
-            response.status_code == _NOT_MODIFIED and cached is not None
-        ):
-            return response, cached
-        raise self._fault(response)
+        if reply.status == _UNAUTHORIZED and auth is not None and auth.renew(sent):
+            reply, cached, sent = self._send_authorized()
+        if reply.status == _OK or (reply.status == _NOT_MODIFIED and cached is not None):
+            return reply, cached
+        raise self._t.fault(reply.status, reply.headers, reply.body, now=self._observed_at)
 
-    def _send_authorized(self) -> tuple[httpx.Response, bytes | None, Mapping[str, str]]:
+    def _send_authorized(self) -> tuple[_Reply, bytes | None, Mapping[str, str]]:
         auth: Mapping[str, str] = {}
         if self._t.auth is not None:
             try:
@@ -441,15 +466,10 @@ class _Attempts(Generic[_T]):
             except SourceError as error:
                 self._auth_error = error
                 raise
-        response, cached = self._send(auth)
-        return response, cached, auth
+        reply, cached = self._send(auth)
+        return reply, cached, auth
 
-    def _fault(self, response: httpx.Response) -> SourceError:
-        return self._t.fault(
-            response.status_code, response.headers, response.content, now=self._observed_at
-        )
-
-    def _send(self, auth: Mapping[str, str]) -> tuple[httpx.Response, bytes | None]:
+    def _send(self, auth: Mapping[str, str]) -> tuple[_Reply, bytes | None]:
         t = self._t
         headers = {**t.extra_headers(), **auth}
         entry = t.etags.get((self._endpoint, self._params))
@@ -459,28 +479,48 @@ class _Attempts(Generic[_T]):
         self._status = None
         started_s = t.clock.monotonic()
         try:
-            response = t.http.request(
-                "GET" if self._form is None else "POST",
-                self._url,
-                params=list(self._params),
-                data=self._form,
-                headers=headers,
-            )
-        except httpx.HTTPError as error:
+            reply = self._ask(headers)
+        except SourceError:
             self._observed_at = t.clock.now()
-            raise _no_answer(t.host, error) from None
+            raise
         finally:
             self._duration_ms = (t.clock.monotonic() - started_s) * 1_000
-        self._status = response.status_code
-        left = response.headers.get(_RATE_REMAINING, "")
+        left = reply.headers.get(_RATE_REMAINING, "")
         if left.isdecimal():
             t.rate_remaining = int(left)
         now = t.clock.now()
-        said = answered_at(response.headers)
+        said = answered_at(reply.headers)
         self._observed_at = _told_apart(said, now) if said else now
         if said is not None:
             self._compare_clocks(said, now)
-        return response, entry[1] if entry is not None else None
+        return reply, entry[1] if entry is not None else None
+
+    def _ask(self, headers: Mapping[str, str]) -> _Reply:
+        """Send once and read the answer, within the time and the size that there are."""
+        t = self._t
+        try:
+            with (
+                within(t.deadline_s, t.host),
+                t.http.stream(
+                    "GET" if self._form is None else "POST",
+                    self._url,
+                    params=list(self._params),
+                    data=self._form,
+                    headers=headers,
+                ) as response,
+            ):
+                self._status = response.status_code
+                body = read_body(response, response.iter_bytes(), _MAX_BODY)
+        except httpx.HTTPError as error:
+            raise _no_answer(t.host, error) from None
+        except BodyTooLargeError as error:
+            raise MalformedError(
+                f"{t.host} answered with {error.size:,} bytes or more; {_MAX_BODY:,} are accepted.",
+                fix="Check the base URL, and what stands between, such as a proxy.",
+                status=self._status,
+                raw=printable(error.start[:_QUOTED]),
+            ) from None
+        return _Reply(response.status_code, response.headers, body)
 
     def _compare_clocks(self, said: datetime, now: datetime) -> None:
         """Note how far the platform's clock is off ours, by which everything else here goes."""
@@ -495,21 +535,21 @@ class _Attempts(Generic[_T]):
                 "ahead of" if off_s > 0 else "behind",
             )
 
-    def _understand(self, response: httpx.Response, cached: bytes | None) -> Answer[_T]:
-        unchanged = response.status_code == _NOT_MODIFIED and cached is not None
-        body = cached if unchanged and cached is not None else response.content
+    def _understand(self, reply: _Reply, cached: bytes | None) -> Answer[_T]:
+        unchanged = reply.status == _NOT_MODIFIED and cached is not None
+        body = cached if unchanged and cached is not None else reply.body
         try:
             value = self._decode(body)
         except MalformedError as error:
-            error.status = response.status_code
+            error.status = reply.status
             raise
-        etag = response.headers.get("etag")
+        etag = reply.headers.get("etag")
         if etag and not unchanged and self._form is None:
             self._t.etags.put((self._endpoint, self._params), etag, body)
         outcome = "not_modified" if unchanged else "ok"
         return Answer(
             value,
-            response.headers,
+            reply.headers,
             lambda items, rejected: self.record(items, rejected, outcome=outcome),
         )
 

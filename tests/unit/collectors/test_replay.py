@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -17,6 +18,7 @@ from aurastream.sources.collectors import (
     collect_streams,
     collect_trending,
 )
+from aurastream.sources.transport import RetryPolicy
 from aurastream.sources.twitch import TwitchClient
 from aurastream.sources.youtube import YouTubeClient
 
@@ -76,6 +78,33 @@ def test_every_chart_comes_complete(live_youtube: YouTubeClient) -> None:
     assert (result.metadata["coverage"], result.metadata["rejected"]) == (1.0, 0)
     per_region = result.rows[result.rows["chart"] == "trending"]["region"].value_counts()
     assert per_region.to_dict() == dict.fromkeys(REGIONS, 50)
+
+
+def test_a_chart_that_trickles_is_incomplete_and_its_siblings_are_not(
+    url: str, moment: _Moment
+) -> None:
+    trickle = {
+        "kind": "trickle",
+        "where": {"regionCode": "DE"},
+        "times": 1,
+        "options": {"bytes": 8, "delay_ms": 50},
+    }
+    with httpx.Client(base_url=f"{url}/_replay") as switchboard:
+        switchboard.post("/faults", json=trickle)
+        with YouTubeClient(
+            url,
+            "replay-key",
+            timeout_s=0.5,
+            retry=RetryPolicy(max_attempts=1),
+            extra_headers=moment.headers,
+        ) as client:
+            result = _trending(client)
+        switchboard.delete("/faults").raise_for_status()
+    assert not result.is_complete
+    crawls = result.frames["operations.crawls"]
+    given_up = crawls[~crawls["is_complete"]]
+    assert given_up[["region", "reason"]].to_numpy().tolist() == [["DE", "transient"]]
+    assert len(crawls) == len(REGIONS) * crawls["category"].nunique()
 
 
 def test_the_same_moment_gives_the_same_version(live_youtube: YouTubeClient) -> None:

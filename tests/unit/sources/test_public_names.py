@@ -6,6 +6,7 @@ import importlib
 import pytest
 
 PUBLIC = {
+    "bounds": ["BodyTooLargeError", "bounded", "read_body", "within"],
     "breaker": ["CircuitBreakers"],
     "decode": ["DecodedFile", "decode_stored"],
     "errors": [

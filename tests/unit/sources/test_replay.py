@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aurastream.core.thumbnails_decode import RejectionReason
 from aurastream.replay.faults import KINDS
 from aurastream.replay.quirks import QUIRKS
 from aurastream.replay.server import background
@@ -21,6 +22,8 @@ from aurastream.sources.errors import (
     TransientError,
 )
 from aurastream.sources.ports import Crawl
+from aurastream.sources.thumbnails import ThumbnailClient, UnfetchedThumbnailError
+from aurastream.sources.transport import RetryPolicy
 from aurastream.sources.twitch import TwitchClient
 from aurastream.sources.youtube import YouTubeClient
 from tests.unit.sources.support import FakeClock
@@ -170,6 +173,97 @@ def test_every_kind_of_fault_is_survived_or_named(
         assert isinstance(breaker, CircuitBreakers)
         breaker.close(youtube._transport.host)
     assert {kind: error for kind, error in named.items() if error} == expected
+
+
+# -- answers without an end ------------------------------------------------------------------------
+
+# Bytes come far more often than a wait for one may last, and all of them would take minutes.
+TRICKLE: dict[str, Any] = {"kind": "trickle", "options": {"bytes": 8, "delay_ms": 50}}
+
+
+@pytest.fixture
+def hurried(url: str, clock: FakeClock) -> Iterator[YouTubeClient]:
+    """A client that waits half a second for a byte, and so three times that for an answer."""
+    with YouTubeClient(
+        url,
+        "replay-key",
+        clock=clock,
+        timeout_s=0.5,
+        retry=RetryPolicy(max_attempts=2),
+        extra_headers=lambda: HEADERS,
+    ) as client:
+        yield client
+
+
+def test_an_answer_that_trickles_is_given_up_in_time_and_asked_for_again(
+    hurried: YouTubeClient, fault: Any
+) -> None:
+    fault(**TRICKLE, times=1)
+    crawl = hurried.videos_chart("US", 20)
+    assert crawl.is_complete
+    assert [fetch.attempts for fetch in crawl.fetches] == [2]
+
+
+def test_where_every_answer_trickles_the_call_fails_in_passing(
+    hurried: YouTubeClient, fault: Any
+) -> None:
+    fault(**TRICKLE)
+    with pytest.raises(TransientError, match=r"more than 1\.5 s .*_REQUEST_TIMEOUT_S") as raised:
+        hurried.videos_chart("US", 20)
+    (fetch,) = raised.value.fetches
+    assert (fetch.outcome, fetch.attempts) == ("transient", 2)
+
+
+def test_a_page_that_trickles_costs_what_comes_after_it_alone(
+    url: str, clock: FakeClock, fault: Any
+) -> None:
+    fault(**TRICKLE, platform="twitch", endpoint="streams", skip=1)
+    # No try takes longer than all of them may together.
+    retry = RetryPolicy(max_attempts=1, total_s=1.0)
+    with TwitchClient(
+        url,
+        url,
+        "replay-client",
+        "replay-secret",
+        clock=clock,
+        retry=retry,
+        extra_headers=lambda: HEADERS,
+    ) as client:
+        crawl = client.streams(GAME, top_n=MANY)
+    assert len(crawl) == 100
+    assert crawl.reason.startswith("page 2 failed: ")
+    assert "took more than 1 s" in crawl.reason
+    assert isinstance(crawl.error, TransientError)
+
+
+def test_a_thumbnail_that_trickles_is_given_up_in_time(
+    url: str, clock: FakeClock, fault: Any
+) -> None:
+    fault(kind="trickle", platform="images", options={"bytes": 1, "delay_ms": 20})
+    host = httpx.URL(url).netloc.decode()
+    retry = RetryPolicy(max_attempts=1)
+    with (
+        ThumbnailClient([host], clock=clock, retry=retry, timeout_s=0.5) as client,
+        pytest.raises(UnfetchedThumbnailError, match=r"more than 0\.5 s") as raised,
+    ):
+        client.fetch(f"{url}/ytc/somebody/88.jpg")
+    assert raised.value.reason is RejectionReason.UNREACHABLE
+
+
+def test_a_body_too_large_is_refused_and_its_beginning_kept(
+    youtube: YouTubeClient, fault: Any
+) -> None:
+    # Packed, it is small: what counts is what it unpacks to.
+    fault(
+        kind="malformed_item",
+        options={"path": "snippet.description", "value": "x" * 9_000_000},
+    )
+    with pytest.raises(MalformedError, match=r"8,388,608 are accepted.*base URL") as raised:
+        youtube.videos_chart("US", 20)
+    (fetch,) = raised.value.fetches
+    assert (fetch.outcome, fetch.status, fetch.attempts) == ("malformed", 200, 2)
+    assert raised.value.raw.startswith('{"kind":"youtube#videoListResponse"')
+    assert len(raised.value.raw) == 4_000
 
 
 @pytest.mark.parametrize(

@@ -192,23 +192,6 @@ def test_a_file_without_end_is_given_up_at_five_megabytes(
     assert sent[0] < 60_000_000  # what the kernel had buffered, not the 260 MB
 
 
-def test_a_file_that_trickles_is_given_up_after_its_time(
-    http: httpx.Client, endless: tuple[str, list[int]]
-) -> None:
-    url, _ = endless
-
-    class Hurrying(FakeClock):
-        def monotonic(self) -> float:
-            self.advance(11.0)
-            return super().monotonic()
-
-    client = ThumbnailClient([httpx.URL(url).netloc.decode()], http=http, clock=Hurrying())
-
-    with pytest.raises(UnfetchedThumbnailError, match="more than 30 s") as caught:
-        client.fetch(url)
-    assert caught.value.reason is RejectionReason.UNREACHABLE
-
-
 def test_siblings_of_what_is_refused_are_the_same_to_the_bit(
     client: ThumbnailClient, upstream: Upstream
 ) -> None:

@@ -1,12 +1,14 @@
 """One call: gate, pace, breaker, retries, etag, record."""
 
+import contextlib
 import gzip
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -333,6 +335,42 @@ def test_packed_answers_are_unpacked_and_broken_ones_repeated(
     upstream.script(VIDEOS, Reply(b"no gzip", headers=headers), Reply(packed, headers=headers))
     assert len(youtube.videos_chart("US")) == 1
     assert "gzip" in upstream.requests[0].headers["accept-encoding"]
+
+
+@pytest.fixture
+def slow_head() -> Iterator[str]:
+    """A server whose head never ends: a byte of it every twentieth of a second."""
+    stopped = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            with contextlib.suppress(OSError):
+                while not stopped.wait(0.05):
+                    self.wfile.write(b"x")
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    stopped.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_head_that_trickles_is_given_up_in_time(slow_head: str, clock: FakeClock) -> None:
+    retry = RetryPolicy(max_attempts=1)
+    with (
+        YouTubeClient(slow_head, "k", clock=clock, timeout_s=0.4, retry=retry) as client,
+        pytest.raises(TransientError, match=r"more than 1\.2 s") as raised,
+    ):
+        client.videos_chart("US")
+    assert raised.value.fetches[0].status is None
 
 
 def test_extra_headers_are_asked_for_before_every_try(

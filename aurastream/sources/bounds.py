@@ -1,0 +1,169 @@
+"""How long an exchange over HTTP may take in all, and how much of an answer is read.
+
+A read timeout bounds the silence between two bytes, not the whole: a server that sends a byte every
+few seconds, of the head or of the body, never hits it. So every wait of a client made by
+`bounded` is cut to what is left of the exchange's own time, see `within`.
+
+That time is the machine's. A wait on a socket is by the machine's clock, whatever moment a caller's
+clock shows; that of a loader of history stands still during a call.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+from aurastream.sources.errors import TransientError
+
+__all__ = ["BodyTooLargeError", "bounded", "read_body", "within"]
+
+_ends_at: Final[ContextVar[float | None]] = ContextVar("ends_at", default=None)
+
+
+class BodyTooLargeError(Exception):
+    """A body has more bytes than are accepted.
+
+    Parameters
+    ----------
+    size : int
+        Its bytes as far as known: those it declares, or those that were read.
+    start : bytes
+        What was read of it.
+    """
+
+    def __init__(self, size: int, start: bytes) -> None:
+        super().__init__(size)
+        self.size = size
+        self.start = start
+
+
+def bounded(client: httpx.Client) -> httpx.Client:
+    """Return the client; from now on its new connections heed `within`."""
+    # httpx takes no network backend, and a transport of ours only in place of the proxies that the
+    # environment names; so ours is put in place afterwards.
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 # see above
+        if isinstance(transport, httpx.HTTPTransport):
+            pool = transport._pool  # noqa: SLF001 # see above
+            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001 # see above
+    return client
+
+
+@contextmanager
+def within(seconds: float, host: str) -> Iterator[None]:
+    """Bound all waits of an exchange together: connecting, sending, head and body.
+
+    Parameters
+    ----------
+    seconds : float
+        What they may take in all.
+    host : str
+        Who is asked, for the message.
+
+    Raises
+    ------
+    TransientError
+        When the time was up before the answer had come in full.
+    """
+    ends_at = time.monotonic() + seconds
+    outer = _ends_at.set(ends_at)
+    try:
+        yield
+    except (httpx.ReadTimeout, httpx.WriteTimeout):
+        if time.monotonic() < ends_at:
+            raise
+        raise TransientError(
+            f"{host} took more than {seconds:g} s for an answer.",
+            fix="It is repeated with growing pauses; if it stays so, check the network and what "
+            "stands between, such as a proxy, or raise AURASTREAM_REQUEST_TIMEOUT_S.",
+        ) from None
+    finally:
+        _ends_at.reset(outer)
+
+
+def read_body(response: httpx.Response, chunks: Iterable[bytes], max_bytes: int) -> bytes:
+    """Return a body, read from its chunks up to the first byte too many.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The answer, its body unread.
+    chunks : iterable of bytes
+        Its body, packed or unpacked.
+    max_bytes : int
+        Bytes that are accepted.
+
+    Raises
+    ------
+    BodyTooLargeError
+        When there are more, or the head says that there will be.
+    """
+    declared = response.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise BodyTooLargeError(int(declared), b"")
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > max_bytes:
+            raise BodyTooLargeError(len(body), bytes(body))
+    return bytes(body)
+
+
+def _left(timeout: float | None, error: type[httpcore.TimeoutException]) -> float | None:
+    """Return how long to wait at most; nothing is waited for when the time is up."""
+    ends_at = _ends_at.get()
+    if ends_at is None:
+        return timeout
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise error
+    return left if timeout is None else min(timeout, left)
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Connections whose waits are cut to what is left."""
+
+    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+        self._inner = inner
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection whose waits are cut to what is left."""
+
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, _left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: Any,  # noqa: ANN401 # the inner stream's to know
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 # the port's signature
+        return self._inner.get_extra_info(info)
