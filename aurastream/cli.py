@@ -494,7 +494,6 @@ def documents() -> None:
 
     from aurastream.operations.policy import limits_of
     from aurastream.operations.retention import drop_withheld_documents, withheld_documents
-    from aurastream.store.audit import hot_documents
     from aurastream.store.documents import rebuild_documents
     from aurastream.store.frames import FrameStore
 
@@ -505,12 +504,8 @@ def documents() -> None:
         _out().print(f"Took {gone} away that policy_mode {settings.policy_mode} forbids.")
     with closing(FrameStore(settings.require_postgres(), retry=_patience())) as store:
         keys = rebuild_documents(
-            store, settings.require_redis(), datetime.now(UTC), without=withheld
+            store, settings.require_redis(), datetime.now(UTC), without=withheld, replace=True
         )
-        there = hot_documents(settings.require_redis(), datetime.now(UTC))["documents"]
-    if not keys and there:
-        _out().print("Nothing was replaced: what is in Redis describes a later moment.")
-        return
     if not keys:
         _out().print(
             "Nothing of the last day is stored that a document could be built from. Collect first."

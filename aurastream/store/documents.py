@@ -2,14 +2,15 @@
 
 Redis holds nothing that could not be built again: `rebuild_documents` makes every document from
 Postgres with one query per kind and writes them in one pipeline. A document about an older moment
-never replaces one about a newer moment, whoever writes first.
+never replaces one about a newer moment, whoever writes first. The exception is a moment that is
+still to come: only a clock that was ahead can have written it, and it would stay for days.
 """
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import islice
 from typing import Any, Literal, cast
 
@@ -40,18 +41,21 @@ __all__ = ["BuiltDocument", "Miss", "build_documents", "publish", "read", "rebui
 
 _MOST = 200
 _PIPELINE = 500
-# How far a platform's clock may be ahead of ours. What is dated later waits for its time.
+# How far another clock may be ahead of ours. What a platform dates later waits for its time. What
+# one of us published for a later moment was a mistake; nearer than this it heals by waiting, and
+# machines that are kept in time are never this far apart.
 _AHEAD = dt.timedelta(minutes=5)
 _BATCH = 25  # documents per script call: longer ones make other clients wait
-# For each key: unless the document there describes a later moment, replace it. A value that is no
-# document of ours (or no string at all) has no such moment and is replaced.
+# For each key: unless the document there describes a later moment, and one that can be true,
+# replace it. A value that is no document of ours (or no string at all) has no such moment and is
+# replaced.
 _SET_UNLESS_OLDER = """
-local written = {}
+local written, latest = {}, ARGV[#ARGV]
 for i, key in ipairs(KEYS) do
     local moment, seconds, body = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
     local head = redis.pcall('GETRANGE', key, 0, 63)
     local there = type(head) == 'string' and string.match(head, '^{"as_of":"([^"]+)"')
-    if there and there > moment then
+    if there and there > moment and there <= latest then
         written[i] = 0
     else
         redis.call('SET', key, body, 'EX', seconds)
@@ -113,6 +117,7 @@ def rebuild_documents(
     without: Collection[str] = (),
     only: Collection[str] | None = None,
     written_at: dt.datetime | None = None,
+    replace: bool = False,
 ) -> list[str]:
     """Build every hot document from the record and publish it.
 
@@ -133,6 +138,8 @@ def rebuild_documents(
     written_at : datetime, optional
         The present, where ``as_of`` may lie ahead of it: no document says that it describes a
         moment after the one at which it was written.
+    replace : bool
+        Whether newer documents are replaced too, see `publish`.
 
     Returns
     -------
@@ -152,7 +159,7 @@ def rebuild_documents(
     )
     try:
         with redis.Redis.from_url(redis_url, socket_timeout=10) as client:
-            return publish(client, built)
+            return publish(client, built, replace=replace)
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise StoreUnavailableError(
             f"Redis does not answer: {error}.",
@@ -160,28 +167,32 @@ def rebuild_documents(
         ) from error
 
 
-def publish(client: "redis.Redis", documents: Iterable[BuiltDocument]) -> list[str]:
+def publish(
+    client: "redis.Redis", documents: Iterable[BuiltDocument], *, replace: bool = False
+) -> list[str]:
     """Write documents in one pipeline, except those that are older than what is there.
 
     The comparison happens in the server, in the same step as the write, so that no writer can
-    come between. Very many documents go in several pipelines, each sent while the next documents
-    are being made.
+    come between. What is there and dated minutes after the moment of writing is replaced: it can
+    only be a mistake. With ``replace`` everything is. Very many documents go in several pipelines,
+    each sent while the next documents are being made.
 
     Returns
     -------
     list of str
         Keys written.
     """
+    write = partial(_write, client, replace=replace)
     source = iter(documents)
     first = list(islice(source, _PIPELINE))
     following = list(islice(source, _PIPELINE))
     if not following:
-        return _write(client, first)
+        return write(first)
     written: list[str] = []
     with ThreadPoolExecutor(max_workers=1) as sender:
-        sending = sender.submit(_write, client, first)
+        sending = sender.submit(write, first)
         while following:
-            upcoming = sender.submit(_write, client, following)
+            upcoming = sender.submit(write, following)
             following = list(islice(source, _PIPELINE))
             written += sending.result()
             sending = upcoming
@@ -189,7 +200,11 @@ def publish(client: "redis.Redis", documents: Iterable[BuiltDocument]) -> list[s
     return written
 
 
-def _write(client: "redis.Redis", documents: Sequence[BuiltDocument]) -> list[str]:
+def _write(
+    client: "redis.Redis", documents: Sequence[BuiltDocument], *, replace: bool
+) -> list[str]:
+    # By the clock of now: a run that was long at building is no reason to distrust a faster one.
+    latest = "" if replace else _text(dt.datetime.now(dt.UTC) + _AHEAD)
     with client.pipeline(transaction=False) as pipeline:
         for start in range(0, len(documents), _BATCH):
             part = documents[start : start + _BATCH]
@@ -197,7 +212,7 @@ def _write(client: "redis.Redis", documents: Sequence[BuiltDocument]) -> list[st
             for document in part:
                 seconds = int(document.kind.ttl.total_seconds())
                 values += (_text(document.as_of), seconds, document.body)
-            pipeline.eval(_SET_UNLESS_OLDER, len(part), *(d.key for d in part), *values)
+            pipeline.eval(_SET_UNLESS_OLDER, len(part), *(d.key for d in part), *values, latest)
         flags = [flag for batch in pipeline.execute() for flag in batch]
     return [d.key for d, flag in zip(documents, flags, strict=True) if flag]
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import msgspec
 import pandas as pd
@@ -44,6 +45,7 @@ AS_OF = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 CRAWL = AS_OF - dt.timedelta(minutes=5)
 WINDOW = AS_OF - dt.timedelta(minutes=30)
 FOUR_HOURS = AS_OF - dt.timedelta(hours=4)
+ONE_DAY = dt.timedelta(days=1)
 
 
 def fill(store: FrameStore, rows: Rows) -> None:
@@ -374,6 +376,36 @@ def test_an_older_rebuild_does_not_replace_newer_documents(
     assert found.as_of == later
 
 
+@pytest.mark.parametrize(
+    ("ahead", "is_replaced"),
+    [(dt.timedelta(minutes=3), False), (dt.timedelta(minutes=7), True), (ONE_DAY, True)],
+)
+def test_what_a_clock_that_was_ahead_wrote_does_not_stay(
+    store: FrameStore,
+    rows: Rows,
+    client: redis.Redis,
+    *,
+    ahead: dt.timedelta,
+    is_replaced: bool,
+) -> None:
+    fill(store, rows)
+    now = dt.datetime.now(dt.UTC)
+    [document] = build_documents(store, AS_OF, label="replay", only={"clips"})
+
+    def dated(moment: dt.datetime) -> BuiltDocument:
+        text = moment.strftime("%Y-%m-%dT%H:%M:%S+00:00").encode()
+        body = document.body.replace(b"2026-11-20T12:00:00+00:00", text)
+        return replace(document, as_of=moment, body=body)
+
+    assert publish(client, [dated(now + ahead)]) == [document.key]
+    assert bool(publish(client, [dated(now)])) is is_replaced
+    found = read(client, document.key)
+    assert isinstance(found, ClipsDocument)
+    assert (found.as_of <= now) is is_replaced
+    # From then on nothing goes backwards, not even by a run that took an hour to build.
+    assert publish(client, [dated(now - dt.timedelta(hours=1))]) == []
+
+
 def test_no_document_says_that_it_describes_a_moment_after_the_one_it_was_written_at(
     store: FrameStore, redis_url: str, rows: Rows, client: redis.Redis
 ) -> None:
@@ -421,8 +453,12 @@ def test_kinds_can_be_published_by_themselves(
     assert rebuild_documents(store, redis_url, AS_OF, only={"clips"}, without={"clips"}) == []
 
 
-def test_the_command_replaces_what_is_there_and_says_truly_when_it_does_not(
-    store: FrameStore, redis_url: str, rows: Rows, monkeypatch: pytest.MonkeyPatch
+def test_the_command_replaces_whatever_is_there_and_says_truly_when_it_builds_nothing(
+    store: FrameStore,
+    redis_url: str,
+    rows: Rows,
+    client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
     monkeypatch.setenv("AURASTREAM_REDIS_URL", redis_url)
@@ -447,8 +483,13 @@ def test_the_command_replaces_what_is_there_and_says_truly_when_it_does_not(
     )
     rebuild_documents(store, redis_url, now)
     assert "Rebuilt 1 document." in said()
-    rebuild_documents(store, redis_url, now + dt.timedelta(hours=1))
-    assert "Nothing was replaced: what is in Redis describes a later moment." in said()
+    # Written with a clock that was ahead, by little or much: the command replaces it.
+    for ahead in (dt.timedelta(minutes=2), dt.timedelta(hours=20)):
+        rebuild_documents(store, redis_url, now + ahead)
+        assert "Rebuilt 1 document." in said()
+        found = read(client, "youtube:games:fortnite")
+        assert isinstance(found, GameVideosDocument)
+        assert found.as_of < now + dt.timedelta(minutes=2)
 
 
 def test_writers_of_different_moments_leave_the_newest_whoever_comes_last(
