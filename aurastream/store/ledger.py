@@ -77,9 +77,9 @@ class _Reservation:
         return self.reserved - self.spent
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: what is in a slot is shared by all threads, `local` or not
 class _LastSpend(threading.local):
-    """What this thread took last: a refund says only how much."""
+    """What this thread took last: a refund says only how much, a refusal only what for."""
 
     taken: list[_Reservation] = field(default_factory=list)
 
@@ -258,15 +258,25 @@ class PostgresLedger:
         if rows:
             self._run(write)
 
-    def mark_exhausted(self, endpoint: str, at: dt.datetime) -> None:
-        """Close an endpoint's bucket until Pacific midnight: the platform said it is spent."""
+    def mark_exhausted(self, endpoint: str, at: dt.datetime, *, day: dt.date | None = None) -> None:
+        """Close an endpoint's bucket until Pacific midnight: the platform said it is spent.
+
+        Parameters
+        ----------
+        endpoint : str
+            Whose call was refused.
+        at : datetime
+            Aware; when the refusal arrived.
+        day : date, optional
+            The quota day of the call, which may be over by then; by default that of ``at``.
+        """
         bucket = cost_table(self.profile, at).bucket(endpoint)
 
         def write(connection: psycopg.Connection) -> None:
             connection.execute(
                 "INSERT INTO operations.quota_exhaustion (platform, bucket, quota_date, "
                 "reported_at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                (bucket.platform, bucket.name, quota_date(at), at),
+                (bucket.platform, bucket.name, day or quota_date(at), at),
             )
 
         self._run(write)
@@ -408,13 +418,20 @@ class LedgerGate:
                 item.spent = max(0, item.spent - units)
 
     def exhausted(self, endpoint: str) -> None:
-        """Note that the platform itself says the quota behind ``endpoint`` is spent."""
+        """Note that the platform itself says the quota behind ``endpoint`` is spent.
+
+        That holds for the day of this thread's last such call: the answer to one that was made
+        right before midnight says nothing about the new day. Where a call had to wait past
+        midnight before it was sent, the next one is refused too, and closes the new day.
+        """
         at = self._clock.now()
+        calls = (item.day for item in reversed(self._last.taken) if item.endpoint == endpoint)
+        day = next(calls, quota_date(at))
         bucket = cost_table(self._ledger.profile, at).cost(endpoint).bucket
         with self._lock:
-            self._closed.add((bucket, quota_date(at)))
+            self._closed.add((bucket, day))
         try:
-            self._ledger.mark_exhausted(endpoint, at)
+            self._ledger.mark_exhausted(endpoint, at, day=day)
         except StoreUnavailableError as error:
             _log.warning("The exhaustion of %s could not be noted: %s", bucket, error)
 

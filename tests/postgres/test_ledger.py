@@ -53,6 +53,17 @@ def test_a_call_that_was_never_sent_costs_nothing(ledger: PostgresLedger) -> Non
     assert used(ledger, "youtube.default") == 1
 
 
+def test_a_refund_gives_back_what_its_own_thread_took(ledger: PostgresLedger) -> None:
+    with ledger.open(purpose="test", clock=Clock()) as gate:
+        units = gate.spend("videos.list")
+        other = threading.Thread(target=gate.spend, args=("search.list",))
+        other.start()
+        other.join()
+        gate.refund(units)
+    assert used(ledger, "youtube.default") == 0
+    assert used(ledger, "youtube.search") == 1
+
+
 def test_calls_beyond_the_plan_are_reserved_one_by_one(ledger: PostgresLedger) -> None:
     with ledger.open(purpose="test", clock=Clock()) as gate:
         for _ in range(3):
@@ -100,6 +111,45 @@ def test_what_the_platform_declares_spent_stays_closed_until_pacific_midnight(
     clock.at = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
     with ledger.open(purpose="test", clock=clock) as gate:
         assert gate.spend("videos.list") == 1
+
+
+def test_a_refusal_that_arrives_after_midnight_closes_the_day_of_its_call(
+    ledger: PostgresLedger, store: FrameStore
+) -> None:
+    midnight = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
+    clock = Clock(midnight - dt.timedelta(seconds=1))
+    with ledger.open(purpose="test", planned={"videos.list": 5}, clock=clock) as gate:
+        gate.spend("videos.list")
+        clock.at = midnight + dt.timedelta(seconds=1)
+        gate.exhausted("videos.list")
+        assert gate.spend("videos.list") == 1
+    with ledger.open(purpose="test", clock=clock) as gate:
+        assert gate.spend("videos.list") == 1
+    assert ledger.remaining(clock.at)["youtube.default"] == 9998
+    [closed] = store.read("operations.quota_exhaustion")["quota_date"]
+    assert str(closed)[:10] == "2026-11-20"
+
+
+def test_a_refusal_of_the_new_day_closes_it_though_the_day_before_was_closed_late(
+    ledger: PostgresLedger,
+) -> None:
+    midnight = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
+    clock = Clock(midnight - dt.timedelta(seconds=1))
+    with ledger.open(purpose="test", clock=clock) as gate:
+        gate.spend("videos.list")
+        clock.at = midnight + dt.timedelta(seconds=1)
+        # Another thread's call is of the new day already; the one refused is this thread's.
+        other = threading.Thread(target=gate.spend, args=("videos.list",))
+        other.start()
+        other.join()
+        gate.spend("search.list")
+        gate.exhausted("videos.list")
+        gate.spend("videos.list")
+        gate.exhausted("videos.list")
+        with pytest.raises(QuotaSpentError):
+            gate.spend("videos.list")
+    assert ledger.remaining(clock.at)["youtube.default"] == 0
+    assert ledger.remaining(clock.at)["youtube.search"] == 79
 
 
 def test_a_reservation_of_yesterday_buys_nothing_today(ledger: PostgresLedger) -> None:
