@@ -1,11 +1,10 @@
 """Late data: what came late is scored again, and everything above it follows.
 
-A schedule cannot serve here, because lateness has no time of its own. Rollups need no cursor: they
-compare which came last, so a missed tick, a restart or a second look changes nothing. Deliveries
-are remembered by id until they are forgotten.
+A schedule cannot serve here, because lateness has no time of its own. No sensor needs a cursor:
+they compare which came last, parts and rollups or deliveries and runs, so a missed tick, a restart
+or a second look changes nothing.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,7 +12,14 @@ from typing import Final
 import dagster as dg
 
 from aurastream.operations.first_runs import PLANNED
-from aurastream.operations.late_data import StaleRange, joined, late_windows, stale_rollups
+from aurastream.operations.late_data import (
+    Scoring,
+    StaleRange,
+    joined,
+    late_windows,
+    stale_rollups,
+    tries_of_due,
+)
 from aurastream.operations.policy import forbidden_tables, limits_of
 from aurastream.settings import Environment, Settings
 from aurastream.store.deliveries import DELIVERIES, deliveries_of
@@ -41,6 +47,13 @@ _UNFINISHED: Final = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+
+_ENDED: Final = [
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+]
+_RANGE: Final = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 _Partitioned = tuple[dg.AssetKey, dg.TimeWindowPartitionsDefinition]
 
@@ -80,25 +93,31 @@ INPUTS: Final[Mapping[str, Mapping[dg.AssetKey, tuple[_Partitioned, ...]]]] = {
 def late_crawls(
     context: dg.SensorEvaluationContext, store: Store
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request the windows that were scored before a spool was delivered."""
+    """Request the windows that were scored before a spool was delivered, until they are scored."""
     busy = _busy(context, jobs.rescore.name)
     if busy:
         return busy
     now = datetime.now(UTC)
-    seen = set(json.loads(context.cursor or "[]"))
     recent = deliveries_of(store.frames.read(DELIVERIES, start=now - _REMEMBERED))
-    late = late_windows(
-        [d for d in recent if d.delivery_id not in seen], origin=half_hours.start, now=now
-    )
+    if not recent:
+        return dg.SkipReason("nothing was delivered late")
+    origin = half_hours.start
+    scorings = _scorings(context.instance, since=recent[0].delivered_at)
+    due = tries_of_due(recent, scorings, origin=origin, now=now)
+    late = late_windows(due, origin=origin, now=now)
     if not late:
-        return dg.SkipReason("nothing was delivered late that windows lack")
-    done = {name for found in late for name in found.deliveries}
-    known = sorted(d.delivery_id for d in recent if d.delivery_id in seen | done)
+        return dg.SkipReason(
+            "what was delivered late is scored, waits for the end of its window or for another "
+            "try, or was given up"
+        )
+    # Another try needs another key: nothing is launched twice under the same.
+    tries = {item.delivery_id: count for item, count in due.items()}
     return dg.SensorResult(
         run_requests=[
-            _request(found.first, found.last, half_hours, found.deliveries[-1]) for found in late
-        ],
-        cursor=json.dumps(known),
+            _request(found.first, found.last, half_hours, f"{name}:{tries[name]}")
+            for found in late
+            for name in found.deliveries[-1:]
+        ]
     )
 
 
@@ -162,6 +181,31 @@ def _busy(context: dg.SensorEvaluationContext, job_name: str) -> dg.SkipReason |
     return None
 
 
+def _scorings(instance: dg.DagsterInstance, *, since: datetime) -> list[Scoring]:
+    """Return the runs that were to score ranges of windows and are over, whoever asked for them."""
+    found = []
+    for record in instance.get_run_records(
+        dg.RunsFilter(job_name=jobs.rescore.name, statuses=_ENDED, created_after=since)
+    ):
+        run, asked_at = record.dagster_run, record.create_timestamp
+        first, last = (run.tags.get(tag, run.tags.get("dagster/partition")) for tag in _RANGE)
+        if first and last and not run.asset_selection:  # a choice of assets is not all scores
+            found.append(
+                Scoring(
+                    _start_of(first, half_hours),
+                    _start_of(last, half_hours),
+                    asked_at,
+                    datetime.fromtimestamp(record.end_time, UTC) if record.end_time else asked_at,
+                    run.status is dg.DagsterRunStatus.SUCCESS,
+                )
+            )
+    return found
+
+
+def _start_of(name: str, partitions: dg.TimeWindowPartitionsDefinition) -> datetime:
+    return datetime.strptime(name, partitions.fmt).replace(tzinfo=UTC)
+
+
 def _follow(
     context: dg.SensorEvaluationContext,
     job_name: str,
@@ -218,10 +262,7 @@ def _newest(
     of_key = instance.get_latest_storage_id_by_partition(
         key, dg.DagsterEventType.ASSET_MATERIALIZATION
     )
-    found = {
-        datetime.strptime(name, partitions.fmt).replace(tzinfo=UTC): storage_id
-        for name, storage_id in of_key.items()
-    }
+    found = {_start_of(name, partitions): storage_id for name, storage_id in of_key.items()}
     return {start: storage_id for start, storage_id in found.items() if start >= partitions.start}
 
 
@@ -231,10 +272,7 @@ def _request(
     names = [moment.strftime(partitions.fmt) for moment in (first, last)]
     return dg.RunRequest(
         run_key=f"{names[0]}..{names[1]}:{what}",
-        tags={
-            "dagster/asset_partition_range_start": names[0],
-            "dagster/asset_partition_range_end": names[1],
-        },
+        tags=dict(zip(_RANGE, names, strict=True)),
     )
 
 

@@ -6,7 +6,7 @@ event storage ids grow with every materialization, whichever machine's clock wro
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,11 +14,22 @@ from typing import Final
 from aurastream.operations.schedule_policy import window_of
 from aurastream.store.deliveries import Delivery
 
-__all__ = ["LateWindows", "StaleRange", "joined", "late_windows", "stale_rollups"]
+__all__ = [
+    "LateWindows",
+    "Scoring",
+    "StaleRange",
+    "joined",
+    "late_windows",
+    "stale_rollups",
+    "tries_of_due",
+]
 
 _WINDOW: Final = timedelta(minutes=30)
 # Scores carry the last state of a video or stream forward for a day, not longer.
 _CARRIED: Final = timedelta(hours=24)
+# How long after a run that failed the next one is asked for, and then no more: a lost connection
+# is over in minutes and an outage in hours; what still fails after a shift needs somebody.
+_PAUSES: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,90 @@ class LateWindows:
     deliveries: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A run that was to score a range of windows, and is over.
+
+    Attributes
+    ----------
+    first, last : datetime
+        Starts of the first and the last window.
+    asked_at, ended_at : datetime
+        When it was requested, and when it was over.
+    succeeded : bool
+        Whether the windows were scored.
+    """
+
+    first: datetime
+    last: datetime
+    asked_at: datetime
+    ended_at: datetime
+    succeeded: bool
+
+
+def tries_of_due(
+    deliveries: Iterable[Delivery],
+    scorings: Sequence[Scoring],
+    *,
+    origin: datetime,
+    now: datetime,
+) -> dict[Delivery, int]:
+    """Find the deliveries whose windows are to be scored, again or for the first time.
+
+    A delivery is done with when a run that was requested after it came has scored all its windows,
+    whoever requested that. After a run that failed the next one waits, each time longer; after
+    four of them the delivery is given up.
+
+    Parameters
+    ----------
+    deliveries : iterable of Delivery
+        What came late.
+    scorings : sequence of Scoring
+        The runs since; none may be under way.
+    origin : datetime
+        The first window that can still be scored.
+    now : datetime
+        The present.
+
+    Returns
+    -------
+    dict of Delivery to int
+        How often each was tried in vain.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> ten, eleven, noon = (datetime(2026, 11, 21, h, tzinfo=UTC) for h in (10, 11, 12))
+    >>> late = Delivery("a", eleven, ten, ten)
+    >>> failed = Scoring(ten, eleven, noon, noon, succeeded=False)
+    >>> for minutes in (5, 10):
+    ...     now = noon + timedelta(minutes=minutes)
+    ...     print(list(tries_of_due([late], [failed], origin=ten, now=now).values()))
+    []
+    [1]
+    """
+    due: dict[Delivery, int] = {}
+    for item in deliveries:
+        first, last = _span(item, origin)
+        of_it = [
+            s
+            for s in scorings
+            if s.asked_at >= item.delivered_at and s.first <= first and last <= s.last
+        ]
+        tries = len(of_it)
+        if any(s.succeeded for s in of_it) or tries > len(_PAUSES):
+            continue
+        if not tries or max(s.ended_at for s in of_it) + _PAUSES[tries - 1] <= now:
+            due[item] = tries
+    return due
+
+
+def _span(item: Delivery, origin: datetime) -> tuple[datetime, datetime]:
+    """Return the first and the last window that lack a delivery."""
+    last = min(window_of(item.delivered_at), window_of(item.last_at + _CARRIED))
+    return max(window_of(item.first_at), origin), last
+
+
 def late_windows(
     deliveries: Iterable[Delivery], *, origin: datetime, now: datetime
 ) -> list[LateWindows]:
@@ -149,7 +244,7 @@ def late_windows(
     Parameters
     ----------
     deliveries : iterable of Delivery
-        Those that nothing was done about yet.
+        Those that are due.
     origin : datetime
         The first window that can still be scored.
     now : datetime
@@ -173,8 +268,7 @@ def late_windows(
     """
     spans = []
     for item in deliveries:
-        first = max(window_of(item.first_at), origin)
-        last = min(window_of(item.delivered_at), window_of(item.last_at + _CARRIED))
+        first, last = _span(item, origin)
         if window_of(item.delivered_at) + _WINDOW <= now and first <= last:
             spans.append(LateWindows(first, last, (item.delivery_id,)))
     found: list[LateWindows] = []

@@ -56,3 +56,7 @@ def test_a_crawl_that_waited_in_the_spool_reaches_the_scores_of_its_window(
     assert run("rescore", first=first, last=last).success
 
     assert _live(store, window) > 0
+    with dg.build_sensor_context(
+        instance=instance, resources={"store": Store(postgres_url=store.url)}
+    ) as context:
+        assert not late_crawls.evaluate_tick(context).run_requests

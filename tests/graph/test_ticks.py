@@ -339,7 +339,94 @@ def test_windows_that_were_scored_before_a_crawl_came_are_scored_again_once(
 
     first, last = (window_of(at).strftime(half_hours.fmt) for at in (came - 4 * WINDOW, came))
     assert asked == [(first, last)]
+    _rescored(instance, asked[0], dg.DagsterRunStatus.SUCCESS)
     assert _late(instance, store, cursor) == ([], cursor)
+
+
+def _rescored(
+    instance: dg.DagsterInstance,
+    windows: tuple[str, str],
+    status: dg.DagsterRunStatus,
+    ago: timedelta = timedelta(),
+) -> None:
+    """Say that a run of these windows, requested some time ago, ended so."""
+    start, end = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+    run = dg.DagsterRun(
+        job_name=jobs.rescore.name,
+        status=status,
+        tags={start: windows[0], end: windows[1]},
+    )
+    instance.run_storage.add_historical_run(run, datetime.now(UTC) - ago)
+
+
+def test_windows_are_asked_for_until_they_are_scored_ever_less_often_and_not_for_ever(
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    deliver: Callable[[datetime, datetime], None],
+) -> None:
+    came = datetime.now(UTC) - timedelta(hours=30)
+    deliver(came - timedelta(hours=2), came)
+    asked, cursor = _late(instance, store)
+    assert len(asked) == 1
+
+    # No run was ever made of the request.
+    assert _late(instance, store, cursor)[0] == asked
+
+    for ago, follows in (
+        (timedelta(hours=29), True),
+        (timedelta(minutes=30), False),  # the second in vain: an hour's pause
+    ):
+        _rescored(instance, asked[0], dg.DagsterRunStatus.FAILURE, ago)
+        assert _late(instance, store, cursor)[0] == (asked if follows else [])
+    # The third and the fourth; nobody waits for a fifth.
+    _rescored(instance, asked[0], dg.DagsterRunStatus.CANCELED, timedelta(hours=20))
+    _rescored(instance, asked[0], dg.DagsterRunStatus.FAILURE, timedelta(hours=10))
+    assert _late(instance, store, cursor)[0] == []
+
+
+def test_another_try_is_not_taken_for_the_run_that_failed(
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    deliver: Callable[[datetime, datetime], None],
+) -> None:
+    came = datetime.now(UTC) - timedelta(hours=30)
+    deliver(came - timedelta(hours=2), came)
+
+    def requests() -> list[dg.RunRequest]:
+        with dg.build_sensor_context(
+            instance=instance, resources={"store": Store(postgres_url=store.url)}
+        ) as context:
+            return list(late_crawls.evaluate_tick(context).run_requests or [])
+
+    [first], [same] = requests(), requests()
+    assert same.run_key == first.run_key
+    keys = (first.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+    _rescored(instance, (next(keys), next(keys)), dg.DagsterRunStatus.FAILURE, timedelta(hours=2))
+
+    [again] = requests()
+
+    assert again.run_key != first.run_key
+    assert again.tags == first.tags
+
+
+def test_a_run_before_the_delivery_or_of_fewer_windows_has_not_scored_it(
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    deliver: Callable[[datetime, datetime], None],
+) -> None:
+    came = datetime.now(UTC) - timedelta(hours=3)
+    deliver(came - timedelta(hours=2), came)
+    [asked], cursor = _late(instance, store)
+
+    _rescored(instance, asked, dg.DagsterRunStatus.SUCCESS, timedelta(hours=3, seconds=1))
+    _rescored(instance, (asked[0], asked[0]), dg.DagsterRunStatus.SUCCESS)
+    assert _late(instance, store, cursor)[0] == [asked]
+
+    # Somebody scored a week for another reason.
+    week_ago = (came - timedelta(days=7)).strftime(half_hours.fmt)
+    _rescored(instance, (max(week_ago, half_hours.start.strftime(half_hours.fmt)), asked[1]),
+              dg.DagsterRunStatus.SUCCESS)  # fmt: skip
+    assert _late(instance, store, cursor)[0] == []
 
 
 def test_a_crawl_that_has_just_come_waits_for_the_end_of_the_window(

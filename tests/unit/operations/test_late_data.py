@@ -5,7 +5,13 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurastream.operations.late_data import StaleRange, late_windows, stale_rollups
+from aurastream.operations.late_data import (
+    Scoring,
+    StaleRange,
+    late_windows,
+    stale_rollups,
+    tries_of_due,
+)
 from aurastream.store.deliveries import Delivery
 
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -113,3 +119,32 @@ def test_what_came_before_the_first_window_that_can_be_scored_is_left() -> None:
     late = _delivery("a", -50, -40)
 
     assert late_windows([late], origin=MIDNIGHT, now=LONG_AFTER) == []
+
+
+def _asked(succeeds: int | None, lasts: timedelta) -> list[float]:
+    """Return when, in minutes after it came, a delivery's runs are asked for in two days."""
+    late = _delivery("a", 1, 3)
+    runs: list[Scoring] = []
+    asked = []
+    for minute in range(30, 2 * 24 * 60):
+        now = late.delivered_at + timedelta(minutes=minute)
+        if runs and now < runs[-1].ended_at:  # the sensor waits for a run in progress
+            continue
+        if late in tries_of_due([late], runs, origin=MIDNIGHT, now=now):
+            asked.append(minute)
+            done = len(asked) == succeeds
+            runs.append(Scoring(_at(1), _at(3), now, now + lasts, succeeded=done))
+    return asked
+
+
+def test_a_run_that_never_succeeds_is_asked_for_four_times_each_after_a_longer_pause() -> None:
+    assert _asked(None, timedelta()) == [30, 40, 100, 460]
+
+
+def test_a_pause_begins_when_the_run_is_over() -> None:
+    assert _asked(None, timedelta(minutes=20)) == [30, 60, 140, 520]
+
+
+def test_nothing_is_asked_for_after_the_run_that_succeeded() -> None:
+    assert _asked(1, timedelta(minutes=5)) == [30]
+    assert _asked(3, timedelta()) == [30, 40, 100]
