@@ -27,8 +27,8 @@ from schedules.collection import COLLECTION_SCHEDULES
 from schedules.declaration import schedules_for
 from schedules.maintenance import MAINTENANCE_SCHEDULES
 from schedules.rollups import ROLLUP_SCHEDULES
+from sensors import late_data, missed_windows
 from sensors.declaration import sensors_for
-from sensors.late_data import SENSORS
 
 __all__ = ["build_defs", "defs"]
 
@@ -74,7 +74,9 @@ def build_defs(
             environment or settings.environment,
             settings.platforms,
         ),
-        sensors=sensors_for(SENSORS, environment or settings.environment),
+        sensors=sensors_for(
+            (*late_data.SENSORS, *missed_windows.SENSORS), environment or settings.environment
+        ),
     )
     return dg.Definitions(
         assets=allowed.assets,

@@ -11,7 +11,6 @@ from typing import Final
 
 import dagster as dg
 
-from aurastream.operations.first_runs import PLANNED
 from aurastream.operations.late_data import (
     Scoring,
     StaleRange,
@@ -24,15 +23,13 @@ from aurastream.operations.policy import forbidden_tables, limits_of
 from aurastream.settings import Environment, Settings
 from aurastream.store.deliveries import DELIVERIES, deliveries_of
 from aurastream_assets import jobs
-from aurastream_assets.instances import why_not
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS, days, four_hours, half_hours, hours
 from resources.store import Store
+from sensors.asking import EVERY_S, RANGE, busy, newest, request, start_of
 from sensors.declaration import DeclaredSensor
 
 __all__ = ["INPUTS", "SENSORS", "late_analyses", "late_crawls", "late_days", "late_hours"]
-
-_EVERY_S: Final = 60
 
 # The scheduled rollup of a period launches 5, 11 or 15 minutes after its end; what is younger than
 # this is not late.
@@ -41,19 +38,11 @@ _ANALYSES_SETTLE: Final = timedelta(minutes=30)
 _DAY_SETTLES: Final = timedelta(minutes=45)
 _REMEMBERED: Final = timedelta(days=2)
 
-_UNFINISHED: Final = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
-
 _ENDED: Final = [
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
     dg.DagsterRunStatus.CANCELED,
 ]
-_RANGE: Final = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 _Partitioned = tuple[dg.AssetKey, dg.TimeWindowPartitionsDefinition]
 
@@ -86,7 +75,7 @@ INPUTS: Final[Mapping[str, Mapping[dg.AssetKey, tuple[_Partitioned, ...]]]] = {
 
 @dg.sensor(
     job_name=jobs.rescore.name,
-    minimum_interval_seconds=_EVERY_S,
+    minimum_interval_seconds=EVERY_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Scores windows again whose crawls reached the record after them.",
 )
@@ -94,9 +83,9 @@ def late_crawls(
     context: dg.SensorEvaluationContext, store: Store
 ) -> dg.SensorResult | dg.SkipReason:
     """Request the windows that were scored before a spool was delivered, until they are scored."""
-    busy = _busy(context, jobs.rescore.name)
-    if busy:
-        return busy
+    waiting = busy(context, jobs.rescore.name)
+    if waiting:
+        return waiting
     now = datetime.now(UTC)
     recent = deliveries_of(store.frames.read(DELIVERIES, start=now - _REMEMBERED))
     if not recent:
@@ -114,7 +103,7 @@ def late_crawls(
     tries = {item.delivery_id: count for item, count in due.items()}
     return dg.SensorResult(
         run_requests=[
-            _request(found.first, found.last, half_hours, f"{name}:{tries[name]}")
+            request(found.first, found.last, half_hours, f"{name}:{tries[name]}")
             for found in late
             for name in found.deliveries[-1:]
         ]
@@ -123,7 +112,7 @@ def late_crawls(
 
 @dg.sensor(
     job_name=jobs.hourly_rollup.name,
-    minimum_interval_seconds=_EVERY_S,
+    minimum_interval_seconds=EVERY_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Rolls hours up again whose half-hour windows were scored after the rollup.",
 )
@@ -142,7 +131,7 @@ def late_hours(
 
 @dg.sensor(
     job_name=jobs.analyses.name,
-    minimum_interval_seconds=_EVERY_S,
+    minimum_interval_seconds=EVERY_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Analyses four hours again whose half-hour windows were scored after them.",
 )
@@ -157,7 +146,7 @@ def late_analyses(
 
 @dg.sensor(
     job_name=jobs.daily_rollup.name,
-    minimum_interval_seconds=_EVERY_S,
+    minimum_interval_seconds=EVERY_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Rolls days up again of which any rollup is older than what it is made of.",
 )
@@ -170,17 +159,6 @@ def late_days(
     )
 
 
-def _busy(context: dg.SensorEvaluationContext, job_name: str) -> dg.SkipReason | None:
-    if stranger := why_not(context.instance):
-        return dg.SkipReason(stranger)
-    count = context.instance.get_runs_count
-    if busy := count(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED)):
-        return dg.SkipReason(f"{job_name}: {busy} run(s) in progress, their results come first")
-    if busy := count(dg.RunsFilter(tags=PLANNED, statuses=_UNFINISHED)):
-        return dg.SkipReason(f"{busy} run(s) of a start or a backfill, which go on to rollups")
-    return None
-
-
 def _scorings(instance: dg.DagsterInstance, *, since: datetime) -> list[Scoring]:
     """Return the runs that were to score ranges of windows and are over, whoever asked for them."""
     found = []
@@ -188,22 +166,18 @@ def _scorings(instance: dg.DagsterInstance, *, since: datetime) -> list[Scoring]
         dg.RunsFilter(job_name=jobs.rescore.name, statuses=_ENDED, created_after=since)
     ):
         run, asked_at = record.dagster_run, record.create_timestamp
-        first, last = (run.tags.get(tag, run.tags.get("dagster/partition")) for tag in _RANGE)
+        first, last = (run.tags.get(tag, run.tags.get("dagster/partition")) for tag in RANGE)
         if first and last and not run.asset_selection:  # a choice of assets is not all scores
             found.append(
                 Scoring(
-                    _start_of(first, half_hours),
-                    _start_of(last, half_hours),
+                    start_of(first, half_hours),
+                    start_of(last, half_hours),
                     asked_at,
                     datetime.fromtimestamp(record.end_time, UTC) if record.end_time else asked_at,
                     run.status is dg.DagsterRunStatus.SUCCESS,
                 )
             )
     return found
-
-
-def _start_of(name: str, partitions: dg.TimeWindowPartitionsDefinition) -> datetime:
-    return datetime.strptime(name, partitions.fmt).replace(tzinfo=UTC)
 
 
 def _follow(
@@ -214,9 +188,9 @@ def _follow(
     period: timedelta,
     settles: timedelta,
 ) -> dg.SensorResult | dg.SkipReason:
-    busy = _busy(context, job_name)
-    if busy:
-        return busy
+    waiting = busy(context, job_name)
+    if waiting:
+        return waiting
     # What the policy mode forbids is never there, and would be late for ever.
     forbidden = forbidden_tables(limits_of(Settings.from_env()))
     followed = {
@@ -225,12 +199,12 @@ def _follow(
         if ".".join(rollup.path) not in forbidden
     }
     needed = {inputs for each in followed.values() for inputs in each}
-    newest = {found[0]: _newest(context.instance, *found) for found in needed}
+    parts = {found[0]: newest(context.instance, *found) for found in needed}
     stale: list[StaleRange] = []
     for rollup, inputs in followed.items():
         stale += stale_rollups(
-            _latest([newest[key] for key, _ in inputs], partitions.start),
-            _newest(context.instance, rollup, partitions),
+            _latest([parts[key] for key, _ in inputs], partitions.start),
+            newest(context.instance, rollup, partitions),
             origin=partitions.start,
             period=period,
             settled_before=datetime.now(UTC) - settles,
@@ -239,7 +213,7 @@ def _follow(
         return dg.SkipReason("every rollup is newer than its parts")
     return dg.SensorResult(
         run_requests=[
-            _request(late.first, late.last, partitions, late.newest_part)
+            request(late.first, late.last, partitions, late.newest_part)
             for late in joined(stale, period=period)
         ]
     )
@@ -253,27 +227,6 @@ def _latest(found: Sequence[Mapping[datetime, int]], start: datetime) -> dict[da
             if moment >= start:
                 latest[moment] = max(latest.get(moment, 0), storage_id)
     return latest
-
-
-def _newest(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.TimeWindowPartitionsDefinition
-) -> dict[datetime, int]:
-    """Return the latest materialization of each partition that can still be re-materialized."""
-    of_key = instance.get_latest_storage_id_by_partition(
-        key, dg.DagsterEventType.ASSET_MATERIALIZATION
-    )
-    found = {_start_of(name, partitions): storage_id for name, storage_id in of_key.items()}
-    return {start: storage_id for start, storage_id in found.items() if start >= partitions.start}
-
-
-def _request(
-    first: datetime, last: datetime, partitions: dg.TimeWindowPartitionsDefinition, what: object
-) -> dg.RunRequest:
-    names = [moment.strftime(partitions.fmt) for moment in (first, last)]
-    return dg.RunRequest(
-        run_key=f"{names[0]}..{names[1]}:{what}",
-        tags=dict(zip(_RANGE, names, strict=True)),
-    )
 
 
 _RUNNING_SYSTEMS: Final = frozenset[Environment]({"local", "production"})

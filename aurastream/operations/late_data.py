@@ -6,7 +6,7 @@ event storage ids grow with every materialization, whichever machine's clock wro
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +20,7 @@ __all__ = [
     "StaleRange",
     "joined",
     "late_windows",
+    "missed_windows",
     "stale_rollups",
     "tries_of_due",
 ]
@@ -282,4 +283,49 @@ def late_windows(
             )
         else:
             found.append(span)
+    return found
+
+
+def missed_windows(
+    scored: Collection[datetime], *, origin: datetime, now: datetime
+) -> list[tuple[datetime, datetime]]:
+    """Find the windows of the last day that are over and were not scored.
+
+    What lies before the first window that ever was scored is not missed: there was nothing to
+    score, or it is being loaded. Nor is what is more than a day old: no state is carried so far.
+
+    Parameters
+    ----------
+    scored : collection of datetime
+        Starts of the windows that were scored.
+    origin : datetime
+        The first window that can be scored.
+    now : datetime
+        The present, or a moment before it up to which windows have to be over.
+
+    Returns
+    -------
+    list of (datetime, datetime)
+        First and last of neighbouring windows, in time order.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> at = [datetime(2026, 11, 21, 10, tzinfo=UTC) + n * timedelta(minutes=30) for n in range(6)]
+    >>> found = missed_windows({at[0], at[3]}, origin=at[0] - timedelta(days=9), now=at[5])
+    >>> [(f"{first:%H:%M}", f"{last:%H:%M}") for first, last in found]
+    [('10:30', '11:00'), ('12:00', '12:00')]
+    >>> missed_windows(set(), origin=at[0], now=at[5])
+    []
+    """
+    if not scored:
+        return []
+    found: list[tuple[datetime, datetime]] = []
+    start = max(min(scored), window_of(now - _CARRIED), origin)
+    while start + _WINDOW <= now:
+        if start not in scored:
+            is_next = bool(found) and found[-1][1] + _WINDOW == start
+            first = found.pop()[0] if is_next else start
+            found.append((first, start))
+        start += _WINDOW
     return found

@@ -42,7 +42,7 @@ def test_sensors_exist_where_they_are_declared_and_nowhere_else() -> None:
         found = build_defs(environment=environment).get_repository_def()  # type: ignore[arg-type] # one of three
         return {sensor.name for sensor in found.sensor_defs}
 
-    late = {"late_crawls", "late_hours", "late_analyses", "late_days"}
+    late = {"late_crawls", "late_hours", "late_analyses", "late_days", "unscored_windows"}
     assert names("local") == names("production") == late
     assert names("test") == set()
 

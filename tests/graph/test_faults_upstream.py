@@ -14,8 +14,9 @@ import redis
 from aurastream.store.document_schemas import GameVideosDocument
 from aurastream.store.frames import FrameStore
 from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import WINDOW
+from aurastream_assets.partitions import WINDOW, half_hours
 from resources.store import Redis
+from sensors.missed_windows import unscored_windows
 from tests.graph.evidence import (
     Clock,
     assert_every_number_is_one,
@@ -98,6 +99,7 @@ def test_after_a_long_outage_the_next_run_is_complete_and_the_gap_can_be_filled(
     replay_server: str,
     minute_later: Callable[[], None],
     installation: dict[str, Redis],
+    instance: dg.DagsterInstance,
 ) -> None:
     newest = newest_window()
     gap = newest - 2 * WINDOW
@@ -127,7 +129,16 @@ def test_after_a_long_outage_the_next_run_is_complete_and_the_gap_can_be_filled(
     velocity = scores(store, newest)["video_velocity"]
     assert velocity["velocity_now_per_hour"].notna().any()
     assert (velocity["confidence_pct"] == 100).any()
-    assert run("rescore", first=gap).success
+    # The windows around it that nobody ran are asked for with it, at the second look.
+    cursor = None
+    for _ in range(2):
+        context = dg.build_sensor_context(instance=instance, cursor=cursor)
+        looked = unscored_windows.evaluate_tick(context)
+        cursor = looked.cursor
+    [asked] = looked.run_requests or []
+    bounds = [asked.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")]
+    assert bounds == [(gap + n * WINDOW).strftime(half_hours.fmt) for n in (-2, 1)]
+    assert run("rescore", first=gap - 2 * WINDOW, last=gap + WINDOW).success
     filled = scores(store, gap)["video_velocity"]
     assert len(filled) > 0
     assert 0 < filled["confidence_pct"].max() < 100

@@ -25,6 +25,7 @@ from schedules.collection import COLLECTION_SCHEDULES
 from schedules.declaration import schedules_for
 from schedules.rollups import ROLLUP_SCHEDULES
 from sensors.late_data import INPUTS, late_analyses, late_crawls, late_days, late_hours
+from sensors.missed_windows import unscored_windows
 
 SCHEDULES = {
     d.definition.job_name: d.definition for d in (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES)
@@ -145,6 +146,7 @@ VELOCITY = asset_key("intelligence", "video_velocity")
 SCORES = asset_key("intelligence", "viral_scores")
 HOURLY = asset_key("aggregation", "intel_hourly_metrics")
 DAILY = asset_key("aggregation", "intel_daily_metrics")
+OPPORTUNITY = asset_key("intelligence", "opportunity")
 COMPETITION = asset_key("intelligence", "competition")
 
 
@@ -439,6 +441,55 @@ def test_a_crawl_that_has_just_come_waits_for_the_end_of_the_window(
     deliver(came - timedelta(hours=2), came)
 
     assert _late(instance, store) == ([], None)
+
+
+# --- windows that nobody scored -----------------------------------------------------------------
+
+
+def _look(
+    instance: dg.DagsterInstance, cursor: str | None
+) -> tuple[list[tuple[str, ...]] | str, str | None]:
+    data = unscored_windows.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=cursor))
+    spans = [
+        tuple(asked.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+        for asked in data.run_requests or []
+    ]
+    return spans or str(data.skip_message), data.cursor
+
+
+def test_windows_that_nobody_scored_are_asked_for_at_the_second_look(
+    instance: dg.DagsterInstance,
+) -> None:
+    newest = window_of(datetime.now(UTC) - timedelta(minutes=10)) - WINDOW
+    scored = [newest - WINDOW * n for n in (0, 3, 5)]
+    for key in (VELOCITY, OPPORTUNITY):
+        _report(instance, key, half_hours, *scored)
+    # Half of a window's scores is not enough.
+    _report(instance, VELOCITY, half_hours, newest - WINDOW)
+
+    said, cursor = _look(instance, None)
+    assert said == "looks once more before it asks"
+    said, _ = _look(instance, cursor)
+    assert said == [
+        tuple((newest - WINDOW * n).strftime(half_hours.fmt) for n in span)
+        for span in ((4, 4), (2, 1))
+    ]
+
+    _start(instance, "signal")
+    assert "in progress" in _look(instance, cursor)[0]
+
+
+def test_what_lies_before_the_first_scored_window_was_not_missed(
+    instance: dg.DagsterInstance,
+) -> None:
+    assert _look(instance, None)[0] == "every window of the last day is scored"
+
+
+def test_what_the_terms_forbid_was_not_missed(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
+    assert _look(instance, None)[0] == "the policy mode forbids scores"
 
 
 # --- beside the product -------------------------------------------------------------------------

@@ -1,0 +1,71 @@
+"""Windows that nobody scored: a platform was away, a run failed, a tick was skipped.
+
+The scores of a window are launched together with its crawl and not without it. A state is carried
+forward for a day, so that a window without a crawl of its own can be scored all the same, with the
+confidence that is left.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import dagster as dg
+
+from aurastream.operations.late_data import missed_windows
+from aurastream.operations.policy import forbidden_tables, limits_of
+from aurastream.settings import Environment, Settings
+from aurastream_assets import jobs
+from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import half_hours
+from sensors.asking import EVERY_S, busy, newest, request
+from sensors.declaration import DeclaredSensor
+
+__all__ = ["SENSORS", "unscored_windows"]
+
+_SCORED: Final = (
+    asset_key("intelligence", "video_velocity"),
+    asset_key("intelligence", "opportunity"),
+)
+_ADDRESS: Final = "intelligence.video_velocity"
+# A window's own run begins five minutes before its end; with all its tries, and a worker that is
+# replaced, it may end well after it.
+_SETTLES: Final = timedelta(minutes=10)
+
+
+@dg.sensor(
+    job_name=jobs.rescore.name,
+    minimum_interval_seconds=EVERY_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Scores windows of the last day that their own run did not score.",
+)
+def unscored_windows(
+    context: dg.SensorEvaluationContext,
+) -> dg.SensorResult | dg.SkipReason:
+    """Request the windows that lack scores, at the second look, and then once an hour."""
+    waiting = busy(context, jobs.rescore.name) or busy(context, jobs.signal.name)
+    if waiting:
+        return waiting
+    # What the policy mode forbids is never there, and would be missed for ever.
+    if _ADDRESS in forbidden_tables(limits_of(Settings.from_env())):
+        return dg.SkipReason("the policy mode forbids scores")
+    now = datetime.now(UTC)
+    scored = [set(newest(context.instance, key, half_hours)) for key in _SCORED]
+    missed = missed_windows(set.intersection(*scored), origin=half_hours.start, now=now - _SETTLES)
+    # Whoever starts the product fills the gap before it; a moment later its runs are under way.
+    seen = json.dumps([[moment.isoformat() for moment in span] for span in missed])
+    if not missed or context.cursor != seen:
+        context.update_cursor(seen)
+        return dg.SkipReason(
+            "looks once more before it asks" if missed else "every window of the last day is scored"
+        )
+    return dg.SensorResult(
+        run_requests=[
+            request(first, last, half_hours, f"unscored:{now:%Y-%m-%dT%H}")
+            for first, last in missed
+        ]
+    )
+
+
+SENSORS: Final = (
+    DeclaredSensor(unscored_windows, frozenset[Environment]({"local", "production"})),
+)
