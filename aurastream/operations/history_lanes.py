@@ -1,20 +1,21 @@
 """Loading a past with every processor: each platform's crawls in a process of their own.
 
 Decoding and hashing hold the interpreter's lock, so that threads would take turns. The lanes share
-nothing but the record: each has a clock, connections and a planner's memory of its own.
+nothing but the record: each has a clock, connections and a planner's memory of its own. We hear of
+them through a pipe each, and share no lock: one that is killed holds nothing that others wait for.
 """
 
 import gc
 import multiprocessing
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING, Any, Final
+from multiprocessing.connection import Connection, wait
+from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
+from typing import Final
 
 from aurastream.operations.errors import ProcessError
 from aurastream.operations.history import HistoryLoader
@@ -22,15 +23,13 @@ from aurastream.operations.history_plan import Step, plan_history
 from aurastream.settings import Settings
 from aurastream.store.frames import FrameStore
 
-if TYPE_CHECKING:
-    from multiprocessing.queues import SimpleQueue
-
 __all__ = ["load_history"]
 
-_LANES: Final = (("youtube_trending", "youtube_games"), ("twitch_streams", "clip_radar"))
+_LANES: Final = {
+    "youtube": ("youtube_trending", "youtube_games"),
+    "twitch": ("twitch_streams", "clip_radar"),
+}
 _POLL_S: Final = 0.1
-# What a lane was given when its process began: where to say what it did, and who stops it.
-_given: dict[str, Any] = {}
 
 
 def load_history(
@@ -74,50 +73,70 @@ def load_history(
     """
     steps = _missing(settings, now, days)
     on_plan(len(steps))
-    lanes = [mine for lane in _LANES if (mine := [s for s in steps if s.dataset in lane])]
-    if not lanes:
+    if not steps:
         return 0
+    lanes = {n: [s for s in steps if s.dataset in datasets] for n, datasets in _LANES.items()}
     # A fork would take over the locks of our threads as they are at that moment.
     context = multiprocessing.get_context("spawn")
-    with _kill_told(), _deaf_to_ctrl_c():
-        # What is put there is there for all to see before a lane's result is; nothing is overtaken.
-        made: SimpleQueue[Step] = context.SimpleQueue()
-        stop = context.Event()
-        pool = ProcessPoolExecutor(len(lanes), context, initializer=_begin, initargs=(made, stop))
-        loads: list[Future[int]] = []
-        try:
-            loads.extend(pool.submit(_load, settings, replay_url, mine) for mine in lanes)
-        except (OSError, ValueError):
-            # A pool that breaks meanwhile closes what the next process is to be given: a descriptor
-            # that is bad, or one that something else was given since.
-            for load in loads:
-                if load.done():
-                    load.result()
-            raise
-    with pool:
-        try:
-            while wait(loads, timeout=_POLL_S).not_done:
-                _tell(made, on_step)
-                if stopped() or _failed(loads):
-                    stop.set()
-        finally:
-            stop.set()
-        _tell(made, on_step)
-        with _kill_told():
-            return sum(load.result() for load in loads)
-
-
-@contextmanager
-def _kill_told() -> Iterator[None]:
-    """Say what happened when a lane's process was killed, be it before the other one began."""
+    processes = {}
     try:
-        yield
-    except BrokenProcessPool as error:
-        raise ProcessError(
-            "A process that loaded history was killed.",
-            fix="Start again: it goes on where it was. If it happens again, look whether the "
-            "machine runs out of memory.",
-        ) from error
+        with _deaf_to_ctrl_c():
+            for name in (name for name, mine in lanes.items() if mine):
+                ours, theirs = context.Pipe()
+                given = (theirs, settings, replay_url)
+                process = context.Process(name=name, target=_run, args=given)
+                with theirs:  # held by us too, it would stay open when the process is gone
+                    process.start()
+                processes[ours] = process
+        # As an argument, a long plan would keep the start waiting for a process that was killed.
+        for pipe, process in processes.items():
+            _say(pipe, lanes[process.name])
+        return _listen(list(processes), on_step, stopped)
+    finally:
+        # A pipe without us stops its lane: all are to know it before one is waited for.
+        for pipe in processes:
+            pipe.close()
+        for process in processes.values():
+            process.join()
+
+
+def _listen(
+    lanes: list[Connection], on_step: Callable[[Step], None], stopped: Callable[[], bool]
+) -> int:
+    """Pass on what the lanes say until all have ended; returns how many crawls were stored."""
+    to_stop = lanes.copy()
+    stored = 0
+    failure: Exception | None = None
+    while lanes:
+        ready = wait(lanes, _POLL_S)
+        for lane in [each for each in lanes if each in ready]:
+            try:
+                said = lane.recv()
+            except (EOFError, OSError):
+                said = ProcessError(
+                    "A process that loaded history was killed.",
+                    fix="Start again: it goes on where it was. If it happens again, look whether "
+                    "the machine runs out of memory.",
+                )
+            if isinstance(said, Step):
+                on_step(said)
+                continue
+            lanes.remove(lane)
+            if isinstance(said, int):
+                stored += said
+            else:
+                failure = failure or said
+        while to_stop and (failure or stopped()):
+            _say(to_stop.pop(), "stop")
+    if failure:
+        raise failure
+    return stored
+
+
+def _say(lane: Connection, what: object) -> None:
+    """Tell a lane something, unless it was killed, which is heard like all else."""
+    with suppress(OSError):
+        lane.send(what)
 
 
 @contextmanager
@@ -153,36 +172,24 @@ def _missing(settings: Settings, now: datetime, days: float) -> list[Step]:
     return plan_history(now, days=days, stored=stored)
 
 
-def _failed(loads: Sequence[Future[int]]) -> bool:
-    return any(load.done() and load.exception() is not None for load in loads)
-
-
-def _tell(made: "SimpleQueue[Step]", on_step: Callable[[Step], None]) -> None:
-    """Pass on what the lanes did meanwhile."""
-    while not made.empty():
-        on_step(made.get())
-
-
 # -- in the process of a lane ----------------------------------------------------------------------
 
 
-def _begin(made: "SimpleQueue[Step]", stop: Any) -> None:  # noqa: ANN401 # see below
-    """Prepare the process of a lane (the type of an event is a method of its context)."""
+def _run(pipe: Connection, settings: Settings, replay_url: str) -> None:
+    """Make the crawls of one lane; says each that was made, and at last the result or the error."""
     # Loading makes millions of rows that are gone soon after; as in aurastream_assets.
     gc.set_threshold(100_000, 50, 50)
-    _given.update(made=made, stop=stop)
-
-
-def _load(settings: Settings, replay_url: str, steps: Sequence[Step]) -> int:
-    """Make the crawls of one lane; returns how many were stored."""
-    parent = multiprocessing.parent_process()
-
-    def stopped() -> bool:
-        # Killed, whoever started us could not say so; what we have is stored all the same.
-        return bool(_given["stop"].is_set()) or parent is None or not parent.is_alive()
-
-    with (
-        closing(FrameStore(settings.require_postgres())) as store,
-        closing(HistoryLoader(settings, store, replay_url)) as loader,
-    ):
-        return loader.load(steps, on_step=_given["made"].put, stopped=stopped)
+    # Nobody listens any more: whoever started us was killed. What we have is stored all the same.
+    with suppress(EOFError, OSError):
+        steps = pipe.recv()
+        try:
+            with (
+                closing(FrameStore(settings.require_postgres())) as store,
+                closing(HistoryLoader(settings, store, replay_url)) as loader,
+            ):
+                # There is something to read there when we are to stop, or at the end of the pipe.
+                stored = loader.load(steps, on_step=pipe.send, stopped=pipe.poll)
+        except Exception as error:  # noqa: BLE001 # raised in the process that started us
+            pipe.send(ExceptionWithTraceback(error, error.__traceback__))
+        else:
+            pipe.send(stored)

@@ -3,25 +3,29 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from aurastream.operations import history_lanes
 from aurastream.operations.errors import ProcessError
 from aurastream.operations.history_lanes import load_history
-from aurastream.operations.history_plan import Step
+from aurastream.operations.history_plan import Step, plan_history
 from aurastream.operations.ports import free_port
 from aurastream.settings import Settings
 from aurastream.sources.errors import SourceError
 from aurastream.store.frames import FrameStore
 
 _NOW = datetime.now(UTC).replace(microsecond=0)
+_LONG = 2.0  # days: a lane has crawls left whenever it is told to stop
+_LANES: dict[str, set[str]] = {
+    "youtube": {"youtube_trending", "youtube_games"},
+    "twitch": {"twitch_streams", "clip_radar"},
+}
 
 Load = Callable[..., tuple[int, list[Step], list[int]]]
 
@@ -37,33 +41,66 @@ def load(
     monkeypatch.setenv("AURASTREAM_POSTGRES_URL", store.url)
     settings = Settings.from_env()
 
-    def load(url: str = replay_server, *, most: int = 10_000) -> tuple[int, list[Step], list[int]]:
+    def load(
+        url: str = replay_server,
+        *,
+        days: float = 0.1,
+        most: int = 10_000,
+        on_step: Callable[[Step], None] = lambda _step: None,
+    ) -> tuple[int, list[Step], list[int]]:
         steps: list[Step] = []
         planned: list[int] = []
-        stored = load_history(
-            settings,
-            url,
-            _NOW,
-            days=0.1,
-            on_plan=planned.append,
-            on_step=steps.append,
-            stopped=lambda: len(steps) >= most,
-        )
+
+        def tell(step: Step) -> None:
+            assert threading.current_thread() is threading.main_thread()
+            steps.append(step)
+            on_step(step)
+
+        try:
+            stored = load_history(
+                settings,
+                url,
+                _NOW,
+                days=days,
+                on_plan=planned.append,
+                on_step=tell,
+                stopped=lambda: len(steps) >= most,
+            )
+        finally:
+            assert not multiprocessing.active_children()
         return stored, steps, planned
 
     return load
 
 
+def plan_of(lane: str) -> list[Step]:
+    """Return the crawls of a lane in the long past, in their order."""
+    steps = plan_history(_NOW, days=_LONG, stored={})
+    return [step for step in steps if step.dataset in _LANES[lane]]
+
+
+def on_record(store: FrameStore, lane: str) -> set[Step]:
+    crawls = store.query("select distinct dataset, crawl_at from operations.crawls")
+    steps = {
+        Step(at.to_pydatetime(), dataset.removeprefix("collection/"))
+        for dataset, at in zip(crawls["dataset"], crawls["crawl_at"], strict=True)
+    }
+    return {step for step in steps if step.dataset in _LANES[lane]}
+
+
 @contextmanager
-def each_lane_gets(number: signal.Signals) -> Iterator[set[int]]:
+def each_lane_gets(
+    number: signal.Signals, lanes: Collection[str] = tuple(_LANES)
+) -> Iterator[set[int]]:
     """Send a signal to each process of a lane, as soon as there is one; yield whom it was sent."""
     over = threading.Event()
     reached: set[int] = set()
 
     def watch() -> None:
-        while not over.wait(0.005):
+        # No longer than needed: who asks for processes takes the news of their end from others.
+        while len(reached) < len(lanes) and not over.wait(0.005):
             for child in multiprocessing.active_children():
-                if child.pid is not None and child.pid not in reached:
+                if child.pid is not None and child.pid not in reached and child.name in lanes:
                     os.kill(child.pid, number)
                     reached.add(child.pid)
 
@@ -76,51 +113,88 @@ def each_lane_gets(number: signal.Signals) -> Iterator[set[int]]:
         watcher.join()
 
 
-def test_a_lane_that_is_killed_is_told_in_one_sentence(load: Load) -> None:
+@pytest.mark.parametrize("lanes", [["youtube", "twitch"], ["youtube"], ["twitch"]])
+def test_a_lane_that_is_killed_is_told_in_one_sentence(load: Load, lanes: list[str]) -> None:
     with (
-        each_lane_gets(signal.SIGKILL),
+        each_lane_gets(signal.SIGKILL, lanes) as reached,
         pytest.raises(ProcessError, match="goes on where it was"),
     ):
         load()
+    assert len(reached) == len(lanes)
 
 
-class _KilledAtOnce(ProcessPoolExecutor):
-    """Waits until a process that it has begun is known to be killed."""
-
-    def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
-        future = super().submit(*arguments, **options)
-        for child in multiprocessing.active_children():
-            child.kill()
-        wait([future])
-        return future
-
-
-class _ClosedMeanwhile(_KilledAtOnce):
-    """Is closed between the question whether it is whole and the start of the second process."""
-
-    error: Exception = OSError("handle is closed")
-    _has_begun = False
-
-    def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
-        if self._has_begun:
-            raise self.error
-        self._has_begun = True
-        return super().submit(*arguments, **options)
-
-
-class _GivenAnewMeanwhile(_ClosedMeanwhile):
-    """What it closed is another's when the second process is to be given it."""
-
-    error = ValueError("bad value(s) in fds_to_keep")
-
-
-@pytest.mark.parametrize("pool", [_KilledAtOnce, _ClosedMeanwhile, _GivenAnewMeanwhile])
-def test_a_lane_that_is_killed_before_the_other_begins_is_told_likewise(
-    load: Load, monkeypatch: pytest.MonkeyPatch, pool: type[ProcessPoolExecutor]
+@pytest.mark.parametrize(("victim", "other"), [("youtube", "twitch"), ("twitch", "youtube")])
+def test_a_lane_that_is_killed_stops_the_other_and_what_that_did_is_told_and_stored(
+    load: Load, store: FrameStore, victim: str, other: str
 ) -> None:
-    monkeypatch.setattr(history_lanes, "ProcessPoolExecutor", pool)
-    with pytest.raises(ProcessError, match="goes on where it was"):
-        load()
+    told: list[Step] = []
+
+    def kill(step: Step) -> None:
+        told.append(step)
+        for child in multiprocessing.active_children():
+            if child.name == victim:
+                child.kill()
+
+    with (
+        each_lane_gets(signal.SIGSTOP, [victim]),  # it is there yet when the other is under way
+        pytest.raises(ProcessError, match="goes on where it was"),
+    ):
+        load(days=_LONG, on_step=kill)
+    assert 0 < len(told) < len(plan_of(other))
+    assert told == plan_of(other)[: len(told)]
+    assert set(told) == on_record(store, other)
+
+
+_STARTER = """
+import sys
+from datetime import datetime
+from aurastream.operations.history_lanes import load_history
+from aurastream.settings import Settings
+
+load_history(
+    Settings.from_env(),
+    sys.argv[1],
+    datetime.fromisoformat(sys.argv[2]),
+    days=float(sys.argv[3]),
+    on_plan=lambda _count: None,
+    on_step=lambda step: print(step.dataset, step.at.isoformat(), flush=True),
+)
+"""
+
+
+def test_lanes_whose_starter_is_killed_store_what_they_have_and_end(
+    load: Load, store: FrameStore, replay_server: str
+) -> None:
+    assert load
+    command = [sys.executable, "-c", _STARTER, replay_server, _NOW.isoformat(), str(_LONG)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as starter:
+        assert starter.stdout
+        dataset, at = starter.stdout.readline().split()
+        starter.kill()
+        # The lanes write there too: it is open until the last of them has ended.
+        _, errors = starter.communicate(timeout=60)
+    assert not errors
+    (lane,) = (name for name, datasets in _LANES.items() if dataset in datasets)
+    assert (dataset, at) in {(s.dataset, s.at.isoformat()) for s in on_record(store, lane)}
+    assert on_record(store, lane) < set(plan_of(lane))
+
+
+def test_an_error_of_whoever_listens_ends_the_lanes_and_what_they_did_is_stored(
+    load: Load, store: FrameStore
+) -> None:
+    told: list[Step] = []
+
+    def fail(step: Step) -> None:
+        told.append(step)
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        load(days=_LONG, on_step=fail)
+    stored = {lane: on_record(store, lane) for lane in _LANES}
+    assert set(told) <= stored["youtube"] | stored["twitch"]
+    assert all(stored[lane] < set(plan_of(lane)) for lane in _LANES)
 
 
 def test_a_load_that_was_stopped_goes_on_where_it_was_and_loads_nothing_twice(
@@ -142,8 +216,11 @@ def test_a_load_that_was_stopped_goes_on_where_it_was_and_loads_nothing_twice(
 
 
 def test_a_server_that_answers_nothing_is_an_error_of_its_source(load: Load) -> None:
-    with pytest.raises(SourceError, match=r"answer|connect|reach"):
+    with pytest.raises(SourceError, match=r"answer|connect|reach") as raised:
         load(f"http://127.0.0.1:{free_port()}")
+    assert raised.value.fix
+    assert str(raised.value).endswith(raised.value.fix)
+    assert "in raise_if_nothing_came" in str(raised.value.__cause__)  # where it was, in the lane
 
 
 def test_moments_whose_crawls_failed_wholly_are_asked_again_and_are_then_loaded(
