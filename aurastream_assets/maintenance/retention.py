@@ -15,8 +15,9 @@ from aurastream.operations.policy import forbidden_tables, limits_of
 from aurastream.operations.retention_rules import run_ages
 from aurastream.settings import Settings
 from aurastream.store import purge as store_purge
-from aurastream.store.partitions import ensure_partitions
+from aurastream.store.partitions import days_between, ensure_partitions, existing_days
 from aurastream.store.purge_proofs import unfinished
+from aurastream.store.tables import PARTITIONED
 from aurastream_assets.keys import asset_key
 from aurastream_assets.maintenance import dagster_log
 from aurastream_assets.maintenance.settings import settings_of
@@ -28,6 +29,7 @@ __all__ = [
     "PurgeConfig",
     "columns_are_classified",
     "database_size",
+    "days_are_made",
     "nothing_is_over_age",
     "purges",
 ]
@@ -108,6 +110,25 @@ def database_size(store: Store, redis: Redis) -> dg.AssetCheckResult:
         passed=sizes["database"] <= settings.max_database_gb * _GIGABYTE,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={f"{name}_mb": round(size / 1e6, 1) for name, size in sorted(sizes.items())},
+    )
+
+
+@dg.asset_check(
+    asset=purges,
+    description="The days to come are made: the daily purge goes on, and not the hourly one alone.",
+)
+def days_are_made(store: Store) -> dg.AssetCheckResult:
+    """Look whether a table lacks a day that a daily purge of the last two days has made."""
+    now = datetime.now(UTC)
+    wanted = set(days_between(now, now + timedelta(days=DAYS_AHEAD - 2)))
+    with store_purge.connect(store.frames.url) as connection:
+        lacking = [
+            table.fullname for table in PARTITIONED if wanted - existing_days(connection, table)
+        ]
+    return dg.AssetCheckResult(
+        passed=not lacking,
+        severity=dg.AssetCheckSeverity.WARN,  # a write makes the day that it lacks
+        metadata={"lacking": ", ".join(lacking[:_MOST_NAMED]) or "-", "tables": len(lacking)},
     )
 
 

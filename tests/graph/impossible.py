@@ -379,6 +379,7 @@ ELSEWHERE: Final = MappingProxyType(
         "maintenance/purges:columns_are_classified": "tests/graph/test_policy_modes.py",
         "maintenance/purges:nothing_is_over_age": "tests/graph/test_policy_modes.py",
         "maintenance/purges:database_size": "tests/graph/test_policy_modes.py",
+        "maintenance/purges:days_are_made": "tests/graph/test_policy_modes.py",
     }
 )
 """Checks that another test makes fail, with its file."""

@@ -16,6 +16,7 @@ from aurastream.store.partitions import ensure_partitions
 from aurastream.store.tables import PARTITIONED
 from aurastream.store.tables import metadata as tables
 from aurastream_assets.definitions import build_defs
+from aurastream_assets.maintenance.retention import DAYS_AHEAD
 from aurastream_assets.maintenance.settings import settings_of
 from aurastream_assets.partitions import FOUR_HOURS, WINDOW
 from tests.graph.evidence import Clock, failed_checks, move
@@ -215,6 +216,9 @@ def test_every_check_is_quiet_on_a_real_record_and_loud_on_what_cannot_be(
     newest = record.query("select max(window_start) as at from intelligence.viral_scores")
     month = newest["at"].iloc[0].date().replace(day=1)
     archive_month(settings, open_archive(settings), month)
+    with psycopg.connect(record.url, autocommit=True) as connection:
+        now = datetime.now(UTC)
+        ensure_partitions(connection, now, now + timedelta(days=DAYS_AHEAD))  # as each day does
 
     quiet = check()
 
