@@ -24,11 +24,12 @@ from typing import Any, ClassVar, Final, Self
 import dagster as dg
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS  # noqa: TID251 # as the parent
 from dagster_postgres import PostgresEventLogStorage
-from dagster_postgres.utils import create_pg_engine, pg_url_from_config
+from dagster_postgres.utils import pg_url_from_config
 from dagster_shared.record import replace
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection
 
 from aurastream_assets import patience
+from aurastream_assets.kept import kept_engine
 
 __all__ = ["EventLogStorage"]
 
@@ -52,15 +53,7 @@ class EventLogStorage(PostgresEventLogStorage):
         self._seen: set[str] = set()
         super().__init__(*arguments, **options)
         if self.keeps_connections:
-            given = make_url(self.postgres_url).query.get("options", "")
-            self._engine = create_pg_engine(
-                self.postgres_url,
-                isolation_level="AUTOCOMMIT",
-                pool_size=1,
-                max_overflow=20,
-                pool_pre_ping=True,  # the server may have been restarted meanwhile
-                connect_args={"options": f"{given} {_LAZY}".strip()},
-            )
+            self._engine = kept_engine(self.postgres_url, _LAZY)
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> Self:  # noqa: ANN401 # Dagster's

@@ -2,12 +2,16 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import psycopg
 import pytest
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from aurastream.store.urls import dagster_url
+from aurastream_assets import kept
 from aurastream_assets.definitions import defs
 from aurastream_assets.event_log import EventLogStorage
 
@@ -173,6 +177,40 @@ def test_a_run_does_not_open_a_connection_per_event(database_url: str) -> None:
     assert _sessions_of_a_run(database_url) < 20
 
 
+@pytest.fixture
+def pings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Collect every question to the server whether it is there."""
+    found: list[object] = []
+    ask = PGDialect_psycopg2.do_ping
+
+    def asked(dialect: PGDialect_psycopg2, connection: DBAPIConnection) -> Any:
+        found.append(connection)
+        return ask(dialect, connection)  # type: ignore[no-untyped-call] # SQLAlchemy's
+
+    monkeypatch.setattr(PGDialect_psycopg2, "do_ping", asked)
+    return found
+
+
+@pytest.mark.usefixtures("home")
+def test_a_server_that_has_just_answered_is_not_asked_whether_it_is_there(
+    pings: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "_RESTED_S", 60.0)
+    with dg.DagsterInstance.get() as instance:
+        assert speaking.execute_in_process(instance=instance).success
+    assert pings == []
+
+
+@pytest.mark.usefixtures("home")
+def test_a_server_that_had_the_time_to_vanish_is_asked(
+    pings: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "_RESTED_S", 0.0)
+    with dg.DagsterInstance.get() as instance:
+        assert speaking.execute_in_process(instance=instance).success
+    assert len(pings) > 20
+
+
 @pytest.mark.usefixtures("home")
 def test_a_fenced_process_opens_its_connections_one_by_one(
     database_url: str, monkeypatch: pytest.MonkeyPatch
@@ -186,9 +224,9 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(database_url: str)
     with dg.DagsterInstance.get() as instance:
         assert speaking.execute_in_process(instance=instance).success
         with psycopg.connect(database_url, autocommit=True) as connection:
-            kept = connection.execute(_KEPT).fetchall()
+            open_ones = connection.execute(_KEPT).fetchall()
             connection.execute(f"select pg_terminate_backend(pid) from ({_KEPT}) kept")
-        assert kept
+        assert open_ones
         result = speaking.execute_in_process(instance=instance)
         events = instance.all_logs(result.run_id)
     assert result.success
