@@ -25,6 +25,7 @@ from aurastream.operations.stopping import StopSignal
 from aurastream.settings import REPO_ROOT
 from aurastream_assets.event_log import EventLogStorage
 from aurastream_assets.forking import can_fork
+from aurastream_assets.run_storage import RunStorage
 
 __all__ = ["WORKSPACE_FILE", "preload", "run_daemon"]
 
@@ -61,7 +62,7 @@ def run_daemon(stop: StopSignal) -> None:
         When a thread of the daemon died.
     """
     # The leader's fence stands where a connection is opened.
-    EventLogStorage.keeps_connections = False
+    EventLogStorage.keeps_connections = RunStorage.keeps_connections = False
     with dg.DagsterInstance.get() as instance:
         workspace = Path(instance.root_directory) / WORKSPACE_FILE
         left_starting: Sequence[dg.DagsterRun] = ()

@@ -14,6 +14,7 @@ from aurastream.store.urls import dagster_url
 from aurastream_assets import kept
 from aurastream_assets.definitions import defs
 from aurastream_assets.event_log import EventLogStorage
+from aurastream_assets.run_storage import RunStorage
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 
@@ -173,8 +174,8 @@ def _sessions_of_a_run(database_url: str) -> int:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_run_does_not_open_a_connection_per_event(database_url: str) -> None:
-    assert _sessions_of_a_run(database_url) < 20
+def test_a_run_opens_no_connection_for_what_it_says_and_is(database_url: str) -> None:
+    assert _sessions_of_a_run(database_url) < 5
 
 
 @pytest.fixture
@@ -215,7 +216,8 @@ def test_a_server_that_had_the_time_to_vanish_is_asked(
 def test_a_fenced_process_opens_its_connections_one_by_one(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(EventLogStorage, "keeps_connections", False)
+    for storage in (EventLogStorage, RunStorage):
+        monkeypatch.setattr(storage, "keeps_connections", False)
     assert _sessions_of_a_run(database_url) > 40
 
 
