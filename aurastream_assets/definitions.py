@@ -3,6 +3,7 @@
 Nothing else belongs here: no asset, no policy, no decision. Loading it reaches no server.
 """
 
+import gc
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
@@ -107,3 +108,5 @@ def _assert_origins() -> None:
 
 
 defs = build_defs()
+# What was loaded stays: no run looks through it for garbage.
+gc.freeze()
