@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -170,14 +171,9 @@ class Settings(BaseSettings):
         SettingsError
             Naming every setting that is missing, malformed or contradictory, and its mend.
         """
-        overrides: dict[str, object] = {
-            field: os.environ[name]
-            for field, name in _KEYS.items()
-            if os.environ.get(name) and not os.environ.get(f"AURASTREAM_{field.upper()}")
-        }
         try:
-            settings = cls(**overrides)  # type: ignore[arg-type] # pydantic coerces the strings
-            return settings._with_running_endpoints() if use_running else settings
+            settings = cls._read(frozenset(os.environ.items()))
+            return settings._with_running_endpoints() if use_running else settings  # noqa: SLF001 # its own
         except ValidationError as error:
             lines = [
                 # What concerns several settings at once names them itself.
@@ -189,6 +185,17 @@ class Settings(BaseSettings):
                 "Settings are not usable: " + "; ".join(lines) + ".",
                 fix="Correct the AURASTREAM_… variables; `aurastream doctor` checks them.",
             ) from error
+
+    @classmethod
+    @lru_cache(maxsize=1)
+    def _read(cls, _environment: frozenset[tuple[str, str]]) -> Self:
+        """Read the environment as it is; a run asks for its settings thirty times."""
+        overrides: dict[str, object] = {
+            field: os.environ[name]
+            for field, name in _KEYS.items()
+            if os.environ.get(name) and not os.environ.get(f"AURASTREAM_{field.upper()}")
+        }
+        return cls(**overrides)  # type: ignore[arg-type] # pydantic coerces the strings
 
     @field_validator("redis_url")
     @classmethod

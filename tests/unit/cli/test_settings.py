@@ -21,6 +21,22 @@ def test_without_keys_a_replay_is_collected():
     assert settings.environment == "local"
 
 
+def test_settings_are_read_again_when_the_environment_was_changed(monkeypatch):
+    before = Settings.from_env()
+    monkeypatch.setenv("AURASTREAM_RETENTION_DAYS", "7")
+    assert Settings.from_env().retention_days == 7
+    monkeypatch.delenv("AURASTREAM_RETENTION_DAYS")
+    assert Settings.from_env() == before
+
+
+def test_settings_of_the_same_environment_are_validated_once(monkeypatch):
+    before = Settings.from_env()
+    monkeypatch.setenv("AURASTREAM_RETENTION_DAYS", "7")
+    first, second = Settings.from_env(), Settings.from_env()
+    assert first is second
+    assert first is not before
+
+
 def test_a_key_under_its_customary_name_means_live_collection(monkeypatch):
     monkeypatch.setenv("YOUTUBE_API_KEY", "s3cr3t")
     monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
