@@ -44,6 +44,13 @@ _EMPTY: Final = """
       AND window_start >= %(start)s AND window_start < %(end)s
     ON CONFLICT DO NOTHING
 """
+_OF_OTHERS: Final = """
+    SELECT EXISTS (
+        SELECT FROM maintenance.window_versions
+        WHERE asset = %(asset)s AND code_version <> %(version)s
+          AND window_start >= %(start)s AND window_start < %(end)s
+    ) AS found
+"""
 
 
 def keep_replaced(
@@ -71,6 +78,8 @@ def keep_replaced(
     if column is None or not derived:
         return 0
     asked = {"asset": asset, "version": code_version, "start": span[0], "end": span[1]}
+    if not store.query(_OF_OTHERS, asked)["found"].iloc[0]:
+        return 0  # as a rule, and asked on a connection that is open anyway
     return retrying(lambda: _keep(store.url, table, column.name, derived, asked), store.retry)
 
 
@@ -79,14 +88,6 @@ def _keep(
 ) -> int:
     with psycopg.connect(patient(url)) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
-        other = connection.execute(
-            "SELECT EXISTS (SELECT FROM maintenance.window_versions WHERE asset = %(asset)s "
-            "AND window_start >= %(start)s AND window_start < %(end)s "
-            "AND code_version <> %(version)s)",
-            asked,
-        ).fetchone()
-        if other is None or not other[0]:
-            return 0
         connection.execute(_CAME_BACK, asked)
         empty = connection.execute(_EMPTY, asked).rowcount
         found = connection.execute(
