@@ -110,20 +110,24 @@ def last_lists(store: FrameStore, at: dt.datetime) -> pd.DataFrame:
     DataFrame
         ``crawl_at``, ``chart``, ``region`` and ``video_id``.
     """
-    return store.query(
+    last = store.query(
         """
-        WITH last AS (
-            SELECT category AS chart, region, max(crawl_at) AS crawl_at FROM operations.crawls
-            WHERE dataset = 'collection/youtube_trending' AND got > 0
-              AND crawl_at >= %(start)s AND crawl_at < %(at)s
-            GROUP BY category, region
-        )
-        SELECT crawl_at, chart, region, video_id
-        FROM collection.youtube_trending JOIN last USING (chart, region, crawl_at)
-        WHERE observed_at >= %(start)s AND observed_at < %(at)s::timestamptz + interval '1 hour'
+        SELECT category AS chart, region, max(crawl_at) AS crawl_at FROM operations.crawls
+        WHERE dataset = 'collection/youtube_trending' AND got > 0
+          AND crawl_at >= %(start)s AND crawl_at < %(at)s
+        GROUP BY category, region
         """,
         {"start": at - LISTS_LAST, "at": at},
     )
+    # As a rule all of them are of the last half hour, and not one row before it is read.
+    seen = store.query(
+        """
+        SELECT crawl_at, chart, region, video_id FROM collection.youtube_trending
+        WHERE observed_at >= %(start)s AND observed_at < %(at)s::timestamptz + interval '1 hour'
+        """,
+        {"start": last["crawl_at"].min() if len(last) else at, "at": at},
+    )
+    return seen.merge(last, on=["chart", "region", "crawl_at"])
 
 
 def newest_items(
