@@ -36,7 +36,6 @@ _LATER: Final = (
     "dagster_postgres.schedule_storage",
     "dbt.adapters.postgres",
     "dbt.cli.main",
-    "h2.connection",
     "httpcore",
     "pandas.core.methods.to_dict",
     "psycopg2.extras",

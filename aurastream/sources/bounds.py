@@ -12,14 +12,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Final
 
-import httpcore
 import httpx
 
 from aurastream.sources.errors import TransientError
 
-__all__ = ["BodyTooLargeError", "bounded", "read_body", "within"]
+__all__ = ["BodyTooLargeError", "bounded", "left", "read_body", "within"]
 
 _ends_at: Final[ContextVar[float | None]] = ContextVar("ends_at", default=None)
 
@@ -43,12 +42,16 @@ class BodyTooLargeError(Exception):
 
 def bounded(client: httpx.Client) -> httpx.Client:
     """Return the client; from now on its new connections heed `within`."""
+    from aurastream.sources.bounded_network import (  # noqa: PLC0415 # as late as httpx imports it
+        BoundedBackend,
+    )
+
     # httpx takes no network backend, and a transport of ours only in place of the proxies that the
     # environment names; so ours is put in place afterwards.
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 # see above
         if isinstance(transport, httpx.HTTPTransport):
             pool = transport._pool  # noqa: SLF001 # see above
-            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001 # see above
+            pool._network_backend = BoundedBackend(pool._network_backend)  # noqa: SLF001 # see above
     return client
 
 
@@ -112,58 +115,12 @@ def read_body(response: httpx.Response, chunks: Iterable[bytes], max_bytes: int)
     return bytes(body)
 
 
-def _left(timeout: float | None, error: type[httpcore.TimeoutException]) -> float | None:
-    """Return how long to wait at most; nothing is waited for when the time is up."""
+def left(timeout: float | None, error: type[Exception]) -> float | None:
+    """Return how long to wait at most; raise the error when the time is up."""
     ends_at = _ends_at.get()
     if ends_at is None:
         return timeout
-    left = ends_at - time.monotonic()
-    if left <= 0:
+    remaining = ends_at - time.monotonic()
+    if remaining <= 0:
         raise error
-    return left if timeout is None else min(timeout, left)
-
-
-class _Backend(httpcore.NetworkBackend):
-    """Connections whose waits are cut to what is left."""
-
-    def __init__(self, inner: httpcore.NetworkBackend) -> None:
-        self._inner = inner
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection whose waits are cut to what is left."""
-
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
-        self._inner = inner
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _left(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self,
-        ssl_context: Any,  # noqa: ANN401 # the inner stream's to know
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
-
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 # the port's signature
-        return self._inner.get_extra_info(info)
+    return remaining if timeout is None else min(timeout, remaining)

@@ -207,7 +207,10 @@ def _authorities() -> ssl.SSLContext:
 
 
 def http_client(*, timeout_s: float = 20.0, max_connections: int = 10) -> httpx.Client:
-    """Return a pooled HTTP client (HTTP/2 where the server speaks it, gzip) for all threads.
+    """Return a pooled HTTP client (HTTP/1.1, gzip) for all threads.
+
+    Over HTTP/2 all calls would share a connection, and the one whose time is up would end those of
+    all others; a crawl makes a few at a time, each on a connection that is kept.
 
     Parameters
     ----------
@@ -224,7 +227,6 @@ def http_client(*, timeout_s: float = 20.0, max_connections: int = 10) -> httpx.
     """
     try:
         client = httpx.Client(
-            http2=True,
             verify=_authorities(),
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
             limits=httpx.Limits(

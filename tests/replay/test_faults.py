@@ -177,7 +177,7 @@ def test_a_body_that_trickles_comes_whole_a_little_at_a_time(
 ) -> None:
     good = youtube("videos", **PAGE)
     whole = int(good.headers["content-length"])
-    fault(kind="trickle", times=1, options={"bytes": whole // 3, "delay_ms": 20})
+    fault(kind="trickle", times=1, options={"bytes": whole // 3, "delay_ms": 200})
     query = {"key": "k", **PAGE}
     with client.stream("GET", "/youtube/v3/videos", params=query) as answer:
         assert answer.headers["content-length"] == good.headers["content-length"]

@@ -94,7 +94,7 @@ def test_a_chart_that_trickles_is_incomplete_and_its_siblings_are_not(
         with YouTubeClient(
             url,
             "replay-key",
-            timeout_s=0.5,
+            timeout_s=2.0,  # a third of what the trickle takes
             retry=RetryPolicy(max_attempts=1),
             extra_headers=moment.headers,
         ) as client:

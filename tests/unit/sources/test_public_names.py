@@ -6,7 +6,8 @@ import importlib
 import pytest
 
 PUBLIC = {
-    "bounds": ["BodyTooLargeError", "bounded", "read_body", "within"],
+    "bounded_network": ["BoundedBackend"],
+    "bounds": ["BodyTooLargeError", "bounded", "left", "read_body", "within"],
     "breaker": ["CircuitBreakers"],
     "decode": ["DecodedFile", "decode_stored"],
     "errors": [
