@@ -7,6 +7,7 @@ them through a pipe each, and share no lock: one that is killed holds nothing th
 
 import gc
 import multiprocessing
+import pickle
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -190,6 +191,17 @@ def _run(pipe: Connection, settings: Settings, replay_url: str) -> None:
                 # There is something to read there when we are to stop, or at the end of the pipe.
                 stored = loader.load(steps, on_step=pipe.send, stopped=pipe.poll)
         except Exception as error:  # noqa: BLE001 # raised in the process that started us
-            pipe.send(ExceptionWithTraceback(error, error.__traceback__))
+            pipe.send(_portable(error))
         else:
             pipe.send(stored)
+
+
+def _portable(error: Exception) -> object:
+    """Return an error in a form that arrives; what it says at least, where it cannot be copied."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 # our own, a moment old
+    except Exception:  # noqa: BLE001 # whatever its class makes of it
+        error = ProcessError(f"Loading history failed: {error!r}.").with_traceback(
+            error.__traceback__
+        )
+    return ExceptionWithTraceback(error, error.__traceback__)

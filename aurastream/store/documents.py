@@ -139,7 +139,7 @@ def rebuild_documents(
         The present, where ``as_of`` may lie ahead of it: no document says that it describes a
         moment after the one at which it was written.
     replace : bool
-        Whether newer documents are replaced too, see `publish`.
+        Whether what is dated only a little ahead is replaced too, see `publish`.
 
     Returns
     -------
@@ -174,8 +174,8 @@ def publish(
 
     The comparison happens in the server, in the same step as the write, so that no writer can
     come between. What is there and dated minutes after the moment of writing is replaced: it can
-    only be a mistake. With ``replace`` everything is. Very many documents go in several pipelines,
-    each sent while the next documents are being made.
+    only be a mistake. With ``replace``, so is whatever is dated later than that moment. Very many
+    documents go in several pipelines, each sent while the next documents are being made.
 
     Returns
     -------
@@ -203,8 +203,10 @@ def publish(
 def _write(
     client: "redis.Redis", documents: Sequence[BuiltDocument], *, replace: bool
 ) -> list[str]:
-    # By the clock of now: a run that was long at building is no reason to distrust a faster one.
-    latest = "" if replace else _text(dt.datetime.now(dt.UTC) + _AHEAD)
+    # By the clock of now: a run that was long at building is no reason to distrust a faster one. By
+    # that of the server too: ours may be the one that is behind.
+    now = max(dt.datetime.now(dt.UTC), dt.datetime.fromtimestamp(client.time()[0], dt.UTC))
+    latest = _text(now if replace else now + _AHEAD)
     with client.pipeline(transaction=False) as pipeline:
         for start in range(0, len(documents), _BATCH):
             part = documents[start : start + _BATCH]

@@ -216,6 +216,8 @@ class Spool:
     def put_back(self) -> int:
         """Let what is aside wait again, in the place that it had; return how many there were.
 
+        What was written meanwhile stays: such an entry replaces no row that is there.
+
         Raises
         ------
         SpoolBlockedError
@@ -269,7 +271,7 @@ class Spool:
 
     def _next_name(self) -> str:
         """Count on from the highest number ever used, so that the order survives a drain."""
-        numbers = [int(path.name) for path in self._entries()]
+        numbers = [int(number_of(path)) for path in (*self._entries(), *self.aside())]
         counter = self.directory / "counter"
         with contextlib.suppress(FileNotFoundError, ValueError):
             numbers.append(int(counter.read_text(encoding="ascii")))
@@ -280,9 +282,11 @@ class Spool:
     def _set_aside(self, path: Path, reason: str, number: str) -> Path:
         target = self.directory / ASIDE / f"{number}-{secrets.token_hex(3)}"
         target.parent.mkdir(exist_ok=True)
+        _write_durably(path / REASON, f"{reason}\n".encode())  # there is none aside without one
+        _flush_directory(path)
         path.rename(target)
-        (target / REASON).write_text(reason + "\n", encoding="utf-8")
         _flush_directory(target.parent)
+        _flush_directory(self.directory)
         _log.error("A write that cannot be delivered is kept in %s: %s", target, reason)
         return target
 
@@ -358,7 +362,9 @@ def _load(path: Path) -> list[SpooledOp]:
         manifest = json.loads((path / MANIFEST).read_bytes())
         if manifest["version"] != _VERSION:
             raise SpoolError(f"{path} has the unknown version {manifest['version']}.")
-        return [_load_op(path, item) for item in manifest["ops"]]
+        # What was aside came late: it adds, and replaces nothing that was written meanwhile.
+        is_late = (path / REASON).exists()
+        return [_load_op(path, item, adds=is_late) for item in manifest["ops"]]
     except MemoryError:
         raise
     except (*_DAMAGE, ValueError, KeyError, TypeError, pa.ArrowException) as error:
@@ -368,7 +374,7 @@ def _load(path: Path) -> list[SpooledOp]:
         ) from error
 
 
-def _load_op(path: Path, item: dict[str, Any]) -> SpooledOp:
+def _load_op(path: Path, item: dict[str, Any], *, adds: bool) -> SpooledOp:
     body = (path / item["file"]).read_bytes()
     if hashlib.sha256(body).hexdigest() != item["sha256"]:
         raise SpoolError(f"{path / item['file']} does not have the checksum it was written with.")
@@ -378,7 +384,8 @@ def _load_op(path: Path, item: dict[str, Any]) -> SpooledOp:
     except OSError as error:  # Arrow's own: the body is here already
         raise SpoolError(f"{path / item['file']} holds no rows: {error}.") from error
     start, end = (dt.datetime.fromisoformat(t) if t else None for t in (item["start"], item["end"]))
-    return SpooledOp(item["kind"], item["table"], rows, start, end)
+    kind = "Append" if adds and item["kind"] == "Upsert" else item["kind"]
+    return SpooledOp(kind, item["table"], rows, start, end)
 
 
 def _write_durably(path: Path, body: bytes) -> None:

@@ -276,6 +276,23 @@ def test_a_crawl_that_the_database_refuses_for_good_is_whole_aside_and_holds_nob
     assert "no such crawl" in entry.reason
 
 
+def test_what_was_aside_adds_and_replaces_nothing_that_was_written_meanwhile(
+    rows: Rows, database_url: str, tmp_path: Path, refusing: Callable[[], None]
+) -> None:
+    with FrameStore(database_url, spool=tmp_path / "spool", retry=IMPATIENT) as store:
+        assert store.spool is not None
+        with pytest.raises(StoreError, match="no such crawl"):
+            store.commit([state(rows, 1), crawl(rows, "bad")], spool=True)
+        store.commit([state(rows, 2)], spool=True)
+        refusing()
+
+        assert store.spool.put_back() == 1
+        assert store.drain() == 1
+
+        assert store.read("operations.crawls")["category"].tolist() == ["bad"]
+        assert store.read("operations.collection_state")["unchanged_count"].tolist() == [2]
+
+
 @pytest.mark.usefixtures("refusing")
 def test_what_may_not_be_spooled_is_not_put_aside_either(
     rows: Rows, database_url: str, tmp_path: Path
