@@ -5,12 +5,26 @@ checkout whose product runs, which has an instance of its own and finds the prod
 crawl a second time, unfenced, and nothing of Dagster would know that both are the same.
 """
 
+from typing import Final
+
 import dagster as dg
+import psycopg
 import sqlalchemy as sa
 
 from aurastream.settings import Settings
+from aurastream.store.dead_peers import patient
 
 __all__ = ["why_not"]
+
+# What no two servers have in common, whatever name or proxy leads to them.
+_WHICH: Final = """
+SELECT pg_postmaster_start_time()::text, oid::bigint
+FROM pg_database WHERE datname = current_database()
+"""
+_ELSEWHERE: Final = (
+    "This instance of Dagster is not the one in AuraStream's Postgres, whose head launches runs; "
+    "see `aurastream status`. What is launched here by hand works all the same."
+)
 
 
 def why_not(instance: dg.DagsterInstance) -> str | None:
@@ -29,15 +43,25 @@ def why_not(instance: dg.DagsterInstance) -> str | None:
     record = Settings.from_env().postgres_url
     if record is None:
         return None
-    own = getattr(instance.run_storage, "postgres_url", None)
-    if own is not None and _place(own) == _place(record.get_secret_value()):
+    own, url = getattr(instance.run_storage, "postgres_url", None), record.get_secret_value()
+    if own is None:
+        return _ELSEWHERE
+    places = _place(own), _place(url)
+    if (places[0] == places[1] and places[0][0]) or _is_same(own, url):
         return None
-    return (
-        "This instance of Dagster is not the one in AuraStream's Postgres, whose head launches "
-        "runs; see `aurastream status`. What is launched here by hand works all the same."
-    )
+    return _ELSEWHERE
 
 
 def _place(url: str) -> tuple[str | None, int, str | None]:
     parsed = sa.make_url(url)
     return parsed.host, parsed.port or 5432, parsed.database
+
+
+def _is_same(own: str, url: str) -> bool:
+    """Ask both servers which they are: one may be spelled in two ways."""
+    plain = sa.make_url(own).set(drivername="postgresql").render_as_string(hide_password=False)
+    found = set()
+    for each in (plain, url):
+        with psycopg.connect(patient(each)) as connection:
+            found.add(connection.execute(_WHICH).fetchone())
+    return len(found) == 1

@@ -5,7 +5,6 @@ forward for a day, so that a window without a crawl of its own can be scored all
 confidence that is left.
 """
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,9 +13,11 @@ import dagster as dg
 from aurastream.operations.late_data import missed_windows
 from aurastream.operations.policy import forbidden_tables, limits_of
 from aurastream.settings import Environment, Settings
+from aurastream.store.start_note import is_starting
 from aurastream_assets import jobs
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import half_hours
+from resources.store import Store
 from sensors.asking import EVERY_S, busy, newest, request
 from sensors.declaration import DeclaredSensor
 
@@ -39,25 +40,22 @@ _SETTLES: Final = timedelta(minutes=10)
     description="Scores windows of the last day that their own run did not score.",
 )
 def unscored_windows(
-    context: dg.SensorEvaluationContext,
+    context: dg.SensorEvaluationContext, store: Store
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request the windows that lack scores, at the second look, and then once an hour."""
+    """Request the windows that lack scores, once an hour until they have them."""
     waiting = busy(context, jobs.rescore.name) or busy(context, jobs.signal.name)
     if waiting:
         return waiting
     # What the policy mode forbids is never there, and would be missed for ever.
     if _ADDRESS in forbidden_tables(limits_of(Settings.from_env())):
         return dg.SkipReason("the policy mode forbids scores")
+    if is_starting(store.frames):
+        return dg.SkipReason("a start loads and scores what is missing before it")
     now = datetime.now(UTC)
     scored = [set(newest(context.instance, key, half_hours)) for key in _SCORED]
     missed = missed_windows(set.intersection(*scored), origin=half_hours.start, now=now - _SETTLES)
-    # Whoever starts the product fills the gap before it; a moment later its runs are under way.
-    seen = json.dumps([[moment.isoformat() for moment in span] for span in missed])
-    if not missed or context.cursor != seen:
-        context.update_cursor(seen)
-        return dg.SkipReason(
-            "looks once more before it asks" if missed else "every window of the last day is scored"
-        )
+    if not missed:
+        return dg.SkipReason("every window of the last day is scored")
     return dg.SensorResult(
         run_requests=[
             request(first, last, half_hours, f"unscored:{now:%Y-%m-%dT%H}")

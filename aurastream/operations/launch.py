@@ -58,6 +58,7 @@ from aurastream.store.migrate import migrate
 from aurastream.store.partitions import ensure_partitions
 from aurastream.store.reader import Reader
 from aurastream.store.readings import existing_marts, first_crawl
+from aurastream.store.start_note import noted_start
 from aurastream.store.state import sync_categories
 from aurastream.store.urls import dagster_url, reader_url
 
@@ -206,6 +207,11 @@ class Launch:
         with _step(progress, f"Applying the terms ({self._mode})"):
             self._has_other_terms = apply_terms(self._frames, self._settings, now)
         self._record_start = self._first_moment(now)
+        with noted_start(self._settings.require_postgres()):
+            return self._fill(progress, now)
+
+    def _fill(self, progress: Progress, now: datetime) -> bool:
+        """Start the processes, load what is missing and compute what was made of it."""
         servers = "Dagster" if self._settings.live else "replay server and Dagster"
         with _step(progress, f"Starting {servers}"):
             self._start_processes()

@@ -15,7 +15,7 @@ from aurastream.store.document_schemas import GameVideosDocument
 from aurastream.store.frames import FrameStore
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW, half_hours
-from resources.store import Redis
+from resources.store import Redis, Store
 from sensors.missed_windows import unscored_windows
 from tests.graph.evidence import (
     Clock,
@@ -129,13 +129,11 @@ def test_after_a_long_outage_the_next_run_is_complete_and_the_gap_can_be_filled(
     velocity = scores(store, newest)["video_velocity"]
     assert velocity["velocity_now_per_hour"].notna().any()
     assert (velocity["confidence_pct"] == 100).any()
-    # The windows around it that nobody ran are asked for with it, at the second look.
-    cursor = None
-    for _ in range(2):
-        context = dg.build_sensor_context(instance=instance, cursor=cursor)
-        looked = unscored_windows.evaluate_tick(context)
-        cursor = looked.cursor
-    [asked] = looked.run_requests or []
+    # The windows around it that nobody ran are asked for with it.
+    with dg.build_sensor_context(
+        instance=instance, resources={"store": Store(postgres_url=store.url)}
+    ) as context:
+        [asked] = unscored_windows.evaluate_tick(context).run_requests or []
     bounds = [asked.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")]
     assert bounds == [(gap + n * WINDOW).strftime(half_hours.fmt) for n in (-2, 1)]
     assert run("rescore", first=gap - 2 * WINDOW, last=gap + WINDOW).success

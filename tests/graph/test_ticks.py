@@ -3,7 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +14,9 @@ from aurastream.operations.first_runs import PLANNED
 from aurastream.operations.schedule_policy import window_of
 from aurastream.settings import REPO_ROOT
 from aurastream.store.deliveries import DELIVERIES
+from aurastream.store.embedded import EmbeddedPostgres
 from aurastream.store.frames import Append, FrameStore
+from aurastream.store.start_note import noted_start
 from aurastream.store.urls import dagster_url
 from aurastream_assets import jobs
 from aurastream_assets.definitions import build_defs
@@ -24,8 +26,9 @@ from resources.store import Store
 from schedules.collection import COLLECTION_SCHEDULES
 from schedules.declaration import schedules_for
 from schedules.rollups import ROLLUP_SCHEDULES
+from sensors import missed_windows
 from sensors.late_data import INPUTS, late_analyses, late_crawls, late_days, late_hours
-from sensors.missed_windows import unscored_windows
+from tests.conftest import fresh_database
 
 SCHEDULES = {
     d.definition.job_name: d.definition for d in (*COLLECTION_SCHEDULES, *ROLLUP_SCHEDULES)
@@ -33,6 +36,7 @@ SCHEDULES = {
 COLLECTORS = ["signal", "games", "games_reconcile", "streams", "clips"]
 # The sets of partitions roll with the calendar, so no date that is written down stays in them.
 MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+THEN = MIDNIGHT.replace(hour=13, minute=15)
 NEXT_MONTH = (MIDNIGHT.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
@@ -446,50 +450,62 @@ def test_a_crawl_that_has_just_come_waits_for_the_end_of_the_window(
 # --- windows that nobody scored -----------------------------------------------------------------
 
 
-def _look(
-    instance: dg.DagsterInstance, cursor: str | None
-) -> tuple[list[tuple[str, ...]] | str, str | None]:
-    data = unscored_windows.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=cursor))
-    spans = [
-        tuple(asked.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
-        for asked in data.run_requests or []
-    ]
-    return spans or str(data.skip_message), data.cursor
+Look = Callable[[], list[tuple[str, ...]] | str]
 
 
-def test_windows_that_nobody_scored_are_asked_for_at_the_second_look(
-    instance: dg.DagsterInstance,
+@pytest.fixture
+def look(instance: dg.DagsterInstance, store: FrameStore, monkeypatch: pytest.MonkeyPatch) -> Look:
+    """Return a function that says what the sensor asks for a quarter past a full hour."""
+
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return THEN.astimezone(tz)
+
+    monkeypatch.setattr(missed_windows, "datetime", Then)
+
+    def ask() -> list[tuple[str, ...]] | str:
+        with dg.build_sensor_context(
+            instance=instance, resources={"store": Store(postgres_url=store.url)}
+        ) as context:
+            data = missed_windows.unscored_windows.evaluate_tick(context)
+        spans = [
+            tuple(asked.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+            for asked in data.run_requests or []
+        ]
+        return spans or str(data.skip_message)
+
+    return ask
+
+
+def test_windows_that_nobody_scored_are_asked_for(
+    instance: dg.DagsterInstance, look: Look, store: FrameStore
 ) -> None:
-    newest = window_of(datetime.now(UTC) - timedelta(minutes=10)) - WINDOW
-    scored = [newest - WINDOW * n for n in (0, 3, 5)]
+    newest = THEN.replace(minute=0) - WINDOW
     for key in (VELOCITY, OPPORTUNITY):
-        _report(instance, key, half_hours, *scored)
+        _report(instance, key, half_hours, *(newest - WINDOW * n for n in (0, 3, 5)))
     # Half of a window's scores is not enough.
     _report(instance, VELOCITY, half_hours, newest - WINDOW)
 
-    said, cursor = _look(instance, None)
-    assert said == "looks once more before it asks"
-    said, _ = _look(instance, cursor)
-    assert said == [
+    assert look() == [
         tuple((newest - WINDOW * n).strftime(half_hours.fmt) for n in span)
         for span in ((4, 4), (2, 1))
     ]
 
+    with noted_start(store.url):
+        assert "a start loads" in look()
+    assert len(look()) == 2
     _start(instance, "signal")
-    assert "in progress" in _look(instance, cursor)[0]
+    assert "in progress" in look()
 
 
-def test_what_lies_before_the_first_scored_window_was_not_missed(
-    instance: dg.DagsterInstance,
-) -> None:
-    assert _look(instance, None)[0] == "every window of the last day is scored"
+def test_what_lies_before_the_first_scored_window_was_not_missed(look: Look) -> None:
+    assert look() == "every window of the last day is scored"
 
 
-def test_what_the_terms_forbid_was_not_missed(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_terms_forbid_was_not_missed(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
-    assert _look(instance, None)[0] == "the policy mode forbids scores"
+    assert look() == "the policy mode forbids scores"
 
 
 # --- beside the product -------------------------------------------------------------------------
@@ -505,6 +521,8 @@ def _instance_in(url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Da
 def test_only_the_instance_in_the_record_ticks(
     instance: dg.DagsterInstance,
     database_url: str,
+    postgres_server: EmbeddedPostgres,
+    *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -517,6 +535,18 @@ def test_only_the_instance_in_the_record_ticks(
     assert "not the one in AuraStream's Postgres" in str(skipped.skip_message)
     assert "not the one in AuraStream's Postgres" in str(_sense(instance, late_hours))
 
+    with fresh_database(postgres_server) as other:
+        monkeypatch.setenv("AURASTREAM_POSTGRES_URL", other)
+        with _instance_in(database_url, tmp_path / "beside", monkeypatch) as stranger:
+            assert isinstance(_tick(stranger, "signal", noon), dg.SkipReason)
+
+    monkeypatch.setenv("AURASTREAM_POSTGRES_URL", database_url)
     with _instance_in(database_url, tmp_path / "home", monkeypatch) as own:
         assert len(_tick(own, "signal", noon)) == 1
         assert _sense(own, late_hours) == "every rollup is newer than its parts"
+
+        # The same server by another name, as behind a proxy.
+        monkeypatch.setenv(
+            "AURASTREAM_POSTGRES_URL", database_url.replace("127.0.0.1", "localhost")
+        )
+        assert len(_tick(own, "signal", noon)) == 1
