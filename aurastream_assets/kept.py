@@ -14,10 +14,13 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from aurastream.store.dead_peers import dead_peer_detection
+
 __all__ = ["kept_engine"]
 
 _RESTS_SINCE: Final = "rests_since"
 _RESTED_S: Final = 1.0
+_CONNECT_TIMEOUT_S: Final = 10
 
 
 def kept_engine(postgres_url: str, options: str = "") -> Engine:
@@ -30,13 +33,19 @@ def kept_engine(postgres_url: str, options: str = "") -> Engine:
     options : str
         Added to what the URL says the server is to be started with for a session.
     """
-    given = make_url(postgres_url).query.get("options", "")
+    said = make_url(postgres_url).query
+    detection = dead_peer_detection(idle_s=10, interval_s=5, count=4, user_timeout_s=30)
+    ours = {name: value for name, value in detection.items() if name not in said}
     engine = create_pg_engine(
         postgres_url,
         isolation_level="AUTOCOMMIT",
         pool_size=1,
         max_overflow=20,
-        connect_args={"options": f"{given} {options}".strip()},
+        connect_args={
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            **ours,
+            "options": f"{said.get('options', '')} {options}".strip(),
+        },
     )
 
     def prove(connection: DBAPIConnection, record: ConnectionPoolEntry, _borrowed: object) -> None:
@@ -46,10 +55,12 @@ def kept_engine(postgres_url: str, options: str = "") -> Engine:
         five hundred round trips a run, so only one that had the time to vanish silently is asked.
         """
         since = record.info.get(_RESTS_SINCE)
+        if since is None:
+            return  # opened just now
         try:
             if _has_spoken(connection):
                 raise sa.exc.DisconnectionError("The server has closed the connection.")
-            if since is not None and time.monotonic() - since > _RESTED_S:
+            if time.monotonic() - since > _RESTED_S:
                 engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as error:
             raise sa.exc.DisconnectionError("The server does not answer.") from error

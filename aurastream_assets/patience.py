@@ -27,6 +27,8 @@ _LOST: Final = ("08", "57P", "53300")
 
 _log = logging.getLogger(__name__)
 _total_s = 0.0
+# Who waited in vain once does not wait again at each of a run's last words, until one is heard.
+_is_over = False
 
 
 def wait_at_most(seconds: float) -> None:
@@ -57,14 +59,21 @@ def retrying(call: Callable[[], _T]) -> _T:
 
     What was asked of a server that died over it may be done twice.
     """
+    global _is_over  # noqa: PLW0603 # of the process
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_lost),
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=2.0),
-        stop=tenacity.stop_after_delay(_total_s),
+        stop=lambda state: _is_over or tenacity.stop_after_delay(_total_s)(state),
         before_sleep=tenacity.before_sleep_log(_log, logging.WARNING),
         reraise=True,
     )
-    return attempts(call)
+    try:
+        result = attempts(call)
+    except Exception as error:
+        _is_over = _is_lost(error)
+        raise
+    _is_over = False
+    return result
 
 
 def _is_lost(error: BaseException) -> bool:
@@ -72,4 +81,4 @@ def _is_lost(error: BaseException) -> bool:
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     code = getattr(error.orig, "pgcode", None)
-    return code is None or code.startswith(_LOST)
+    return error.connection_invalidated or code is None or code.startswith(_LOST)

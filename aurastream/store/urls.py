@@ -30,9 +30,9 @@ def dagster_url(url: str) -> str:
     Dagster's Postgres storage does not support.
     """
     changed = _parsed(url).set(drivername="postgresql+psycopg2")
-    return changed.update_query_dict({"options": "-csearch_path=dagster"}).render_as_string(
-        hide_password=False
-    )
+    # Dagster writes moments with a zone into columns without one, and takes them for UTC.
+    options = {"options": "-csearch_path=dagster -ctimezone=UTC"}
+    return changed.update_query_dict(options).render_as_string(hide_password=False)
 
 
 def reader_password(url: str) -> str | None:

@@ -10,11 +10,12 @@ from aurastream.store import readings
 from aurastream.store.state import last_complete_starts
 from aurastream_assets.collection.crawls import (
     collection_asset,
-    kept,
     left_of_the_minute,
     previous_items,
+    report,
 )
 from aurastream_assets.keys import asset_key
+from resources.crawl_keeping import keep
 from resources.failures import failing_fast
 from resources.platforms import Platforms
 from resources.store import Redis, Store
@@ -68,6 +69,5 @@ def clip_radar(
             max_parallel=session.settings.max_parallel_requests,
         )
         left, clock_off_s = twitch.rate_remaining, twitch.clock_off_s
-    return kept(
-        context, store, result, clock_off_s=clock_off_s, quota_remaining=left_of_the_minute(left)
-    )
+    how = keep(context, store, result)
+    return report(result, how, clock_off_s=clock_off_s, quota_remaining=left_of_the_minute(left))

@@ -1,5 +1,6 @@
 """What every collection asset shares: its decorator, its memory and its report."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,16 +17,15 @@ from aurastream.store.state import (
     newest_videos,
 )
 from aurastream_assets.policies import RETRIES
-from resources.crawl_keeping import keep
 from resources.store import Store
 
 __all__ = [
     "collection_asset",
-    "kept",
     "left_of_the_minute",
     "previous_crawl",
     "previous_crawl_with_counts",
     "previous_items",
+    "report",
 ]
 
 collection_asset: Final = partial(dg.asset, retry_policy=RETRIES, io_manager_key="frame_io")
@@ -96,24 +96,21 @@ def left_of_the_minute(points: int | None) -> int | str:
     return "unknown" if points is None else points
 
 
-def kept(
-    context: dg.AssetExecutionContext,
-    store: Store,
+def report(
     result: CrawlResult,
+    how: Mapping[str, dg.MetadataValue],
     *,
     clock_off_s: float | None = None,
     **more: Any,  # noqa: ANN401 # whatever metadata Dagster takes
 ) -> dg.MaterializeResult[None]:
-    """Keep a crawl; return its version and what a person wants to know about it.
+    """Return the version of a crawl that was kept, and what a person wants to know about it.
 
     Parameters
     ----------
-    context : AssetExecutionContext
-        Of the asset that crawled.
-    store : Store
-        The record.
     result : CrawlResult
         The crawl.
+    how : mapping
+        How it was kept, as `resources.crawl_keeping.keep` says it: nothing comes before that.
     clock_off_s : float, optional
         By how much the platform's clock, which dates the rows, was ahead of ours, where it is told.
     **more
@@ -122,15 +119,13 @@ def kept(
     crawls = result.frames["operations.crawls"]
     partial_crawls = crawls[~crawls["is_complete"].astype(bool)]
     reasons = partial_crawls["reason"].value_counts()
-    # How old the oldest of it was when it went to the record.
-    lag = datetime.now(UTC) - result.crawl_at
-    how = keep(context, store, result)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(result.data_version),
         metadata={
             **result.metadata,
             "crawl_at": dg.MetadataValue.timestamp(result.crawl_at),
-            "lag_s": max(0.0, round(lag.total_seconds(), 1)),
+            # How old the oldest of it is once it is kept.
+            "lag_s": max(0.0, round((datetime.now(UTC) - result.crawl_at).total_seconds(), 1)),
             "platform_clock_off_s": "unknown" if clock_off_s is None else round(clock_off_s),
             "is_complete": result.is_complete,
             "why_incomplete": ", ".join(f"{why}: {n}" for why, n in reasons.items()) or "-",

@@ -7,12 +7,13 @@ import dagster as dg
 from aurastream.sources.collectors import collect_streams
 from aurastream.store import readings
 from aurastream_assets.collection.crawls import (
-    kept,
     left_of_the_minute,
     previous_crawl_with_counts,
+    report,
 )
 from aurastream_assets.keys import asset_key
 from aurastream_assets.policies import RETRIES
+from resources.crawl_keeping import keep
 from resources.failures import failing_fast
 from resources.platforms import Platforms
 from resources.store import Redis, Store
@@ -71,7 +72,8 @@ def twitch_streams(
             or session.settings.keep_twitch_aggregates,
         )
         left, clock_off_s = left_of_the_minute(twitch.rate_remaining), twitch.clock_off_s
-    yield kept(context, store, result, clock_off_s=clock_off_s, quota_remaining=left)._replace(
+    how = keep(context, store, result)
+    yield report(result, how, clock_off_s=clock_off_s, quota_remaining=left)._replace(
         asset_key=_STREAMS
     )
     top = result.frames["collection.twitch_top_games"]

@@ -11,9 +11,10 @@ from aurastream.sources.catalog import classifier_from_categories
 from aurastream.sources.collectors import collect_games
 from aurastream.store import readings
 from aurastream.store.state import collection_state, last_complete_starts
-from aurastream_assets.collection.crawls import collection_asset, kept, previous_crawl
+from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import WINDOW
+from resources.crawl_keeping import keep
 from resources.failures import failing_fast
 from resources.platforms import Platforms
 from resources.store import Redis, Store
@@ -90,10 +91,10 @@ def youtube_games(
                 run_id=context.run.run_id,
                 max_parallel=session.settings.max_parallel_requests,
             )
-        return kept(
-            context,
-            store,
+        how = keep(context, store, result)
+        return report(
             result,
+            how,
             clock_off_s=youtube.clock_off_s,
             quota_remaining=session.remaining(),
             allowance=share.units,

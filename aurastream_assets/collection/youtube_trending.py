@@ -7,8 +7,9 @@ import dagster as dg
 
 from aurastream.sources.collectors import collect_trending
 from aurastream.store import readings, state
-from aurastream_assets.collection.crawls import collection_asset, kept, previous_crawl
+from aurastream_assets.collection.crawls import collection_asset, previous_crawl, report
 from aurastream_assets.keys import asset_key
+from resources.crawl_keeping import keep
 from resources.failures import failing_fast
 from resources.platforms import Platforms
 from resources.store import Redis, Store
@@ -54,10 +55,10 @@ def youtube_trending(
                 run_id=context.run.run_id,
                 max_parallel=session.settings.max_parallel_requests,
             )
-        return kept(
-            context,
-            store,
+        how = keep(context, store, result)
+        return report(
             result,
+            how,
             clock_off_s=youtube.clock_off_s,
             quota_remaining=session.remaining(),
         )

@@ -97,13 +97,13 @@ def thumbnail_features(
                 max_parallel=settings.max_parallel_requests,
                 started_at=now,
             )
+    how = keep(context, store, result)
     total, unread = (
         int(wanted[name].iloc[0]) if len(wanted) else 0 for name in ("wanted_total", "unread_total")
     )
     words = int(result.metadata["words_read"])
     if reader is not None and result.metadata["reader"] != reader.name:
         context.log.warning("Words are not read in this run: %s", result.metadata["reader"])
-    how = keep(context, store, result)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(result.data_version),
         metadata={

@@ -118,9 +118,9 @@ def database_size(store: Store, redis: Redis) -> dg.AssetCheckResult:
     description="The days to come are made: the daily purge goes on, and not the hourly one alone.",
 )
 def days_are_made(store: Store) -> dg.AssetCheckResult:
-    """Look whether a table lacks a day that a daily purge of the last two days has made."""
+    """Look whether a table lacks today or tomorrow, which were made days ago, or by a start."""
     now = datetime.now(UTC)
-    wanted = set(days_between(now, now + timedelta(days=DAYS_AHEAD - 2)))
+    wanted = set(days_between(now, now + timedelta(days=1)))
     with store_purge.connect(store.frames.url) as connection:
         lacking = [
             table.fullname for table in PARTITIONED if wanted - existing_days(connection, table)

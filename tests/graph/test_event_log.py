@@ -1,6 +1,7 @@
 """The event log: what Dagster would store itself, with fewer statements and connections."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import psycopg
 import pytest
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
 
 from aurastream.store.urls import dagster_url
-from aurastream_assets import kept
+from aurastream_assets import kept, patience
 from aurastream_assets.definitions import defs
 from aurastream_assets.event_log import EventLogStorage
 from aurastream_assets.run_storage import RunStorage
@@ -233,3 +235,36 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(database_url: str)
         events = instance.all_logs(result.run_id)
     assert result.success
     assert sum(e.dagster_event_type == dg.DagsterEventType.ASSET_OBSERVATION for e in events) == 20
+
+
+def test_a_kept_connection_notices_a_vanished_host_and_speaks_utc(database_url: str) -> None:
+    for url, idle in (
+        (dagster_url(database_url), "10"),
+        (f"{dagster_url(database_url)}&keepalives_idle=60", "60"),
+    ):
+        engine = kept.kept_engine(url)
+        with engine.connect() as connection:
+            said = connection.connection.driver_connection.info.dsn_parameters  # type: ignore[union-attr] # psycopg2's
+            zone = connection.exec_driver_sql("show timezone").scalar_one()
+        engine.dispose()
+        assert (said["keepalives_idle"], said["tcp_user_timeout"]) == (idle, "30000")
+        assert (said["connect_timeout"], zone) == ("10", "UTC")
+
+
+def test_who_waited_in_vain_once_does_not_wait_at_each_later_statement(
+    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(patience, "_total_s", 1.0)
+    monkeypatch.setattr(patience, "_is_over", False)
+    engine = kept.kept_engine(f"postgresql+psycopg2://nobody@127.0.0.1:{free_port()}/none")
+
+    def tries() -> int:
+        caplog.clear()
+        with pytest.raises(OperationalError), patience.connected(engine):
+            pass
+        return 1 + len(caplog.records)
+
+    assert tries() > 1
+    assert tries() == 1
+    assert patience.retrying(lambda: "there again") == "there again"
+    assert tries() > 1

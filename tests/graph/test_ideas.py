@@ -78,7 +78,8 @@ def test_ideas_are_carried_over_with_the_proof_where_nothing_they_read_has_chang
     said = metadata_of(result, IDEAS)
     seen = set(store.read("intelligence.video_velocity")["category"])
     # Where no topic is a subject it is known that there is no idea: that is carried over as well.
-    assert seen > set(store.read("intelligence.video_ideas")["category"]) > {"music"}
+    # Whether a category is like that depends on the day of the archive.
+    assert seen >= set(store.read("intelligence.video_ideas")["category"]) > {"music"}
     assert (said["computed"], said["unchanged"]) == (1, len(seen) - 1)
     assert "| music |" in str(said["inputs"])
     ideas = store.read("intelligence.video_ideas", order_by=ORDER)

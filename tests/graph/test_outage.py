@@ -67,8 +67,10 @@ def graph(
 
 
 @pytest.fixture
-def stopped_in_mid_crawl(mortal_postgres: EmbeddedPostgres, server_url: str) -> Iterator[None]:
-    """Stop the server once four calls were paid for."""
+def stopped_in_mid_crawl(
+    mortal_postgres: EmbeddedPostgres, server_url: str
+) -> Iterator[threading.Thread]:
+    """Stop the server once four calls were paid for; whoever does it ends then."""
     over = threading.Event()
 
     def stop() -> None:
@@ -80,7 +82,7 @@ def stopped_in_mid_crawl(mortal_postgres: EmbeddedPostgres, server_url: str) -> 
 
     thread = threading.Thread(target=stop)
     thread.start()
-    yield
+    yield thread
     over.set()
     thread.join()
     mortal_postgres.start()  # for the next test, whatever came of this one
@@ -101,13 +103,13 @@ def _crawled(store: FrameStore) -> int:
     return len(streams)
 
 
-@pytest.mark.usefixtures("stopped_in_mid_crawl")
 def test_a_crawl_outlives_a_minute_without_the_server_that_has_dagsters_rows_too(
     graph: dg.Definitions,
     instance: dg.DagsterInstance,
     mortal_postgres: EmbeddedPostgres,
     server_url: str,
     *,
+    stopped_in_mid_crawl: threading.Thread,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
@@ -123,6 +125,7 @@ def test_a_crawl_outlives_a_minute_without_the_server_that_has_dagsters_rows_too
         waited = 0
         while waited < 12 and not over.wait(LOOK_EVERY_S):  # Dagster itself gives up after six
             waited = sum(record.name == patience.__name__ for record in list(caplog.records))
+        stopped_in_mid_crawl.join(timeout=60)
         mortal_postgres.start()
 
     restart = threading.Thread(target=start_again)

@@ -584,7 +584,7 @@ def test_a_daily_purge_that_stands_still_is_seen_beside_an_hourly_one_that_goes(
 
     assert said("retention") == {"passed": True, "lacking": "-"}
 
-    ahead = f"{datetime.now(UTC) + timedelta(days=4):p%Y%m%d}"
+    ahead = f"{datetime.now(UTC) + timedelta(days=1):p%Y%m%d}"
     with psycopg.connect(store.url, autocommit=True) as connection:
         connection.execute(f"drop table collection.twitch_streams_{ahead}")
     assert said("expire") == {"passed": False, "lacking": "collection.twitch_streams"}
