@@ -59,7 +59,8 @@ def _place(url: str) -> tuple[str | None, int, str | None]:
 
 def _is_same(own: str, url: str) -> bool:
     """Ask both servers which they are: one may be spelled in two ways."""
-    plain = sa.make_url(own).set(drivername="postgresql").render_as_string(hide_password=False)
+    bare = sa.make_url(own).set(drivername="postgresql").difference_update_query(["options"])
+    plain = bare.render_as_string(hide_password=False)
     found = set()
     for each in (plain, url):
         with psycopg.connect(patient(each)) as connection:

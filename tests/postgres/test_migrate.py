@@ -165,10 +165,10 @@ def test_a_url_of_another_database_is_refused() -> None:
         migrate("mysql://a:b@127.0.0.1/x")
 
 
-def test_dagster_gets_its_driver_and_its_schema() -> None:
-    assert (
-        dagster_url("postgresql://u:p%40@127.0.0.1:5/aurastream")
-        == "postgresql+psycopg2://u:p%40@127.0.0.1:5/aurastream?options=-csearch_path%3Ddagster"
+def test_dagster_gets_its_driver_its_schema_and_its_zone() -> None:
+    assert dagster_url("postgresql://u:p%40@127.0.0.1:5/aurastream") == (
+        "postgresql+psycopg2://u:p%40@127.0.0.1:5/aurastream"
+        "?options=-csearch_path%3Ddagster+-ctimezone%3DUTC"
     )
 
 
