@@ -8,10 +8,11 @@ import dagster as dg
 from aurastream.operations.first_runs import PLANNED
 from aurastream_assets.instances import why_not
 
-__all__ = ["EVERY_S", "RANGE", "busy", "newest", "request", "start_of"]
+__all__ = ["EVERY_S", "RANGE", "STARTING", "busy", "newest", "request", "start_of"]
 
 EVERY_S: Final = 60
 RANGE: Final = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+STARTING: Final = "a start loads and scores what is missing before it"
 
 _UNFINISHED: Final = [
     dg.DagsterRunStatus.QUEUED,

@@ -22,11 +22,12 @@ from aurastream.operations.late_data import (
 from aurastream.operations.policy import forbidden_tables, limits_of
 from aurastream.settings import Environment, Settings
 from aurastream.store.deliveries import DELIVERIES, deliveries_of
+from aurastream.store.start_note import is_starting
 from aurastream_assets import jobs
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import FOUR_HOURS, days, four_hours, half_hours, hours
 from resources.store import Store
-from sensors.asking import EVERY_S, RANGE, busy, newest, request, start_of
+from sensors.asking import EVERY_S, RANGE, STARTING, busy, newest, request, start_of
 from sensors.declaration import DeclaredSensor
 
 __all__ = ["INPUTS", "SENSORS", "late_analyses", "late_crawls", "late_days", "late_hours"]
@@ -86,6 +87,8 @@ def late_crawls(
     waiting = busy(context, jobs.rescore.name)
     if waiting:
         return waiting
+    if is_starting(store.frames):
+        return dg.SkipReason(STARTING)
     now = datetime.now(UTC)
     recent = deliveries_of(store.frames.read(DELIVERIES, start=now - _REMEMBERED))
     if not recent:

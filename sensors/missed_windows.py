@@ -18,7 +18,7 @@ from aurastream_assets import jobs
 from aurastream_assets.keys import asset_key
 from aurastream_assets.partitions import half_hours
 from resources.store import Store
-from sensors.asking import EVERY_S, busy, newest, request
+from sensors.asking import EVERY_S, STARTING, busy, newest, request
 from sensors.declaration import DeclaredSensor
 
 __all__ = ["SENSORS", "unscored_windows"]
@@ -50,7 +50,7 @@ def unscored_windows(
     if _ADDRESS in forbidden_tables(limits_of(Settings.from_env())):
         return dg.SkipReason("the policy mode forbids scores")
     if is_starting(store.frames):
-        return dg.SkipReason("a start loads and scores what is missing before it")
+        return dg.SkipReason(STARTING)
     now = datetime.now(UTC)
     scored = [set(newest(context.instance, key, half_hours)) for key in _SCORED]
     missed = missed_windows(set.intersection(*scored), origin=half_hours.start, now=now - _SETTLES)

@@ -128,15 +128,12 @@ def plan_runs(
         *(
             PlannedRun(job)
             for job, (platform, name) in _COLLECTORS.items()
-            if platform in platforms and not graph.is_materialized(("collection", name))
+            if platform in platforms and not graph.materialized_at(("collection", name))
         ),
         *hours,
         *analyses,
         *days,
-        *(
-            PlannedRun("signal", partition=window.strftime(_KEY))
-            for _ in (_missing(graph, "rescore", window, now) if youtube else ())
-        ),
+        *(_present(graph, window, now) if youtube else ()),
         *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else []),
         *((*_newest(graph, window), *lessons) if youtube else ()),
     ]
@@ -207,9 +204,21 @@ def _lacking(graph: Graph, job: str, start: datetime, end: datetime) -> list[Key
     return [KeyRange(keys[0], keys[-1], len(keys)) for keys in names]
 
 
+def _present(graph: Graph, window: datetime, now: datetime) -> list[PlannedRun]:
+    """Return the run of the window that is open, unless it was scored before this start.
+
+    A schedule that ticks while history is loaded scores it from what is there by then.
+    """
+    name = window.strftime(_KEY)
+    scored = [graph.materialized_at(asset, name) for asset in _LAST["rescore"]]
+    is_early = any(at is not None and at >= now for at in scored)
+    is_due = is_early or _missing(graph, "rescore", window, now)
+    return [PlannedRun("signal", partition=name)] if is_due else []
+
+
 def _newest(graph: Graph, end: datetime) -> list[PlannedRun]:
     """Return the run of the last window that is over, of what never ran."""
-    if graph.is_materialized(_NEWEST):
+    if graph.materialized_at(_NEWEST):
         return []
     # A window is over when the next has begun.
     missing = graph.missing(_NEWEST, end - timedelta(days=2), end)

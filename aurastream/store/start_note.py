@@ -1,6 +1,7 @@
 """That a start is under way, for those who run beside it: it ends with whoever noted it."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,18 +22,48 @@ WHERE locktype = 'advisory' AND classid = %(classid)s AND objid = %(objid)s AND 
 """
 
 
+_LOOKS_EVERY_S: Final = 10.0
+
+
 @contextlib.contextmanager
-def noted_start(url: str) -> Iterator[None]:
+def noted_start(url: str, *, looks_every_s: float = _LOOKS_EVERY_S) -> Iterator[None]:
     """Note in the record that a start is under way, for as long as the block and its process last.
+
+    A server that restarts meanwhile has forgotten it; so it is looked after, and noted again.
 
     Parameters
     ----------
     url : str
         ``postgresql://`` URL of the record.
+    looks_every_s : float
+        How often it is looked after, which also keeps what stands between from taking the
+        connection for idle.
     """
-    with contextlib.closing(psycopg.connect(patient(url), autocommit=True)) as connection:
-        connection.execute(_HOLD, _LOCK)
-        yield
+    over = threading.Event()
+    with contextlib.ExitStack() as held:
+        connection = held.enter_context(_held(url))
+
+        def look_after() -> None:
+            nonlocal connection
+            while not over.wait(looks_every_s):
+                with contextlib.suppress(psycopg.Error):  # the server is away: next time
+                    if connection.broken:
+                        connection = held.enter_context(_held(url))
+                    connection.execute("SELECT 1")
+
+        looking = threading.Thread(target=look_after, name="start-note", daemon=True)
+        looking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            looking.join()
+
+
+def _held(url: str) -> contextlib.closing[psycopg.Connection]:
+    connection = psycopg.connect(patient(url), autocommit=True)
+    connection.execute(_HOLD, _LOCK)
+    return contextlib.closing(connection)
 
 
 def is_starting(store: FrameStore) -> bool:

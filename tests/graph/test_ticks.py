@@ -447,6 +447,19 @@ def test_a_crawl_that_has_just_come_waits_for_the_end_of_the_window(
     assert _late(instance, store) == ([], None)
 
 
+def test_what_came_late_waits_for_a_start(
+    instance: dg.DagsterInstance,
+    store: FrameStore,
+    deliver: Callable[[datetime, datetime], None],
+) -> None:
+    came = datetime.now(UTC) - timedelta(hours=3)
+    deliver(came - timedelta(hours=2), came)
+
+    with noted_start(store.url):
+        assert _late(instance, store) == ([], None)
+    assert len(_late(instance, store)[0]) == 1
+
+
 # --- windows that nobody scored -----------------------------------------------------------------
 
 
