@@ -49,11 +49,12 @@ from aurastream.store.narrow import (
     upsert,
 )
 from aurastream.store.partitions import (
+    attached,
     days_between,
     ensure_partitions,
-    existing_days,
     is_partitioned,
     note_sizes,
+    partition_of,
 )
 from aurastream.store.purge_denied import ITEMS, PLATFORM_OF, find_denied, without_denied
 from aurastream.store.retries import RetryPolicy, retrying
@@ -118,7 +119,7 @@ class FrameStore:
         self.retry = retry or RetryPolicy()
         self.spool = Spool(spool) if spool is not None else None
         self._pool = ConnectionPool(url, application=application)
-        self._known_days: dict[str, set[dt.date]] = {}
+        self._known_days: set[str] = set()
         self._days_lock = threading.Lock()
         self._numbers = Numbers()
 
@@ -262,23 +263,29 @@ class FrameStore:
             self._known_days.clear()
 
     def _ensure_days(self, prepared: Sequence[_Prepared]) -> None:
-        missing: list[tuple[sa.Table, set[dt.date]]] = []
+        wanted = {
+            partition_of(item.table, day): (item.table, day)
+            for item in prepared
+            if is_partitioned(item.table) and item.rows.num_rows
+            for day in _days_of(item)
+        }
         with self._days_lock:
-            for item in prepared:
-                if is_partitioned(item.table) and item.rows.num_rows:
-                    days = _days_of(item)
-                    if days - self._known_days.get(item.table.fullname, set()):
-                        missing.append((item.table, days))
-        if not missing:
+            unknown = wanted.keys() - self._known_days
+        if not unknown:
             return
-        with psycopg.connect(patient(self.url), autocommit=True) as connection:
-            for table, days in missing:
-                known = existing_days(connection, table)
-                for day in sorted(days - known):
+        with (
+            self._pool.connection(in_transaction=False) as connection,
+            connection.cursor() as cursor,
+        ):
+            missing = unknown - attached(cursor, unknown)
+        if missing:
+            with psycopg.connect(patient(self.url), autocommit=True) as creating:
+                for name in sorted(missing):
+                    table, day = wanted[name]
                     start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
-                    ensure_partitions(connection, start, start, tables=[table])
-                with self._days_lock:
-                    self._known_days[table.fullname] = known | set(days)
+                    ensure_partitions(creating, start, start, tables=[table])
+        with self._days_lock:
+            self._known_days |= unknown
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -363,7 +370,10 @@ class FrameStore:
 
     def _fetch(self, statement: str) -> pa.Table:
         def call() -> pa.Table:
-            with self._pool.connection() as connection, connection.cursor() as cursor:
+            with (
+                self._pool.connection(in_transaction=False) as connection,
+                connection.cursor() as cursor,
+            ):
                 cursor.execute(statement)
                 return cursor.fetch_arrow_table()
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator
 
 import psycopg
+from adbc_driver_postgresql import dbapi
 from psycopg import sql
 from sqlalchemy import Table
 
@@ -18,11 +19,13 @@ from aurastream.store.tables import PARTITIONED, metadata
 from aurastream.store.tables.narrow import narrow_of, stored_name, stored_of
 
 __all__ = [
+    "attached",
     "days_between",
     "ensure_partitions",
     "existing_days",
     "is_partitioned",
     "note_sizes",
+    "partition_of",
 ]
 
 _log = logging.getLogger(__name__)
@@ -56,6 +59,21 @@ def days_between(start: dt.datetime, end: dt.datetime) -> Iterator[dt.date]:
     while day <= last:
         yield day
         day += dt.timedelta(days=1)
+
+
+def partition_of(table: Table, day: dt.date) -> str:
+    """Return the full name of the partition that holds a day."""
+    return f"{table.schema}.{partition_name(table, day)}"
+
+
+def attached(cursor: dbapi.Cursor, names: Iterable[str]) -> set[str]:
+    """Return which of these partitions exist, of any table."""
+    looked_up = ", ".join(f"('{name}')" for name in names)
+    cursor.execute(
+        f"SELECT name FROM (VALUES {looked_up}) AS asked (name) "  # noqa: S608 # names are ours
+        "WHERE EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(name))"
+    )
+    return {str(name) for (name,) in cursor.fetchall()}
 
 
 def existing_days(connection: psycopg.Connection, table: Table) -> set[dt.date]:
@@ -117,7 +135,7 @@ def note_sizes(connection: psycopg.Connection, table: Table, days: Iterable[dt.d
     """
     if narrow_of(table) is not None:
         _note_dimensions(connection, table)
-    names = [f"{table.schema}.{partition_name(table, day)}" for day in sorted(days)]
+    names = [partition_of(table, day) for day in sorted(days)]
     unknown = connection.execute(
         "SELECT relname FROM pg_class WHERE oid = ANY(%s::text[]::regclass[]) AND reltuples < 0"
         " ORDER BY relname",
