@@ -24,6 +24,7 @@ __all__ = [
     "half_hours",
     "hours",
     "months",
+    "newest_of",
 ]
 
 WINDOW: Final = timedelta(minutes=30)
@@ -100,3 +101,11 @@ hours: Final = dg.HourlyPartitionsDefinition(start_date=_START, timezone="UTC")
 days: Final = dg.DailyPartitionsDefinition(start_date=_START, timezone="UTC")
 # Months are twelve a year: this set need not roll, and what was archived stays known.
 months: Final = dg.MonthlyPartitionsDefinition(start_date="2026-01-01", timezone="UTC")
+
+
+def newest_of(key: dg.AssetKey) -> dg.AssetDep:
+    """Declare that an asset without partitions reads the newest partition of another.
+
+    Left to itself, Dagster takes it to read them all, and names each of them in every run.
+    """
+    return dg.AssetDep(key, partition_mapping=dg.LastPartitionMapping())

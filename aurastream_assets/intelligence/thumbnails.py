@@ -25,7 +25,7 @@ from aurastream.store import readings_thumbnails as readings
 from aurastream_assets.intelligence.analyses import analyse, analysis_asset, at_window_end
 from aurastream_assets.intelligence.plots import as_markdown, nothing_to_draw
 from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import FOUR_HOURS
+from aurastream_assets.partitions import FOUR_HOURS, newest_of
 from aurastream_assets.policies import RETRIES, freshness_within
 from resources.crawl_keeping import keep
 from resources.failures import failing_fast
@@ -48,7 +48,10 @@ _FRESHNESS: Final = freshness_within(timedelta(hours=4, minutes=30), timedelta(h
 @dg.asset(
     key=asset_key("intelligence", "thumbnail_features"),
     code_version=FEATURES_VERSION,
-    deps=[asset_key("intelligence", "viral_scores"), asset_key("collection", "youtube_videos")],
+    deps=[
+        newest_of(asset_key("intelligence", "viral_scores")),
+        asset_key("collection", "youtube_videos"),
+    ],
     retry_policy=RETRIES,
     io_manager_key="frame_io",
     kinds={"python", "opencv", "postgres"},

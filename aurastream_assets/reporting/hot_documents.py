@@ -17,7 +17,7 @@ from aurastream.operations.schedule_policy import window_of
 from aurastream.settings import Settings
 from aurastream.store import readings
 from aurastream_assets.keys import asset_key
-from aurastream_assets.partitions import WINDOW
+from aurastream_assets.partitions import WINDOW, newest_of
 from aurastream_assets.policies import RETRIES, freshness_within
 from resources.store import Redis, Store
 
@@ -51,17 +51,17 @@ PUBLISHED_AFTER_CRAWLS: Final[Mapping[str, frozenset[str]]] = {
         asset_key("collection", "twitch_streams"),
         asset_key("collection", "twitch_top_games"),
         asset_key("collection", "clip_radar"),
-        asset_key("intelligence", "category_stats"),
-        asset_key("intelligence", "viral_scores"),
-        asset_key("intelligence", "competition"),
-        asset_key("intelligence", "opportunity"),
-        asset_key("intelligence", "title_intel"),
-        asset_key("intelligence", "keyword_scores"),
-        asset_key("intelligence", "topic_intel"),
-        asset_key("intelligence", "video_ideas"),
-        asset_key("intelligence", "clip_activity"),
-        asset_key("intelligence", "content_formats"),
-        asset_key("intelligence", "shorts_comparison"),
+        newest_of(asset_key("intelligence", "category_stats")),
+        newest_of(asset_key("intelligence", "viral_scores")),
+        newest_of(asset_key("intelligence", "competition")),
+        newest_of(asset_key("intelligence", "opportunity")),
+        newest_of(asset_key("intelligence", "title_intel")),
+        newest_of(asset_key("intelligence", "keyword_scores")),
+        newest_of(asset_key("intelligence", "topic_intel")),
+        newest_of(asset_key("intelligence", "video_ideas")),
+        newest_of(asset_key("intelligence", "clip_activity")),
+        newest_of(asset_key("intelligence", "content_formats")),
+        newest_of(asset_key("intelligence", "shorts_comparison")),
     ],
     retry_policy=RETRIES,
     kinds=_KINDS,
@@ -95,7 +95,7 @@ def hot_documents(store: Store, redis: Redis) -> dg.MaterializeResult[None]:
     deps=[
         asset_key("collection", "twitch_streams"),
         asset_key("collection", "twitch_top_games"),
-        asset_key("intelligence", "competition"),
+        newest_of(asset_key("intelligence", "competition")),
     ],
     tags={"worker": "twitch_streams_worker"},
     freshness_policy=freshness_within(timedelta(minutes=20), timedelta(minutes=40)),
