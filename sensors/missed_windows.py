@@ -26,8 +26,8 @@ __all__ = ["SENSORS", "unscored_windows"]
 _SCORED: Final = (
     asset_key("intelligence", "video_velocity"),
     asset_key("intelligence", "opportunity"),
+    asset_key("intelligence", "competition"),
 )
-_ADDRESS: Final = "intelligence.video_velocity"
 # A window's own run begins five minutes before its end; with all its tries, and a worker that is
 # replaced, it may end well after it.
 _SETTLES: Final = timedelta(minutes=10)
@@ -46,13 +46,13 @@ def unscored_windows(
     waiting = busy(context, jobs.rescore.name) or busy(context, jobs.signal.name)
     if waiting:
         return waiting
-    # What the policy mode forbids is never there, and would be missed for ever.
-    if _ADDRESS in forbidden_tables(limits_of(Settings.from_env())):
-        return dg.SkipReason("the policy mode forbids scores")
     if is_starting(store.frames):
         return dg.SkipReason(STARTING)
     now = datetime.now(UTC)
-    scored = [set(newest(context.instance, key, half_hours)) for key in _SCORED]
+    # What the policy mode forbids is never there, and would be missed for ever.
+    forbidden = forbidden_tables(limits_of(Settings.from_env()))
+    permitted = (key for key in _SCORED if ".".join(key.path) not in forbidden)
+    scored = [set(newest(context.instance, key, half_hours)) for key in permitted]
     missed = missed_windows(set.intersection(*scored), origin=half_hours.start, now=now - _SETTLES)
     if not missed:
         return dg.SkipReason("every window of the last day is scored")

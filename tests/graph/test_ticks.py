@@ -495,7 +495,7 @@ def test_windows_that_nobody_scored_are_asked_for(
     instance: dg.DagsterInstance, look: Look, store: FrameStore
 ) -> None:
     newest = THEN.replace(minute=0) - WINDOW
-    for key in (VELOCITY, OPPORTUNITY):
+    for key in (VELOCITY, OPPORTUNITY, COMPETITION):
         _report(instance, key, half_hours, *(newest - WINDOW * n for n in (0, 3, 5)))
     # Half of a window's scores is not enough.
     _report(instance, VELOCITY, half_hours, newest - WINDOW)
@@ -516,9 +516,17 @@ def test_what_lies_before_the_first_scored_window_was_not_missed(look: Look) -> 
     assert look() == "every window of the last day is scored"
 
 
-def test_what_the_terms_forbid_was_not_missed(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_terms_forbid_was_not_missed(
+    instance: dg.DagsterInstance, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AURASTREAM_POLICY_MODE", "strict")
-    assert look() == "the policy mode forbids scores"
+    newest = THEN.replace(minute=0) - WINDOW
+    _report(instance, COMPETITION, half_hours, newest, newest - 2 * WINDOW)
+    missed = (newest - WINDOW).strftime(half_hours.fmt)
+    assert look() == [(missed, missed)]
+
+    _report(instance, COMPETITION, half_hours, newest - WINDOW)
+    assert look() == "every window of the last day is scored"
 
 
 # --- beside the product -------------------------------------------------------------------------
