@@ -75,8 +75,8 @@ def collect_trending(
     -------
     CrawlResult
         With ``collection.youtube_trending`` and ``collection.youtube_videos``. A chart that a
-        region does not have is complete, with nothing expected. ``operations.source_starts`` has
-        a row if most lists have nothing in common with what they were before.
+        region does not have is complete, with nothing expected, unless no region has it.
+        ``operations.source_starts`` has a row if most lists have nothing in common with what they were before.
     """
     previous = previous or Previous()
     wanted = assembly.enabled(charts, "chart")
@@ -96,9 +96,10 @@ def collect_trending(
     rows = rows.reindex(columns=list(TRENDING))
     membership = group_hashes(rows, ["chart", "region"], _MEMBERSHIP)
     statistics = group_hashes(rows, ["chart", "region"], STATISTICS)
+    offered = {a.category for a in answers if not _is_absent(a)}
     crawls = assembly.crawls_frame(
         [
-            _crawl(a, crawl_at, sizes[a.category])
+            _crawl(a, crawl_at, sizes[a.category], is_offered=a.category in offered)
             | {
                 "membership_hash": membership.get((a.category, a.region), EMPTY_HASH),
                 "stats_hash": statistics.get((a.category, a.region), EMPTY_HASH),
@@ -147,10 +148,17 @@ def _source_starts(
     return pd.DataFrame(found, columns=list(_STARTS))
 
 
-def _crawl(answer: Answer, crawl_at: dt.datetime, size: int) -> dict[str, object]:
+def _is_absent(answer: Answer) -> bool:
+    return isinstance(answer.error, GoneError) and answer.crawl is None
+
+
+def _crawl(
+    answer: Answer, crawl_at: dt.datetime, size: int, *, is_offered: bool
+) -> dict[str, object]:
     crawl = answer.crawl
-    # Not every region has every chart: that is an answer, not a failure.
-    is_absent = isinstance(answer.error, GoneError) and crawl is None
+    # Not every region has every chart: that is an answer, not a failure. One that no region has
+    # was taken away, and its videos are missing.
+    is_absent = _is_absent(answer) and is_offered
     expected = crawl.expected if crawl is not None else (0 if is_absent else size)
     # Pages without an item end a chart as its last page does; their own count tells them apart.
     is_hollow = crawl is not None and not len(crawl) and not crawl.rejected and bool(crawl.expected)

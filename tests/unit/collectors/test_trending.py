@@ -113,6 +113,21 @@ def test_a_region_without_the_chart_is_complete_with_nothing_expected(
     assert result.metadata["coverage"] == 1.0
 
 
+def test_a_chart_that_no_region_has_was_taken_away(platform: Any, youtube: YouTubeClient) -> None:
+    platform.intercept = lambda _, q: (
+        platform.google_error(404, "videoChartNotFound") if "videoCategoryId" in q else None
+    )
+    result = _collect(youtube, CHARTS[CHARTS["category"].isin(["gaming", "trending"])])
+    crawls = result.frames["operations.crawls"].set_index(["category", "region"])
+    assert dict(crawls["is_complete"].groupby("category").unique().map(list)) == {
+        "gaming": [False],
+        "trending": [True],
+    }
+    missing = crawls.loc["gaming", ["expected", "got", "reason"]]
+    assert missing.to_numpy().tolist() == [[50, 0, "gone"]] * len(REGIONS)
+    assert not result.is_complete
+
+
 def test_a_404_of_somebody_else_is_no_region_without_the_chart(
     platform: Any, youtube: YouTubeClient
 ) -> None:
