@@ -201,6 +201,7 @@ def _follow(
         for rollup, inputs in INPUTS[job_name].items()
         if ".".join(rollup.path) not in forbidden
     }
+    now = datetime.now(UTC)
     needed = {inputs for each in followed.values() for inputs in each}
     parts = {found[0]: newest(context.instance, *found) for found in needed}
     stale: list[StaleRange] = []
@@ -210,13 +211,15 @@ def _follow(
             newest(context.instance, rollup, partitions),
             origin=partitions.start,
             period=period,
-            settled_before=datetime.now(UTC) - settles,
+            settled_before=now - settles,
         )
     if not stale:
         return dg.SkipReason("every rollup is newer than its parts")
+    # A rollup that failed for good is asked for again, but not before another would be due.
+    turn = (now - partitions.start) // period
     return dg.SensorResult(
         run_requests=[
-            request(late.first, late.last, partitions, late.newest_part)
+            request(late.first, late.last, partitions, f"{late.newest_part}:{turn}")
             for late in joined(stale, period=period)
         ]
     )

@@ -26,7 +26,7 @@ from resources.store import Store
 from schedules.collection import COLLECTION_SCHEDULES
 from schedules.declaration import schedules_for
 from schedules.rollups import ROLLUP_SCHEDULES
-from sensors import missed_windows
+from sensors import late_data, missed_windows
 from sensors.late_data import INPUTS, late_analyses, late_crawls, late_days, late_hours
 from tests.conftest import fresh_database
 
@@ -199,17 +199,29 @@ def test_a_backfill_of_windows_becomes_one_run_of_hours(instance: dg.DagsterInst
     ]
 
 
-def test_the_same_lateness_is_asked_for_under_the_same_run_key(
-    instance: dg.DagsterInstance,
+def test_what_is_late_is_asked_for_once_in_each_of_its_periods(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _report(instance, SCORES, half_hours, MIDNIGHT)
+    then = THEN
 
-    first, second = (
-        late_hours.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests
-        for _ in range(2)
-    )
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return then.astimezone(tz)
 
-    assert first[0].run_key == second[0].run_key
+    monkeypatch.setattr(late_data, "datetime", Then)
+
+    def ask() -> str | None:
+        [asked] = late_hours.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests
+        return asked.run_key
+
+    first = ask()
+    then = THEN.replace(minute=59)
+    assert ask() == first
+    # Its run failed, and so did all that replaced it.
+    then += timedelta(minutes=1)
+    assert ask() != first
 
 
 def test_a_window_of_the_running_hour_waits_for_the_schedule(instance: dg.DagsterInstance) -> None:

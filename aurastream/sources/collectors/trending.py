@@ -76,7 +76,8 @@ def collect_trending(
     CrawlResult
         With ``collection.youtube_trending`` and ``collection.youtube_videos``. A chart that a
         region does not have is complete, with nothing expected, unless no region has it.
-        ``operations.source_starts`` has a row if most lists have nothing in common with what they were before.
+        ``operations.source_starts`` has a row if most lists have nothing in common with what they
+        were before.
     """
     previous = previous or Previous()
     wanted = assembly.enabled(charts, "chart")
