@@ -30,6 +30,7 @@ _ITEMS_CACHED: Final = 60_000
 _DAY_ZERO: Final = 18_262
 _PUBLISH_DELAY_S: Final = 600  # until then a clip does not know its recording
 _HAS_VOD: Final = 0.8
+_NONE: Final = np.array([], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,9 @@ class ClipSet:
 
     @staticmethod
     def join(parts: list["ClipSet"]) -> "ClipSet":
-        """Return several sets as one."""
-        return ClipSet(
-            *(np.concatenate([getattr(each, name) for each in parts]) for name in ClipSet.__slots__)
-        )
+        """Return several sets as one; none at all give an empty one."""
+        columns = ([getattr(each, name) for each in parts] for name in ClipSet.__slots__)
+        return ClipSet(*(np.concatenate([_NONE, *column]) for column in columns))
 
 
 class Clips:
@@ -93,8 +93,7 @@ class Clips:
                 game = int(self._world.broadcasts.sessions(day).game[position])
                 clips = self._day(game, day)
                 parts.append(clips.take(np.flatnonzero(clips.channel == channel)))
-        found = ClipSet.join(parts or [self._day(0, int(start // DAY)).take(np.array([], int))])
-        return _between(found, start, min(end, moment))
+        return _between(ClipSet.join(parts), start, min(end, moment))
 
     def by_id(self, clip_id: str, moment: float) -> ClipSet | None:
         """Return one clip as a set, or None if there is none by that id yet."""

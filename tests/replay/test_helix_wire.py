@@ -281,6 +281,15 @@ def test_clips_keep_to_their_window_and_their_ids(helix: Get) -> None:
     assert clips[0] in mine["data"]
 
 
+@pytest.mark.parametrize("way", ["game_id", "broadcaster_id"])
+@pytest.mark.parametrize("days", [3, 30, 3_000])
+def test_a_window_in_the_future_has_no_clips_yet(helix: Get, way: str, days: int) -> None:
+    clip = _good(helix("clips", game_id="33214", first=1))["data"][0]
+    started = (NOW + dt.timedelta(days=days)).isoformat()
+    answer = _good(helix("clips", **{way: clip[way]}, started_at=started))
+    assert answer == {"data": [], "pagination": {}}
+
+
 def test_small_lists_have_no_pagination_key(helix: Get) -> None:
     for path, query in (
         ("games", {"id": "33214"}),
