@@ -169,26 +169,27 @@ class YouTubeApi:
             )
         view = self._world.view(request.now, request.base)
         places = self._world.known(view, ids, request.now)
-        items = []
-        for place, counts in zip(
-            places, self._world.counters(view, places, request.now), strict=True
-        ):
-            content: dict[str, Any] = {"kind": "youtube#videoStats", "etag": ""}
-            content["id"] = view.video_ids[place]
-            if "snippet" in parts:
-                content["snippet"] = {"publishTime": self._world.published_at(view, place)}
-            if "contentDetails" in parts:
-                seconds = _seconds(self._world.archive.durations[place])
-                content["contentDetails"] = {"duration": f"{seconds}s"}
-            if "statistics" in parts:
-                names = ("viewCount", "likeCount", "commentCount")
-                content["statistics"] = {
-                    name: str(count)
-                    for name, count in zip(names, counts, strict=True)
-                    if count >= 0
-                }
-            content["etag"] = etag(orjson.dumps(content)).decode()
-            items.append(orjson.dumps(content))
+        counters = self._world.counters(view, places, request.now)
+        found = {
+            view.video_ids[place]: _stats_item(
+                view.video_ids[place],
+                self._world.published_at(view, place),
+                self._world.archive.durations[place],
+                counts,
+                parts,
+            )
+            for place, counts in zip(places, counters, strict=True)
+        }
+        for each in ids:
+            if each not in found and (live := self._live.by_id(each, request.now)):
+                found[each] = _stats_item(
+                    each,
+                    live.published_at(request.now),
+                    live.duration(request.now),
+                    self._live.counters(live, request.now),
+                    parts,
+                )
+        items = [found[each] for each in ids if each in found]
         return _listing("youtube#batchGetStatsResponse", items, b"")
 
     def search(self, request: Request) -> Answer:
@@ -331,6 +332,23 @@ def _listing(kind: str, items: Sequence[bytes] | None, tail: bytes) -> Answer:
         etag=tag.decode(),
         headers={"cache-control": "private", "vary": "Origin, X-Origin, Referer"},
     )
+
+
+def _stats_item(
+    video_id: str, published: str, duration: str, counts: Sequence[int], parts: Sequence[str]
+) -> bytes:
+    content: dict[str, Any] = {"kind": "youtube#videoStats", "etag": "", "id": video_id}
+    if "snippet" in parts:
+        content["snippet"] = {"publishTime": published}
+    if "contentDetails" in parts:
+        content["contentDetails"] = {"duration": f"{_seconds(duration)}s"}
+    if "statistics" in parts:
+        names = ("viewCount", "likeCount", "commentCount")
+        content["statistics"] = {
+            name: str(count) for name, count in zip(names, counts, strict=True) if count >= 0
+        }
+    content["etag"] = etag(orjson.dumps(content)).decode()
+    return orjson.dumps(content)
 
 
 def _parts(query: Query, known: Sequence[str], *, required: bool = True) -> tuple[str, ...]:

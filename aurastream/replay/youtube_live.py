@@ -20,7 +20,14 @@ from aurastream.replay.catalog import GAMES, LANGUAGES, TRACKED
 from aurastream.replay.hashing import base64_id, digest_id, id_number, mix_int, uniform, unmix_int
 from aurastream.replay.moments import DAY, HOUR, rfc3339
 from aurastream.replay.names import login, title, user_number
-from aurastream.replay.youtube_world import LIST_THUMBNAILS, etag, thumbnails
+from aurastream.replay.youtube_world import (
+    LIST_THUMBNAILS,
+    branding,
+    channel_status,
+    etag,
+    player,
+    thumbnails,
+)
 
 __all__ = ["LiveBroadcast", "YouTubeLive", "load_youtube_live"]
 
@@ -32,6 +39,7 @@ _DAY_BITS: Final = 15
 _CHANNEL_BITS: Final = 10
 _MARK: Final = 0x11FE << (_DAY_BITS + _CHANNEL_BITS)
 _GAMING: Final = "20"
+_TOPICS: Final = {"topicCategories": ["https://en.wikipedia.org/wiki/Video_game_culture"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,19 @@ class LiveBroadcast:
         if moment < self.start:
             return "upcoming"
         return "live" if moment < self.end else "completed"
+
+    def published_at(self, moment: float) -> str:
+        """Return when it was published: announced, and once more when it began."""
+        return rfc3339(self.announced if moment < self.start else self.start)
+
+    def duration(self, moment: float) -> str:
+        """Return its length in ISO 8601, which is nothing until it is over."""
+        if moment < self.end:
+            return "P0D"
+        minutes, seconds = divmod(self.end - self.start, 60)
+        hours, minutes = divmod(minutes, 60)
+        parts = ((hours, "H"), (minutes, "M"), (seconds, "S"))
+        return "PT" + "".join(f"{count}{unit}" for count, unit in parts if count)
 
 
 class YouTubeLive:
@@ -132,18 +153,23 @@ class YouTubeLive:
         replays = broadcast.level * 3 * -np.expm1(-later / (40 * HOUR))
         return int(while_live + replays)
 
+    def counters(self, broadcast: LiveBroadcast, moment: float) -> tuple[int, int, int]:
+        """Return a broadcast's views, likes and comments; until its end, people write in chat."""
+        views = self.views(broadcast, moment)
+        completed = broadcast.state(moment) == "completed"
+        return views, views // 17, views // 900 if completed else 0
+
     def video_item(
         self, broadcast: LiveBroadcast, moment: float, parts: Sequence[str], base: str
     ) -> bytes:
         """Return a broadcast as a video in JSON with just the parts asked for."""
         state, video_id = broadcast.state(moment), self.video_id(broadcast)
-        views = self.views(broadcast, moment)
         content: dict[str, Any] = {}
         if "snippet" in parts:
-            content["snippet"] = self._snippet(broadcast, state, base)
+            content["snippet"] = self._snippet(broadcast, moment, base)
         if "contentDetails" in parts:
             content["contentDetails"] = {
-                "duration": _duration(broadcast) if state == "completed" else "P0D",
+                "duration": broadcast.duration(moment),
                 "dimension": "2d",
                 "definition": "hd" if state == "completed" else "sd",
                 "caption": "false",
@@ -161,17 +187,23 @@ class YouTubeLive:
                 "madeForKids": False,
             }
         if "statistics" in parts:
+            views, likes, comments = self.counters(broadcast, moment)
             content["statistics"] = {
                 "viewCount": str(views),
-                "likeCount": str(views // 17),
+                "likeCount": str(likes),
                 "favoriteCount": "0",
-                "commentCount": str(views // 900 if state == "completed" else 0),
+                "commentCount": str(comments),
             }
+        if "paidProductPlacementDetails" in parts:
+            content["paidProductPlacementDetails"] = {"hasPaidProductPlacement": False}
+        if "player" in parts:
+            content["player"] = player(video_id)
+        if "topicDetails" in parts:
+            content["topicDetails"] = _TOPICS
+        if "recordingDetails" in parts:
+            content["recordingDetails"] = {}
         if "liveStreamingDetails" in parts:
             content["liveStreamingDetails"] = self._live_details(broadcast, state, moment, video_id)
-        if "topicDetails" in parts:
-            topic = "https://en.wikipedia.org/wiki/Video_game_culture"
-            content["topicDetails"] = {"topicCategories": [topic]}
         body = orjson.dumps(content)[1:]
         head = b'{"kind":"youtube#video","etag":"%b","id":"%b"' % (
             etag(video_id.encode(), body),
@@ -210,16 +242,22 @@ class YouTubeLive:
                 "hiddenSubscriberCount": False,
                 "videoCount": str(50 + int(draw * 700)),
             }
+        if "status" in parts:
+            content["status"] = channel_status(for_kids=False)
+        if "topicDetails" in parts:
+            content["topicDetails"] = _TOPICS
+        if "brandingSettings" in parts:
+            content["brandingSettings"] = branding(base, channel_id, {"title": name})
         content["etag"] = etag(orjson.dumps(content)).decode()
         return content
 
-    def _snippet(self, broadcast: LiveBroadcast, state: str, base: str) -> dict[str, Any]:
+    def _snippet(self, broadcast: LiveBroadcast, moment: float, base: str) -> dict[str, Any]:
+        state = broadcast.state(moment)
         language = LANGUAGES[int(self.roster.language[broadcast.channel])].code
         name = self.title(broadcast)
         suffix = "" if state == "completed" else "_live"
-        published = broadcast.announced if state == "upcoming" else broadcast.start
         snippet: dict[str, Any] = {
-            "publishedAt": rfc3339(published),
+            "publishedAt": broadcast.published_at(moment),
             "channelId": self.channel_ids[broadcast.channel],
             "title": name,
             "description": "",
@@ -266,14 +304,6 @@ class YouTubeLive:
                 strict=True,
             )
         ]
-
-
-def _duration(broadcast: LiveBroadcast) -> str:
-    minutes, seconds = divmod(broadcast.end - broadcast.start, 60)
-    hours, minutes = divmod(minutes, 60)
-    return "PT" + "".join(
-        f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n
-    )
 
 
 @lru_cache(maxsize=1)

@@ -25,8 +25,11 @@ __all__ = [
     "SEARCH_THUMBNAILS",
     "CycleView",
     "YouTubeWorld",
+    "branding",
+    "channel_status",
     "etag",
     "load_youtube_world",
+    "player",
     "thumbnails",
 ]
 
@@ -96,7 +99,7 @@ class YouTubeWorld:
             "snippet": self._snippet,
             "contentDetails": self._content_details,
             "status": self._status,
-            "player": self._player,
+            "player": lambda view, video: player(view.video_ids[video]),
             "topicDetails": self._topic_details,
             "recordingDetails": lambda *_: {},
             "localizations": lambda *_: None,
@@ -247,14 +250,6 @@ class YouTubeWorld:
             "madeForKids": bool(self.is_for_kids[video]),
         }
 
-    def _player(self, view: CycleView, video: int) -> dict[str, Any]:
-        source = f"//www.youtube.com/embed/{view.video_ids[video]}"
-        return {
-            "embedHtml": f'<iframe width="480" height="270" src="{source}" frameborder="0" '
-            'allow="accelerometer; autoplay; clipboard-write; encrypted-media; gyroscope; '
-            'picture-in-picture; web-share" allowfullscreen></iframe>'
-        }
-
     def _topic_details(self, _view: CycleView, video: int) -> dict[str, Any]:
         topics = _TOPICS.get(int(self.archive.categories[video]), ("Lifestyle_(sociology)",))
         return {"topicCategories": [f"https://en.wikipedia.org/wiki/{topic}" for topic in topics]}
@@ -308,19 +303,12 @@ class YouTubeWorld:
             if hides:
                 del content["statistics"]["subscriberCount"]
         if "status" in parts:
-            content["status"] = {
-                "privacyStatus": "public",
-                "isLinked": True,
-                "longUploadsStatus": "longUploadsUnspecified",
-                "madeForKids": bool(self.is_for_kids[videos[0]]),
-            }
+            content["status"] = channel_status(for_kids=bool(self.is_for_kids[videos[0]]))
         if "topicDetails" in parts:
             content["topicDetails"] = self._topic_details(view, int(videos[0]))
         if "brandingSettings" in parts:
-            content["brandingSettings"] = {
-                "channel": {"title": name, "country": self.archive.region_of[channel]},
-                "image": {"bannerExternalUrl": f"{view.base}/ytc/{channel_id}/1060.jpg"},
-            }
+            shown = {"title": name, "country": self.archive.region_of[channel]}
+            content["brandingSettings"] = branding(view.base, channel_id, shown)
         content["etag"] = etag(orjson.dumps(content)).decode()
         return content
 
@@ -339,6 +327,32 @@ def thumbnails(
         name: {"url": f"{base}/vi/{video_id}/{file}{suffix}.jpg", "width": width, "height": height}
         for name, file, width, height in sizes
     }
+
+
+def player(video_id: str) -> dict[str, Any]:
+    """Return the player block of a video."""
+    source = f"//www.youtube.com/embed/{video_id}"
+    return {
+        "embedHtml": f'<iframe width="480" height="270" src="{source}" frameborder="0" '
+        'allow="accelerometer; autoplay; clipboard-write; encrypted-media; gyroscope; '
+        'picture-in-picture; web-share" allowfullscreen></iframe>'
+    }
+
+
+def channel_status(*, for_kids: bool) -> dict[str, Any]:
+    """Return the status block of a channel."""
+    return {
+        "privacyStatus": "public",
+        "isLinked": True,
+        "longUploadsStatus": "longUploadsUnspecified",
+        "madeForKids": for_kids,
+    }
+
+
+def branding(base: str, channel_id: str, channel: dict[str, Any]) -> dict[str, Any]:
+    """Return the branding block of a channel; the banner is served by this server."""
+    banner = {"bannerExternalUrl": f"{base}/ytc/{channel_id}/1060.jpg"}
+    return {"channel": channel, "image": banner}
 
 
 def etag(*content: bytes) -> bytes:

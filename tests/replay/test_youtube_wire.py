@@ -14,6 +14,10 @@ ALL_PARTS = (
     "snippet,contentDetails,statistics,status,topicDetails,player,liveStreamingDetails,"
     "recordingDetails,localizations,paidProductPlacementDetails,id"
 )
+CHANNEL_PARTS = (
+    "snippet,contentDetails,statistics,topicDetails,status,brandingSettings,localizations,"
+    "contentOwnerDetails,id"
+)
 PAGE = {"part": "snippet,statistics,contentDetails", "chart": "mostPopular", "maxResults": 50}
 
 
@@ -61,6 +65,49 @@ def test_live_broadcasts_validate_in_every_state(youtube: Get, event: str) -> No
         assert ("actualEndTime" in details) == (event == "completed")
         content = "none" if event == "completed" else event
         assert item["snippet"]["liveBroadcastContent"] == content
+
+
+@pytest.mark.parametrize("event", ["live", "upcoming", "completed"])
+def test_a_live_broadcast_has_the_parts_that_a_charted_video_has(youtube: Get, event: str) -> None:
+    charted = _good(youtube("videos", part="id", chart="mostPopular"))["items"][0]["id"]
+    for part in [*ALL_PARTS.split(","), ALL_PARTS]:
+        ids = f"{charted},{_live_ids(youtube, event)[0]}"
+        usual, live = _good(youtube("videos", part=part, id=ids))["items"]
+        assert set(live) - {"liveStreamingDetails"} == set(usual), part
+        assert ("liveStreamingDetails" in live) == ("liveStreamingDetails" in part)
+    assert live["id"] in live["player"]["embedHtml"]
+
+
+def test_the_channel_of_a_live_broadcast_has_the_parts_that_any_channel_has(youtube: Get) -> None:
+    charted = _good(youtube("videos", **PAGE))["items"][0]["snippet"]["channelId"]
+    query = {"part": "snippet", "type": "video", "eventType": "live", "maxResults": 50}
+    items = _good(youtube("search", **query))["items"]
+    invented = list(dict.fromkeys(item["snippet"]["channelId"] for item in items))
+    for part in [*CHANNEL_PARTS.split(","), CHANNEL_PARTS]:
+        found = _good(youtube("channels", part=part, id=",".join([charted, *invented[:40]])))
+        specs.google("ChannelListResponse").validate(found)
+        assert len(found["items"]) == 1 + len(invented[:40])
+        assert {frozenset(item) for item in found["items"]} == {frozenset(found["items"][0])}
+
+
+@pytest.mark.parametrize("event", ["live", "upcoming", "completed"])
+def test_batch_statistics_of_live_broadcasts_are_those_of_their_list(
+    youtube: Get, event: str
+) -> None:
+    charted = _good(youtube("videos", part="id", chart="mostPopular"))["items"][0]["id"]
+    live = _live_ids(youtube, event)[:40]
+    ids = ",".join([*live[:1], "nobodyknows", charted, *live[1:]])
+    parts = "snippet,contentDetails,statistics"
+    stats = _good(youtube("videos:batchGetStats", part=parts, id=ids))
+    specs.google("BatchGetStatsResponse").validate(stats)
+    listed = _good(youtube("videos", part=parts, id=ids))["items"]
+    assert [item["id"] for item in stats["items"]] == [item["id"] for item in listed]
+    assert len(listed) == len(live) + 1
+    for brief, whole in zip(stats["items"], listed, strict=True):
+        assert brief["snippet"]["publishTime"] == whole["snippet"]["publishedAt"]
+        assert brief["statistics"].items() <= whole["statistics"].items()
+    lengths = {item["contentDetails"]["duration"] for item in stats["items"] if item["id"] in live}
+    assert (lengths == {"0s"}) == (event != "completed")
 
 
 @pytest.mark.parametrize(
