@@ -24,7 +24,7 @@ from aurastream.replay.mutations import MUTATIONS, mutate
 from aurastream.replay.partial import narrowed
 from aurastream.replay.tokens import TokenOffice, refusal
 from aurastream.replay.twitch_world import load_twitch_world
-from aurastream.replay.wire import Answer, ApiError, Query, Request
+from aurastream.replay.wire import Answer, ApiError, Query, Request, whole
 from aurastream.replay.youtube_api import YouTubeApi
 from aurastream.replay.youtube_live import load_youtube_live
 from aurastream.replay.youtube_world import load_youtube_world
@@ -38,6 +38,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 TRANSPORT: Final = "aurastream.transport"  # scope key under which the server puts the connection
 _WORTH_PACKING: Final = 1_400
 _LAST_MOMENT: Final = 7_000 * 365 * 86_400  # what is shifted by days must stay a date
+_BREAKS: Final = {"malformed_item": 1, "malformed_json": 2, "html_body": 3}
 _HTML: Final = b"<!DOCTYPE html><html><head><title>502</title></head><body>Proxy</body></html>"
 
 
@@ -181,7 +182,8 @@ class ReplayApp:
                 return refused
         answer = self._serve(route, request)
         if answer.status == 200:  # noqa: PLR2004 # only good answers can be spoiled
-            for fault in struck:
+            # What breaks the form comes last; the others could not work on what it leaves.
+            for fault in sorted(struck, key=lambda fault: _BREAKS.get(fault.kind, 0)):
                 _spoil(answer, fault, request.now)
         return answer
 
@@ -264,7 +266,7 @@ class ReplayApp:
             moment = parse_rfc3339(text)
             if not 0 <= moment < _LAST_MOMENT:
                 raise ValueError(text)  # noqa: TRY301 # refused like what is no date at all
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             message = f"X-Replay-Now is a moment such as 2026-11-21T06:00:00Z, not {text!r}."
             raise ApiError(Answer.json({"error": message}, 400)) from error
         return moment
@@ -285,7 +287,7 @@ class ReplayApp:
                 status, size, name = 404, YOUTUBE_SIZES["default"], "unknown"
         elif path.startswith("/ytc/"):
             name, _, pixels = path.removesuffix(".jpg").rpartition("/")
-            side = int(pixels) if pixels.isdecimal() else 0
+            side = whole(pixels) or 0
             size = (side, side) if 0 < side <= YOUTUBE_SIZES["maxresdefault"][0] else None
         if size is None:
             raise _not_found(path)
@@ -350,7 +352,8 @@ def _not_found(path: str) -> ApiError:
 
 
 def _spoil(answer: Answer, fault: Fault, now: float) -> None:
-    if fault.kind in MUTATIONS and answer.media_type.startswith("application/json"):
+    is_json = answer.body and answer.media_type.startswith("application/json")
+    if fault.kind in MUTATIONS and is_json:
         answer.body = mutate(answer.body, fault, now)
         answer.etag = ""
     elif fault.kind == "malformed_json":

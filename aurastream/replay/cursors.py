@@ -19,6 +19,7 @@ __all__ = [
     "write_stream_cursor",
 ]
 
+_FARTHEST: Final = 1 << 32  # longer than any list, and its next page has a number too
 START: Final = "IA"  # what the real API sent for "from the start": base64 of one blank
 DEAD: Final = base64.b64encode(b'{"b":{"Cursor":""},"a":{"Cursor":""}}').decode("ascii")
 
@@ -37,7 +38,7 @@ def read_offset(cursor: str) -> int | None:
         offset = content["a"]["Offset"] if content is not None else None
     except (KeyError, TypeError):
         return None
-    return offset if isinstance(offset, int) and offset >= 0 else None
+    return offset if isinstance(offset, int) and 0 <= offset <= _FARTHEST else None
 
 
 def write_stream_cursor(before: tuple[int, int] | None, after: tuple[int, int] | None) -> str:

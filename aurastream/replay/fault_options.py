@@ -12,6 +12,7 @@ from typing import Any, Final
 __all__ = ["OPTIONS", "problem_of", "typed"]
 
 _YEARS: Final = 10
+_NAMES: Final = 20  # JSON is not written hundreds of levels deep
 _HOURS: Final = _YEARS * 365.0 * 24.0
 
 
@@ -47,6 +48,10 @@ def _is_text(value: Any) -> bool:  # noqa: ANN401 # any JSON
     return isinstance(value, str) and value != ""
 
 
+def _is_path(value: Any) -> bool:  # noqa: ANN401 # any JSON
+    return _is_text(value) and value.count(".") < _NAMES
+
+
 def _is_switch(value: Any) -> bool:  # noqa: ANN401 # any JSON
     return isinstance(value, bool)
 
@@ -68,7 +73,9 @@ OPTIONS: Final[Mapping[str, _Option]] = {
         _one_of(_whole(0, 1_000_000), lambda value: value == "all"),
         0,
     ),
-    "path": _Option("names with points between them", _is_text, "statistics.viewCount"),
+    "path": _Option(
+        f"at most {_NAMES} names with points between them", _is_path, "statistics.viewCount"
+    ),
     "value": _Option("any JSON", lambda _value: True, 7),
     "drop": _Option("true or false", _is_switch, example=True),
     "factor": _Option("a number from 0 to 1000", _number(0, 1000), 0.5),

@@ -17,6 +17,7 @@ from aurastream.replay.wire import Request
 
 __all__ = ["KINDS", "Fault", "FaultError", "Switchboard"]
 
+_LEVELS: Final = 20  # far more than a fault needs; what has hundreds is read but not written
 PLATFORMS: Final = ("any", "youtube", "twitch", "images")
 # What each kind does, and its options with their defaults.
 KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -191,6 +192,8 @@ class Switchboard:
 def _parse(content: Any, fault_id: int) -> Fault:  # noqa: ANN401 # any JSON
     if not isinstance(content, dict):
         raise FaultError("A fault is a JSON object.")
+    if not _is_shallow(content, _LEVELS):
+        raise FaultError(f"A fault has {_LEVELS} levels at most.")
     given = dict(content)
     if "quirk" in given:
         given |= {"kind": "quirk", "options": {"id": given.pop("quirk")}, "platform": "twitch"}
@@ -231,6 +234,14 @@ def _parse(content: Any, fault_id: int) -> Fault:  # noqa: ANN401 # any JSON
             f"Unknown {', '.join(unknown)}; a fault has {', '.join(fault.describe())}."
         )
     return fault
+
+
+def _is_shallow(value: Any, levels: int) -> bool:  # noqa: ANN401 # any JSON
+    """Return whether JSON has so many levels at most."""
+    if not isinstance(value, dict | list):
+        return True
+    below = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in below)
 
 
 def _one_of(what: str, value: Any, choices: Iterable[str]) -> None:  # noqa: ANN401 # any JSON

@@ -21,7 +21,7 @@ from aurastream.replay.limits import POINTS_PER_MINUTE, PointsBuckets
 from aurastream.replay.moments import DAY, parse_rfc3339
 from aurastream.replay.tokens import TokenOffice
 from aurastream.replay.twitch_world import TwitchWorld
-from aurastream.replay.wire import Answer, ApiError, Query, Request
+from aurastream.replay.wire import Answer, ApiError, Query, Request, whole
 
 __all__ = ["HelixApi", "helix_error", "rate_headers"]
 
@@ -418,13 +418,13 @@ def _offset(query: Query, quirks: frozenset[str]) -> int:
 
 
 def _first(query: Query) -> int:
-    text = query.one("first", "20")
+    size = whole(query.one("first", "20"))
     malformed = 'The parameter "first" was malformed: the value must be'
-    if not text.isdecimal() or int(text) < 1:
+    if size is None or size < 1:
         raise helix_error(400, f"{malformed} greater than or equal to 1")
-    if int(text) > MAX_PAGE:
+    if size > MAX_PAGE:
         raise helix_error(400, f"{malformed} less than or equal to {MAX_PAGE}")
-    return int(text)
+    return size
 
 
 def _at_most(count: int, name: str) -> None:

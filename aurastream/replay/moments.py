@@ -29,12 +29,15 @@ def parse_rfc3339(text: str) -> float:
     Raises
     ------
     ValueError
-        If the text is no date and time.
+        If the text is no date and time, or not one of the years 1 to 9999 in UTC.
     """
     moment = dt.datetime.fromisoformat(text.strip().replace(" ", "+"))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
-    return moment.timestamp()
+    try:
+        return moment.astimezone(dt.UTC).timestamp()
+    except OverflowError as error:
+        raise ValueError(text) from error
 
 
 def http_date(moment: float) -> str:

@@ -17,6 +17,7 @@ __all__ = ["narrowed"]
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_]+|[*,/()]")
 _MOST: Final = 2_000  # characters; far above what all members of an answer need
+_NESTED: Final = 50  # parentheses; each one inside another takes two calls to read
 
 _Selection = dict[str, "_Selection"]
 
@@ -63,7 +64,7 @@ def _select(content: Any, selection: _Selection) -> Any:  # noqa: ANN401 # any J
 
 def _parse(text: str) -> _Selection:
     tokens = _TOKEN.findall(text)
-    if len(text) > _MOST or "".join(tokens) != text:
+    if len(text) > _MOST or text.count("(") > _NESTED or "".join(tokens) != text:
         raise _invalid(text[:100])
     tokens.reverse()
     found = _list(tokens, text)

@@ -18,6 +18,7 @@ from aurastream.replay.broadcasts import Broadcasts, Live, build_roster
 from aurastream.replay.catalog import GAMES, LANGUAGES, TRACKED
 from aurastream.replay.moments import rfc3339
 from aurastream.replay.names import display_name, login, stream_tags, title, user_number
+from aurastream.replay.wire import whole
 
 __all__ = ["Broadcaster", "TwitchWorld", "load_twitch_world"]
 
@@ -85,8 +86,8 @@ class TwitchWorld:
 
     def channel_of_user(self, user_id: str) -> int | None:
         """Return the channel of a user id, or None for nobody."""
-        number = int(user_id) - _USER_BASE if user_id.isdecimal() else -1
-        return self._channel_of_number.get(number)
+        number = whole(user_id)
+        return None if number is None else self._channel_of_number.get(number - _USER_BASE)
 
     def channel_of_login(self, name: str) -> int | None:
         """Return the channel of a login, or None for nobody."""
@@ -117,7 +118,7 @@ class TwitchWorld:
 
     def session_of_vod(self, vod_id: str) -> tuple[int, int] | None:
         """Return (day, position in the day's sessions) of a recording, or None."""
-        number = int(vod_id) - _VOD_BASE if vod_id.isdecimal() else -1
+        number = (whole(vod_id) or 0) - _VOD_BASE
         if not 0 <= number < _STREAM_BASE - _VOD_BASE:
             return None
         day, channel = (number >> _WIDTH) + _DAY_ZERO, number & ((1 << _WIDTH) - 1)

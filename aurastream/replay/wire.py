@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
 
-__all__ = ["Answer", "ApiError", "Query", "Request"]
+__all__ = ["Answer", "ApiError", "Query", "Request", "whole"]
+
+_DIGITS: Final = 20  # more than any number has that means something here
 
 
 class Query:
@@ -95,6 +97,20 @@ class Answer:
     def json(cls, content: Any, status: int = 200) -> "Answer":  # noqa: ANN401 # any JSON
         """Return an answer with a JSON body."""
         return cls(status, orjson.dumps(content))
+
+
+def whole(text: str) -> int | None:
+    """Return the number that a text of digits stands for, None for any other text.
+
+    Of a number that is longer than any limit the first digits do; Python refuses to read
+    thousands of them.
+
+    Examples
+    --------
+    >>> whole("0050"), whole("-1"), whole("9" * 5_000) == 10**20 - 1
+    (50, None, True)
+    """
+    return int(text.lstrip("0")[:_DIGITS] or "0") if text.isdecimal() else None
 
 
 class ApiError(Exception):

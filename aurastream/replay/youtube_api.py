@@ -9,7 +9,7 @@ import orjson
 from aurastream.replay import youtube_errors as errors
 from aurastream.replay.limits import QuotaBuckets
 from aurastream.replay.moments import parse_rfc3339
-from aurastream.replay.wire import Answer, Query, Request
+from aurastream.replay.wire import Answer, Query, Request, whole
 from aurastream.replay.youtube_live import YouTubeLive
 from aurastream.replay.youtube_search import Search, SearchQuery
 from aurastream.replay.youtube_world import CycleView, YouTubeWorld, etag
@@ -377,9 +377,10 @@ def _ids(query: Query) -> list[str]:
 
 def _max_results(query: Query, *, low: int) -> int:
     text = query.one("maxResults", "5")
-    if not text.isdecimal() or not low <= int(text) <= MAX_IDS:
+    size = whole(text)
+    if size is None or not low <= size <= MAX_IDS:
         raise errors.invalid_value("maxResults", text, low, MAX_IDS)
-    return int(text)
+    return size
 
 
 def _offset(query: Query, size: int) -> int:
@@ -454,7 +455,6 @@ def _search_query(query: Query) -> SearchQuery:
         raise errors.parameter_error(
             "invalidParameter", f"Invalid value '{order}'.", "order", domain="global"
         )
-    category = query.one("videoCategoryId")
     return SearchQuery(
         text=query.one("q"),
         kinds=kinds,
@@ -462,7 +462,7 @@ def _search_query(query: Query) -> SearchQuery:
         channel_id=query.one("channelId"),
         after=_moment(query, "publishedAfter"),
         before=_moment(query, "publishedBefore"),
-        category=int(category) if category.isdecimal() else None,
+        category=whole(query.one("videoCategoryId")),
         order=order,
     )
 

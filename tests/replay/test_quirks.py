@@ -111,6 +111,13 @@ def test_clips_come_again_in_another_order_for_ever(helix: Get, fault: SetFault)
     assert pages[11] != pages[10]
 
 
+def test_a_place_further_than_any_page_is_no_cursor(helix: Get, fault: SetFault) -> None:
+    fault(quirk="clips_same_items_after_1000")
+    far = base64.b64encode(b'{"b":null,"a":{"Offset":18446744073709551615}}').decode()
+    answer = helix("clips", game_id="33214", after=far)
+    assert (answer.status_code, answer.json()["message"]) == (400, "invalid cursor")
+
+
 def _window(hours: float) -> dict[str, str]:
     start = NOW - dt.timedelta(hours=hours)
     return {"started_at": start.isoformat(), "ended_at": NOW.isoformat()}
