@@ -1,7 +1,11 @@
 """A replay server on loopback whose clock stands still, and clients of it."""
 
 import datetime as dt
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,28 @@ REPO_ROOT = Path(__file__).resolve().parents[2]
 DATA = REPO_ROOT.parent / "shared" / "data"
 NOW = dt.datetime(2026, 11, 20, 18, 0, tzinfo=dt.UTC)
 
+COMMAND = [sys.executable, "-m", "aurastream.replay"]
+
 Get = Callable[..., httpx.Response]
+
+
+@contextmanager
+def running(
+    *options: str, environment: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a server as a process of its own; give the process and its URL."""
+    with subprocess.Popen(
+        [*COMMAND, *options],
+        cwd=REPO_ROOT,
+        env=os.environ | (environment or {}),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,10 @@
 """The server as a process of its own: start, end, and the command line."""
 
+import datetime as dt
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,26 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from aurastream.replay.__main__ import app
-from tests.replay.conftest import REPO_ROOT
-
-COMMAND = [sys.executable, "-m", "aurastream.replay"]
-
-
-@contextmanager
-def _running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with subprocess.Popen(
-        [*COMMAND, *options], cwd=REPO_ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process, process.stdout.readline().strip()
-        finally:
-            process.kill()
+from tests.replay.conftest import COMMAND, NOW, REPO_ROOT, Get, running
 
 
 def test_it_tells_its_url_serves_and_ends_cleanly(tmp_path: Path) -> None:
     file = tmp_path / "run" / "url"
-    with _running("--port-file", str(file)) as (process, url):
+    with running("--port-file", str(file)) as (process, url):
         assert file.read_text(encoding="utf-8") == url
         with httpx.Client(base_url=url) as client:
             assert client.get("/_replay/status").json()["faults"] == 0
@@ -91,6 +76,32 @@ def test_the_command_line_works_the_switchboard(replay_url: str) -> None:
     refused = runner.invoke(app, slow)
     assert refused.exit_code == 1
     assert "Option delay_ms of latency is a number" in refused.output
+
+
+def test_the_command_line_sets_an_outage_between_two_virtual_moments(
+    replay_url: str, youtube: Get
+) -> None:
+    runner = CliRunner()
+    window = ["--start", "2026-11-20T18:00:00Z", "--end", "2026-11-20T19:00:00Z"]
+    command = ["faults", "set", "outage", *window, "--url", replay_url]
+    assert runner.invoke(app, command).exit_code == 0
+
+    def answers(minutes: int) -> bool:
+        try:
+            answer = youtube(
+                "videos", NOW + dt.timedelta(minutes=minutes), part="id", chart="mostPopular"
+            )
+        except httpx.RemoteProtocolError:
+            return False
+        return answer.status_code == 200
+
+    assert [answers(minutes) for minutes in (-1, 0, 59, 60)] == [True, False, False, True]
+    for option in ("--start", "--end"):
+        refused = runner.invoke(
+            app, ["faults", "set", "outage", option, "soon", "--url", replay_url]
+        )
+        assert refused.exit_code == 1
+        assert f"{option[2:]} is a moment such as" in refused.output
 
 
 def test_the_command_line_says_when_nobody_answers(replay_url: str) -> None:
