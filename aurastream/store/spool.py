@@ -27,7 +27,15 @@ from typing import Any
 import pyarrow as pa
 
 from aurastream.store.errors import SpoolBlockedError, SpoolError
-from aurastream.store.spool_entry import ASIDE, MANIFEST, REASON, SpoolEntry, described, number_of
+from aurastream.store.spool_entry import (
+    ASIDE,
+    LATE,
+    MANIFEST,
+    REASON,
+    SpoolEntry,
+    described,
+    number_of,
+)
 
 __all__ = ["Spool", "SpooledOp"]
 
@@ -138,7 +146,6 @@ class Spool:
                 _flush_directory(partial)
                 yield partial, self._next_name()
         except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise SpoolError(
                 f"The write could not be kept in {self.directory}: {error.strerror or error}.",
@@ -146,6 +153,8 @@ class Spool:
                 if full
                 else "Make the directory writable, or set AURASTREAM_DATA_DIR to another one.",
             ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)  # still there where it was not renamed
 
     def drain(
         self,
@@ -192,6 +201,9 @@ class Spool:
     def aside(self) -> list[Path]:
         """Return the entries that nobody could deliver, each with its ``reason.txt``.
 
+        Where that could not be written, the log has it. What has no number there is not of the
+        spool, which names every entry by its own.
+
         Raises
         ------
         SpoolBlockedError
@@ -231,6 +243,8 @@ class Spool:
                 target = self.directory / number_of(path)
                 if target.exists():  # somebody lost the counter: it comes last
                     target = self.directory / self._next_name()
+                (path / LATE).touch()  # is there before the entry is
+                _flush_directory(path)
                 path.rename(target)
             _flush_directory(self.directory)
             return len(aside)
@@ -271,7 +285,9 @@ class Spool:
 
     def _next_name(self) -> str:
         """Count on from the highest number ever used, so that the order survives a drain."""
-        numbers = [int(number_of(path)) for path in (*self._entries(), *self.aside())]
+        numbers = [int(number_of(path)) for path in self._entries()]
+        with contextlib.suppress(SpoolBlockedError):  # the counter knows of those as well
+            numbers += [int(number_of(path)) for path in self.aside()]
         counter = self.directory / "counter"
         with contextlib.suppress(FileNotFoundError, ValueError):
             numbers.append(int(counter.read_text(encoding="ascii")))
@@ -282,8 +298,11 @@ class Spool:
     def _set_aside(self, path: Path, reason: str, number: str) -> Path:
         target = self.directory / ASIDE / f"{number}-{secrets.token_hex(3)}"
         target.parent.mkdir(exist_ok=True)
-        _write_durably(path / REASON, f"{reason}\n".encode())  # there is none aside without one
-        _flush_directory(path)
+        # First, so that a crash leaves none aside without one. A full disk does: what waits behind
+        # an entry that is refused for good is not held up by its reason, which is logged as well.
+        with contextlib.suppress(OSError):
+            _write_durably(path / REASON, f"{reason}\n".encode())
+            _flush_directory(path)
         path.rename(target)
         _flush_directory(target.parent)
         _flush_directory(self.directory)
@@ -363,7 +382,7 @@ def _load(path: Path) -> list[SpooledOp]:
         if manifest["version"] != _VERSION:
             raise SpoolError(f"{path} has the unknown version {manifest['version']}.")
         # What was aside came late: it adds, and replaces nothing that was written meanwhile.
-        is_late = (path / REASON).exists()
+        is_late = (path / LATE).exists()
         return [_load_op(path, item, adds=is_late) for item in manifest["ops"]]
     except MemoryError:
         raise

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ASIDE", "MANIFEST", "REASON", "SpoolEntry", "described", "number_of"]
+__all__ = ["ASIDE", "LATE", "MANIFEST", "REASON", "SpoolEntry", "described", "number_of"]
 
 ASIDE: Final = "aside"
 MANIFEST: Final = "manifest.json"
 REASON: Final = "reason.txt"
+LATE: Final = "late"
+"""Empty file of an entry that was aside and put back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import psycopg
@@ -42,6 +43,11 @@ def state(rows: Rows, count: int) -> Upsert:
 
 def crawl(rows: Rows, name: str) -> Append:
     return Append("operations.crawls", rows("operations.crawls", [{"category": name}], at=AT))
+
+
+def failing(*_: object, **__: object) -> Any:
+    """Fail as a full disk does."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_write_without_a_server_is_kept_and_says_so(away: FrameStore, rows: Rows) -> None:
@@ -293,6 +299,58 @@ def test_what_was_aside_adds_and_replaces_nothing_that_was_written_meanwhile(
         assert store.read("operations.collection_state")["unchanged_count"].tolist() == [2]
 
 
+def test_what_was_refused_and_could_not_be_put_aside_is_still_delivered_as_it_was_meant(
+    away: FrameStore,
+    rows: Rows,
+    database_url: str,
+    tmp_path: Path,
+    *,
+    refusing: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FrameStore(database_url, spool=tmp_path / "spool", retry=IMPATIENT) as store:
+        store.commit([state(rows, 1)])
+        away.commit([state(rows, 2), crawl(rows, "bad")], spool=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", failing)
+            with pytest.raises(SpoolBlockedError):
+                store.drain()
+        refusing()
+
+        assert store.drain() == 1
+
+        assert store.read("operations.collection_state")["unchanged_count"].tolist() == [2]
+
+
+@pytest.mark.usefixtures("refusing")
+def test_what_waits_behind_a_refused_write_is_delivered_on_a_full_disk_too(
+    away: FrameStore,
+    rows: Rows,
+    database_url: str,
+    tmp_path: Path,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in ("bad", "good"):
+        away.commit([crawl(rows, name)], spool=True)
+    really_open = Path.open
+    with FrameStore(database_url, spool=tmp_path / "spool", retry=IMPATIENT) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Path,
+                "open",
+                lambda path, mode="r", *args, **options: (
+                    failing() if "w" in mode else really_open(path, mode, *args, **options)
+                ),
+            )
+            assert store.drain() == 1
+        assert store.read("operations.crawls")["category"].tolist() == ["good"]
+        assert store.spool is not None
+        assert len(store.spool.aside()) == 1
+    assert "no such crawl" in caplog.text
+
+
 @pytest.mark.usefixtures("refusing")
 def test_what_may_not_be_spooled_is_not_put_aside_either(
     rows: Rows, database_url: str, tmp_path: Path
@@ -370,18 +428,39 @@ def test_a_full_disk_is_named_and_leaves_what_was_spooled(
     away: FrameStore, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away.commit([crawl(rows, "a")], spool=True)
-
-    def full(_descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "fsync", failing)
         with pytest.raises(SpoolError, match=r"No space left.*Free some space"):
             away.commit([crawl(rows, "b")], spool=True)
     assert sorted(p.name for p in (tmp_path / "spool").iterdir() if p.is_dir()) == ["000000000001"]
     away.commit([crawl(rows, "c")], spool=True)
     assert away.spool is not None
     assert len(away.spool) == 2
+
+
+def test_a_write_is_kept_whoever_may_not_look_at_what_is_aside(
+    away: FrameStore, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.put_aside([SpooledOp("Append", "operations.crawls", of_before(rows, "old"))], "no")
+    look = Path.iterdir
+    monkeypatch.setattr(
+        Path, "iterdir", lambda path: (failing if path.name == "aside" else look)(path)
+    )
+    assert away.commit([crawl(rows, "a")], spool=True)[0].spooled
+    assert [path.name for path in spool.directory.glob("0*")] == ["000000000002"]
+
+
+def test_a_write_that_is_cut_off_leaves_nothing_behind(
+    away: FrameStore, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        away.commit([crawl(rows, "a")], spool=True)
+    assert list((tmp_path / "spool").glob(".partial-*")) == []
 
 
 def test_a_half_written_entry_is_never_delivered(
