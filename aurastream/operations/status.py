@@ -158,6 +158,8 @@ def read_status(database_url: str) -> Status:
         ) as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.execute("SET LOCAL statement_timeout = '10s'")
+            # Dagster's moments have no zone and are in UTC (aurastream.store.urls).
+            connection.execute("SET LOCAL timezone = 'UTC'")
             return _read(connection)
     except psycopg.errors.UndefinedTable as error:
         raise StatusError(
