@@ -10,6 +10,7 @@ from typing import Final
 import dagster as dg
 import psycopg
 import sqlalchemy as sa
+from psycopg.conninfo import conninfo_to_dict
 
 from aurastream.settings import Settings
 from aurastream.store.dead_peers import patient
@@ -18,7 +19,7 @@ __all__ = ["why_not"]
 
 # What no two servers have in common, whatever name or proxy leads to them.
 _WHICH: Final = """
-SELECT pg_postmaster_start_time()::text, oid::bigint
+SELECT extract(epoch FROM pg_postmaster_start_time()), oid::bigint
 FROM pg_database WHERE datname = current_database()
 """
 _ELSEWHERE: Final = (
@@ -46,23 +47,21 @@ def why_not(instance: dg.DagsterInstance) -> str | None:
     own, url = getattr(instance.run_storage, "postgres_url", None), record.get_secret_value()
     if own is None:
         return _ELSEWHERE
-    places = _place(own), _place(url)
-    if (places[0] == places[1] and places[0][0]) or _is_same(own, url):
-        return None
-    return _ELSEWHERE
+    bare = sa.make_url(own).set(drivername="postgresql").difference_update_query(["options"])
+    plain = bare.render_as_string(hide_password=False)
+    return None if _place(plain) == _place(url) or _is_same(plain, url) else _ELSEWHERE
 
 
-def _place(url: str) -> tuple[str | None, int, str | None]:
-    parsed = sa.make_url(url)
-    return parsed.host, parsed.port or 5432, parsed.database
+def _place(url: str) -> list[str | int | None]:
+    """Return where a URL leads to; a host may be the directory of a socket, or nothing at all."""
+    said = {"port": "5432", **conninfo_to_dict(url)}
+    return [said.get(name) for name in ("host", "hostaddr", "port", "dbname")]
 
 
 def _is_same(own: str, url: str) -> bool:
     """Ask both servers which they are: one may be spelled in two ways."""
-    bare = sa.make_url(own).set(drivername="postgresql").difference_update_query(["options"])
-    plain = bare.render_as_string(hide_password=False)
     found = set()
-    for each in (plain, url):
+    for each in (own, url):
         with psycopg.connect(patient(each)) as connection:
             found.add(connection.execute(_WHICH).fetchone())
     return len(found) == 1
