@@ -203,6 +203,8 @@ def publish(
 def _write(
     client: "redis.Redis", documents: Sequence[BuiltDocument], *, replace: bool
 ) -> list[str]:
+    if not documents:
+        return []
     # By the clock of now: a run that was long at building is no reason to distrust a faster one. By
     # that of the server too: ours may be the one that is behind.
     now = max(dt.datetime.now(dt.UTC), dt.datetime.fromtimestamp(client.time()[0], dt.UTC))

@@ -559,6 +559,11 @@ def test_a_redis_that_is_away_is_named(
         rebuild_documents(store, f"redis://127.0.0.1:{free_port()}/0", AS_OF)
 
 
+def test_nothing_to_publish_needs_no_redis(free_port: Callable[[], int]) -> None:
+    with redis.Redis(port=free_port()) as nobody:
+        assert publish(nobody, []) == []
+
+
 def test_an_unknown_key_is_a_miss(client: redis.Redis) -> None:
     assert isinstance(read(client, "session:1"), Miss)
 
