@@ -35,17 +35,14 @@ def kept_engine(postgres_url: str, options: str = "") -> Engine:
     """
     said = make_url(postgres_url).query
     detection = dead_peer_detection(idle_s=10, interval_s=5, count=4, user_timeout_s=30)
-    ours = {name: value for name, value in detection.items() if name not in said}
+    timeouts = {"connect_timeout": _CONNECT_TIMEOUT_S, **detection}
+    ours = {name: value for name, value in timeouts.items() if name not in said}
     engine = create_pg_engine(
         postgres_url,
         isolation_level="AUTOCOMMIT",
         pool_size=1,
         max_overflow=20,
-        connect_args={
-            "connect_timeout": _CONNECT_TIMEOUT_S,
-            **ours,
-            "options": f"{said.get('options', '')} {options}".strip(),
-        },
+        connect_args={**ours, "options": f"{said.get('options', '')} {options}".strip()},
     )
 
     def prove(connection: DBAPIConnection, record: ConnectionPoolEntry, _borrowed: object) -> None:

@@ -27,20 +27,23 @@ _LOST: Final = ("08", "57P", "53300")
 
 _log = logging.getLogger(__name__)
 _total_s = 0.0
-# Who waited in vain once does not wait again at each of a run's last words, until one is heard.
+# Who waited in vain once does not wait again at each of a run's last words, until one is heard. All
+# threads and storages of a process wait for the same server.
 _is_over = False
 
 
 def wait_at_most(seconds: float) -> None:
     """Set how long this process, and what is forked from it, tries to reach Postgres again.
 
+    Whatever was waited for in vain before is forgotten.
+
     Parameters
     ----------
     seconds : float
         0 leaves it to Dagster.
     """
-    global _total_s  # noqa: PLW0603 # of the process, as the connections are
-    _total_s = seconds
+    global _total_s, _is_over  # of the process, as the connections are
+    _total_s, _is_over = seconds, False
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from aurastream.operations.policy import (
 from aurastream.operations.retention_rules import Limits
 from aurastream.settings import Settings
 from aurastream.store.archive_checksums import checksums
+from aurastream.store.dead_peers import patient
 from aurastream.store.purge import Relation, first_day_left, relations
 
 __all__ = [
@@ -331,9 +332,8 @@ def _resumable() -> Iterator[None]:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[psycopg.Connection]:
     with psycopg.connect(
-        settings.require_postgres(),
+        patient(settings.require_postgres()),
         autocommit=True,
-        connect_timeout=10,
         application_name="aurastream-backfill",
         options="-ctimezone=UTC",
     ) as connection:

@@ -7,8 +7,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 __all__ = ["dead_peer_detection", "patient"]
 
-_CONNECT_TIMEOUT_S: Final = 10
-
 
 def dead_peer_detection(
     *, idle_s: int, interval_s: int, count: int, user_timeout_s: int
@@ -36,15 +34,18 @@ def dead_peer_detection(
     }
 
 
-# Half of a write's patience (`RetryPolicy.total_s`), so that there is time to try again.
-_DETECTION: Final = dead_peer_detection(idle_s=10, interval_s=5, count=4, user_timeout_s=30)
+_TIMEOUTS: Final = {
+    "connect_timeout": 10,
+    # Half of a write's patience (`RetryPolicy.total_s`), so that there is time to try again.
+    **dead_peer_detection(idle_s=10, interval_s=5, count=4, user_timeout_s=30),
+}
 
 
 def patient(url: str) -> str:
     """Return what to connect to for the record: the URL with its timeouts.
 
-    What the URL says of dead peers itself stays.
+    What the URL says of them itself stays.
     """
     said = conninfo_to_dict(url)
-    ours = {name: value for name, value in _DETECTION.items() if name not in said}
-    return make_conninfo(url, connect_timeout=_CONNECT_TIMEOUT_S, **ours)
+    ours = {name: value for name, value in _TIMEOUTS.items() if name not in said}
+    return make_conninfo(url, **ours)

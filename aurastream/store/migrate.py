@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.conninfo import conninfo_to_dict
 
+from aurastream.store.dead_peers import patient
 from aurastream.store.errors import MigrationError, StoreUnavailableError
 from aurastream.store.reader import Reader
 from aurastream.store.roles import ensure_reader
@@ -50,7 +52,11 @@ def migrate(url: str, *, reader: Reader | None = None) -> str:
     from alembic import command  # noqa: PLC0415 # a third of a second that only this call pays
     from alembic.util.exc import CommandError  # noqa: PLC0415 # the same
 
-    engine = sa.create_engine(sqlalchemy_url(url), poolclass=sa.NullPool)
+    engine = sa.create_engine(
+        sqlalchemy_url(url),
+        poolclass=sa.NullPool,
+        connect_args=conninfo_to_dict(patient(url)),
+    )
     try:
         with engine.connect() as connection, connection.begin():
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:a, :b)"), _lock())

@@ -18,6 +18,7 @@ from aurastream.sources.catalog import load_catalog
 from aurastream.store.embedded import EmbeddedPostgres, EmbeddedRedis
 from aurastream.store.frames import FrameStore
 from aurastream.store.state import sync_categories
+from aurastream_assets import patience
 from aurastream_assets.definitions import build_defs
 from aurastream_assets.partitions import half_hours
 from resources.platforms import Platforms
@@ -51,6 +52,13 @@ def ephemeral_instance() -> Iterator[dg.DagsterInstance]:
                 connect_args={"check_same_thread": False},
             )
         yield instance
+
+
+@pytest.fixture
+def wait_at_most() -> Iterator[Callable[[float], None]]:
+    """Return a function that says how long runs wait for Dagster's Postgres; none does after it."""
+    yield patience.wait_at_most
+    patience.wait_at_most(0)
 
 
 @pytest.fixture(scope="session")

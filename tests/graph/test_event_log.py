@@ -9,6 +9,7 @@ import dagster as dg
 import psycopg
 import pytest
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 
@@ -238,24 +239,29 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(database_url: str)
 
 
 def test_a_kept_connection_notices_a_vanished_host_and_speaks_utc(database_url: str) -> None:
-    for url, idle in (
-        (dagster_url(database_url), "10"),
-        (f"{dagster_url(database_url)}&keepalives_idle=60", "60"),
+    name = make_url(database_url).database
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"alter database {name} set timezone = 'Europe/Berlin'")
+    for said_itself, idle, timeout in (
+        ("", "10", "10"),
+        ("&keepalives_idle=60&connect_timeout=4", "60", "4"),
     ):
+        url = dagster_url(database_url) + said_itself
         engine = kept.kept_engine(url)
         with engine.connect() as connection:
             said = connection.connection.driver_connection.info.dsn_parameters  # type: ignore[union-attr] # psycopg2's
             zone = connection.exec_driver_sql("show timezone").scalar_one()
         engine.dispose()
         assert (said["keepalives_idle"], said["tcp_user_timeout"]) == (idle, "30000")
-        assert (said["connect_timeout"], zone) == ("10", "UTC")
+        assert (said["connect_timeout"], zone) == (timeout, "UTC")
 
 
 def test_who_waited_in_vain_once_does_not_wait_at_each_later_statement(
-    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    free_port: Callable[[], int],
+    wait_at_most: Callable[[float], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(patience, "_total_s", 1.0)
-    monkeypatch.setattr(patience, "_is_over", False)
+    wait_at_most(1.0)
     engine = kept.kept_engine(f"postgresql+psycopg2://nobody@127.0.0.1:{free_port()}/none")
 
     def tries() -> int:
@@ -267,4 +273,7 @@ def test_who_waited_in_vain_once_does_not_wait_at_each_later_statement(
     assert tries() > 1
     assert tries() == 1
     assert patience.retrying(lambda: "there again") == "there again"
+    assert tries() > 1
+    assert tries() == 1
+    wait_at_most(1.0)
     assert tries() > 1

@@ -110,13 +110,14 @@ def test_a_crawl_outlives_a_minute_without_the_server_that_has_dagsters_rows_too
     server_url: str,
     *,
     stopped_in_mid_crawl: threading.Thread,
+    wait_at_most: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
 ) -> None:
     # As in the process that runs are forked from. The store has next to no patience, so that the
     # crawl waits in the spool, and the run for Dagster's events alone.
-    monkeypatch.setattr(patience, "_total_s", patience.RUN_S)
+    wait_at_most(patience.RUN_S)
     monkeypatch.setattr(RetryPolicy.__init__, "__defaults__", (0.5, 0.1, 0.2))
 
     over = threading.Event()
@@ -149,22 +150,24 @@ def test_a_crawl_outlives_a_minute_without_the_server_that_has_dagsters_rows_too
         assert _crawled(store) == said.metadata["rows"].value
 
 
-@pytest.mark.usefixtures("stopped_in_mid_crawl")
 def test_what_was_crawled_is_kept_where_the_server_stays_away_and_the_run_ends_over_it(
     graph: dg.Definitions,
     instance: dg.DagsterInstance,
     mortal_postgres: EmbeddedPostgres,
     server_url: str,
     *,
+    stopped_in_mid_crawl: threading.Thread,
+    wait_at_most: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(patience, "_total_s", 0.5)
+    wait_at_most(0.5)
     monkeypatch.setattr(RetryPolicy.__init__, "__defaults__", (0.5, 0.1, 0.2))
 
     with pytest.raises(Exception, match=r"connect|refused|closed"):
         _crawl(graph, instance)
 
+    stopped_in_mid_crawl.join(timeout=60)
     mortal_postgres.start()
     with FrameStore(server_url, spool=tmp_path / "spool") as store:
         assert store.read(_STREAMS).empty

@@ -18,6 +18,8 @@ from aurastream.store.connections import ConnectionPool
 from aurastream.store.dead_peers import patient
 from aurastream.store.frames import Append, FrameStore
 from aurastream.store.ledger import PostgresLedger
+from aurastream.store.migrate import migrate
+from aurastream.store.urls import READER_ROLE
 
 Rows = Callable[..., pd.DataFrame]
 AT = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -67,6 +69,16 @@ def test_every_connection_that_writes_the_record_notices_a_vanished_host(
             assert parameters["connect_timeout"] == "10"
 
 
+def test_a_migration_notices_a_vanished_host(
+    database_url: str, opened: list[dict[str, str]]
+) -> None:
+    migrate(database_url)
+    owners = [p for p in opened if p["user"] != READER_ROLE]
+    assert owners
+    for parameters in owners:
+        assert DETECTION.items() <= parameters.items()
+
+
 def test_the_ledger_notices_a_vanished_host(
     database_url: str, opened: list[dict[str, str]]
 ) -> None:
@@ -110,8 +122,9 @@ def duplicate_of(descriptor: int) -> Iterator[socket.socket]:
 
 
 def test_what_a_url_says_of_vanished_hosts_itself_is_kept(database_url: str) -> None:
-    url = f"{database_url}?keepalives_idle=60&tcp_user_timeout=90000"
+    url = f"{database_url}?keepalives_idle=60&tcp_user_timeout=90000&connect_timeout=4"
     with psycopg.connect(patient(url)) as connection:
         found = connection.info.get_parameters()
     assert (found["keepalives_idle"], found["tcp_user_timeout"]) == ("60", "90000")
+    assert found["connect_timeout"] == "4"
     assert (found["keepalives_interval"], found["keepalives_count"]) == ("5", "4")
