@@ -11,6 +11,7 @@ import dagster as dg
 from aurastream_assets.keys import WORKERS, Stage, asset_key
 
 __all__ = [
+    "BATCH",
     "JOBS",
     "analyses",
     "archive",
@@ -40,8 +41,8 @@ def _tags(worker: str) -> dict[str, str]:
     }
 
 
-# What can wait: it has two slots of four, and goes behind what a person or the clock asks for.
-_BATCH: Final = {"aura/class": "batch", "dagster/priority": "-10"}
+BATCH: Final = {"aura/class": "batch", "dagster/priority": "-10"}
+"""What can wait: it has two slots of four, and goes behind what a person or the clock asks for."""
 
 
 def _assets(stage: Stage, *names: str) -> dg.AssetSelection:
@@ -77,7 +78,7 @@ signal: Final = dg.define_asset_job(
 rescore: Final = dg.define_asset_job(
     "rescore",
     selection=_SCORES,
-    tags=_tags("creator_intel_worker") | _BATCH,
+    tags=_tags("creator_intel_worker") | BATCH,
     description="Score a range of windows again from stored snapshots, in one run.",
 )
 
@@ -162,7 +163,7 @@ learning: Final = dg.define_asset_job(
     selection=_assets(
         "intelligence", "viral_model", "viral_predictions", "prediction_backtest", "evaluations"
     ),
-    tags=_tags("creator_intel_worker") | _BATCH,
+    tags=_tags("creator_intel_worker") | BATCH,
     description="Train on a day's record, predict its new videos, look at earlier predictions.",
 )
 
@@ -195,7 +196,7 @@ expire: Final = dg.define_asset_job(
 archive: Final = dg.define_asset_job(
     "archive",
     selection=_assets("maintenance", "archive"),
-    tags=_tags("intel_aggregation_daily") | _BATCH,
+    tags=_tags("intel_aggregation_daily") | BATCH,
     description="Write a month of what may be kept as Parquet.",
 )
 

@@ -6,6 +6,7 @@ from typing import Final
 import dagster as dg
 
 from aurastream.operations.first_runs import PLANNED
+from aurastream_assets import jobs
 from aurastream_assets.instances import why_not
 
 __all__ = ["EVERY_S", "RANGE", "STARTING", "busy", "newest", "request", "start_of"]
@@ -53,9 +54,12 @@ def newest(
 def request(
     first: datetime, last: datetime, partitions: dg.TimeWindowPartitionsDefinition, what: object
 ) -> dg.RunRequest:
-    """Ask for one run of a range of partitions; the same ``what`` asks for the same run."""
+    """Ask for one run of a range of partitions; the same ``what`` asks for the same run.
+
+    Whatever its job, it makes up for something: what the clock asks for goes before it.
+    """
     names = [moment.strftime(partitions.fmt) for moment in (first, last)]
     return dg.RunRequest(
         run_key=f"{names[0]}..{names[1]}:{what}",
-        tags=dict(zip(RANGE, names, strict=True)),
+        tags=jobs.BATCH | dict(zip(RANGE, names, strict=True)),
     )

@@ -298,6 +298,24 @@ def test_four_hours_follow_a_window_that_was_scored_again(instance: dg.DagsterIn
     assert _sense(instance, late_analyses) == [(key, key)]
 
 
+@pytest.mark.parametrize(
+    "sensor", [late_hours, late_analyses, late_days], ids=lambda sensor: sensor.name
+)
+def test_what_is_made_up_for_leaves_the_clock_its_slots(
+    instance: dg.DagsterInstance, sensor: dg.SensorDefinition
+) -> None:
+    _report(instance, VELOCITY, half_hours, MIDNIGHT)
+    _report(instance, HOURLY, hours, MIDNIGHT)
+    _report(instance, VELOCITY, half_hours, MIDNIGHT + WINDOW)
+
+    asked = sensor.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests
+
+    assert asked
+    for request in asked:
+        assert request.tags["aura/class"] == "batch"
+        assert int(request.tags["dagster/priority"]) < 0
+
+
 def test_each_rollup_is_compared_with_all_that_it_is_made_of() -> None:
     graph = REPOSITORY.asset_graph
     days_of = REPOSITORY.get_job("daily_rollup").asset_layer.selected_asset_keys
