@@ -102,8 +102,8 @@ class Launch:
         # Older days would go again at the next retention.
         self._days = min(days, settings.retention_days)
         self._port = port
-        self._data = settings.data_dir
-        self._home = settings.data_dir / "dagster"
+        self._data = settings.data_dir.resolve()
+        self._home = self._data / "dagster"
         # A log file or a pipe has no width; 80 columns would break every title in two.
         self._console = Console(
             width=None if sys.stdout.isatty() else _LOG_WIDTH, markup=False, emoji=False
@@ -411,8 +411,8 @@ class Launch:
             "AURASTREAM_POSTGRES_URL": self._settings.require_postgres(),
             "AURASTREAM_READER_URL": self._settings.require_reader(),
             "AURASTREAM_REDIS_URL": self._settings.require_redis(),
-            "AURASTREAM_DATA_DIR": str(self._data.resolve()),
-            "DAGSTER_HOME": str(self._home.resolve()),
+            "AURASTREAM_DATA_DIR": str(self._data),
+            "DAGSTER_HOME": str(self._home),
             "DAGSTER_PG_URL": dagster_url(self._settings.require_postgres()),
             "PYTHONPATH": str(REPO_ROOT),
             # A run over hundreds of partitions stores its events in bulk: 100 s become a few.

@@ -149,4 +149,7 @@ def test_what_was_found_is_printed_before_the_links(product: Product) -> None:
     assert re.search(r"^  twitch\.helix .*every minute", quota, re.MULTILINE)
     assert re.search(r"^  youtube\.default .* \d\d:\d\d UTC", quota, re.MULTILINE)
     assert f"Dagster    {product.url}" in printed
+    for what in ("Questions", "Logs"):
+        [path] = re.findall(rf"^{what} +(\S+)", printed, re.MULTILINE)
+        assert (product.directory / path).exists(), "a path is as seen from where it was started"
     assert "Traceback" not in printed
