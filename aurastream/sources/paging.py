@@ -164,14 +164,15 @@ class Gathering:
         missing_ids: Sequence[str] = (),
         unfetched_ids: Sequence[str] = (),
     ) -> Crawl:
-        """Return what was gathered."""
+        """Return what was gathered; with an error it is never called complete."""
+        reasons = self.reasons or ([self.error.message] if self.error is not None else [])
         return Crawl(
             dataset=self._dataset,
             columns=self.columns,
             rejected=tuple(self.rejected),
             fetches=tuple(self.fetches),
-            is_complete=not self.reasons,
-            reason="; ".join(dict.fromkeys(self.reasons)),
+            is_complete=not reasons,
+            reason="; ".join(dict.fromkeys(reasons)),
             expected=expected,
             missing_ids=tuple(missing_ids),
             unfetched_ids=tuple(unfetched_ids),

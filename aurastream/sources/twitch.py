@@ -292,7 +292,10 @@ class TwitchClient:
                 raise
             gathering.stop(f"clips from {bounds[0][1]} on failed: {error.message}", error)
             return
-        is_full = len(part) >= _CLIP_REACH and (repeats or len(part) < max_items)
+        # A part whose next page failed may look full, and what it lacks is not known.
+        is_full = (
+            part.error is None and len(part) >= _CLIP_REACH and (repeats or len(part) < max_items)
+        )
         is_halved = is_full and end - start > _SHORTEST_CLIP_WINDOW
         if is_halved:
             # Narrower ranges bring what this one hides, and say themselves when they do not.

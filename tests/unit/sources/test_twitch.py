@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from aurastream.sources.errors import ConfigError, RateLimitedError, TransientError
+from aurastream.sources.paging import Gathering
 from aurastream.sources.twitch import TwitchClient
 from tests.unit.sources.support import (
     START,
@@ -310,6 +311,35 @@ def test_a_range_that_cannot_be_halved_any_further_is_incomplete(
     assert len(crawl) == 1_000
     assert not crawl.is_complete
     assert "seen before" in crawl.reason
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        Reply({"error": "Bad Request", "status": 400, "message": "invalid cursor"}, 400),
+        Reply({}, 503),
+    ],
+)
+def test_a_page_that_fails_after_nearly_a_thousand_clips_is_no_end_of_their_list(
+    twitch: TwitchClient, upstream: Upstream, failed: Reply
+) -> None:
+    pages = [
+        Reply(helix([clip(n, _at(-30)) for n in range(start, start + 100)], f"after-{start}"))
+        for start in range(0, 900, 100)
+    ]
+    upstream.script(CLIPS, *pages, failed)
+    crawl = twitch.clips(GAME, START - timedelta(days=1), START)
+    assert (len(crawl), crawl.is_complete) == (900, False)
+    assert crawl.reason.startswith("page 10 failed: Twitch says")
+    assert crawl.error is not None
+
+
+def test_what_ended_with_an_error_is_never_called_complete() -> None:
+    gathering = Gathering("clips", "clip_id", {"clip_id": []})
+    gathering.stop("page 2 failed", TransientError("It failed."))
+    gathering.reasons.clear()
+    crawl = gathering.crawl()
+    assert (crawl.is_complete, crawl.reason) == (False, "It failed.")
 
 
 def test_a_later_day_that_fails_leaves_the_days_before_it(
