@@ -11,6 +11,7 @@ from aurastream.core.hashes import EMPTY_HASH
 from aurastream.sources.catalog import load_catalog
 from aurastream.sources.collectors import CrawlResult, Previous, collect_trending
 from aurastream.sources.errors import KeyInvalidError, TransientError
+from aurastream.sources.transport import RetryPolicy
 from aurastream.sources.youtube import YouTubeClient
 from aurastream.store.tables import metadata as tables
 
@@ -203,6 +204,27 @@ def test_an_item_that_is_not_understood_goes_to_quarantine_and_its_siblings_stay
     assert crawls["got"].sum() == 0
     assert not crawls["is_complete"].any()
     assert set(crawls["reason"]) == {"every item was rejected"}
+
+
+def test_a_chart_about_which_the_host_says_nothing_is_incomplete_and_its_siblings_are_not(
+    platform: Any,
+) -> None:
+    over = threading.Event()
+
+    def say_nothing(_: str, query: dict[str, str]) -> None:
+        if query["regionCode"] == "DE":
+            over.wait()
+
+    platform.intercept = say_nothing
+    retry = RetryPolicy(max_attempts=2, base_s=0.0)
+    with YouTubeClient(platform.url, "key", timeout_s=0.5, retry=retry) as client:
+        result = _collect(client)
+    over.set()
+    assert not result.is_complete
+    crawls = result.frames["operations.crawls"].set_index("region")
+    assert crawls.index[~crawls["is_complete"]].tolist() == ["DE"]
+    assert crawls.loc["DE", "reason"] == "transient"
+    assert [query["regionCode"] for query in platform.asked(VIDEOS)].count("DE") == 2
 
 
 def test_a_body_that_is_no_answer_goes_to_quarantine_whole(
