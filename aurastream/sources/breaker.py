@@ -6,10 +6,13 @@ five tries of one call are one failure, so that a hiccup costs a pause and not a
 processes share the state. While Redis is gone each process goes on with what it knows itself.
 
 Only a `TransientError` counts as a failure: an answer such as 400, 404 or 429 shows that the host
-is alive, and a failure that belongs to the data (``is_data_dependent``) says nothing of the host.
+is alive, and so does a failure that belongs to the data (``is_data_dependent``). What ended without
+the host counts as neither: a call that our own ledger or pace refused, the fault of another host or
+a fault of ours.
 """
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -18,7 +21,15 @@ from typing import Any, Final, TypeVar, cast
 import pybreaker
 import redis
 
-from aurastream.sources.errors import CircuitOpenError, TransientError
+from aurastream.core.errors import AuraStreamError
+from aurastream.sources.errors import (
+    CircuitOpenError,
+    ConfigError,
+    LedgerUnavailableError,
+    QuotaExhaustedError,
+    RateLimitedError,
+    TransientError,
+)
 from aurastream.sources.ports import Clock, SystemClock
 
 __all__ = ["CircuitBreakers"]
@@ -191,7 +202,6 @@ class CircuitBreakers:
                     fail_max=self._fail_max,
                     reset_timeout=self._reset_timeout_s,
                     success_threshold=self._success_threshold,
-                    exclude=[_says_nothing_of_the_host],
                     state_storage=storage,
                     name=host,
                     throw_new_error_on_trip=False,
@@ -209,13 +219,23 @@ class CircuitBreakers:
             On entering, while the circuit is open.
         """
         breaker, storage = self._breaker(host)
-        # `calling` holds pybreaker's lock only to enter; `call` would hold it through the call and
-        # so make all threads wait for each other.
+        is_open = breaker.current_state == pybreaker.STATE_OPEN
+        if is_open and (left_s := self._left_s(storage)) > 0:
+            raise CircuitOpenError(
+                f"{host} failed {self._fail_max} times in a row and is left alone for "
+                f"{left_s:.0f} s.",
+                fix="Stored snapshots are served meanwhile; look at the platform's status page.",
+                retry_after_s=left_s,
+            )
+        # pybreaker is told the end alone: it knows no call that is neither failure nor success, and
+        # its lock would make all threads wait for each other.
         try:
-            with breaker.calling():
-                yield
-        except pybreaker.CircuitBreakerError:
-            raise self._open_error(host, storage) from None
+            yield
+        except BaseException as error:
+            if _tells_of_the_host(error):
+                _count(breaker, error)
+            raise
+        _count(breaker)
 
     def state(self, host: str) -> str:
         """Return ``closed``, ``open`` or ``half-open``."""
@@ -232,16 +252,31 @@ class CircuitBreakers:
         elif self._client is not None:
             self._client.close()
 
-    def _open_error(self, host: str, storage: _Storage) -> CircuitOpenError:
+    def _left_s(self, storage: _Storage) -> float:
+        """Return for how long a circuit stays open, if it is."""
         opened = storage.opened_by_our_clock
-        passed = (self._clock.now() - opened).total_seconds() if opened else 0.0
-        left = max(0.0, self._reset_timeout_s - passed)
-        return CircuitOpenError(
-            f"{host} failed {self._fail_max} times in a row and is left alone for {left:.0f} s.",
-            fix="Stored snapshots are served meanwhile; look at the platform's status page.",
-            retry_after_s=left,
-        )
+        passed_s = (self._clock.now() - opened).total_seconds() if opened else math.inf
+        return self._reset_timeout_s - passed_s
 
 
-def _says_nothing_of_the_host(error: BaseException) -> bool:
-    return not isinstance(error, TransientError) or error.is_data_dependent
+def _tells_of_the_host(error: BaseException) -> bool:
+    match error:
+        case (
+            LedgerUnavailableError()
+            | QuotaExhaustedError(status=None)
+            | RateLimitedError(status=None)
+            | ConfigError(status=None)
+        ):
+            return False  # nothing was sent, or not the host answered
+        case _:
+            return isinstance(error, AuraStreamError)
+
+
+def _count(breaker: pybreaker.CircuitBreaker, error: BaseException | None = None) -> None:
+    def end() -> None:
+        if isinstance(error, TransientError) and not error.is_data_dependent:
+            raise error
+
+    # A circuit that was opened meanwhile counts no more.
+    with contextlib.suppress(TransientError, pybreaker.CircuitBreakerError):
+        breaker.call(end)

@@ -77,6 +77,8 @@ class Breaker(Protocol):
     def guard(self, host: str) -> AbstractContextManager[None]:
         """Return a context in which one call is made; a `TransientError` in it counts as failure.
 
+        An end in which the host had no part counts as neither failure nor success.
+
         Raises
         ------
         CircuitOpenError

@@ -8,6 +8,9 @@ from aurastream.sources.breaker import CircuitBreakers
 from aurastream.sources.errors import (
     CircuitOpenError,
     ConfigError,
+    GoneError,
+    LedgerUnavailableError,
+    QuotaExhaustedError,
     RateLimitedError,
     TransientError,
 )
@@ -69,8 +72,8 @@ def test_a_success_forgets_the_failures_before_it(clock: FakeClock) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        ConfigError("400"),
-        RateLimitedError("429"),
+        ConfigError("400", status=400),
+        RateLimitedError("429", status=429),
         TransientError("500", is_data_dependent=True),
         KeyError("a fault of ours"),
     ],
@@ -79,6 +82,58 @@ def test_only_failures_of_the_host_count(clock: FakeClock, error: Exception) -> 
     breakers = CircuitBreakers(clock=clock, fail_max=1)
     _fail(breakers, error)
     assert breakers.state(HOST) == "closed"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        QuotaExhaustedError("our ledger refused"),
+        LedgerUnavailableError("our ledger is away"),
+        RateLimitedError("our own pace"),
+        ConfigError("it cannot be sent"),
+        KeyError("a fault of ours"),
+    ],
+)
+def test_what_ends_without_the_host_counts_as_neither(clock: FakeClock, error: Exception) -> None:
+    breakers = CircuitBreakers(clock=clock, fail_max=2)
+    _fail(breakers, TransientError("down"))
+    _fail(breakers, error)
+    _fail(breakers, TransientError("down"))
+    assert breakers.state(HOST) == "open"
+    clock.advance(61)
+    for _ in range(3):
+        _fail(breakers, error)
+    assert breakers.state(HOST) != "closed"
+    _fail(breakers, TransientError("down"))
+    with pytest.raises(CircuitOpenError), breakers.guard(HOST):
+        pytest.fail("the host was not well again")
+
+
+@pytest.mark.parametrize("error", [ConfigError("400", status=400), GoneError("404", status=404)])
+def test_an_answer_of_whatever_kind_shows_that_the_host_is_well(
+    clock: FakeClock, error: Exception
+) -> None:
+    breakers = CircuitBreakers(clock=clock, fail_max=1)
+    _fail(breakers, TransientError("down"))
+    clock.advance(61)
+    for _ in range(3):
+        _fail(breakers, error)
+    assert breakers.state(HOST) == "closed"
+
+
+def test_a_call_that_outlasts_the_opening_of_its_circuit_counts_no_more(clock: FakeClock) -> None:
+    breakers = CircuitBreakers(clock=clock, fail_max=1)
+
+    def fail_late() -> None:
+        with breakers.guard(HOST):
+            _fail(breakers, TransientError("down"))
+            clock.advance(30)
+            raise TransientError("late")
+
+    with pytest.raises(TransientError, match="late"):
+        fail_late()
+    clock.advance(31)
+    _pass(breakers)
 
 
 def test_hosts_have_circuits_of_their_own(clock: FakeClock) -> None:
