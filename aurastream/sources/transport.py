@@ -2,9 +2,9 @@
 
 The breaker refuses a call while its circuit is open, and is told how the call ended, after all its
 tries: a host that answers the second try is well, and one call's tries alone cannot open a circuit.
-Every try passes the same doors in this order: the gate takes the units (a repeated call costs
-again), the limiter waits. What was never sent is refunded. Credentials travel in headers only: an
-address is logged by half the world.
+Whatever is sent passes the same doors in this order: the gate takes the units (a repeated call
+costs again), the limiter waits. What was never sent is refunded. Credentials travel in headers
+only: an address is logged by half the world.
 """
 
 import logging
@@ -12,7 +12,8 @@ import ssl
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -55,6 +56,7 @@ __all__ = [
     "Auth",
     "EtagCache",
     "Etags",
+    "Fault",
     "RetryPolicy",
     "Transport",
     "clean_credential",
@@ -325,6 +327,7 @@ class Transport:
         decode: Callable[[bytes], _T],
         *,
         form: Mapping[str, str] | None = None,
+        fault: Fault | None = None,
     ) -> Answer[_T]:
         """Make a call and decode its answer.
 
@@ -340,13 +343,23 @@ class Transport:
             Body to value; raises `MalformedError`.
         form : mapping of str to str, optional
             Sent as a form by POST instead; may hold credentials, so it is never recorded.
+        fault : callable, optional
+            Makes this call's errors in place of the transport's own.
 
         Raises
         ------
         SourceError
             With the record of the call in its ``fetches``.
         """
-        attempt = _Attempts(self, endpoint, path=path, params=params, decode=decode, form=form)
+        attempt = _Attempts(
+            self,
+            endpoint,
+            path=path,
+            params=params,
+            decode=decode,
+            form=form,
+            fault=fault or self.fault,
+        )
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(RetryableError),
             wait=_pause(self.retry),
@@ -360,7 +373,7 @@ class Transport:
                 # Fetching a token has its own retries; they need not be multiplied by ours.
                 self.auth.headers()
             with self.breaker.guard(self.host):
-                return attempt.of_this_host(retrying)
+                return retrying(attempt)
         except _OthersFaultError as raised:
             raised.error.fetches = (attempt.record(0, 0, outcome=raised.error.outcome),)
             raise raised.error from None
@@ -381,11 +394,19 @@ class Transport:
 
 
 class _OthersFaultError(Exception):
-    """Carries an error of another host past the breaker of this one."""
+    """Carries an error of another host past the retries and the breaker of this one."""
 
     def __init__(self, error: SourceError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+@contextmanager
+def _others_fault() -> Iterator[None]:
+    try:
+        yield
+    except SourceError as error:
+        raise _OthersFaultError(error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +430,7 @@ class _Attempts(Generic[_T]):
         params: Params,
         decode: Callable[[bytes], _T],
         form: Mapping[str, str] | None,
+        fault: Fault,
     ) -> None:
         self._t = transport
         self._endpoint = endpoint
@@ -416,60 +438,52 @@ class _Attempts(Generic[_T]):
         self._params = tuple(params)
         self._decode = decode
         self._form = form
+        self._fault = fault
         self._fetch_id = str(uuid.uuid4())
         self._attempts = 0
         self._units = 0
         self._status: int | None = None
         self._observed_at = transport.clock.now()
         self._duration_ms = 0.0
-        self._auth_error: SourceError | None = None
-
-    def of_this_host(self, retrying: tenacity.Retrying) -> Answer[_T]:
-        """Try until it is enough; a failure to get credentials is told apart for the breaker."""
-        try:
-            return retrying(self)
-        except SourceError as error:
-            if error is self._auth_error:
-                raise _OthersFaultError(error) from None
-            raise
 
     def __call__(self) -> Answer[_T]:
-        """Try once."""
+        """Try once; where credentials are refused and there are others, once more with these."""
+        reply, cached, sent = self._send_through_the_doors()
+        if reply.status == _UNAUTHORIZED and self._renewed(sent):
+            reply, cached, _ = self._send_through_the_doors()
+        if reply.status == _OK or (reply.status == _NOT_MODIFIED and cached is not None):
+            return self._understand(reply, cached)
+        error = self._fault(reply.status, reply.headers, reply.body, now=self._observed_at)
+        if isinstance(error, QuotaExhaustedError):
+            self._t.gate.exhausted(self._endpoint)
+        raise error
+
+    def _send_through_the_doors(self) -> tuple[_Reply, bytes | None, Mapping[str, str]]:
+        """Send once; return the answer, the body known before, and the credentials."""
         t = self._t
         units = t.gate.spend(self._endpoint)
         self._units += units
         try:
             t.limiter.acquire(t.host)
-            reply, cached = self._exchange()
-        except SourceError as error:
+            auth = self._credentials()
+            return (*self._send(auth), auth)
+        except (SourceError, _OthersFaultError) as error:
             if _never_sent(error):
                 self._units -= units
                 t.gate.refund(units)
-            elif isinstance(error, QuotaExhaustedError):
-                t.gate.exhausted(self._endpoint)
             raise
-        return self._understand(reply, cached)
 
-    def _exchange(self) -> tuple[_Reply, bytes | None]:
-        """Send, renew rejected credentials once, and raise what is no answer."""
-        reply, cached, sent = self._send_authorized()
-        auth = self._t.auth
-        if reply.status == _UNAUTHORIZED and auth is not None and auth.renew(sent):
-            reply, cached, sent = self._send_authorized()
-        if reply.status == _OK or (reply.status == _NOT_MODIFIED and cached is not None):
-            return reply, cached
-        raise self._t.fault(reply.status, reply.headers, reply.body, now=self._observed_at)
+    def _credentials(self) -> Mapping[str, str]:
+        if self._t.auth is None:
+            return {}
+        with _others_fault():
+            return self._t.auth.headers()
 
-    def _send_authorized(self) -> tuple[_Reply, bytes | None, Mapping[str, str]]:
-        auth: Mapping[str, str] = {}
-        if self._t.auth is not None:
-            try:
-                auth = self._t.auth.headers()
-            except SourceError as error:
-                self._auth_error = error
-                raise
-        reply, cached = self._send(auth)
-        return reply, cached, auth
+    def _renewed(self, sent: Mapping[str, str]) -> bool:
+        if self._t.auth is None:
+            return False
+        with _others_fault():
+            return self._t.auth.renew(sent)
 
     def _send(self, auth: Mapping[str, str]) -> tuple[_Reply, bytes | None]:
         t = self._t
@@ -576,9 +590,9 @@ class _Attempts(Generic[_T]):
         )
 
 
-def _never_sent(error: SourceError) -> bool:
+def _never_sent(error: SourceError | _OthersFaultError) -> bool:
     return (
-        isinstance(error, CircuitOpenError)
+        isinstance(error, _OthersFaultError)
         or (isinstance(error, TransientError) and not error.was_sent)
         or (isinstance(error, RateLimitedError) and error.status is None)
     )

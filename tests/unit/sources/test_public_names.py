@@ -59,6 +59,7 @@ PUBLIC = {
         "Auth",
         "EtagCache",
         "Etags",
+        "Fault",
         "RetryPolicy",
         "Transport",
         "clean_credential",

@@ -3,17 +3,26 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 import redis
 
-from aurastream.sources.errors import KeyInvalidError, MalformedError, RetryableError
+from aurastream.sources.breaker import CircuitBreakers
+from aurastream.sources.errors import (
+    KeyInvalidError,
+    MalformedError,
+    RetryableError,
+    TransientError,
+)
 from aurastream.sources.token import AppToken
+from aurastream.sources.transport import RetryPolicy
 from aurastream.sources.twitch import TwitchClient
 from tests.unit.sources.support import (
     TOKEN_PATH,
     FakeClock,
+    Gate,
     Reply,
     Request,
     Upstream,
@@ -188,6 +197,68 @@ def test_a_401_that_stays_is_a_matter_of_keys(
     with pytest.raises(KeyInvalidError, match="TWITCH_CLIENT_ID"):
         twitch.streams("33214")
     assert len(upstream.asked(STREAMS)) == 2
+
+
+class _Pace:
+    """Counts who was asked."""
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+
+    def acquire(self, host: str) -> None:
+        self.hosts.append(host)
+
+
+def test_what_is_sent_with_a_new_token_is_paid_and_paced_too(
+    upstream: Upstream, http: httpx.Client, clock: FakeClock, gate: Gate
+) -> None:
+    upstream.script(TOKEN_PATH, _grant("one"), _grant("two"))
+    upstream.script(STREAMS, Reply(UNAUTHORIZED[0], 401), Reply(helix([stream(1)])))
+    pace = _Pace()
+    client = TwitchClient(
+        upstream.url, upstream.url, "id", "secret", http=http, clock=clock, gate=gate, limiter=pace
+    )
+    (fetch,) = client.streams("33214").fetches
+    assert (fetch.attempts, fetch.units) == (2, 2)
+    assert gate.spent == ["streams"] * 2
+    assert len(pace.hosts) == 2
+
+
+@pytest.fixture
+def refused(upstream: Upstream, http: httpx.Client, clock: FakeClock) -> Callable[..., Any]:
+    """Make a client whose token is refused and cannot be renewed; its two hosts have two names."""
+    upstream.script(TOKEN_PATH, _grant("one"), Reply({}, 503))
+    upstream.script(STREAMS, Reply(UNAUTHORIZED[0], 401))
+    auth_url = upstream.url.replace("127.0.0.1", "localhost")
+
+    def make(**options: Any) -> TwitchClient:
+        return TwitchClient(
+            upstream.url, auth_url, "id", "secret", http=http, clock=clock, **options
+        )
+
+    return make
+
+
+def test_a_token_that_cannot_be_renewed_ends_the_call_after_the_tries_of_its_own_host(
+    refused: Callable[..., TwitchClient], upstream: Upstream
+) -> None:
+    with pytest.raises(TransientError) as raised:
+        refused().streams("33214")
+    assert len(upstream.asked(STREAMS)) == 1
+    assert len(upstream.asked(TOKEN_PATH)) == 1 + 5
+    (fetch,) = raised.value.fetches
+    assert (fetch.endpoint, fetch.outcome, fetch.attempts) == ("streams", "transient", 1)
+
+
+def test_a_token_that_cannot_be_renewed_is_charged_to_its_own_host(
+    refused: Callable[..., TwitchClient], upstream: Upstream, clock: FakeClock
+) -> None:
+    breaker = CircuitBreakers(clock=clock, fail_max=1)
+    with pytest.raises(TransientError):
+        refused(breaker=breaker, retry=RetryPolicy(max_attempts=1)).streams("33214")
+    host = httpx.URL(upstream.url).netloc.decode()
+    assert breaker.state(host.replace("127.0.0.1", "localhost")) == "open"
+    assert breaker.state(host) == "closed"
 
 
 def test_a_limit_of_thirty_means_that_the_token_is_not_known(

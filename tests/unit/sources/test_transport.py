@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -373,6 +374,25 @@ def test_a_head_that_trickles_is_given_up_in_time(slow_head: str, clock: FakeClo
     assert raised.value.fetches[0].status is None
 
 
+def test_a_host_that_says_nothing_is_asked_again_and_given_up_in_time(clock: FakeClock) -> None:
+    # The kernel takes the connections, and nobody ever reads from them.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        YouTubeClient(
+            f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "k",
+            clock=clock,
+            timeout_s=0.2,
+            retry=RetryPolicy(max_attempts=2),
+        ) as client,
+        pytest.raises(TransientError, match="ReadTimeout") as raised,
+    ):
+        client.videos_chart("US")
+    (fetch,) = raised.value.fetches
+    assert (fetch.outcome, fetch.status, fetch.attempts) == ("transient", None, 2)
+    assert len(clock.slept) == 1
+
+
 def test_extra_headers_are_asked_for_before_every_try(
     upstream: Upstream, http: httpx.Client, clock: FakeClock
 ) -> None:
@@ -431,6 +451,21 @@ def test_an_open_circuit_costs_nothing(
     clock.advance(61)
     upstream.script(VIDEOS, GOOD)
     assert len(client.videos_chart("US")) == 1
+
+
+def test_a_call_that_the_ledger_refused_is_no_sign_that_the_host_is_well(
+    upstream: Upstream, http: httpx.Client, clock: FakeClock, gate: Gate
+) -> None:
+    breaker = CircuitBreakers(clock=clock)
+    client = YouTubeClient(upstream.url, "k", http=http, clock=clock, gate=gate, breaker=breaker)
+    breaker.open(client._transport.host)
+    clock.advance(61)
+    gate.left = 0
+    for _ in range(3):
+        with pytest.raises(QuotaExhaustedError):
+            client.videos_chart("US")
+    assert upstream.requests == []
+    assert breaker.state(client._transport.host) != "closed"
 
 
 @pytest.mark.parametrize("url", ["", "youtube.example", "http://", "ftp://a.example"])
