@@ -132,6 +132,7 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
                 quota_profile=settings.quota_profile,
                 run_id=run_id,
                 timeout_s=settings.request_timeout_s,
+                max_connections=settings.max_parallel_requests,
             ) as client,
         ):
             yield client
@@ -171,6 +172,7 @@ class Platforms(dg.ConfigurableResource["Platforms"]):
                 quota_profile=settings.quota_profile,
                 run_id=run_id,
                 timeout_s=settings.request_timeout_s,
+                max_connections=settings.max_parallel_requests,
             ) as client,
         ):
             yield client

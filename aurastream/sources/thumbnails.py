@@ -108,6 +108,8 @@ class ThumbnailClient:
         How often and how long a fetch is repeated.
     timeout_s : float
         Seconds that one try may take in all, from the first byte sent to the last one received.
+    max_connections : int
+        Of its own connection pool: fetches that may be under way at a time.
     max_bytes : int
         Bytes of a file; reading stops at the first one more.
     extra_headers : callable or None
@@ -127,13 +129,14 @@ class ThumbnailClient:
         clock: Clock | None = None,
         retry: RetryPolicy = _RETRY,
         timeout_s: float = 30.0,
+        max_connections: int = 10,
         max_bytes: int = 5_000_000,
         extra_headers: Callable[[], Mapping[str, str]] | None = None,
         run_id: str | None = None,
     ) -> None:
         self._hosts = tuple(hosts)
         self._moved_to = httpx.URL(f"http://{moved_to}") if moved_to else None
-        self._http = http or http_client(timeout_s=timeout_s)
+        self._http = http or http_client(timeout_s=timeout_s, max_connections=max_connections)
         self._owns_http = http is None
         self._limiter = limiter or NoLimiter()
         self.clock = clock or SystemClock()

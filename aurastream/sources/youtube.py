@@ -63,8 +63,8 @@ class YouTubeClient:
         Connection pool to share; by default one of its own, closed by `close`.
     gate, limiter, breaker, clock, retry, extra_headers, etags, quota_profile, run_id
         See `aurastream.sources.transport.Transport`.
-    timeout_s : float
-        Of its own connection pool.
+    timeout_s, max_connections
+        Of its own connection pool, see `aurastream.sources.transport.http_client`.
 
     Raises
     ------
@@ -93,9 +93,10 @@ class YouTubeClient:
         quota_profile: str = "granular_2026",
         run_id: str | None = None,
         timeout_s: float = 20.0,
+        max_connections: int = 10,
     ) -> None:
         auth = _Key(api_key)
-        self._http = http or http_client(timeout_s=timeout_s)
+        self._http = http or http_client(timeout_s=timeout_s, max_connections=max_connections)
         self._owns_http = http is None
         self._transport = Transport(
             "youtube",
