@@ -239,6 +239,8 @@ class ConfigError(PermanentError):
 class InvalidCursorError(ConfigError):
     """A paging cursor is not accepted any more; the pages before it are good."""
 
+    outcome: ClassVar[str] = "cursor"
+
 
 class PermissionDeniedError(PermanentError):
     """The project or the key may not do this."""

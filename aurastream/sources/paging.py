@@ -21,7 +21,7 @@ from aurastream.sources.errors import (
     TransientError,
 )
 from aurastream.sources.ports import Columns, Crawl, FetchRecord, Page, Rejected
-from aurastream.sources.transport import Transport
+from aurastream.sources.transport import Fault, Transport
 from aurastream.sources.wire.pages import PageDecoder
 
 __all__ = ["Gathering", "batches", "fetch_page", "follow_ids", "follow_pages"]
@@ -35,12 +35,14 @@ def fetch_page(
     endpoint: str,
     path: str,
     params: Sequence[tuple[str, str]],
+    *,
+    fault: Fault | None = None,
 ) -> tuple[Page, Mapping[str, str]]:
     """Make one call and return its page and headers.
 
     Every row carries the ``observed_at`` and ``fetch_id`` of the call.
     """
-    answer = transport.call(endpoint, path, params, decoder.decode)
+    answer = transport.call(endpoint, path, params, decoder.decode, fault=fault)
     decoded = answer.value
     fetch = answer.record(len(decoded), len(decoded.rejected))
     columns: Columns = {

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Self
 
 import httpx
@@ -14,7 +15,7 @@ from aurastream.sources.errors import ConfigError, SourceError
 from aurastream.sources.paging import Gathering, fetch_page, follow_ids, follow_pages
 from aurastream.sources.ports import Breaker, Clock, Crawl, Page, QuotaGate, RateLimiter
 from aurastream.sources.token import AppToken
-from aurastream.sources.transport import RetryPolicy, Transport, http_client
+from aurastream.sources.transport import Fault, RetryPolicy, Transport, http_client
 from aurastream.sources.wire.faults import twitch_fault
 from aurastream.sources.wire.pages import PageDecoder
 from aurastream.sources.wire.twitch import (
@@ -41,6 +42,7 @@ _SHORTEST_CLIP_WINDOW: Final = timedelta(hours=1)
 # An unknown token once gave a bucket of 30 instead of a 401.
 _ANONYMOUS_LIMIT: Final = 30
 _DOUBT_PAUSE_S: Final = 600.0
+_BATCH_FAULT: Final = partial(twitch_fault, is_batch=True)
 
 
 class TwitchClient:
@@ -327,8 +329,12 @@ class TwitchClient:
             is_ordered=asked.decoder is CLIPS,
         )
 
-    def _page(self, asked: "_List", params: Sequence[tuple[str, str]]) -> Page:
-        page, headers = fetch_page(self._transport, asked.decoder, asked.path, asked.path, params)
+    def _page(
+        self, asked: "_List", params: Sequence[tuple[str, str]], fault: Fault | None = None
+    ) -> Page:
+        page, headers = fetch_page(
+            self._transport, asked.decoder, asked.path, asked.path, params, fault=fault
+        )
         limit = headers.get("ratelimit-limit", "")
         if limit.isdecimal() and int(limit) <= _ANONYMOUS_LIMIT:
             self._doubt_token(int(limit))
@@ -360,7 +366,7 @@ class TwitchClient:
         for parameter, column, keys in questions:
 
             def fetch(batch: list[str], parameter: str = parameter) -> Page:
-                return self._page(asked, [(parameter, item) for item in batch])
+                return self._page(asked, [(parameter, item) for item in batch], _BATCH_FAULT)
 
             absent, unknown = follow_ids(gathering, keys, _PAGE, fetch, column=column)
             missing += absent

@@ -33,7 +33,15 @@ __all__ = ["answered_at", "twitch_fault", "youtube_fault"]
 _TAG: Final = re.compile(r"<[^>]*>")
 _SPENT: Final = frozenset({"quotaExceeded", "dailyLimitExceeded", "dailyLimitExceeded402"})
 _TOO_FAST: Final = frozenset(
-    {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED", "uploadRateLimitExceeded"}
+    {
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "RATE_LIMIT_EXCEEDED",
+        "uploadRateLimitExceeded",
+        "servingLimitExceeded",
+        "concurrentLimitExceeded",
+        "limitExceeded",
+    }
 )
 _BAD_KEY: Final = frozenset({"keyInvalid", "keyExpired", "API_KEY_INVALID", "authError"})
 _BAD_PAGE: Final = frozenset({"invalidPageToken"})
@@ -112,7 +120,12 @@ def youtube_fault(
 
 
 def twitch_fault(
-    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: datetime | None = None,
+    is_batch: bool = False,
 ) -> SourceError:
     """Return the error that an answer of Helix or of id.twitch.tv stands for.
 
@@ -123,6 +136,8 @@ def twitch_fault(
     ----------
     status, headers, body, now
         As in `youtube_fault`.
+    is_batch : bool
+        Whether a batch of ids was asked for, one of which may spoil the answer.
     """
     answer = _object(_json(body))
     message = _plain(answer.get("message"))
@@ -149,7 +164,7 @@ def twitch_fault(
         )
     if status == 400 and "cursor" in lowered:
         return InvalidCursorError(said, fix=_FIX_CURSOR, status=status, reason=reason)
-    if status == 500 and answer and not message:
+    if is_batch and status == 500 and answer and not message:
         # Known of /channels: one id of the batch spoils the answer, and goes on doing so.
         return TransientError(
             said, fix=_FIX_TRANSIENT, status=status, reason=reason, is_data_dependent=True

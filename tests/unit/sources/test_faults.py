@@ -25,6 +25,9 @@ def _google(status: int, why: str, message: str = "No.", **details: Any) -> Any:
         (403, "dailyLimitExceeded", errors.QuotaExhaustedError),
         (403, "rateLimitExceeded", errors.RateLimitedError),
         (403, "userRateLimitExceeded", errors.RateLimitedError),
+        (403, "servingLimitExceeded", errors.RateLimitedError),
+        (403, "concurrentLimitExceeded", errors.RateLimitedError),
+        (403, "limitExceeded", errors.RateLimitedError),
         (429, "rateLimitExceeded", errors.RateLimitedError),
         (429, "", errors.RateLimitedError),
         (403, "SERVICE_UNAVAILABLE", errors.PermissionDeniedError),
@@ -154,13 +157,20 @@ def test_both_shapes_of_twitch_errors_are_understood(
     assert type(twitch_fault(status, {}, json.dumps(body).encode())) is expected
 
 
-def test_an_empty_500_belongs_to_the_data() -> None:
-    body = b'{"error":"Internal Server Error","status":500,"message":""}'
-    found, unsaid = twitch_fault(500, {}, body), twitch_fault(500, {}, b"")
+@pytest.mark.parametrize(
+    ("body", "is_batch", "expected"),
+    [
+        (b'{"error":"Internal Server Error","status":500,"message":""}', True, True),
+        (b'{"error":"Internal Server Error","status":500,"message":""}', False, False),
+        (b"", True, False),
+    ],
+)
+def test_an_empty_500_to_a_batch_of_ids_belongs_to_the_data(
+    body: bytes, *, is_batch: bool, expected: bool
+) -> None:
+    found = twitch_fault(500, {}, body, is_batch=is_batch)
     assert isinstance(found, errors.TransientError)
-    assert found.is_data_dependent
-    assert isinstance(unsaid, errors.TransientError)
-    assert not unsaid.is_data_dependent
+    assert found.is_data_dependent == expected
 
 
 def test_the_wait_is_reckoned_by_the_platforms_own_clock() -> None:

@@ -93,7 +93,7 @@ def test_recorded_error_bodies_of_helix_have_their_class() -> None:
 
     def fault(name: str) -> errors.SourceError:
         quirk = quirks[name]
-        return twitch_fault(quirk["status"], {}, json.dumps(quirk["body"]).encode())
+        return twitch_fault(quirk["status"], {}, json.dumps(quirk["body"]).encode(), is_batch=True)
 
     assert type(fault("invalid_cursor_400_mid_crawl")) is errors.InvalidCursorError
     empty = fault("channels_500_empty_message")

@@ -1,6 +1,6 @@
 """The clients against the replay server: every quirk and every fault it can be told to have."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from aurastream.sources.thumbnails import ThumbnailClient, UnfetchedThumbnailErr
 from aurastream.sources.transport import RetryPolicy
 from aurastream.sources.twitch import TwitchClient
 from aurastream.sources.youtube import YouTubeClient
-from tests.unit.sources.support import FakeClock
+from tests.unit.sources.support import TOKEN_PATH, FakeClock, Reply, Upstream
 
 NOW = datetime(2026, 11, 21, 12, 25, tzinfo=UTC)
 GAME = "33214"
@@ -141,6 +141,78 @@ def test_clips_are_the_same_whatever_their_quirks(twitch: TwitchClient, fault: A
         fault(quirk=quirk)
     found = twitch.clips(GAME, NOW - timedelta(hours=30), NOW)
     assert found.columns["clip_id"] == whole.columns["clip_id"]
+
+
+@pytest.fixture
+def points(url: str) -> Iterator[Callable[[int], object]]:
+    """Set how many calls a minute Helix speaks of; 800 again at the end."""
+
+    def per_minute(number: int) -> object:
+        content = {"points_per_minute": number}
+        return httpx.put(f"{url}/_replay/limits", json=content).raise_for_status()
+
+    yield per_minute
+    per_minute(800)
+
+
+def _played(clock: FakeClock) -> Callable[[], dict[str, str]]:
+    """Return the headers that let the server's minutes pass with those of the clock."""
+    return lambda: {"X-Replay-Now": clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def test_a_bucket_that_grants_less_than_it_says_is_waited_for(
+    url: str, clock: FakeClock, fault: Any, points: Callable[[int], object]
+) -> None:
+    points(8)  # of which six are granted, and a crawl takes three
+    fault(quirk="429_at_600_per_minute")
+    client = TwitchClient(
+        url, url, "replay-client", "replay-secret", clock=clock, extra_headers=_played(clock)
+    )
+    with client:
+        crawls = [client.streams(GAME, top_n=MANY) for _ in range(5)]
+    assert [(len(crawl), crawl.is_complete) for crawl in crawls] == [(MANY, True)] * 5
+    attempts = [fetch.attempts for crawl in crawls for fetch in crawl.fetches]
+    assert sorted(attempts) == [1] * 13 + [2] * 2  # the seventh call and the thirteenth
+    assert len(clock.slept) == 2
+    assert all(pause <= 61 for pause in clock.slept)
+
+
+def test_an_unknown_token_is_replaced_after_the_first_page(
+    url: str, upstream: Upstream, clock: FakeClock, fault: Any
+) -> None:
+    fault(quirk="token_valid_but_rate_30")
+    asked = {"client_id": "replay-client", "client_secret": "replay-secret"}
+    grant = httpx.post(f"{url}{TOKEN_PATH}", data={**asked, "grant_type": "client_credentials"})
+    unknown = Reply({"access_token": "unknown", "expires_in": 5_000_000})
+    upstream.script(TOKEN_PATH, unknown, Reply(grant.json()))
+    client = TwitchClient(
+        url, upstream.url, *asked.values(), clock=clock, extra_headers=_played(clock)
+    )
+    with client:
+        client.streams(GAME, top_n=1)
+        assert client.rate_remaining == 29
+        crawl = client.streams(GAME, top_n=MANY)
+        assert (len(crawl), crawl.is_complete) == (MANY, True)
+        assert client.rate_remaining is not None
+        assert client.rate_remaining > 700
+    assert len(upstream.asked(TOKEN_PATH)) == 2
+
+
+def test_where_no_token_is_ever_known_thirty_calls_a_minute_are_made_and_no_more(
+    url: str, upstream: Upstream, clock: FakeClock, fault: Any
+) -> None:
+    fault(quirk="token_valid_but_rate_30")
+    upstream.script(TOKEN_PATH, Reply({"access_token": "unknown", "expires_in": 5_000_000}))
+    client = TwitchClient(
+        url, upstream.url, "another-client", "secret", clock=clock, extra_headers=_played(clock)
+    )
+    with client:
+        crawls = [client.streams(GAME, top_n=MANY) for _ in range(11)]
+    assert {(len(crawl), crawl.is_complete) for crawl in crawls} == {(MANY, True)}
+    attempts = [fetch.attempts for crawl in crawls for fetch in crawl.fetches]
+    assert sorted(attempts) == [1] * 32 + [2]
+    assert len(clock.slept) == 1
+    assert len(upstream.asked(TOKEN_PATH)) == 2  # the doubt is not repeated with every answer
 
 
 def test_every_kind_of_fault_is_survived_or_named(

@@ -4,13 +4,20 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
-from aurastream.sources.errors import ConfigError, RateLimitedError, TransientError
+from aurastream.sources.errors import (
+    CircuitOpenError,
+    ConfigError,
+    RateLimitedError,
+    TransientError,
+)
 from aurastream.sources.paging import Gathering
 from aurastream.sources.twitch import TwitchClient
 from tests.unit.sources.support import (
     START,
+    TOKEN_PATH,
     FakeClock,
     Reply,
     Request,
@@ -108,7 +115,7 @@ def test_a_cursor_that_dies_leaves_the_pages_before_it(
     assert len(crawl) == 100
     assert not crawl.is_complete
     assert "invalid cursor" in crawl.reason
-    assert outcomes(crawl.fetches) == ["ok", "config"]
+    assert outcomes(crawl.fetches) == ["ok", "cursor"]
 
 
 def test_a_short_page_with_a_dead_cursor_is_not_the_whole(
@@ -395,6 +402,20 @@ def test_channels_that_always_fail_end_in_an_error(
     with pytest.raises(TransientError):
         twitch.channels(["1", "2", "3"])
     assert len(upstream.asked(CHANNELS)) < 20
+
+
+def test_a_host_that_fails_without_a_word_fails_as_any_other_and_is_left_alone(
+    upstream: Upstream, http: httpx.Client, clock: FakeClock
+) -> None:
+    upstream.script(TOKEN_PATH, Reply({"access_token": "one", "expires_in": 5_000_000}))
+    upstream.script(STREAMS, EMPTY_500)
+    client = TwitchClient(upstream.url, upstream.url, "id", "secret", http=http, clock=clock)
+    for _ in range(5):
+        with pytest.raises(TransientError) as raised:
+            client.streams(GAME)
+        assert raised.value.fetches[0].attempts == 5
+    with pytest.raises(CircuitOpenError):
+        client.streams(GAME)
 
 
 def test_games_are_found_by_id_and_name(twitch: TwitchClient, upstream: Upstream) -> None:

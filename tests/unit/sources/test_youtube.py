@@ -105,7 +105,7 @@ def test_a_later_page_that_fails_leaves_the_pages_before_it(
     assert len(crawl) == 50
     assert not crawl.is_complete
     assert "page 2" in crawl.reason
-    assert outcomes(crawl.fetches) == ["ok", "config"]
+    assert outcomes(crawl.fetches) == ["ok", "cursor"]
     assert crawl.error is not None
 
 
