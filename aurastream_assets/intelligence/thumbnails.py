@@ -89,6 +89,7 @@ def thumbnail_features(
             moved_to=replay,
             breaker=CircuitBreakers(redis.resolved_url()),
             run_id=context.run.run_id,
+            max_connections=settings.max_parallel_requests,
         ) as client:
             result = collect_thumbnails(
                 client,
