@@ -98,6 +98,7 @@ def plan_runs(
     now: datetime,
     platforms: Collection[str] = ("youtube", "twitch"),
     marts: Collection[str] = (),
+    loaded_since: datetime | None = None,
 ) -> list[PlannedRun]:
     """Plan the runs that bring the graph up to date.
 
@@ -113,6 +114,8 @@ def plan_runs(
         The platforms that can be asked.
     marts : collection of str
         Names of the marts that the record has.
+    loaded_since : datetime, optional
+        When this start began to load history; by default it loads none.
 
     Returns
     -------
@@ -133,7 +136,7 @@ def plan_runs(
         *hours,
         *analyses,
         *days,
-        *(_present(graph, window, now) if youtube else ()),
+        *(_present(graph, window, now, loaded_since) if youtube else ()),
         *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else []),
         *((*_newest(graph, window), *lessons) if youtube else ()),
     ]
@@ -204,14 +207,16 @@ def _lacking(graph: Graph, job: str, start: datetime, end: datetime) -> list[Key
     return [KeyRange(keys[0], keys[-1], len(keys)) for keys in names]
 
 
-def _present(graph: Graph, window: datetime, now: datetime) -> list[PlannedRun]:
-    """Return the run of the window that is open, unless it was scored before this start.
+def _present(
+    graph: Graph, window: datetime, now: datetime, loaded_since: datetime | None
+) -> list[PlannedRun]:
+    """Return the run of the window that is open, unless it was scored from a whole history.
 
     A schedule that ticks while history is loaded scores it from what is there by then.
     """
     name = window.strftime(_KEY)
     scored = [graph.materialized_at(asset, name) for asset in _LAST["rescore"]]
-    is_early = any(at is not None and at >= now for at in scored)
+    is_early = loaded_since is not None and any(at and at >= loaded_since for at in scored)
     is_due = is_early or _missing(graph, "rescore", window, now)
     return [PlannedRun("signal", partition=name)] if is_due else []
 

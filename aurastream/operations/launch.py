@@ -97,12 +97,13 @@ class Launch:
     """
 
     def __init__(self, settings: Settings, *, once: bool, days: int, port: int) -> None:
-        self._settings = settings
+        self._here = Path.cwd()
+        self._settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
         self._once = once
         # Older days would go again at the next retention.
         self._days = min(days, settings.retention_days)
         self._port = port
-        self._data = settings.data_dir.resolve()
+        self._data = self._settings.data_dir
         self._home = self._data / "dagster"
         # A log file or a pipe has no width; 80 columns would break every title in two.
         self._console = Console(
@@ -121,6 +122,9 @@ class Launch:
 
     def run(self) -> int:
         """Run until stopped; return the exit code."""
+        # Only the data directory is as seen from where we were called. All else that is relative
+        # is as seen from the checkout, for the processes that are started and so for this one.
+        os.chdir(REPO_ROOT)
         with signals_delivered_to(self._be_stopped), self._stack:
             now = datetime.now(UTC)
             try:
@@ -162,7 +166,7 @@ class Launch:
             if (pid := watch.look()) is not None:
                 self._console.print(
                     f"{server.name} ended and was started again: process {pid}"
-                    f" ({_short(server.log_path)})",
+                    f" ({self._short(server.log_path)})",
                     highlight=False,
                 )
 
@@ -395,6 +399,7 @@ class Launch:
                 now=now,
                 platforms=self._settings.platforms,
                 marts=existing_marts(self._frames),
+                loaded_since=now if self._replay_url else None,
             )
             total = sum(run.weight for run in runs)
             if not total:
@@ -504,14 +509,21 @@ class Launch:
     def _show_links(self) -> None:
         source = "replaying a real archive" if self._replay_url else "live"
         self._console.print(f"Dagster    {self._web_url}  ({source})")
-        command = _short(REPO_ROOT) / ".venv" / "bin" / "aurastream"
+        command = self._short(REPO_ROOT) / ".venv" / "bin" / "aurastream"
         question = 'sql "select * from marts.taking_off_now"'
         self._console.print(f"Questions  {command} {question}", highlight=False)
-        self._console.print(f"Logs       {_short(self._data / 'logs')}")
+        self._console.print(f"Logs       {self._short(self._data / 'logs')}")
         self._console.print("Ctrl-C stops everything.")
 
+    def _short(self, path: Path) -> Path:
+        """Return the path as seen from where this was started, where that is shorter."""
+        try:
+            return path.resolve().relative_to(self._here)
+        except ValueError:
+            return path
+
     def _tell(self, event: ProcessEvent) -> None:
-        log = _short(self._supervisor.log_path(event.name))
+        log = self._short(self._supervisor.log_path(event.name))
         self._console.print(f"{event.name} {event.what}: {event.brief} ({log})", highlight=False)
 
 
@@ -563,11 +575,3 @@ def _end(process: "subprocess.Popen[str]") -> None:
             with suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=_PATIENCE_S)
         process.kill()
-
-
-def _short(path: Path) -> Path:
-    """Return the path as seen from here, where that is shorter."""
-    try:
-        return path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return path

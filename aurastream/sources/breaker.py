@@ -6,9 +6,9 @@ five tries of one call are one failure, so that a hiccup costs a pause and not a
 processes share the state. While Redis is gone each process goes on with what it knows itself.
 
 Only a `TransientError` counts as a failure: an answer such as 400, 404 or 429 shows that the host
-is alive, and so does a failure that belongs to the data (``is_data_dependent``). What ended without
-the host counts as neither: a call that our own ledger or pace refused, the fault of another host or
-a fault of ours.
+is alive. What does not tell counts as neither: a failure that may belong to the data
+(``is_data_dependent``), and what ended without the host, as a call that our own ledger or pace
+refused, the fault of another host or a fault of ours.
 """
 
 import contextlib
@@ -268,13 +268,15 @@ def _tells_of_the_host(error: BaseException) -> bool:
             | ConfigError(status=None)
         ):
             return False  # nothing was sent, or not the host answered
+        case TransientError(is_data_dependent=True):
+            return False  # an outage answers calls by ids in the same words
         case _:
             return isinstance(error, AuraStreamError)
 
 
 def _count(breaker: pybreaker.CircuitBreaker, error: BaseException | None = None) -> None:
     def end() -> None:
-        if isinstance(error, TransientError) and not error.is_data_dependent:
+        if isinstance(error, TransientError):
             raise error
 
     # A circuit that was opened meanwhile counts no more.

@@ -15,6 +15,7 @@ __all__ = ["is_starting", "noted_start"]
 # "aurs", "strt": whoever holds this lock loads history, and computes what was made of it.
 _LOCK: Final = {"classid": 0x61757273, "objid": 0x73747274}
 _HOLD: Final = "SELECT pg_advisory_lock_shared(%(classid)s, %(objid)s)"
+_LET_GO: Final = "SELECT pg_advisory_unlock_shared(%(classid)s, %(objid)s)"
 _HELD: Final = """
 SELECT count(*) > 0 AS is_held FROM pg_locks
 WHERE locktype = 'advisory' AND classid = %(classid)s AND objid = %(objid)s AND objsubid = 2
@@ -40,30 +41,39 @@ def noted_start(url: str, *, looks_every_s: float = _LOOKS_EVERY_S) -> Iterator[
         connection for idle.
     """
     over = threading.Event()
-    with contextlib.ExitStack() as held:
-        connection = held.enter_context(_held(url))
+    connection = _hold(url)
 
-        def look_after() -> None:
-            nonlocal connection
-            while not over.wait(looks_every_s):
+    def look_after() -> None:
+        nonlocal connection
+        while not over.wait(looks_every_s):
+            try:
+                connection.execute("SELECT 1")
+            except psycopg.Error:
+                connection.close()
                 with contextlib.suppress(psycopg.Error):  # the server is away: next time
-                    if connection.broken:
-                        connection = held.enter_context(_held(url))
-                    connection.execute("SELECT 1")
+                    connection = _hold(url)
 
-        looking = threading.Thread(target=look_after, name="start-note", daemon=True)
-        looking.start()
-        try:
-            yield
-        finally:
-            over.set()
-            looking.join()
+    looking = threading.Thread(target=look_after, name="start-note", daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join()
+        with contextlib.suppress(psycopg.Error):
+            # Closed alone, it is held for the moment that the server needs to notice.
+            connection.execute(_LET_GO, _LOCK)
+        connection.close()
 
 
-def _held(url: str) -> contextlib.closing[psycopg.Connection]:
+def _hold(url: str) -> psycopg.Connection:
     connection = psycopg.connect(patient(url), autocommit=True)
-    connection.execute(_HOLD, _LOCK)
-    return contextlib.closing(connection)
+    try:
+        connection.execute(_HOLD, _LOCK)
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def is_starting(store: FrameStore) -> bool:

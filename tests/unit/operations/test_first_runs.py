@@ -131,7 +131,9 @@ def graph(webserver: Webserver) -> Iterator[Graph]:
 
 @pytest.fixture
 def plan(graph: Graph) -> Callable[..., list[PlannedRun]]:
-    return lambda marts=_MARTS: plan_runs(graph, start=_START, now=_NOW, marts=marts)
+    return lambda marts=_MARTS, **more: plan_runs(
+        graph, start=_START, now=_NOW, marts=marts, **more
+    )
 
 
 def test_a_first_start_plans_everything_that_the_history_has_no_result_of(
@@ -197,7 +199,7 @@ def test_a_start_that_finds_everything_in_place_runs_nothing(
 ) -> None:
     webserver.finish()
     webserver.scored = {"2026-11-21-03:30": _NOW - timedelta(minutes=3)}
-    assert plan() == []
+    assert plan(loaded_since=_NOW) == []
 
 
 def test_what_a_schedule_scored_of_the_present_while_a_start_loaded_history_is_scored_again(
@@ -205,7 +207,9 @@ def test_what_a_schedule_scored_of_the_present_while_a_start_loaded_history_is_s
 ) -> None:
     webserver.finish()
     webserver.scored = {"2026-11-21-03:30": _NOW + timedelta(minutes=1)}
-    assert plan() == [PlannedRun("signal", partition="2026-11-21-03:30")]
+    assert plan(loaded_since=_NOW) == [PlannedRun("signal", partition="2026-11-21-03:30")]
+    # A start that loads none has nothing to score again.
+    assert plan() == []
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,13 @@ def test_only_failures_of_the_host_count(clock: FakeClock, error: Exception) -> 
         LedgerUnavailableError("our ledger is away"),
         RateLimitedError("our own pace"),
         ConfigError("it cannot be sent"),
+        TransientError("500", is_data_dependent=True),
         KeyError("a fault of ours"),
     ],
 )
-def test_what_ends_without_the_host_counts_as_neither(clock: FakeClock, error: Exception) -> None:
+def test_what_does_not_tell_of_the_host_counts_as_neither(
+    clock: FakeClock, error: Exception
+) -> None:
     breakers = CircuitBreakers(clock=clock, fail_max=2)
     _fail(breakers, TransientError("down"))
     _fail(breakers, error)
