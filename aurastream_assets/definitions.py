@@ -5,6 +5,7 @@ Nothing else belongs here: no asset, no policy, no decision. Loading it reaches 
 
 import gc
 from collections.abc import Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -67,7 +68,9 @@ def build_defs(
     checks = [c for stage in _STAGES for c in dg.load_asset_checks_from_package_module(stage)]
     allowed = apply_terms(
         limits_of(settings),
-        assets=list(dg.map_asset_specs(apply_policies, _assets())),
+        assets=list(
+            dg.map_asset_specs(partial(apply_policies, platforms=settings.platforms), _assets())
+        ),
         checks=checks,
         jobs=JOBS,
         schedules=schedules_for(

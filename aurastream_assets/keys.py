@@ -9,6 +9,8 @@ from typing import Final, Literal
 
 import dagster as dg
 
+from aurastream.sources.ports import Platform
+
 __all__ = ["OWNER", "STAGES", "WORKERS", "Pool", "Stage", "Worker", "asset_key"]
 
 Stage = Literal[
@@ -34,6 +36,7 @@ class Worker:
     expected_duration_s: int
     timeout_s: int
     priority: int  # dagster/priority: higher is dequeued first
+    platform: Platform | None = None  # without whose keys it has nothing to do
 
     def tags(self) -> dict[str, str]:
         """Return the tags that every asset and run of this worker carries."""
@@ -48,10 +51,10 @@ class Worker:
 WORKERS: Final = {
     w.name: w
     for w in (
-        Worker("youtube_worker_trending", 30, 600, 10),
-        Worker("youtube_worker_games", 120, 600, 10),
-        Worker("twitch_streams_worker", 60, 300, 10),
-        Worker("clip_radar_worker", 30, 240, 5),
+        Worker("youtube_worker_trending", 30, 600, 10, "youtube"),
+        Worker("youtube_worker_games", 120, 600, 10, "youtube"),
+        Worker("twitch_streams_worker", 60, 300, 10, "twitch"),
+        Worker("clip_radar_worker", 30, 240, 5, "twitch"),
         Worker("creator_intel_worker", 600, 1800, 10),
         Worker("thumbnail_intel_worker", 900, 1800, 0),
         Worker("intel_aggregation_hourly", 60, 300, 5),

@@ -4,12 +4,14 @@ What lives here: group, owner, worker tags, freshness, and the table's address a
 derived from the key. What does not: anything that only one asset needs.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Final
 
 import dagster as dg
 from sqlalchemy.dialects import postgresql
 
+from aurastream.sources.ports import Platform
 from aurastream.store.tables import metadata as tables
 from aurastream_assets.keys import OWNER, STAGES, WORKERS
 
@@ -95,8 +97,17 @@ FRESHNESS: Final[dict[str, dg.FreshnessPolicy]] = {
 }
 
 
-def apply_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
+def apply_policies(
+    spec: dg.AssetSpec, *, platforms: Collection[Platform] = ("youtube", "twitch")
+) -> dg.AssetSpec:
     """Give a spec everything that follows from its key.
+
+    Parameters
+    ----------
+    spec : AssetSpec
+        As its module declares it.
+    platforms : collection of {"youtube", "twitch"}
+        Those that can be asked: what another one brings cannot be fresh, and nobody waits for it.
 
     Raises
     ------
@@ -114,11 +125,13 @@ def apply_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
     worker = spec.tags.get("worker") or WORKER_OF.get(name)
     if worker is None:
         raise ValueError(f"Asset {name} has no worker: add it to WORKER_OF in policies.py.")
+    platform = WORKERS[worker].platform
+    is_awaited = platform is None or platform in platforms
     return spec.replace_attributes(
         group_name=stage,
         owners=list(spec.owners) or [OWNER],
         tags={**spec.tags, **WORKERS[worker].tags()},
-        freshness_policy=spec.freshness_policy or FRESHNESS.get(name),
+        freshness_policy=(spec.freshness_policy or FRESHNESS.get(name)) if is_awaited else None,
         metadata={**table_metadata(name), **spec.metadata},
     )
 

@@ -155,6 +155,23 @@ def test_every_dataset_that_is_collected_or_scored_has_a_freshness_policy(
     }
 
 
+def test_nobody_waits_for_what_a_platform_without_keys_would_bring(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWITCH_CLIENT_ID", "client")
+    monkeypatch.setenv("TWITCH_CLIENT_SECRET", "secret")
+    monkeypatch.setenv("AURASTREAM_POLICY_MODE", "amended")
+    graph = build_defs(environment="local").resolve_asset_graph()
+    awaited = {
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).freshness_policy
+    }
+
+    assert not {key for key in awaited if key.startswith("collection/youtube")}
+    assert {"collection/twitch_streams", "intelligence/competition"} <= awaited
+
+
 def test_a_source_that_dbt_calls_stale_is_stale_in_the_graph_as_soon(
     specs: list[dg.AssetSpec],
 ) -> None:
