@@ -297,11 +297,8 @@ def build_documents(
         "video_ideas": lambda: make.grouped(
             KINDS["video_ideas"],
             ask(queries.IDEAS),
-            lambda name, rows: {
-                "category": name,
-                "window_start": rows["window_start"].iloc[0].to_pydatetime(),
-                "ideas": _records(rows.drop(columns="window_start")),
-            },
+            lambda name, shared, rows: {"category": name, **shared, "ideas": rows},
+            shared=["window_start"],
         ),
         "competition": lambda: _competition(make, _dated(competition_rows(store, known))),
         "category_stats": lambda: make.each(KINDS["category_stats"], stats(), _stats_body),
@@ -329,27 +326,28 @@ def _collected(
         "trending": lambda: make.grouped(
             KINDS["trending"],
             ask(queries.TRENDING, "collection/youtube_trending"),
-            lambda name, rows: {"category": name, "videos": _records(rows)},
+            lambda name, _, rows: {"category": name, "videos": rows},
         ),
         "games": lambda: make.grouped(
             KINDS["games"],
             ask(queries.GAMES, "collection/youtube_games"),
-            lambda name, rows: {"game": name, "videos": _records(rows)},
+            lambda name, _, rows: {"game": name, "videos": rows},
         ),
         "streams": lambda: make.grouped(
             KINDS["streams"],
             ask(queries.STREAMS, "collection/twitch_streams"),
-            lambda name, rows: {
-                "game": rows["game"].iloc[0],
+            lambda name, shared, rows: {
+                **shared,
                 "game_id": name,
-                "viewer_total": int(rows["viewer_count"].sum()),
-                "streams": _records(rows.drop(columns="game")),
+                "viewer_total": sum(row["viewer_count"] for row in rows),
+                "streams": rows,
             },
+            shared=["game"],
         ),
         "top_games": lambda: make.grouped(
             KINDS["top_games"],
             ask(queries.TOP_GAMES).assign(name=""),
-            lambda _, rows: {"games": _records(rows)},
+            lambda _name, _shared, rows: {"games": rows},
         ),
         "last_fetch": lambda: make.each(
             KINDS["last_fetch"],
@@ -363,41 +361,32 @@ def _collected(
         "clips": lambda: make.grouped(
             KINDS["clips"],
             ask(queries.CLIPS, "collection/clip_radar"),
-            lambda name, rows: {
-                "game": rows["game"].iloc[0],
-                "game_id": name,
-                "clips": _records(rows.drop(columns="game")),
-            },
+            lambda name, shared, rows: {**shared, "game_id": name, "clips": rows},
+            shared=["game"],
         ),
     }
 
 
 def _viral_clips(make: "_Maker", found: pd.DataFrame) -> Iterator[BuiltDocument]:
-    counts = ["game", "window_start", "sample_count"]
     return make.grouped(
         KINDS["viral_clips"],
         found,
-        lambda name, rows: {
-            "game": rows["game"].iloc[0],
+        lambda name, shared, rows: {
+            "game": shared["game"],
             "game_id": name,
-            "window_start": rows["window_start"].iloc[0].to_pydatetime(),
-            "sample_count": int(rows["sample_count"].iloc[0]),
-            "clips": _records(rows.dropna(subset="clip_id").drop(columns=counts)),
+            **shared,
+            "clips": [row for row in rows if row["clip_id"] is not None],
         },
+        shared=["game", "window_start", "sample_count"],
     )
 
 
 def _viral(make: "_Maker", found: pd.DataFrame) -> Iterator[BuiltDocument]:
-    counts = ["sample_count", "viral_count", "rising_count"]
     return make.grouped(
         KINDS["viral"],
         found,
-        lambda name, rows: {
-            "category": name,
-            "window_start": rows["window_start"].iloc[0].to_pydatetime(),
-            **{count: int(rows[count].iloc[0]) for count in counts},
-            "videos": _records(rows.drop(columns=["window_start", *counts])),
-        },
+        lambda name, shared, rows: {"category": name, **shared, "videos": rows},
+        shared=["window_start", "sample_count", "viral_count", "rising_count"],
     )
 
 
@@ -406,19 +395,30 @@ def _competition(make: "_Maker", found: pd.DataFrame) -> Iterator[BuiltDocument]
     return make.each(KINDS["competition"], rows)
 
 
+_Record = dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class _Maker:
     as_of: dt.datetime
     label: Label
 
     def grouped(
-        self, kind: Kind, rows: pd.DataFrame, body: Callable[[str, pd.DataFrame], dict[str, Any]]
+        self,
+        kind: Kind,
+        rows: pd.DataFrame,
+        body: Callable[[str, _Record, list[_Record]], _Record],
+        *,
+        shared: Sequence[str] = (),
     ) -> Iterator[BuiltDocument]:
-        """Make one document per name from all its rows."""
-        for name, part in rows.groupby("name", sort=True):
-            observed_at = part["observed_at"].max().to_pydatetime()
-            items = part.drop(columns=["name", "observed_at"])
-            yield self.one(kind, str(name), observed_at, body(str(name), items))
+        """Make one document per name from the columns its rows share, and the rest of its rows."""
+        once = _records(rows[list(shared)])
+        items = _records(rows.drop(columns=["name", "observed_at", *shared]))
+        for name, places in rows.groupby("name", sort=True).indices.items():
+            observed_at = rows["observed_at"].iloc[places].max().to_pydatetime()
+            common = once[places[0]] if shared else {}
+            fields = body(str(name), common, [items[place] for place in places])
+            yield self.one(kind, str(name), observed_at, fields)
 
     def each(
         self,
@@ -480,7 +480,7 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _plain(values: "pd.Series[Any]") -> Iterable[Any]:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return [None if pd.isna(v) else v.to_pydatetime() for v in values]
+        return [None if v is pd.NaT else v for v in pd.DatetimeIndex(values).to_pydatetime()]
     if values.dtype == np.float64:
         return [None if v != v else v for v in values.tolist()]  # noqa: PLR0124 # only NaN differs
     if isinstance(values.dtype, np.dtype) and values.dtype != object:
