@@ -230,7 +230,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(database_url: str)
         assert speaking.execute_in_process(instance=instance).success
         with psycopg.connect(database_url, autocommit=True) as connection:
             open_ones = connection.execute(_KEPT).fetchall()
-            connection.execute(f"select pg_terminate_backend(pid) from ({_KEPT}) kept")
+            connection.execute(f"select pg_terminate_backend(pid, 30000) from ({_KEPT}) kept")
         assert open_ones
         result = speaking.execute_in_process(instance=instance)
         events = instance.all_logs(result.run_id)
