@@ -59,6 +59,8 @@ rows AS (
     JOIN collection.youtube_trending t
       ON t.chart = l.category AND t.region = l.region
      AND t.crawl_at BETWEEN l.since AND l.until
+     -- Follows from the line above. Said for all lists at once, a day of them is not joined first.
+     AND t.crawl_at >= (SELECT min(since) FROM states)
      AND {_SPAN.format(t="t")}
     ORDER BY t.chart, t.region, t.video_id, t.crawl_at DESC, t.rank
 ),
