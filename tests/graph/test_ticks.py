@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from types import ModuleType
 
 import dagster as dg
 import pandas as pd
@@ -166,6 +167,17 @@ def _report(
         )
 
 
+def _set_clock(
+    monkeypatch: pytest.MonkeyPatch, sensor: ModuleType, moment: Callable[[], datetime]
+) -> None:
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return moment().astimezone(tz)
+
+    monkeypatch.setattr(sensor, "datetime", Then)
+
+
 def _sense(
     instance: dg.DagsterInstance, sensor: dg.SensorDefinition
 ) -> list[tuple[str, str]] | str:
@@ -204,13 +216,7 @@ def test_what_is_late_is_asked_for_once_in_each_of_its_periods(
 ) -> None:
     _report(instance, SCORES, half_hours, MIDNIGHT)
     then = THEN
-
-    class Then(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return then.astimezone(tz)
-
-    monkeypatch.setattr(late_data, "datetime", Then)
+    _set_clock(monkeypatch, late_data, lambda: then)
 
     def ask() -> str | None:
         [asked] = late_hours.evaluate_tick(dg.build_sensor_context(instance=instance)).run_requests
@@ -500,12 +506,7 @@ Look = Callable[[], list[tuple[str, ...]] | str]
 def look(instance: dg.DagsterInstance, store: FrameStore, monkeypatch: pytest.MonkeyPatch) -> Look:
     """Return a function that says what the sensor asks for a quarter past a full hour."""
 
-    class Then(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return THEN.astimezone(tz)
-
-    monkeypatch.setattr(missed_windows, "datetime", Then)
+    _set_clock(monkeypatch, missed_windows, lambda: THEN)
 
     def ask() -> list[tuple[str, ...]] | str:
         with dg.build_sensor_context(
