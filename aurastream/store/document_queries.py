@@ -45,23 +45,29 @@ _SPAN = (
     "{t}.observed_at >= %(as_of)s - interval '25 hours' "
     "AND {t}.observed_at < %(as_of)s + interval '1 hour'"
 )
+# The rows since the oldest state, before they are joined to their own. The fence is for Postgres:
+# it guesses that few rows match both, and would look up those of a whole day one by one.
+_RECENT = f"""
+recent AS MATERIALIZED (
+    SELECT t.* FROM collection.{{table}} t
+    WHERE t.crawl_at >= (SELECT min(since) FROM states)
+      AND t.observed_at >= (SELECT min(since) FROM states) - interval '1 hour'
+      AND {_SPAN.format(t="t")}
+)
+"""  # noqa: S608 # fragments of this module
 _VIDEO = """
     v.title, v.channel_id, v.channel_title, v.published_at, v.duration_s, v.thumbnail_url
 """
 
 TRENDING = f"""
 {_STATES},
+{_RECENT.format(table="youtube_trending")},
 rows AS (
-    SELECT DISTINCT ON (t.chart, t.region, t.video_id)
-           t.chart, t.region, t.video_id, t.rank, t.views, t.likes, t.comments,
-           t.concurrent_viewers, t.metadata_hash, t.observed_at
+    SELECT DISTINCT ON (t.chart, t.region, t.video_id) t.*
     FROM states l
-    JOIN collection.youtube_trending t
+    JOIN recent t
       ON t.chart = l.category AND t.region = l.region
      AND t.crawl_at BETWEEN l.since AND l.until
-     -- Follows from the line above. Said for all lists at once, a day of them is not joined first.
-     AND t.crawl_at >= (SELECT min(since) FROM states)
-     AND {_SPAN.format(t="t")}
     ORDER BY t.chart, t.region, t.video_id, t.crawl_at DESC, t.rank
 ),
 videos AS (
@@ -87,12 +93,11 @@ ORDER BY r.chart, r.place
 
 GAMES = f"""
 {_STATES},
+{_RECENT.format(table="youtube_games")},
 known AS (
     SELECT DISTINCT ON (g.game, g.video_id) g.*
     FROM states l
-    JOIN collection.youtube_games g
-      ON g.game = l.category AND g.crawl_at BETWEEN l.since AND l.until
-     AND {_SPAN.format(t="g")}
+    JOIN recent g ON g.game = l.category AND g.crawl_at BETWEEN l.since AND l.until
     ORDER BY g.game, g.video_id, g.crawl_at DESC
 ),
 ranked AS (
