@@ -42,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_PIPE_WIDTH = 240
+_PIPE_WIDTH = 100_000
 _PATIENCE_S = 5.0
 
 
@@ -162,7 +162,8 @@ def sql(
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds before giving up.")] = 30.0,
 ) -> None:
     """Ask the store a question as the read-only role."""
-    from aurastream.operations.query import ask, render, text_rows
+    from aurastream.operations.answer_view import AnswerView
+    from aurastream.operations.query import ask, render
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other.")
@@ -171,10 +172,7 @@ def sql(
     if as_json or as_csv:
         print(render(answer, "json" if as_json else "csv"))  # noqa: T201 # the answer itself
         return
-    table = Table(*answer.columns, box=None, header_style="bold", pad_edge=False)
-    for row in text_rows(answer):
-        table.add_row(*row)
-    _out().print(table)
+    _out().print(AnswerView(answer))
     _out().print(f"({len(answer.rows)} row{'' if len(answer.rows) == 1 else 's'})", style="dim")
 
 

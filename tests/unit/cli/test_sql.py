@@ -5,9 +5,11 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from aurastream.cli import app
+from aurastream.operations.answer_view import AnswerView
 from aurastream.operations.query import Answer, QueryError, ask, render, text_rows
 from aurastream.store.urls import reader_url
 
@@ -76,6 +78,35 @@ def test_brackets_and_colons_are_printed_as_they_are(reader, monkeypatch):
     assert printed.exit_code == 0, printed.output
     assert title in printed.output
     assert "[/a] [link]" in printed.output
+
+
+def test_what_a_program_reads_is_one_line_a_row_however_wide(reader, monkeypatch):
+    monkeypatch.setenv("AURASTREAM_READER_URL", reader)
+    wide = ", ".join(f"repeat('{letter}', 200) as {letter}" for letter in "abcdef")
+    shown = CliRunner().invoke(app, ["sql", f"select {wide}"])
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines()[1].split() == [letter * 200 for letter in "abcdef"]
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (40, ["game    viewers", "Roblox  1200", "–       7"]),
+        (15, ["game    viewers", "Roblox  1200", "–       7"]),
+        (
+            14,
+            [
+                *("1 " + "─" * 12, "game     Robl", "         ox", "viewers  1200"),
+                *("2 " + "─" * 12, "game     –", "viewers  7"),
+            ],
+        ),
+    ],
+)
+def test_a_table_wider_than_the_terminal_is_shown_row_by_row(width, expected):
+    printed = io.StringIO()
+    answer = Answer(("game", "viewers"), [("Roblox", 1200), (None, 7)])
+    Console(file=printed, width=width).print(AnswerView(answer))
+    assert [line.rstrip() for line in printed.getvalue().splitlines()] == expected
 
 
 def test_a_slow_question_ends_at_its_timeout(reader):
