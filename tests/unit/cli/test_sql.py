@@ -96,7 +96,7 @@ def test_what_a_program_reads_is_one_line_a_row_however_wide(reader, monkeypatch
         (
             14,
             [
-                *("1 " + "─" * 12, "game     Robl", "         ox", "viewers  1200"),
+                *("1 " + "─" * 12, "game     Roblo", "         x", "viewers  1200"),
                 *("2 " + "─" * 12, "game     –", "viewers  7"),
             ],
         ),
