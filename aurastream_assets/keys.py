@@ -36,7 +36,7 @@ class Worker:
     expected_duration_s: int
     timeout_s: int
     priority: int  # dagster/priority: higher is dequeued first
-    platform: Platform | None = None  # without whose keys it has nothing to do
+    platform: Platform | None = None  # that its crawls ask, or whose crawls it follows
 
     def tags(self) -> dict[str, str]:
         """Return the tags that every asset and run of this worker carries."""

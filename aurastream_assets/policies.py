@@ -126,7 +126,9 @@ def apply_policies(
     if worker is None:
         raise ValueError(f"Asset {name} has no worker: add it to WORKER_OF in policies.py.")
     platform = WORKERS[worker].platform
-    is_awaited = platform is None or platform in platforms
+    # What is computed is made of whatever came, be it nothing.
+    is_computed = stage not in ("collection", "reporting")
+    is_awaited = is_computed or platform is None or platform in platforms
     return spec.replace_attributes(
         group_name=stage,
         owners=list(spec.owners) or [OWNER],

@@ -98,7 +98,6 @@ def plan_runs(
     now: datetime,
     platforms: Collection[str] = ("youtube", "twitch"),
     marts: Collection[str] = (),
-    loaded_since: datetime | None = None,
 ) -> list[PlannedRun]:
     """Plan the runs that bring the graph up to date.
 
@@ -114,8 +113,6 @@ def plan_runs(
         The platforms that can be asked.
     marts : collection of str
         Names of the marts that the record has.
-    loaded_since : datetime, optional
-        When this start began to load history; by default it loads none.
 
     Returns
     -------
@@ -125,18 +122,21 @@ def plan_runs(
     window = window_of(now)
     youtube = "youtube" in platforms
     scores, analyses, hours, days, lessons = _stages(graph, start, window, _missing)
+    # What was collected once is kept up by its schedule.
+    collectors = [
+        PlannedRun(job)
+        for job, (platform, name) in _COLLECTORS.items()
+        if platform in platforms and not graph.is_materialized(("collection", name))
+    ]
+    # A schedule may have scored the open window, without what these bring.
+    is_due = youtube and (collectors or _missing(graph, "rescore", window, now))
     return [
         *scores,
-        # What was collected once is kept up by its schedule.
-        *(
-            PlannedRun(job)
-            for job, (platform, name) in _COLLECTORS.items()
-            if platform in platforms and not graph.materialized_at(("collection", name))
-        ),
+        *collectors,
         *hours,
         *analyses,
         *days,
-        *(_present(graph, window, now, loaded_since) if youtube else ()),
+        *([PlannedRun("signal", partition=window.strftime(_KEY))] if is_due else []),
         *([PlannedRun(_MARTS_JOB)] if _must_publish(graph, marts) else []),
         *((*_newest(graph, window), *lessons) if youtube else ()),
     ]
@@ -207,23 +207,9 @@ def _lacking(graph: Graph, job: str, start: datetime, end: datetime) -> list[Key
     return [KeyRange(keys[0], keys[-1], len(keys)) for keys in names]
 
 
-def _present(
-    graph: Graph, window: datetime, now: datetime, loaded_since: datetime | None
-) -> list[PlannedRun]:
-    """Return the run of the window that is open, unless it was scored from a whole history.
-
-    A schedule that ticks while history is loaded scores it from what is there by then.
-    """
-    name = window.strftime(_KEY)
-    scored = [graph.materialized_at(asset, name) for asset in _LAST["rescore"]]
-    is_early = loaded_since is not None and any(at and at >= loaded_since for at in scored)
-    is_due = is_early or _missing(graph, "rescore", window, now)
-    return [PlannedRun("signal", partition=name)] if is_due else []
-
-
 def _newest(graph: Graph, end: datetime) -> list[PlannedRun]:
     """Return the run of the last window that is over, of what never ran."""
-    if graph.materialized_at(_NEWEST):
+    if graph.is_materialized(_NEWEST):
         return []
     # A window is over when the next has begun.
     missing = graph.missing(_NEWEST, end - timedelta(days=2), end)

@@ -137,9 +137,9 @@ query CodeVersions {
 }
 """
 _NEWEST: Final = """
-query Newest($key: AssetKeyInput!, $partitions: [String!]) {
+query Newest($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
-    ... on AssetNode { assetMaterializations(partitions: $partitions, limit: 1) { timestamp } }
+    ... on AssetNode { assetMaterializations(limit: 1) { timestamp } }
   }
 }
 """
@@ -392,13 +392,10 @@ class Graph:
                 return str((event.get("error") or event).get("message", "")).strip()
         return ""
 
-    def materialized_at(self, key: Sequence[str], partition: str | None = None) -> datetime | None:
-        """Return when an asset, or a partition of it, was materialized last; None for never."""
-        partitions = [partition] if partition else None
-        node = self._ask(_NEWEST, key={"path": list(key)}, partitions=partitions)
-        for event in node["assetNodeOrError"].get("assetMaterializations", ()):
-            return datetime.fromtimestamp(float(event["timestamp"]) / 1000, UTC)
-        return None
+    def is_materialized(self, key: Sequence[str]) -> bool:
+        """Return whether an asset was ever materialized."""
+        node = self._ask(_NEWEST, key={"path": list(key)})["assetNodeOrError"]
+        return bool(node.get("assetMaterializations"))
 
     def currency(self, job: str) -> dict[tuple[str, ...], bool]:
         """Return, by key, whether an asset of a job was materialized by the code as it is now."""

@@ -227,6 +227,10 @@ class Launch:
         if self._stop.is_set():
             return False
         with _step(progress, "Waiting for Dagster"):
+            # A daemon that finds no code server fails the runs it finds queued.
+            self._supervisor.wait_ready("code-server", stopped=self._stop.is_set)
+            # Not while history is loaded: a schedule would score the open window from a part of it.
+            self._supervisor.launch(self._head())
             for name in ("webserver", "head"):
                 self._supervisor.wait_ready(name, stopped=self._stop.is_set)
             with closing(Graph(self._web_url)) as graph:
@@ -315,9 +319,6 @@ class Launch:
         self._web_url = f"http://127.0.0.1:{web_port}"
         remember_endpoints(self._data, self._found | {"webserver_url": self._web_url})
         self._supervisor.launch(self._webserver(web_port))
-        # A daemon that finds no code server fails the runs it finds queued.
-        self._supervisor.wait_ready("code-server", stopped=self._stop.is_set)
-        self._supervisor.launch(self._head())
 
     def _create_dagster_tables(self) -> None:
         """Let one process create Dagster's tables: webserver and daemon at once would collide.
@@ -399,7 +400,6 @@ class Launch:
                 now=now,
                 platforms=self._settings.platforms,
                 marts=existing_marts(self._frames),
-                loaded_since=now if self._replay_url else None,
             )
             total = sum(run.weight for run in runs)
             if not total:

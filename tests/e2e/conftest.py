@@ -25,10 +25,10 @@ _FAILED = pytest.StashKey[bool]()
 
 @pytest.fixture(scope="session")
 def installation(server_directory: Path) -> Iterator[Product]:
-    """The product after its first start, during which its head was killed.
+    """The product after its first start, during which its code server was killed.
 
-    One start serves all tests: it is the longest thing that they do. The head dies while history is
-    loaded, before it has runs: those that it would take with it are the matter of `tests/chaos`.
+    One start serves all tests: it is the longest thing that they do. The code server dies while
+    history is loaded, before it has runs: what becomes of those is the matter of `tests/chaos`.
     """
     directory = server_directory / "product"
     directory.mkdir(mode=0o711)
@@ -36,12 +36,13 @@ def installation(server_directory: Path) -> Iterator[Product]:
     try:
         product.launch()
         wait_until(
-            lambda: "Loading 1 days of history" in product.printed and product.heads(),
+            lambda: "Loading 1 days of history" in product.printed and product.code_servers(),
             within=300,
             what=lambda: f"the history. It printed:\n{product.printed}",
         )
-        for head in product.heads():
-            head.kill()
+        assert product.heads() == [], "nothing may tick while history is loaded"
+        for server in product.code_servers():
+            server.kill()
         product.await_links()
         yield product
     finally:

@@ -136,6 +136,11 @@ class Product:
         """Return the running heads of this installation."""
         return [p for p in self.processes() if p.cmdline()[-2:] == ["aurastream.cli", "head"]]
 
+    def code_servers(self) -> list[psutil.Process]:
+        """Return the running code servers of this installation, without the runs they forked."""
+        found = [p for p in self.processes() if "aurastream_assets.code_server" in p.cmdline()]
+        return [p for p in found if p.ppid() not in {other.pid for other in found}]
+
     def _is_mine(self, process: psutil.Process) -> bool:
         mark = str(self.data)
         try:

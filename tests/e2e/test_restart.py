@@ -15,12 +15,24 @@ _SNAPSHOTS = "select count(*), sum(views) from collection.youtube_trending where
 _SCORES = "select count(*) from intelligence.viral_scores"
 
 
-def test_a_head_killed_during_the_first_start_is_started_again_and_the_start_succeeds(
+def test_a_code_server_killed_during_the_first_start_is_started_again_and_the_start_succeeds(
     product: Product,
 ) -> None:
-    assert "head ended" in product.printed
+    assert "code-server ended" in product.printed
     assert "Best opportunities right now" in product.printed
-    assert [head.is_running() for head in product.heads()] == [True]
+
+
+def test_a_head_that_is_killed_is_started_again(product: Product) -> None:
+    [head] = product.heads()
+    head.kill()
+    wait_until(
+        lambda: (
+            "head ended" in product.printed
+            and [other.pid != head.pid for other in product.heads()] == [True]
+        ),
+        within=60,
+        what=lambda: f"another head. It printed:\n{product.printed}",
+    )
 
 
 def test_after_ctrl_c_nothing_is_left_and_a_second_start_loads_nothing_twice_and_minds_its_terms(

@@ -155,21 +155,40 @@ def test_every_dataset_that_is_collected_or_scored_has_a_freshness_policy(
     }
 
 
+@pytest.mark.parametrize(
+    ("keys", "awaited", "not_awaited"),
+    [
+        (
+            {"TWITCH_CLIENT_ID": "client", "TWITCH_CLIENT_SECRET": "secret"},
+            {"collection/twitch_streams", "reporting/stream_documents", "intelligence/competition"},
+            {"collection/youtube_trending", "collection/youtube_games"},
+        ),
+        (
+            {"YOUTUBE_API_KEY": "key"},
+            {"collection/youtube_trending", "intelligence/clip_intel", "intelligence/competition"},
+            {"collection/twitch_streams", "collection/clip_radar", "reporting/clip_documents"},
+        ),
+    ],
+    ids=["twitch alone", "youtube alone"],
+)
 def test_nobody_waits_for_what_a_platform_without_keys_would_bring(
     monkeypatch: pytest.MonkeyPatch,
+    keys: dict[str, str],
+    awaited: set[str],
+    not_awaited: set[str],
 ) -> None:
-    monkeypatch.setenv("TWITCH_CLIENT_ID", "client")
-    monkeypatch.setenv("TWITCH_CLIENT_SECRET", "secret")
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("AURASTREAM_POLICY_MODE", "amended")
     graph = build_defs(environment="local").resolve_asset_graph()
-    awaited = {
+    found = {
         key.to_user_string()
         for key in graph.get_all_asset_keys()
         if graph.get(key).freshness_policy
     }
 
-    assert not {key for key in awaited if key.startswith("collection/youtube")}
-    assert {"collection/twitch_streams", "intelligence/competition"} <= awaited
+    assert awaited <= found
+    assert not not_awaited & found
 
 
 def test_a_source_that_dbt_calls_stale_is_stale_in_the_graph_as_soon(

@@ -54,8 +54,7 @@ class Webserver:
     """What a webserver answers about a graph with this much materialized."""
 
     def __init__(self) -> None:
-        self.collected: dict[str, datetime] = {}
-        self.scored: dict[str, datetime] = {}
+        self.collected: set[str] = set()
         self.done: dict[str, list[tuple[str, str]]] = {}
         self.published: dict[str, str] = {}
         self.forbidden: set[str] = set()
@@ -69,9 +68,7 @@ class Webserver:
             return {"assetNodes": [self._mart(name) for name in _MARTS]}
         name = variables["key"]["path"][-1]
         if "partitionKeys" not in query:
-            partition = (variables["partitions"] or [""])[0]
-            at = self.scored.get(partition) if partition else self.collected.get(name)
-            events = [{"timestamp": f"{at.timestamp() * 1000:.0f}"}] if at else []
+            events = [{"timestamp": "1"}] if name in self.collected else []
             return {"assetNodeOrError": {"assetMaterializations": events}}
         ranges = [
             {"startKey": start, "endKey": end, "status": "MATERIALIZED"}
@@ -96,8 +93,7 @@ class Webserver:
         }
 
     def finish(self) -> None:
-        collectors = ("youtube_games", "twitch_streams", "clip_radar", "thumbnail_intel")
-        self.collected = dict.fromkeys(collectors, _START)
+        self.collected = {"youtube_games", "twitch_streams", "clip_radar", "thumbnail_intel"}
         self.done = {name: [(keys[0], keys[-1])] for name, keys in _PARTITIONS.items() if keys}
         self.published = dict.fromkeys(_MARTS, "v2")
 
@@ -198,18 +194,19 @@ def test_a_start_that_finds_everything_in_place_runs_nothing(
     webserver: Webserver, plan: Callable[..., list[PlannedRun]]
 ) -> None:
     webserver.finish()
-    webserver.scored = {"2026-11-21-03:30": _NOW - timedelta(minutes=3)}
-    assert plan(loaded_since=_NOW) == []
+    assert plan() == []
 
 
-def test_what_a_schedule_scored_of_the_present_while_a_start_loaded_history_is_scored_again(
+def test_what_a_schedule_scored_of_the_present_without_a_collector_is_scored_again(
     webserver: Webserver, plan: Callable[..., list[PlannedRun]]
 ) -> None:
     webserver.finish()
-    webserver.scored = {"2026-11-21-03:30": _NOW + timedelta(minutes=1)}
-    assert plan(loaded_since=_NOW) == [PlannedRun("signal", partition="2026-11-21-03:30")]
-    # A start that loads none has nothing to score again.
-    assert plan() == []
+    webserver.collected.remove("twitch_streams")
+    assert plan() == [
+        PlannedRun("streams"),
+        PlannedRun("signal", partition="2026-11-21-03:30"),
+    ]
+    assert plan(platforms=["youtube"]) == []
 
 
 @pytest.mark.parametrize(
