@@ -24,7 +24,9 @@ from aurastream.sources.ports import Columns, Crawl, FetchRecord, Page, Rejected
 from aurastream.sources.transport import Fault, Transport
 from aurastream.sources.wire.pages import PageDecoder
 
-__all__ = ["Gathering", "batches", "fetch_page", "follow_ids", "follow_pages"]
+__all__ = ["Ending", "Gathering", "batches", "fetch_page", "follow_ids", "follow_pages"]
+
+Ending = Literal["end", "cut", "repeats", "broken"]
 
 _SHORTER: Final = 0.6
 
@@ -96,6 +98,11 @@ class Gathering:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.seen)
+
+    @property
+    def item_count(self) -> int:
+        """Return the number of items that came, rejected ones included."""
+        return len(self) + len(self.rejected)
 
     def add(self, page: Page) -> int:
         """Add a page and return how many items of it, rejected ones included, are news."""
@@ -191,7 +198,7 @@ def follow_pages(
     max_pages: int,
     wanted: int | None = None,
     is_ordered: bool = False,
-) -> bool:
+) -> Ending:
     """Follow cursors until the list ends, enough was gathered, or it leads nowhere.
 
     Parameters
@@ -206,15 +213,17 @@ def follow_pages(
         Most pages to fetch. Reaching it is an incomplete crawl only when ``wanted`` is given and
         not reached.
     wanted : int, optional
-        Rows after which to stop.
+        Items, rejected ones included, after which to stop.
     is_ordered : bool
         Whether only the very first page, item by item, shows that a cursor led back to the start.
         Otherwise its first item is enough, as lists by viewers shift between two calls.
 
     Returns
     -------
-    bool
-        Whether the platform began to repeat itself before the end of the list.
+    {"end", "cut", "repeats", "broken"}
+        How it ended: where the list does, or as much as was wanted; on a full page without a
+        cursor, which may be either its end or a platform that lost the cursor; with pages that
+        were there before; or for another reason that the gathering names.
 
     Raises
     ------
@@ -230,14 +239,14 @@ def follow_pages(
             if not number:
                 raise
             gathering.stop(f"page {number + 1} failed: {error.message}", error)
-            return False
+            return "broken"
         verdict = cursors.judge(gathering, page, wanted)
         if verdict != "go on":
-            return verdict == "repeats"
+            return verdict
         cursor = page.next_cursor
     if wanted is not None:
         gathering.stop(f"the cap of {max_pages} pages was reached")
-    return False
+    return "broken"
 
 
 class _Cursors:
@@ -254,7 +263,7 @@ class _Cursors:
 
     def judge(
         self, gathering: Gathering, page: Page, wanted: int | None
-    ) -> Literal["go on", "end", "repeats"]:
+    ) -> Ending | Literal["go on"]:
         """Take a page into the gathering and say how to go on."""
         self._number += 1
         news = gathering.add(page)
@@ -262,16 +271,17 @@ class _Cursors:
             self._first = page.columns[gathering.key]
         if self._number > 1 and not news:
             return self._judge_nothing_new(gathering, page)
-        if (wanted is not None and len(gathering) >= wanted) or not page.next_cursor:
-            # A list that is cut off by a full page without a cursor looks like one that ends there.
+        if wanted is not None and gathering.item_count >= wanted:
             return "end"
+        if not page.next_cursor:
+            return "cut" if page.entry_count >= self._page_size else "end"
         if page.next_cursor in self._seen:
             gathering.stop(f"page {self._number} repeats an earlier cursor")
             return "repeats"
         self._note(page, page.next_cursor)
         return "go on"
 
-    def _judge_nothing_new(self, gathering: Gathering, page: Page) -> Literal["end", "repeats"]:
+    def _judge_nothing_new(self, gathering: Gathering, page: Page) -> Ending:
         if not page.entry_count:
             # An empty page is the usual end of a list, unless a dead cursor led to it.
             if self._is_dead:

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import httpx
 
 from aurastream.sources.errors import ConfigError, SourceError
-from aurastream.sources.paging import Gathering, fetch_page, follow_ids, follow_pages
+from aurastream.sources.paging import Ending, Gathering, fetch_page, follow_ids, follow_pages
 from aurastream.sources.ports import Breaker, Clock, Crawl, Page, QuotaGate, RateLimiter
 from aurastream.sources.token import AppToken
 from aurastream.sources.transport import Fault, RetryPolicy, Transport, http_client
@@ -287,7 +287,7 @@ class TwitchClient:
         bounds = (("started_at", _rfc3339(start)), ("ended_at", _rfc3339(end)))
         part = Gathering("clips", "clip_id", CLIPS.empty())
         try:
-            repeats = self._follow(
+            ending = self._follow(
                 part, _List(CLIPS, "clips", (("game_id", game_id), *bounds)), max_items
             )
         except SourceError as error:
@@ -296,14 +296,18 @@ class TwitchClient:
             gathering.stop(f"clips from {bounds[0][1]} on failed: {error.message}", error)
             return
         # A part whose next page failed may look full, and what it lacks is not known.
-        is_full = (
-            part.error is None and len(part) >= _CLIP_REACH and (repeats or len(part) < max_items)
+        is_full = part.error is None and (
+            ending == "cut"
+            or (
+                part.item_count >= _CLIP_REACH
+                and (ending == "repeats" or part.item_count < max_items)
+            )
         )
         is_halved = is_full and end - start > _SHORTEST_CLIP_WINDOW
         if is_halved:
             # Narrower ranges bring what this one hides, and say themselves when they do not.
             part.reasons.clear()
-        elif is_full and not repeats:
+        elif is_full and ending != "repeats":
             part.stop(f"Helix shows no more than {len(part)} clips from {bounds[0][1]} on")
         gathering.merge(part)
         if is_halved:
@@ -312,14 +316,14 @@ class TwitchClient:
                 if gathering.error is None:
                     self._clip_window(gathering, game_id, *half, max_items)
 
-    def _follow(self, gathering: Gathering, asked: "_List", top_n: int) -> bool:
+    def _follow(self, gathering: Gathering, asked: "_List", top_n: int) -> Ending:
         size = min(max(top_n, 1), _PAGE)
 
         def fetch(cursor: str | None) -> Page:
             more = [("first", str(size)), *([("after", cursor)] if cursor else [])]
             return self._page(asked, [*asked.fixed, *more])
 
-        return follow_pages(
+        ending = follow_pages(
             gathering,
             fetch,
             page_size=size,
@@ -328,6 +332,9 @@ class TwitchClient:
             # Clips come again in another order long before the end of their list.
             is_ordered=asked.decoder is CLIPS,
         )
+        if ending == "cut" and asked.decoder is not CLIPS:  # those can be asked in parts
+            gathering.stop("a full page came without a cursor: there may be more")
+        return ending
 
     def _page(
         self, asked: "_List", params: Sequence[tuple[str, str]], fault: Fault | None = None

@@ -14,9 +14,11 @@ from aurastream.sources.errors import (
 )
 from aurastream.sources.ports import Crawl, FetchRecord, Rejected
 
-__all__ = ["ALL_REJECTED", "Answer", "Call", "ask_all"]
+__all__ = ["Answer", "Call", "ask_all", "said_of_rejects"]
 
-ALL_REJECTED: Final = "every item was rejected"
+# With more of its items than this in the quarantine, an answer is no state of the whole; the check
+# of coverage asks for as much.
+_MOST_REJECTED: Final = 0.1
 # After one of these every further call fails alike, and may cost quota by failing.
 _HOPELESS: Final = (QuotaExhaustedError, KeyInvalidError, LedgerUnavailableError)
 
@@ -64,13 +66,13 @@ class Answer:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether everything that was asked for came, and something of it could be read."""
-        return self.crawl is not None and self.crawl.is_complete and not self._is_unreadable
+        """Return whether everything that was asked for came, and most of it could be read."""
+        return self.crawl is not None and self.crawl.is_complete and not self._unreadable
 
     @property
-    def _is_unreadable(self) -> bool:
-        """Whether items came and none was understood: of what there is, that says nothing."""
-        return self.crawl is not None and not len(self.crawl) and bool(self.crawl.rejected)
+    def _unreadable(self) -> str:
+        crawl = self.crawl
+        return said_of_rejects(len(crawl.rejected), len(crawl)) if crawl is not None else ""
 
     @property
     def reason(self) -> str:
@@ -80,7 +82,7 @@ class Answer:
         if self.error is not None:
             return self.error.outcome
         said = self.crawl.reason if self.crawl is not None else ""
-        return said or (ALL_REJECTED if self._is_unreadable else "incomplete")
+        return said or self._unreadable or "incomplete"
 
     @property
     def fetches(self) -> tuple[FetchRecord, ...]:
@@ -99,6 +101,23 @@ class Answer:
             return ()
         fetch_id = self.fetches[-1].fetch_id if self.fetches else None
         return (Rejected(None, str(self.error), raw, fetch_id),)
+
+
+def said_of_rejects(rejected: int, accepted: int) -> str:
+    """Return why an answer with so many rejected items is incomplete; '' where they are few.
+
+    A single one is no sign of more, unless nothing else came.
+
+    Examples
+    --------
+    >>> said_of_rejects(49, 1)
+    '49 of 50 items were rejected'
+    >>> said_of_rejects(5, 45), said_of_rejects(1, 2)
+    ('', '')
+    """
+    count = rejected + accepted
+    are_many = rejected > _MOST_REJECTED * count and (rejected > 1 or not accepted)
+    return f"{rejected} of {count} items were rejected" if are_many else ""
 
 
 def ask_all(calls: Sequence[Call], *, max_parallel: int) -> list[Answer]:

@@ -21,7 +21,7 @@ from aurastream.core.hashes import EMPTY_HASH, STATISTICS, Kinds, content_hash, 
 from aurastream.core.planner import Plan
 from aurastream.core.quota import BATCH_SIZE, SEARCH_CALLS_PER_DAY
 from aurastream.sources.collectors import assembly
-from aurastream.sources.collectors.calls import ALL_REJECTED, Answer, Call, ask_all
+from aurastream.sources.collectors.calls import Answer, Call, ask_all, said_of_rejects
 from aurastream.sources.collectors.result import CrawlResult, Previous
 from aurastream.sources.ports import Rejected, YouTubeSource
 
@@ -366,8 +366,8 @@ def _crawl(
         if mine_lost:
             reasons.append(answer.reason or "incomplete")
         rejected += sum(wanted.game.get(item.item_id or "") == game for item in answer.rejected)
-    if rejected and not len(mine):
-        reasons.append(ALL_REJECTED)
+    if said := said_of_rejects(rejected, len(mine)):
+        reasons.append(said)
     return {
         "crawl_at": crawl_at,
         "dataset": _DATASET,

@@ -157,7 +157,7 @@ def test_a_video_that_is_not_understood_is_missed_and_a_game_of_such_alone_is_in
     crawls = result.frames["operations.crawls"].set_index("category")
     assert result.rows["video_id"].tolist() == ["v03"]
     assert crawls[["expected", "got", "rejected"]].to_numpy().tolist() == [[2, 1, 1], [1, 0, 1]]
-    assert crawls["reason"].to_dict() == {"chess": "", "go": "every item was rejected"}
+    assert crawls["reason"].to_dict() == {"chess": "", "go": "1 of 1 items were rejected"}
     assert crawls["is_complete"].to_dict() == {"chess": True, "go": False}
     # What nothing is known of stays due.
     state = result.frames["operations.collection_state"].set_index("category")

@@ -203,7 +203,7 @@ def test_an_item_that_is_not_understood_goes_to_quarantine_and_its_siblings_stay
     crawls = _collect(youtube).frames["operations.crawls"]
     assert crawls["got"].sum() == 0
     assert not crawls["is_complete"].any()
-    assert set(crawls["reason"]) == {"every item was rejected"}
+    assert crawls["reason"].str.endswith("items were rejected").all()
 
 
 def test_a_chart_about_which_the_host_says_nothing_is_incomplete_and_its_siblings_are_not(

@@ -29,7 +29,7 @@ PUBLIC = {
     "etags": ["SharedEtags"],
     "gemini": ["COMPOSITIONS", "GEMINI_URL", "GeminiVision", "VisionAnswer", "gemini_vision"],
     "limiter": ["TWITCH_LIMIT", "SharedRateLimiter"],
-    "paging": ["Gathering", "batches", "fetch_page", "follow_ids", "follow_pages"],
+    "paging": ["Ending", "Gathering", "batches", "fetch_page", "follow_ids", "follow_pages"],
     "ports": [
         "Breaker",
         "Clock",

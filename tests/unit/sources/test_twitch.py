@@ -164,14 +164,42 @@ def test_pages_without_a_cursor_are_last(
     assert twitch.streams(GAME).is_complete
 
 
-def test_a_list_of_full_pages_ends_without_a_cursor_and_is_whole(
+def test_a_full_page_without_a_cursor_may_not_be_the_last_unless_enough_came(
     twitch: TwitchClient, upstream: Upstream
 ) -> None:
-    upstream.script(
-        STREAMS, Reply(helix(_streams(0, 100), "A" * 80)), Reply(helix(_streams(100, 200)))
-    )
+    pages = Reply(helix(_streams(0, 100), "A" * 80)), Reply(helix(_streams(100, 200)))
+    upstream.script(STREAMS, *pages)
     crawl = twitch.streams(GAME, top_n=250)
-    assert (len(crawl), crawl.is_complete) == (200, True)
+    assert (len(crawl), crawl.is_complete) == (200, False)
+    assert crawl.reason == "a full page came without a cursor: there may be more"
+
+    upstream.script(STREAMS, *pages)
+    assert twitch.streams(GAME, top_n=200).is_complete
+
+
+def test_the_top_does_not_reach_deeper_for_streams_that_are_not_understood(
+    twitch: TwitchClient, upstream: Upstream
+) -> None:
+    unclear = [stream(number, viewer_count=None) for number in range(60)]
+    upstream.script(STREAMS, Reply(helix([*unclear, *_streams(60, 100)], "A" * 80)))
+    crawl = twitch.streams(GAME, top_n=100)
+    assert (len(crawl), len(crawl.rejected)) == (40, 60)
+    assert len(upstream.asked(STREAMS)) == 1
+
+
+def test_clips_behind_a_full_page_without_a_cursor_are_found_in_halves(
+    twitch: TwitchClient, upstream: Upstream
+) -> None:
+    made = [clip(number, created_at=_at(-number * 20)) for number in range(130)]
+
+    def answer(request: Request) -> Reply:
+        start, end = request.one("started_at"), request.one("ended_at")
+        return Reply(helix([c for c in made if start <= c["created_at"] < end][:100]))
+
+    upstream.script(CLIPS, answer)
+    end = START - timedelta(hours=1) + timedelta(minutes=1)
+    crawl = twitch.clips(GAME, end - timedelta(hours=44), end)
+    assert (len(crawl), crawl.is_complete) == (130, True)
 
 
 def test_endless_news_end_at_the_cap(twitch: TwitchClient, upstream: Upstream) -> None:
