@@ -484,7 +484,7 @@ def _judge_block(
         mean, std, known, sureness = facts[0, i], facts[1, i], facts[2, i], facts[3, i]
         # The classes are numbered in the order of the thresholds they pass.
         code = FALLING + (v >= p25) + (v >= p75) + (v >= p90)
-        code = STABLE if (v == p25) & (v == p90) else code
+        code = STABLE if (v == p25) & (v == p75) else code
         trend[i] = UNKNOWN if (known == 0.0) | np.isnan(v) | np.isnan(p25) else code
         spread = std if std > 0.0 else 1.0
         score = (v - mean) / spread

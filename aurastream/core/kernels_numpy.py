@@ -466,7 +466,7 @@ def trend_codes(
     Returns
     -------
     numpy.ndarray
-        Class numbers; in a flat group all are STABLE.
+        Class numbers; a velocity that the middle half of a group shares is STABLE.
 
     Notes
     -----
@@ -496,8 +496,8 @@ def trend_codes(
     codes[velocity >= p25] = STABLE
     codes[velocity >= p75] = RISING
     codes[velocity >= p90] = VIRAL
-    # In a flat category nothing stands out, though every value reaches every threshold.
-    codes[(velocity == p25) & (velocity == p90)] = STABLE
+    # What half of a category shares does not stand out, though it reaches several thresholds.
+    codes[(velocity == p25) & (velocity == p75)] = STABLE
     codes[~known | np.isnan(velocity) | np.isnan(p25)] = UNKNOWN
     return codes
 

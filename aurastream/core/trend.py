@@ -2,8 +2,8 @@
 
 From hot to cold VIRAL (at or above p90), RISING (p75), STABLE (p25), FALLING; UNKNOWN where the
 category has fewer samples than it takes to say, or the velocity is null. Every threshold belongs
-to the hotter class. In a flat category (p25 = p90) the common velocity is STABLE: it reaches every
-threshold, but nothing stands out.
+to the hotter class, but a velocity that half of the category shares (p25 = p75) is STABLE: it
+reaches several thresholds, and does not stand out.
 """
 
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ _STATE_AND_REFERENCE: Final = pd.Timedelta(hours=7, minutes=30)
 
 @windowed_asset(
     key=asset_key("intelligence", "clip_intel"),
-    code_version="2",
+    code_version="3",
     tags={"worker": "clip_radar_worker"},
     freshness_policy=HALF_HOURLY,
     ins={

@@ -17,7 +17,7 @@ __all__ = ["viral_scores"]
 
 @windowed_asset(
     key=asset_key("intelligence", "viral_scores"),
-    code_version="2",
+    code_version="3",
     ins={
         "velocity": dg.AssetIn(
             key=asset_key("intelligence", "video_velocity"),

@@ -187,7 +187,7 @@ def one_class(value: float, anchors: list[float], *, known: bool) -> str:
     p25, _, p75, p90 = anchors
     if not known or np.isnan(value):
         return "UNKNOWN"
-    if p25 == value == p90:
+    if p25 == value == p75:
         return "STABLE"
     limits = ((p90, "VIRAL"), (p75, "RISING"), (p25, "STABLE"))
     return next((name for limit, name in limits if value >= limit), "FALLING")

@@ -34,6 +34,10 @@ def test_too_few_samples_or_no_percentiles_name_no_class() -> None:
     ]
 
 
+def test_a_velocity_that_half_of_a_category_shares_does_not_stand_out() -> None:
+    assert trend_classes([0.0, 1.0, 5.0], 0, 0, 5, 30).tolist() == ["STABLE", "RISING", "VIRAL"]
+
+
 def test_nothing_stands_out_in_a_flat_category() -> None:
     assert trend_classes([6.0, 7.0, 8.0], 7, 7, 7, 99).tolist() == ["FALLING", "STABLE", "VIRAL"]
 
