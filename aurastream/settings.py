@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -252,10 +253,12 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         codes = [code.strip() for code in value.split(",") if code.strip()]
-        wrong = [code for code in codes if not re.fullmatch("[A-Z]{2}", code)]
+        known = _countries()
+        wrong = [code for code in codes if code not in known]
         if wrong or not codes:
             raise ValueError(
-                f"{', '.join(wrong) or 'nothing'} is no list of regions: write US,GB,DE"
+                f"{', '.join(wrong) or 'nothing'} is no list of regions: write US,GB,DE, each as"
+                f" ISO 3166-1 has it{', and GB for the United Kingdom' if 'UK' in wrong else ''}"
             )
         return tuple(dict.fromkeys(codes))
 
@@ -416,6 +419,13 @@ def unknown_variables() -> dict[str, str]:
         name: f"{prefix}{_OTHERWISE.get(found[0], found[0])}" if found else ""
         for name, found in nearest.items()
     }
+
+
+@lru_cache(maxsize=1)
+def _countries() -> frozenset[str]:
+    """Return the two-letter codes of ISO 3166-1; the time zone database keeps a table of them."""
+    table = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8")
+    return frozenset(line[:2] for line in table.splitlines() if not line.startswith("#"))
 
 
 def _required(value: SecretStr | None, what: str, variable: str) -> str:

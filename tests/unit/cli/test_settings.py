@@ -125,6 +125,18 @@ def test_what_is_no_region_is_refused_with_the_spelling_that_is_wanted(monkeypat
         Settings.from_env()
 
 
+def test_a_region_that_no_country_has_is_named_and_the_others_are_not(monkeypatch):
+    monkeypatch.setenv("AURASTREAM_REGIONS", "XX,US,ZZ")
+    with pytest.raises(SettingsError, match="regions: XX, ZZ is no list of regions") as raised:
+        Settings.from_env()
+    assert "United Kingdom" not in str(raised.value)
+    monkeypatch.setenv("AURASTREAM_REGIONS", "UK")
+    with pytest.raises(
+        SettingsError, match=r"UK is no list of regions.* GB for the United Kingdom"
+    ):
+        Settings.from_env()
+
+
 def test_only_platforms_with_keys_are_asked_when_live(monkeypatch):
     assert Settings.from_env().platforms == {"youtube", "twitch"}
     monkeypatch.setenv("YOUTUBE_API_KEY", "s3cr3t")
