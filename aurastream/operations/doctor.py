@@ -29,7 +29,8 @@ from aurastream.operations.ports import require_free
 from aurastream.operations.quota_report import spent_lines
 from aurastream.operations.status import read_status
 from aurastream.settings import Settings, unknown_variables
-from aurastream.sources.transport import http_client
+from aurastream.sources.errors import KeyInvalidError
+from aurastream.sources.transport import clean_credential, http_client
 from aurastream.sources.wire.faults import answered_at
 from aurastream.store.ledger import PostgresLedger
 from aurastream.store.migrate import current_revision, head_revision
@@ -91,6 +92,7 @@ def examine(load: Callable[[], Settings] = Settings.from_env) -> Iterator[Findin
     yield from _guarded("quota", lambda: _quota(settings))
     yield from _guarded("terms", lambda: _terms(settings))
     yield from _guarded("redis", lambda: _redis(settings))
+    yield from _guarded("keys", lambda: _keys(settings))
     yield from _guarded("platforms", lambda: _platforms(settings))
     yield from _guarded("dagster", lambda: _dagster(settings))
 
@@ -421,6 +423,22 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield Finding("redis", "ok", f"answers, {keys} keys")
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    """Name the keys that cannot be any: every call would refuse them before it asks anybody."""
+    keys = {
+        "YOUTUBE_API_KEY": settings.youtube_api_key,
+        "TWITCH_CLIENT_ID": settings.twitch_client_id,
+        "TWITCH_CLIENT_SECRET": settings.twitch_client_secret,
+        "AURASTREAM_GEMINI_API_KEY": settings.gemini_api_key,
+    }
+    for name, key in keys.items():
+        try:
+            if key is not None:
+                clean_credential(key.get_secret_value(), name)
+        except KeyInvalidError as error:
+            yield Finding("keys", "fault", error.message, error.fix)
 
 
 def _platforms(settings: Settings) -> Iterator[Finding]:

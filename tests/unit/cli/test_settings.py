@@ -137,6 +137,42 @@ def test_a_region_that_no_country_has_is_named_and_the_others_are_not(monkeypatc
         Settings.from_env()
 
 
+@pytest.mark.parametrize(
+    ("variable", "field"),
+    [
+        ("YOUTUBE_API_KEY", "youtube_api_key"),
+        ("TWITCH_CLIENT_SECRET", "twitch_client_secret"),
+        ("AURASTREAM_GEMINI_API_KEY", "gemini_api_key"),
+    ],
+)
+def test_a_key_that_cannot_be_one_is_a_fault_without_its_value(
+    tmp_path, free_port, variable, field
+):
+    nobody = f"http://127.0.0.1:{free_port()}"
+    keys = {
+        "youtube_api_key": "key\n",  # blanks around a key are taken off
+        "twitch_client_id": "client",
+        "twitch_client_secret": "secret",
+    }
+
+    def faults(**others):
+        settings = Settings(
+            data_dir=tmp_path,
+            policy_mode="strict",
+            youtube_base_url=nobody,
+            twitch_base_url=nobody,
+            **keys | others,
+        )
+        return [f for f in examine(lambda: settings) if f.name == "keys"]
+
+    assert faults() == []
+    (found,) = faults(**{field: "s3cr3t b"})
+    assert found.level == "fault"
+    assert found.detail.startswith(f"{variable} is empty or holds characters")
+    assert f"Set {variable} again" in found.fix
+    assert "s3cr3t" not in f"{found}"
+
+
 def test_only_platforms_with_keys_are_asked_when_live(monkeypatch):
     assert Settings.from_env().platforms == {"youtube", "twitch"}
     monkeypatch.setenv("YOUTUBE_API_KEY", "s3cr3t")
