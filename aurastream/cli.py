@@ -167,7 +167,8 @@ def sql(
 
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other.")
-    text = sys.stdin.read() if statement == "-" else statement
+    # As Python has read the arguments, whatever bytes they are.
+    text = os.fsdecode(sys.stdin.buffer.read()) if statement == "-" else statement
     answer = ask(Settings.from_env().require_reader(), text, timeout_s=timeout)
     if as_json or as_csv:
         print(render(answer, "json" if as_json else "csv"))  # noqa: T201 # the answer itself

@@ -21,6 +21,7 @@ from psycopg.abc import Loader as AnyLoader
 from psycopg.adapt import Loader
 from psycopg.pq import ExecStatus
 from psycopg.pq import Format as PqFormat
+from psycopg.types.string import TextLoader
 
 from aurastream.core.errors import AuraStreamError
 
@@ -82,6 +83,7 @@ def ask(url: str, statement: str, *, timeout_s: float = 30.0) -> Answer:
         with psycopg.connect(url, connect_timeout=10, application_name="aurastream-sql") as db:
             db.read_only = True
             _take_any_moment(db)
+            _take_as_said(db)
             with db.cursor() as cursor:
                 cursor.execute(
                     "select set_config('statement_timeout', %s, true)",
@@ -145,15 +147,39 @@ class _OrText(Loader):
 
 
 def _take_any_moment(db: psycopg.Connection) -> None:
-    for name in ("date", "time", "timetz", "timestamp", "timestamptz", "interval"):
+    for name in ("date", "time", "timetz", "timestamp", "timestamptz"):
         oid = db.adapters.types[name].oid
         inner = db.adapters.get_loader(oid, PqFormat.TEXT)
         db.adapters.register_loader(oid, type("_OrText", (_OrText,), {"inner": inner}))
 
 
+class _JsonText(str):
+    """JSON as Postgres wrote it; Python would round its numbers."""
+
+    __slots__ = ()
+
+
+class _JsonAsSaid(Loader):
+    def load(self, data: Buffer) -> _JsonText:
+        return _JsonText(bytes(data).decode())
+
+
+def _take_as_said(db: psycopg.Connection) -> None:
+    """Load as text what Python has a smaller type for: a month, to it, has thirty days."""
+    db.adapters.register_loader("interval", TextLoader)
+    for name in ("json", "jsonb"):
+        db.adapters.register_loader(name, _JsonAsSaid)
+
+
 def _execute(db: psycopg.Connection, cursor: psycopg.Cursor, statement: str) -> None:
     try:
-        cursor.execute(statement.encode(), prepare=True)
+        encoded = statement.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(
+            "The statement is not UTF-8.", fix="Write it in UTF-8; `locale` says what is typed."
+        ) from error
+    try:
+        cursor.execute(encoded, prepare=True)
     except psycopg.ProgrammingError as error:
         if error.sqlstate is not None:
             raise
@@ -183,7 +209,8 @@ def _said(error: psycopg.Error) -> str:
 def render(answer: Answer, form: Format) -> str:
     """Render an answer as JSON (a list of objects) or CSV (RFC 4180, header first).
 
-    Nothing is rounded: a numeric is the number that Postgres said, a moment has its microseconds.
+    Nothing is rounded: a numeric is the number that Postgres said, also within JSON, a moment has
+    its microseconds, and an interval its months.
 
     Raises
     ------
@@ -257,12 +284,14 @@ def _text(value: object, decimals: int | None) -> str:
 
 def _json(value: object) -> str:
     """Return a value as JSON; null for what JSON has no number for."""
+    if isinstance(value, _JsonText):
+        return value
     if isinstance(value, list):
         return f"[{', '.join(map(_json, value))}]"
-    if isinstance(value, float | Decimal) and not math.isfinite(value):
-        return "null"
     if isinstance(value, Decimal):
-        return str(value)
+        return str(value) if value.is_finite() else "null"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "null"
     return json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False)
 
 
@@ -273,7 +302,7 @@ def _plain(value: object) -> object:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, dict | list):
+    if isinstance(value, list):
         return _json(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")

@@ -2,6 +2,9 @@ import contextlib
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -179,6 +182,56 @@ def test_what_a_program_reads_is_what_postgres_said(reader):
     assert as_json["at"] == "2026-11-21T12:00:00.123456+00:00"
     _, as_csv = csv.reader(io.StringIO(render(answer, "csv")))
     assert as_csv == [exact, f"[{exact}, null]", "3.0", "2026-11-21 12:00:00.123456+00:00"]
+
+
+def test_an_interval_keeps_its_months(reader):
+    answer = ask(
+        reader, "select interval '1 mon' as a, array[interval '1 year 2 mon 3 days 04:05'] as b"
+    )
+    assert json.loads(render(answer, "json")) == [
+        {"a": "1 mon", "b": ["1 year 2 mons 3 days 04:05:00"]}
+    ]
+    assert text_rows(answer) == [["1 mon", '["1 year 2 mons 3 days 04:05:00"]']]
+
+
+def test_a_number_beyond_all_floats_is_one(reader):
+    answer = ask(reader, "select 1e400::numeric as n, array[-1e400::numeric] as several")
+    (row,) = json.loads(render(answer, "json"), parse_int=str)
+    assert row == {"n": f"1{'0' * 400}", "several": [f"-1{'0' * 400}"]}
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonb"])
+def test_numbers_within_json_are_not_rounded(reader, kind):
+    exact = '{"n": [12345678901234567890.123, 1e400], "title": "Größe"}'
+    said = exact if kind == "json" else exact.replace("1e400", f"1{'0' * 400}")
+    answer = ask(
+        reader, f"select '{exact}'::{kind} as one, array['{exact}'::{kind}] as many, null::{kind}"
+    )
+    assert render(answer, "json") == f'[{{"one": {said}, "many": [{said}], "{kind}": null}}]'
+    assert list(csv.reader(io.StringIO(render(answer, "csv"))))[1] == [said, f"[{said}]", ""]
+    assert text_rows(answer) == [[said, f"[{said}]", "–"]]
+
+
+def test_json_that_is_a_text_or_null_is_no_text_and_no_null_of_sql(reader):
+    answer = ask(reader, """select '"a"'::jsonb as text, 'null'::jsonb as nothing""")
+    assert render(answer, "json") == '[{"text": "a", "nothing": null}]'
+    assert render(answer, "csv").splitlines()[1] == '"""a""",null'
+
+
+@pytest.mark.parametrize("by", ["argument", "standard input"])
+def test_a_statement_that_is_not_utf_8_is_refused(reader, by):
+    is_argument = by == "argument"
+    statement = b"select '\xff'"
+    done = subprocess.run(
+        [sys.executable, "-m", "aurastream.cli", "sql", statement if is_argument else "-"],
+        input=None if is_argument else statement,
+        env=os.environ | {"AURASTREAM_READER_URL": reader, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"The statement is not UTF-8. Write it" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_bytes_are_written_as_postgres_writes_them() -> None:
