@@ -80,11 +80,11 @@ def set_fault(  # noqa: PLR0917 # typer's parameters are the command's options
 ) -> None:
     """Set a fault."""
     content: dict[str, Any] = {"endpoint": endpoint, "times": times, "skip": skip}
-    content |= {"start": start, "end": end}
+    content |= {"platform": platform, "start": start, "end": end}
     if kind in QUIRKS:
         content["quirk"] = kind
     else:
-        content |= {"kind": kind, "platform": platform}
+        content["kind"] = kind
         pairs = [each.partition("=") for each in option or []]
         content["options"] = {name: _value(text) for name, _, text in pairs}
     _show("POST", f"{_server(url)}/_replay/faults", content)

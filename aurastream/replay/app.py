@@ -48,6 +48,11 @@ class _Route:
     endpoint: str
     handler: Callable[[Request], Answer]
 
+    @property
+    def owner(self) -> str:
+        """The platform whose faults strike here; tokens are Twitch's."""
+        return "twitch" if self.platform == "auth" else self.platform
+
 
 class ReplayApp:
     """Both APIs, their pictures, and the switchboard.
@@ -63,7 +68,6 @@ class ReplayApp:
     def __init__(self, clock: Callable[[], float], public_url: str = "") -> None:
         self._clock = clock
         self._public_url = public_url.rstrip("/")
-        self.switchboard = Switchboard()
         self.quotas = QuotaBuckets()
         self.points = PointsBuckets()
         self.tokens = TokenOffice()
@@ -72,7 +76,6 @@ class ReplayApp:
         self._live = load_youtube_live()
         self._youtube = YouTubeApi(self._world, self._live, self.quotas)
         self._helix = HelixApi(load_twitch_world(), self.tokens, self.points)
-        self._admin = Admin(self.switchboard, self.quotas, self.points, self.tokens, self.counts)
         self._routes = {
             path: _Route(platform, endpoint, handler)
             for platform, routes in (
@@ -83,6 +86,9 @@ class ReplayApp:
             for path, (endpoint, handler) in routes.items()
         }
         self._pictures = _Route("images", "thumbnails", self._picture)
+        every = (*self._routes.values(), self._pictures)
+        self.switchboard = Switchboard([(route.owner, route.endpoint) for route in every])
+        self._admin = Admin(self.switchboard, self.quotas, self.points, self.tokens, self.counts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -135,7 +141,6 @@ class ReplayApp:
         self, route: _Route, request: Request, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Serve a request while faults are set; the slow way, which only tests take."""
-        platform = "twitch" if route.platform == "auth" else route.platform
         key = (
             request.query.one("key")
             or request.headers.get("x-goog-api-key", "")
@@ -143,7 +148,7 @@ class ReplayApp:
         )
         struck = [
             fault
-            for fault in self.switchboard.matching(platform, route.endpoint, request, key)
+            for fault in self.switchboard.matching(route.owner, route.endpoint, request, key)
             if self._applies(fault, request) and fault.strike()
         ]
         request.quirks = frozenset(fault.options["id"] for fault in struck if fault.kind == "quirk")

@@ -5,7 +5,7 @@ virtual moments; it lets the first ``skip`` matching requests pass and then stri
 them, or all. Two servers with the same faults and the same requests fail the same way.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -47,6 +47,13 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "clock_skew": ("set the Date header off", {"seconds": 3600}),
     "quirk": ("behave as a documented quirk of Helix", {"id": ""}),
 }
+# What one platform alone has: the fault is about that one.
+_OF_ONE: Final = {
+    "quota_exceeded": "youtube",
+    "token_revoked": "twitch",
+    "token_rejected": "twitch",
+    "quirk": "twitch",
+}
 
 
 class FaultError(ValueError):
@@ -70,11 +77,11 @@ class Fault:
     key : str
         API key or client id it applies to; empty for all.
     times : int or None
-        How many more requests it strikes; None for all.
+        How many more requests it strikes; None for all. 0 is of one that has fired, and is over.
     skip : int
         How many matching requests pass first.
     start, end : float or None
-        Virtual moments between which it applies, the end excluded.
+        Virtual moments between which it applies, the end excluded and after the start.
     options : dict
         See `KINDS`.
     """
@@ -134,10 +141,17 @@ class Fault:
 
 
 class Switchboard:
-    """The faults that are set."""
+    """The faults that are set.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    endpoints : sequence of tuple
+        Platform and name of each endpoint that there is; a fault of none of them is refused.
+    """
+
+    def __init__(self, endpoints: Sequence[tuple[str, str]]) -> None:
         self.faults: dict[int, Fault] = {}
+        self._endpoints = endpoints
         self._next = 1
 
     def add(self, content: Any) -> Fault:  # noqa: ANN401 # any JSON, checked here
@@ -154,7 +168,7 @@ class Switchboard:
         FaultError
             Saying what is wrong and what would be right.
         """
-        fault = _parse(content, self._next)
+        fault = self._parsed(content, self._next)
         self.faults[fault.fault_id] = fault
         self._next += 1
         return fault
@@ -163,7 +177,7 @@ class Switchboard:
         """Set these faults and no others; on an error, change nothing."""
         if not isinstance(contents, list):
             raise FaultError("Send a JSON list of faults.")
-        faults = [_parse(content, self._next + n) for n, content in enumerate(contents)]
+        faults = [self._parsed(content, self._next + n) for n, content in enumerate(contents)]
         self._next += len(faults)
         self.faults = {fault.fault_id: fault for fault in faults}
         return faults
@@ -177,7 +191,7 @@ class Switchboard:
             If there is no such fault.
         """
         generation = self.faults[fault_id].generation
-        fault = _parse(content, fault_id)
+        fault = self._parsed(content, fault_id)
         fault.generation = generation
         self.faults[fault_id] = fault
         return fault
@@ -188,6 +202,11 @@ class Switchboard:
             if fault.matches(platform, endpoint, request, key):
                 yield fault
 
+    def _parsed(self, content: Any, fault_id: int) -> Fault:  # noqa: ANN401 # any JSON
+        fault = _parse(content, fault_id)
+        _require_able(fault, self._endpoints)
+        return fault
+
 
 def _parse(content: Any, fault_id: int) -> Fault:  # noqa: ANN401 # any JSON
     if not isinstance(content, dict):
@@ -196,11 +215,10 @@ def _parse(content: Any, fault_id: int) -> Fault:  # noqa: ANN401 # any JSON
         raise FaultError(f"A fault has {_LEVELS} levels at most.")
     given = dict(content)
     if "quirk" in given:
-        given |= {"kind": "quirk", "options": {"id": given.pop("quirk")}, "platform": "twitch"}
+        given |= {"kind": "quirk", "options": {"id": given.pop("quirk")}}
     kind = given.pop("kind", None)
     _one_of("kind", kind, KINDS)
-    platform = given.pop("platform", "any")
-    _one_of("platform", platform, PLATFORMS)
+    platform = _platform(kind, given.pop("platform", "any"))
     options = given.pop("options", None) or {}
     known = KINDS[kind][1]
     if not isinstance(options, dict):
@@ -227,13 +245,40 @@ def _parse(content: Any, fault_id: int) -> Fault:  # noqa: ANN401 # any JSON
         start=_when("start", given.pop("start", None)),
         end=_when("end", given.pop("end", None)),
         options=options,
+        fired=_count("fired", given.pop("fired", None)) or 0,
     )
-    unknown = sorted(set(given) - {"id", "fired"})
+    unknown = sorted(set(given) - {"id"})
     if unknown:
         raise FaultError(
             f"Unknown {', '.join(unknown)}; a fault has {', '.join(fault.describe())}."
         )
     return fault
+
+
+def _platform(kind: str, platform: Any) -> str:  # noqa: ANN401 # any JSON
+    """Return the platform a fault is about: that of its kind, where one alone has such."""
+    _one_of("platform", platform, PLATFORMS)
+    only = _OF_ONE.get(kind, platform)
+    if platform not in {"any", only}:
+        raise FaultError(f"{kind} is of {only} alone, and strikes nothing of {platform}.")
+    return str(only)
+
+
+def _require_able(fault: Fault, endpoints: Sequence[tuple[str, str]]) -> None:
+    """Refuse a fault that no request can ever match."""
+    known = [name for platform, name in endpoints if fault.platform in {"any", platform}]
+    if not any(fnmatchcase(name, fault.endpoint) for name in known):
+        raise FaultError(
+            f"No endpoint of platform {fault.platform} matches {fault.endpoint!r:.80}; "
+            f"there are {', '.join(known)}."
+        )
+    if fault.times == 0 and not fault.fired:
+        raise FaultError("times 0 strikes nothing: write a whole number from 1 on, or null.")
+    if fault.start is not None and fault.end is not None and fault.end <= fault.start:
+        raise FaultError(
+            f"end {rfc3339(fault.end)} is not after start {rfc3339(fault.start)}: "
+            "there is no moment between them to strike in."
+        )
 
 
 def _is_shallow(value: Any, levels: int) -> bool:  # noqa: ANN401 # any JSON
@@ -253,7 +298,7 @@ def _count(name: str, value: Any) -> int | None:  # noqa: ANN401 # any JSON
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise FaultError(f"{name} is a whole number from 0 on, or null.")
+        raise FaultError(f"{name} is a whole number that is not negative, or null.")
     return value
 
 

@@ -56,7 +56,7 @@ def test_the_switchboard_lists_replaces_changes_and_clears(
     first = fault(kind="latency", options={"delay_ms": 1})
     listed = client.get("/_replay/faults").json()["faults"]
     assert listed == [first]
-    changed = client.put(f"/_replay/faults/{first['id']}", json={"kind": "outage", "times": 0})
+    changed = client.put(f"/_replay/faults/{first['id']}", json={"kind": "outage", "times": 1})
     assert changed.json()["kind"] == "outage"
     both = [{"kind": "html_body", "times": 1}, {"quirk": "401_bodies", "times": 1}]
     replaced = client.put("/_replay/faults", json=both).json()["faults"]
@@ -68,6 +68,27 @@ def test_the_switchboard_lists_replaces_changes_and_clears(
     assert [each["options"] for each in again] == [{"id": "401_bodies"}]
     assert client.delete("/_replay/faults").json() == {"faults": []}
     assert client.get("/_replay/faults/77").status_code == 404
+
+
+def test_a_fault_that_is_over_is_put_back_as_it_was_listed(
+    client: httpx.Client, youtube: Get, fault: SetFault
+) -> None:
+    fault(kind="server_error", times=1)
+    assert youtube("videos", **PAGE).status_code == 503
+    (over,) = client.get("/_replay/faults").json()["faults"]
+    for _ in range(2):
+        (again,) = client.put("/_replay/faults", json=[over]).json()["faults"]
+        assert again | {"id": 0} == over | {"id": 0}
+        over = again
+    assert youtube("videos", **PAGE).status_code == 200
+
+
+def test_what_one_platform_has_is_not_used_up_by_another(
+    youtube: Get, helix: Get, fault: SetFault
+) -> None:
+    assert fault(kind="quota_exceeded", times=1)["platform"] == "youtube"
+    assert helix("streams").status_code == 200
+    assert youtube("videos", **PAGE).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -104,6 +125,20 @@ def test_the_switchboard_lists_replaces_changes_and_clears(
                 ("clock_skew", "seconds", []),
             ]
         ),
+        ({"kind": "latency", "times": 0}, "times 0 strikes nothing"),
+        (
+            {"kind": "latency", "start": "2026-11-20T19:00:00Z", "end": "2026-11-20T19:00:00Z"},
+            "end 2026-11-20T19:00:00Z is not after start 2026-11-20T19:00:00Z",
+        ),
+        (
+            {"kind": "latency", "platform": "twitch", "endpoint": "videos.list"},
+            "No endpoint of platform twitch matches 'videos.list'; there are streams, games,",
+        ),
+        ({"kind": "latency", "endpoint": "vidoes*"}, "of platform any matches 'vidoes*'"),
+        ({"quirk": "401_bodies", "platform": "youtube"}, "quirk is of twitch alone"),
+        ({"quirk": "401_bodies", "endpoint": "videos.list"}, "No endpoint of platform twitch"),
+        ({"kind": "quota_exceeded", "platform": "twitch"}, "quota_exceeded is of youtube alone"),
+        ({"kind": "token_revoked", "platform": "images"}, "token_revoked is of twitch alone"),
         ([], "JSON object"),
     ],
 )

@@ -65,13 +65,17 @@ def test_the_command_line_works_the_switchboard(replay_url: str) -> None:
         assert result.exit_code == 0, result.output
         return str(result.output)
 
-    assert '"kind": "latency"' in run("set", "latency", "--option", "delay_ms=5", "--times", "0")
-    assert '"id": "401_bodies"' in run("set", "401_bodies", "--times", "0")
+    assert '"kind": "latency"' in run("set", "latency", "--option", "delay_ms=5", "--times", "1")
+    assert '"id": "401_bodies"' in run("set", "401_bodies", "--times", "1")
     assert "latency" in run("list")
     assert '"faults": []' in run("clear")
     refused = runner.invoke(app, ["faults", "set", "fire", "--url", replay_url])
     assert refused.exit_code == 1
     assert "choose one of" in refused.output
+    never = ["faults", "set", "401_bodies", "--platform", "youtube", "--url", replay_url]
+    refused = runner.invoke(app, never)
+    assert refused.exit_code == 1
+    assert "quirk is of twitch alone" in refused.output
     slow = ["faults", "set", "latency", "--option", "delay_ms=abc", "--url", replay_url]
     refused = runner.invoke(app, slow)
     assert refused.exit_code == 1
