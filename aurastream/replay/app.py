@@ -123,7 +123,7 @@ class ReplayApp:
         headers: dict[str, str] = {}
         try:
             if request.method not in {"GET", "HEAD"} and route.platform != "auth":
-                return _not_allowed(route)
+                raise _not_allowed(route, request.method)
             if route.platform == "youtube":
                 self._youtube.admit(request, route.endpoint)
             elif route.platform == "twitch":
@@ -343,10 +343,10 @@ def _is_picture(path: str) -> bool:
     }  # fmt: skip
 
 
-def _not_allowed(route: _Route) -> Answer:
+def _not_allowed(route: _Route, method: str) -> ApiError:
     if route.platform == "youtube":
-        return youtube_errors.not_writable().answer
-    return Answer.json({"error": "Method Not Allowed", "status": 405}, 405)
+        return youtube_errors.not_writable()
+    return helix_error(405, f"{method} is not served here")
 
 
 def _not_found(path: str) -> ApiError:

@@ -215,6 +215,17 @@ def test_bad_requests_are_refused_in_helix_shape_without_rate_headers(
     assert not any(name.startswith("ratelimit") for name in answer.headers)
 
 
+@pytest.mark.parametrize("path", ["streams", "games/top", "clips"])
+def test_a_method_that_is_not_served_is_refused_in_helix_shape(
+    client: httpx.Client, path: str
+) -> None:
+    answer = client.post(f"/helix/{path}", json={})
+    assert (answer.status_code, answer.json()) == (
+        405,
+        {"error": "Method Not Allowed", "status": 405, "message": "POST is not served here"},
+    )
+
+
 def test_pages_of_streams_join_to_the_whole_in_order_of_viewers(helix: Get) -> None:
     found, cursor, pages = [], "", 0
     while True:
