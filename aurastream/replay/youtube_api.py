@@ -251,7 +251,7 @@ class YouTubeApi:
         return _listing("youtube#channelListResponse", items, info)
 
     def categories(self, request: Request) -> Answer:
-        """Answer ``videoCategories.list`` by region or by ids."""
+        """Answer ``videoCategories.list`` by region or by ids, in English whatever ``hl`` says."""
         query = request.query
         _parts(query, ("snippet", "id"))
         if query.has("id"):
