@@ -3,7 +3,8 @@
 Both read the same pictures on one thread. Its default enlarges a picture before it looks for
 letters; ours reads it at the size that everything else of a thumbnail is looked at, and finds the
 same words in these. Time is that of the processor, for one picture. The second row is memory: the
-peak of a process that looks and reads against one that only looks.
+peak of a process that looks and reads against one that only looks. The goals are what ours may take
+at most, seconds and MiB.
 """
 
 import importlib
@@ -49,14 +50,14 @@ def run(n: int | None = None) -> list[dict[str, Any]]:
             len(pictures),
             (cpu, statistics.median(theirs)),
             "RapidOCR's default",
-            (f"<= {_GOAL_S} s", cpu <= _GOAL_S),
+            _GOAL_S,
         ),
         _result(
             "MiB at the peak of reading thumbnails",
             len(pictures),
             (memory["read"], memory["look"]),
             "looking alone",
-            (f"<= {_GOAL_MIB:g} MiB", memory["read"] <= _GOAL_MIB),
+            _GOAL_MIB,
         ),
     ]
 
@@ -106,7 +107,7 @@ def look(is_to_read: bool) -> None:  # noqa: FBT001 # the other half of _peak_mi
 
 
 def _result(
-    name: str, n: int, figures: tuple[float, float], baseline: str, goal: tuple[str, bool]
+    name: str, n: int, figures: tuple[float, float], baseline: str, goal: float
 ) -> dict[str, Any]:
     ours, theirs = figures
     return {
@@ -116,6 +117,6 @@ def _result(
         "baseline": baseline,
         "baseline_s": theirs,
         "ratio": theirs / ours,
-        "goal": goal[0],
-        "met": goal[1],
+        "goal": goal,
+        "met": ours <= goal,
     }
