@@ -101,6 +101,12 @@ class Product:
         os.killpg(self._process.pid, signal.SIGINT)
         return self._process.wait(timeout=180)
 
+    def kill(self) -> None:
+        """End the process that was started, without a word to it or to what it started."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> None:
         """Leave nothing behind, whatever a failed test left running."""
         if self._process is not None and self._process.poll() is None:

@@ -35,6 +35,19 @@ def test_a_head_that_is_killed_is_started_again(product: Product) -> None:
     )
 
 
+def test_the_start_after_a_kill_ends_what_was_left_and_goes_on(product: Product) -> None:
+    crawls, scores = set(product.rows(_CRAWLS)), product.rows(_SCORES)
+    before = {process.pid for process in product.processes()}
+
+    product.kill()
+    product.start()
+
+    assert before.isdisjoint(process.pid for process in product.processes())
+    assert crawls <= set(product.rows(_CRAWLS))
+    assert product.rows(_SCORES) >= scores > [(0,)]
+    assert len(product.heads()) == 1
+
+
 def test_after_ctrl_c_nothing_is_left_and_a_second_start_loads_nothing_twice_and_minds_its_terms(
     product: Product,
 ) -> None:
