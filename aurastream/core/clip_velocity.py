@@ -18,7 +18,9 @@ whose velocity is known. Below 20 nobody can say, and the class is UNKNOWN.
 
 A clip is there in a window when the game's newest crawl, at most an hour old, or one within half an
 hour before that crawl showed it: Twitch's paging omits clips now and then. An older crawl says
-nothing of what runs away now, so that a window without one has no clips.
+nothing of what runs away now, so that a window without one has no clips. A crawl that got only a
+part of the game's clips says of none that it is gone: what it left out is there as it would be
+without it, as long as the last crawl that was complete, or the window's last hour, lets it be.
 """
 
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core import kernels_numpy as kernels
+from aurastream.core.crawls import of_partial_crawls
 from aurastream.core.frames import (
     EXACT,
     HOUR_US,
@@ -174,6 +177,7 @@ def clip_velocity(
     *,
     as_of: pd.DatetimeIndex,
     games: pd.DataFrame,
+    partial_crawls: pd.DataFrame | None = None,
     params: ClipParams = DEFAULT,
 ) -> pd.DataFrame:
     """Measure every recent clip of every game in every window.
@@ -186,6 +190,9 @@ def clip_velocity(
         Ends of the windows, with time zone.
     games : pandas.DataFrame
         ``category`` and ``twitch_game_id``; clips of other games are left out.
+    partial_crawls : pandas.DataFrame, optional
+        ``category`` and ``crawl_at`` of the incomplete crawls of clips; without it every crawl is
+        taken for complete.
     params : ClipParams
         What counts as now, and as enough.
 
@@ -254,7 +261,10 @@ def clip_velocity(
         return empty_frame(CLIP_SCHEMA)
     rows = clips.loc[usable] if not usable.all() else clips
     shots, clip_names = _shots(rows, slot[usable], len(games))
-    window, newest = _members(shots, len(games), ends, params)
+    is_partial = of_partial_crawls(
+        shots.crawl_at, {"category": (games["category"].array, shots.game)}, partial_crawls
+    )
+    window, newest = _members(shots, is_partial, len(games), ends, params)
     if newest.size == 0:
         return empty_frame(CLIP_SCHEMA)
     now = _velocities(shots, newest, params)
@@ -342,7 +352,7 @@ def _shots(rows: pd.DataFrame, slot: Integers, n_games: int) -> tuple[_Shots, St
 
 
 def _members(
-    shots: _Shots, n_games: int, ends: Integers, params: ClipParams
+    shots: _Shots, is_partial: Bools, n_games: int, ends: Integers, params: ClipParams
 ) -> tuple[Integers, Integers]:
     """Return the windows and the newest snapshot in them of every clip that is there."""
     seen = np.flatnonzero(shots.crawl_at != _MISSING_TIME)
@@ -358,14 +368,14 @@ def _members(
     latest = np.full((n_games, ends.size), _MISSING_TIME)
     for number in range(n_games):
         mine = game == number
-        crawls = np.unique(crawl_at[mine])
-        if crawls.size == 0:
+        if not mine.any():
             continue
-        before = np.searchsorted(crawls, ends, side="left")
-        latest[number] = np.where(before > 0, crawls[np.maximum(before - 1, 0)], _MISSING_TIME)
-        # Later crawls that leave a clip out end its presence.
+        latest[number] = _newest(crawl_at[mine], ends)
+        # Later complete crawls that leave a clip out end its presence; so does the hour.
+        whole = _newest(crawl_at[mine & ~is_partial[seen]], ends)
+        since = np.minimum(latest[number], np.maximum(whole, ends - microseconds(params.max_age)))
         left = np.searchsorted(
-            latest[number], crawl_at[mine] + microseconds(params.omitted_for), side="right"
+            since, crawl_at[mine] + microseconds(params.omitted_for), side="right"
         )
         until[mine] = np.minimum(until[mine], left)
     sizes = np.maximum(until - first, 0)
@@ -378,6 +388,12 @@ def _members(
     # Clips are numbered by id, then game; the result is ordered by game, then id.
     order = np.lexsort((shots.clip[newest], shots.game[newest], window))
     return window[order], newest[order]
+
+
+def _newest(crawl_at: Integers, ends: Integers) -> Integers:
+    """Return the last of the crawls that began before each end."""
+    crawls = np.unique(np.append(crawl_at, [_MISSING_TIME]))
+    return crawls[np.searchsorted(crawls, ends, side="left") - 1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,33 @@
 """How hard it is to be seen on Twitch in each game; in every score here higher is easier.
 
 ``saturation_score``  100 · (1 − min(live / usual, 2) / 2): 0 at twice the usual streams or more,
-50 as usual, 100 when nobody streams; 50 where what is usual is not known yet. Usual is what
+50 as usual, 100 when nobody streams; 50 where what is usual is not known yet, or only a part of the
+streams came. Usual is what
 `aurastream.core.hour_of_week` learned of the window's hour of the week, in the audience's own time,
 from the 28 days before the window; ``baseline_low`` and ``baseline_high`` are its 90 % interval.
 ``concentration_score``  max(0, 100 · (1 − 2 · HHI)): 0 when two channels or fewer share the viewers
 (HHI of .5 and more), 40 at an HHI of .30, 50 at .25; 50 where nobody watches.
 ``ease_score``  half saturation, half concentration. All three are 0–100.
 
+Live streams are a ranking of the moment: a row measures the game's last complete crawl of the 24
+hours before its window's end, and its age lowers the confidence. A crawl that got only a part of
+the game's streams counts where there is no complete one. It says "at least so many", which compares
+nothing with what is usual.
+
 ``hhi`` is the Herfindahl–Hirschman index of the observed streams' viewer shares: 1/n to 1, higher
 is more concentrated; null where nobody watches. ``concentration_band``: LOW below .15, MODERATE to
 .25, HIGH above. Only the top 100 streams of a game are asked for, so that a longer list has an
 unobserved tail; ``hhi_lower`` and ``hhi_upper`` bound the index over any tail of at most
 ``tail_streams_max`` streams, none larger than the smallest observed. The tail can only dilute the
-shares, so that the upper bound is the observed index. A shorter list is complete: both bounds
-equal the index.
+shares, so that the upper bound is the observed index. A shorter list is complete, unless its crawl
+was not: both bounds equal the index.
 
 ``confidence_pct`` (0–100, higher is surer) is freshness confidence × (½ · [somebody watches] +
 ½ · min(1, n / 12)), with the number n of independent hours that would say as much as the baseline
-does (``baseline_n``), and 0 in place of n where both the live streams and the usual ones fill the
-page of 100: the largest games always do, their saturation is 50 by ignorance, and the confidence
-says so. A game without a crawl in the last 24 hours has confidence 0 and neutral scores.
+does (``baseline_n``), and 0 in place of n where only a part of the live streams came, or where both
+they and the usual ones fill the page of 100: the largest games always do, their saturation is 50 by
+ignorance, and the confidence says so. A game without a crawl in the last 24 hours has confidence 0
+and neutral scores.
 
 ``is_peak`` says whether the window begins in a peak hour of the audience. ``peak_source`` is
 ``learned`` where the viewers of the last 28 days tell when that is, ``fixed`` (14–17 and 19–23
@@ -36,16 +43,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.arrays import floats, together
-from aurastream.core.crawls import latest_crawls
+from aurastream.core.crawls import latest_crawls, of_partial_crawls
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     HOUR_US,
     Schema,
+    Strings,
     build_frame,
     codes_of,
     counters,
     distinct,
     empty_frame,
+    flags,
     lookup,
     microseconds,
     refusal,
@@ -252,7 +261,12 @@ class Concentration:
 
 
 def concentration(
-    codes: Integers, viewers: Floats, n_groups: int, *, params: CompetitionParams = DEFAULT
+    codes: Integers,
+    viewers: Floats,
+    n_groups: int,
+    *,
+    is_part: Bools | None = None,
+    params: CompetitionParams = DEFAULT,
 ) -> Concentration:
     """Measure how concentrated the viewers of each group are.
 
@@ -264,6 +278,8 @@ def concentration(
         Viewers of each stream, 0 or more.
     n_groups : int
         Number of groups; groups without streams are allowed.
+    is_part : numpy.ndarray, optional
+        Whether each group is only a part of its streams: it has a tail, however short it is.
     params : CompetitionParams
         Length of a full page and of the longest tail.
 
@@ -304,7 +320,10 @@ def concentration(
     watched = total > 0
     whole = np.where(watched, total, 1.0)
     hhi = np.where(watched, squares / (whole * whole), np.nan)
-    tail = np.where(watched & (live >= params.page_limit), smallest, 0.0)
+    has_tail = live >= params.page_limit
+    if is_part is not None:
+        has_tail |= is_part
+    tail = np.where(watched & has_tail, smallest, 0.0)
     # The index falls as the tail grows up to its cap: the longest tail of equals is the least.
     diluted = whole + params.tail_streams_max * tail
     lower = (squares + params.tail_streams_max * tail * tail) / (diluted * diluted)
@@ -365,9 +384,13 @@ def competition(
     *,
     as_of: pd.DatetimeIndex,
     games: pd.DataFrame,
+    partial_crawls: pd.DataFrame | None = None,
     params: CompetitionParams = DEFAULT,
 ) -> pd.DataFrame:
     """Measure the competition in every game of every window.
+
+    A crawl that got only a part of a game's streams is not taken for the whole: it counts where no
+    complete one began within the 24 hours before a window's end, and says less then.
 
     Parameters
     ----------
@@ -381,6 +404,9 @@ def competition(
         Ends of the windows, with time zone.
     games : pandas.DataFrame
         ``category``, ``twitch_game_id`` (null: no Twitch game), ``audience_timezone``.
+    partial_crawls : pandas.DataFrame, optional
+        ``category`` and ``crawl_at`` of the incomplete crawls of streams; without it every crawl is
+        taken for complete.
     params : CompetitionParams
         Peak hours, bands and sample sizes.
 
@@ -429,6 +455,15 @@ def competition(
     >>> found["hhi"].round(2).tolist(), found["confidence_pct"].tolist()
     ([nan, 0.33], [0.0, 50.0])
 
+    Of a crawl that was incomplete, nobody knows how long the list would have been:
+
+    >>> part = pd.DataFrame({"category": ["minecraft"], "crawl_at": [at]})
+    >>> less = competition(
+    ...     streams, pd.DataFrame(), as_of=ends, games=games, partial_crawls=part
+    ... ).iloc[1]
+    >>> less["live_count"].item(), less["hhi"].round(2).item(), less["hhi_lower"].round(5).item()
+    (3, 0.33, 5e-05)
+
     Nobody watching has no index either; no game gives no row:
 
     >>> quiet = competition(streams.assign(viewer_count=0), pd.DataFrame(), as_of=ends, games=games)
@@ -448,7 +483,15 @@ def competition(
         streams["game_id"], history["game_id"], games["twitch_game_id"]
     )
     now = _states(
-        streams, live_game, history, past_game, own_game=own_game, ends=ends, params=params
+        streams,
+        live_game,
+        history,
+        past_game,
+        own_game=own_game,
+        categories=games["category"].array,
+        partial_crawls=partial_crawls,
+        ends=ends,
+        params=params,
     )
     starts = pd.DatetimeIndex(timestamps(ends - microseconds(params.window)))
     past = _Past(
@@ -481,9 +524,12 @@ def competition(
     learned = np.minimum(1.0, samples / params.full_samples)
     # A full page on both sides says "at least 100" twice, which compares nothing.
     full = usual.ravel() >= params.page_limit
-    compares = (live < params.page_limit) | ~full
+    # A part says "at least so many", which compares with nothing.
+    is_part = now.is_part[cell].ravel()
+    compares = ((live < params.page_limit) | ~full) & ~is_part
     evidence = 0.5 * ~np.isnan(hhi) + 0.5 * learned.ravel() * compares
-    saturation = np.where(seen.ravel(), saturation_scores(live, usual.ravel()), 50.0)
+    is_counted = seen.ravel() & ~is_part
+    saturation = np.where(is_counted, saturation_scores(live, usual.ravel()), 50.0)
     spread = concentration_scores(hhi)
     share = params.saturation_weight
     band = (hhi >= params.bands[0]).astype(np.int64) + (hhi > params.bands[1])
@@ -516,11 +562,14 @@ def competition(
     )
 
 
-def as_known_before(found: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """Return what was found, and what was known before where that rests on a newer crawl.
+def as_known_before(
+    found: pd.DataFrame, before: pd.DataFrame, crawls: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return what was found, and what was known before where that rests on a better crawl.
 
     Streams may have to be deleted after a day. A window that is scored again later is then scored
-    from less than it was, and keeps its row.
+    from less than it was, and keeps its row. A complete crawl is better than one that got only a
+    part, and of two that are alike in this the newer one.
 
     Parameters
     ----------
@@ -528,6 +577,9 @@ def as_known_before(found: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
         What `competition` returned.
     before : pandas.DataFrame
         Rows of the same shape, at most one per window and category, in any order.
+    crawls : pandas.DataFrame, optional
+        ``category``, ``crawl_at`` and ``is_complete`` of the crawls that they can rest on; without
+        it every crawl is taken for complete.
 
     Returns
     -------
@@ -579,10 +631,29 @@ def as_known_before(found: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
         )
     beside = found[key].merge(before, on=key, how="left").set_axis(found.index)
     is_less = beside["observed_at"].notna() & ~(found["observed_at"] >= beside["observed_at"])
+    if crawls is not None and len(crawls):
+        part, part_before = _rests_on_part(found, crawls), _rests_on_part(beside, crawls)
+        both = found["observed_at"].notna() & beside["observed_at"].notna()
+        is_less = is_less.where(~both | (part == part_before), pd.Series(part, index=found.index))
     if not is_less.any():
         return found
     kept = beside.loc[is_less, list(found.columns)].astype(dict(found.dtypes))
     return pd.concat([found[~is_less], kept]).sort_index()
+
+
+def _rests_on_part(rows: pd.DataFrame, crawls: pd.DataFrame) -> Bools:
+    """Return of which rows the newest crawl that began before their observation was partial."""
+    crawls = require_columns(crawls, ("category", "crawl_at", "is_complete"), "crawls")
+    (own, of_crawl), _ = codes_of(rows["category"], crawls["category"])
+    began = times(crawls, "crawl_at", "crawls")
+    moments = np.unique(began)
+    keys = of_crawl * (moments.size + 1) + np.searchsorted(moments, began) + 1
+    order = np.argsort(keys, kind="stable")
+    observed = np.searchsorted(moments, times(rows, "observed_at", "rows", null=True), side="right")
+    last = np.searchsorted(keys[order], own * (moments.size + 1) + observed, side="right") - 1
+    crawl = order[np.maximum(last, 0)]
+    is_own: Bools = (last >= 0) & (of_crawl[crawl] == own)
+    return is_own & ~flags(crawls, "is_complete")[crawl]
 
 
 @dataclass(frozen=True, slots=True)
@@ -591,6 +662,7 @@ class _States:
 
     cell: Integers
     observed: Integers
+    is_part: Bools
     concentration: Concentration
 
 
@@ -601,10 +673,12 @@ def _states(
     past_game: Integers,
     *,
     own_game: Integers,
+    categories: Strings,
+    partial_crawls: pd.DataFrame | None,
     ends: Integers,
     params: CompetitionParams,
 ) -> _States:
-    """Find the latest crawl of each game in each window and measure each such crawl once."""
+    """Find the crawl that each game shows in each window and measure each such crawl once."""
     viewers = counters(streams, "viewer_count", "twitch_streams", most=_MOST_VIEWERS)
     if np.isnan(viewers).any():
         raise refusal(
@@ -628,8 +702,15 @@ def _states(
         & (crawl_at < ends[-1])
     )
     row = np.flatnonzero(usable)
+    place = ordered[slot[row]]
+    is_partial = of_partial_crawls(crawl_at[row], {"category": (categories, place)}, partial_crawls)
     states = latest_crawls(
-        ordered[slot[row]], crawl_at[row], own_game.size, ends, microseconds(params.max_age)
+        place,
+        crawl_at[row],
+        own_game.size,
+        ends,
+        microseconds(params.max_age),
+        is_partial=is_partial,
     )
     n_crawls = max(states.crawl_times.size, 1)
     wanted = np.where(
@@ -640,16 +721,21 @@ def _states(
     if crawls[0] == -1:
         crawls, cell = crawls[1:], cell - 1
     group = lookup(crawls, states.slot * n_crawls + states.crawl)
-    row, group = row[group >= 0], group[group >= 0]
+    row, group, is_partial = row[group >= 0], group[group >= 0], is_partial[group >= 0]
+    # One group more than there are crawls: the one that -1 points to.
     latest = np.full(crawls.size + 1, _MISSING_TIME)
     np.maximum.at(latest, group, observed[row])
+    is_part = np.zeros(crawls.size + 1, dtype=np.bool_)
+    is_part[group] = is_partial
     stream = row < len(streams)
     row, group = _each_stream_once(streams, viewers, row[stream], group[stream])
     return _States(
         cell=cell.T,
         observed=latest,
-        # One group more than there are crawls: the one that -1 points to.
-        concentration=concentration(group, viewers[row], crawls.size + 1, params=params),
+        is_part=is_part,
+        concentration=concentration(
+            group, viewers[row], crawls.size + 1, is_part=is_part, params=params
+        ),
     )
 
 

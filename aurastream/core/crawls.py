@@ -4,18 +4,32 @@ A slot is whatever is crawled as one: a chart in a region, a game. The state of 
 is its latest crawl that started before the window's end and not more than `max_age` earlier, so
 that a missed poll carries the one before forward; how old it is shows in the freshness.
 
-A crawl that got only a part of its slot is not the slot's whole state: what it did not answer is
-carried forward from the crawls before it, back to the last complete one.
+A crawl that got only a part of its slot is not the slot's whole state. What adds up over time, as
+charts and clips do, is carried forward for what it did not answer, back to the last complete crawl
+(`carry_forward`). Of a ranking of the moment, as live streams are, the last complete crawl is the
+state, and a part stands in only where no complete one is young enough (`latest_crawls`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-__all__ = ["CrawlStates", "Expansion", "carry_forward", "latest_crawls", "moments"]
+from aurastream.core.frames import Strings, plain_texts, require_columns, times
 
+__all__ = [
+    "CrawlStates",
+    "Expansion",
+    "carry_forward",
+    "latest_crawls",
+    "moments",
+    "of_partial_crawls",
+]
+
+Bools = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 
 _MOMENT_US: Final = 60_000_000
@@ -62,7 +76,13 @@ class CrawlStates:
 
 
 def latest_crawls(
-    slot: Integers, crawl_at: Integers, n_slots: int, window_end: Integers, max_age: int
+    slot: Integers,
+    crawl_at: Integers,
+    n_slots: int,
+    window_end: Integers,
+    max_age: int,
+    *,
+    is_partial: Bools | None = None,
 ) -> CrawlStates:
     """Choose the crawl of every slot in every window.
 
@@ -78,6 +98,9 @@ def latest_crawls(
         Ends of the windows, microseconds, ascending.
     max_age : int
         Oldest start that still counts, in microseconds before the window's end.
+    is_partial : numpy.ndarray, optional
+        Whether each row's crawl got only a part of its slot; the same for all rows of a crawl. Such
+        a crawl is chosen only where no other is young enough. Without it all are alike.
 
     Returns
     -------
@@ -105,6 +128,13 @@ def latest_crawls(
     [[0, 1, -1], [0, 0, -1]]
     >>> latest_crawls(slot[:0], crawl_at[:0], 1, np.array([15]), 20).chosen.tolist()
     [[-1]]
+
+    Of a complete crawl and a part that came later, the complete one counts while it is young:
+
+    >>> slot, crawl_at, ends = np.zeros(2, dtype=int), np.array([10, 20]), np.array([25, 35])
+    >>> is_partial = np.array([False, True])
+    >>> latest_crawls(slot, crawl_at, 1, ends, 20, is_partial=is_partial).chosen.tolist()
+    [[0, 1]]
     """
     crawl_times, crawl = np.unique(crawl_at, return_inverse=True)
     row = np.arange(crawl.size)
@@ -115,17 +145,95 @@ def latest_crawls(
         return CrawlStates(crawl_times, crawl, slot, row, chosen, known)
     present = np.zeros(n_slots * n_crawls, dtype=np.bool_)
     present[slot * n_crawls + crawl] = True
-    numbered = np.where(present.reshape(n_slots, n_crawls), np.arange(n_crawls), -1)
-    latest = np.maximum.accumulate(numbered, axis=1)
-    chosen = np.where(known > 0, latest[:, np.maximum(known - 1, 0)], -1)
-    too_old = (chosen >= 0) & (crawl_times[chosen] < window_end - max_age)
-    chosen[too_old] = -1
+
+    def newest(present: Bools) -> Integers:
+        numbered = np.where(present.reshape(n_slots, n_crawls), np.arange(n_crawls), -1)
+        latest = np.maximum.accumulate(numbered, axis=1)
+        chosen = np.where(known > 0, latest[:, np.maximum(known - 1, 0)], -1)
+        too_old = (chosen >= 0) & (crawl_times[chosen] < window_end - max_age)
+        chosen[too_old] = -1
+        return chosen
+
+    chosen = newest(present)
+    if is_partial is not None and is_partial.any():
+        present[slot[is_partial] * n_crawls + crawl[is_partial]] = False
+        whole = newest(present)
+        chosen = np.where(whole >= 0, whole, chosen)
     return CrawlStates(crawl_times, crawl, slot, row, chosen, known)
 
 
-def carry_forward(
-    states: CrawlStates, item: Integers, is_partial: npt.NDArray[np.bool_]
-) -> CrawlStates:
+def of_partial_crawls(
+    crawl_at: Integers,
+    slots: Mapping[str, tuple[Strings, Integers]],
+    partial_crawls: pd.DataFrame | None,
+) -> Bools:
+    """Return which rows are of a crawl that is listed as partial.
+
+    Parameters
+    ----------
+    crawl_at : numpy.ndarray
+        Start of each row's crawl, microseconds.
+    slots : Mapping
+        What names a slot, by the column of ``partial_crawls``: the names, and each row's place
+        among them; -1 is the empty name.
+    partial_crawls : pandas.DataFrame or None
+        ``crawl_at`` and those columns.
+
+    Returns
+    -------
+    numpy.ndarray
+        One truth per row.
+
+    Raises
+    ------
+    InvalidInputError
+        When a column is missing, or a time has no zone.
+
+    Notes
+    -----
+    O(n log m) for n rows and m partial crawls.
+
+    References
+    ----------
+    Ours: #13 and C5 ask that nothing is lost in an outage; a part is not taken for the whole.
+
+    Examples
+    --------
+    Of two games that were crawled at once, one was answered in part:
+
+    >>> at = pd.Timestamp("1970-01-01T00:00:10Z")
+    >>> crawls = pd.DataFrame({"category": ["gta"], "crawl_at": [at]})
+    >>> games = pd.array(["gta", "minecraft"], dtype="str"), np.array([0, 1, -1])
+    >>> starts = np.full(3, 10_000_000)
+    >>> of_partial_crawls(starts, {"category": games}, crawls).tolist()
+    [True, False, False]
+
+    None is listed, none is partial:
+
+    >>> of_partial_crawls(starts, {"category": games}, None).tolist()
+    [False, False, False]
+    >>> of_partial_crawls(starts[:0], {"category": (games[0], starts[:0])}, crawls).tolist()
+    []
+    """
+    if partial_crawls is None or partial_crawls.empty:
+        return np.zeros(crawl_at.size, dtype=np.bool_)
+    name = "partial_crawls"
+    partial_crawls = require_columns(partial_crawls, (*slots, "crawl_at"), name)
+    starts = times(partial_crawls, "crawl_at", name)
+    result = np.isin(crawl_at, starts)
+    # Few rows are left, as a rule none; only they are compared by name.
+    left = np.flatnonzero(result)
+    of_rows = [
+        texts.take(place[left], allow_fill=True, fill_value="") for texts, place in slots.values()
+    ]
+    listed = [plain_texts(partial_crawls, column, name) for column in slots]
+    result[left] = pd.MultiIndex.from_arrays([*of_rows, crawl_at[left]]).isin(
+        pd.MultiIndex.from_arrays([*listed, starts])
+    )
+    return result
+
+
+def carry_forward(states: CrawlStates, item: Integers, is_partial: Bools) -> CrawlStates:
     """Add to every partial crawl what it lacks of its slot's crawls before it.
 
     A partial crawl then has each item of its slot that was seen since the last complete crawl (or

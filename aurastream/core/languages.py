@@ -29,7 +29,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.arrays import floats
-from aurastream.core.crawls import latest_crawls
+from aurastream.core.crawls import latest_crawls, of_partial_crawls
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.frames import (
     Schema,
@@ -484,13 +484,15 @@ def twitch_language_items(
     *,
     as_of: pd.DatetimeIndex,
     games: pd.DataFrame,
+    partial_crawls: pd.DataFrame | None = None,
     window: timedelta = timedelta(minutes=30),
     max_age: timedelta = timedelta(hours=24),
 ) -> pd.DataFrame:
     """Return the streams of every window and game with language and concurrent viewers.
 
-    Each window takes the game's latest crawl before its end, up to ``max_age`` old; a stream that
-    was answered twice in a crawl counts once, with its larger number.
+    Each window takes the game's latest complete crawl before its end, up to ``max_age`` old, and
+    the latest partial one where there is none; a stream that was answered twice in a crawl counts
+    once, with its larger number.
 
     Parameters
     ----------
@@ -500,6 +502,9 @@ def twitch_language_items(
         Ends of the windows, with time zone.
     games : pandas.DataFrame
         ``category`` and ``twitch_game_id`` (null: no Twitch game).
+    partial_crawls : pandas.DataFrame, optional
+        ``category`` and ``crawl_at`` of the incomplete crawls of streams; without it every crawl is
+        taken for complete.
     window, max_age : timedelta
         Length of a window, and how long a crawl is carried forward.
 
@@ -534,6 +539,14 @@ def twitch_language_items(
     >>> found[["category", "language", "viewers"]].values.tolist()
     [['minecraft', 'es', 9.0], ['minecraft', 'und', 1.0]]
 
+    A crawl that got only a part is not taken for the whole while there is one that did:
+
+    >>> later = at + pd.Timedelta("3min")
+    >>> both = pd.concat([streams, streams.head(1).assign(crawl_at=later)])
+    >>> part = pd.DataFrame({"category": ["minecraft"], "crawl_at": [later]})
+    >>> len(twitch_language_items(both, as_of=as_of, games=games, partial_crawls=part))
+    2
+
     >>> twitch_language_items(streams.iloc[:0], as_of=as_of, games=games).empty
     True
     """
@@ -547,11 +560,21 @@ def twitch_language_items(
     viewers = counters(streams, "viewer_count", name)
     crawl_at = times(streams, "crawl_at", name)
     (game, owner), names = codes_of(streams["game_id"], games["twitch_game_id"])
-    tracked = games[owner >= 0].assign(code=owner[owner >= 0])
+    tracked = games[owner >= 0].assign(code=owner[owner >= 0]).sort_values("code", kind="stable")
     wanted = np.flatnonzero(np.isin(game, owner[owner >= 0]) & (game >= 0))
     if wanted.size == 0:
         return empty_frame(LANGUAGE_ITEMS_SCHEMA)
-    states = latest_crawls(game[wanted], crawl_at[wanted], len(names), ends, microseconds(max_age))
+    game_of_row, start_of_row = game[wanted], crawl_at[wanted]
+    place = np.searchsorted(tracked["code"], game_of_row)
+    slots = {"category": (tracked["category"].array, place)}
+    states = latest_crawls(
+        game_of_row,
+        start_of_row,
+        len(names),
+        ends,
+        microseconds(max_age),
+        is_partial=of_partial_crawls(start_of_row, slots, partial_crawls),
+    )
     chosen = states.expand()
     at = wanted[chosen.row]
     rows = pd.DataFrame(

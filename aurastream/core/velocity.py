@@ -27,7 +27,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from aurastream.core.arrays import together
-from aurastream.core.crawls import Expansion, carry_forward, latest_crawls, moments
+from aurastream.core.crawls import (
+    Expansion,
+    carry_forward,
+    latest_crawls,
+    moments,
+    of_partial_crawls,
+)
 from aurastream.core.errors import InvalidInputError
 from aurastream.core.formats import (
     REGIME_BREAKS,
@@ -426,7 +432,12 @@ def video_velocity(
         microseconds(params.max_age),
     )
     n_crawls = states.crawl_times.size
-    chosen = carry_forward(states, rows.video, _is_partial(encoded, partial_crawls)).expand()
+    slots = {
+        "category": (category_names, rows.category),
+        "region": (encoded.regions, rows.region),
+    }
+    is_partial = of_partial_crawls(rows.crawl_at, slots, partial_crawls)
+    chosen = carry_forward(states, rows.video, is_partial).expand()
     is_young = rows.crawl_at[chosen.row] >= ends[chosen.window] - microseconds(params.max_age)
     chosen = Expansion(row=chosen.row[is_young], window=chosen.window[is_young])
     if chosen.row.size == 0:
@@ -553,34 +564,6 @@ def _usable(
     crawl_at = times(frame, "crawl_at", name)
     inside = (crawl_at >= oldest) & (crawl_at < end)
     return frame if inside.all() else frame.loc[inside, list(columns)]
-
-
-def _is_partial(encoded: _Encoded, crawls: pd.DataFrame | None) -> npt.NDArray[np.bool_]:
-    """Return which rows are of a crawl that is listed as partial."""
-    rows = encoded.rows
-    if crawls is None or crawls.empty:
-        return np.zeros(rows.video.size, dtype=np.bool_)
-    crawls = require_columns(crawls, ("category", "region", "crawl_at"), "partial_crawls")
-    starts = times(crawls, "crawl_at", "partial_crawls")
-    result = np.isin(rows.crawl_at, starts)
-    # Few rows are left, as a rule none; only they are compared by name.
-    left = np.flatnonzero(result)
-    slots = pd.MultiIndex.from_arrays(
-        [
-            encoded.categories.take(rows.category[left]),
-            encoded.regions.take(rows.region[left], allow_fill=True, fill_value=""),
-            rows.crawl_at[left],
-        ]
-    )
-    listed = pd.MultiIndex.from_arrays(
-        [
-            plain_texts(crawls, "category", "partial_crawls"),
-            plain_texts(crawls, "region", "partial_crawls"),
-            starts,
-        ]
-    )
-    result[left] = slots.isin(listed)
-    return result
 
 
 def _starts(sorted_key: Integers) -> Integers:

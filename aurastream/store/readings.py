@@ -20,6 +20,7 @@ __all__ = [
     "game_candidates",
     "incomplete_crawls",
     "newest",
+    "stream_crawls",
     "stream_totals",
     "titles",
     "tracked_categories",
@@ -115,6 +116,27 @@ def stream_totals(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd
           and g.twitch_game_id is not null
           and c.crawl_at >= %(start)s and c.crawl_at < %(end)s
         order by c.crawl_at, game_id
+        """,
+        {"start": start, "end": end},
+    )
+
+
+def stream_crawls(store: FrameStore, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
+    """Return the crawls of streams in [start, end) that something can rest on.
+
+    Returns
+    -------
+    DataFrame
+        ``category``, ``crawl_at`` and ``is_complete``, in the order of time; without those that
+        were answered nothing.
+    """
+    return store.query(
+        """
+        select category, crawl_at, is_complete
+        from operations.crawls
+        where dataset = 'collection/twitch_streams' and (got > 0 or is_complete)
+          and crawl_at >= %(start)s and crawl_at < %(end)s
+        order by crawl_at, category
         """,
         {"start": start, "end": end},
     )

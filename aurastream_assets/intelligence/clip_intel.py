@@ -16,9 +16,11 @@ from aurastream_assets.intelligence.windows import (
     HALF_HOURLY,
     describe_windows,
     last_window,
+    window_ends,
     windowed_asset,
 )
 from aurastream_assets.keys import asset_key
+from aurastream_assets.partitions import WINDOW
 from resources.frame_io import Analysis
 from resources.store import Store
 
@@ -55,15 +57,23 @@ def clip_intel(context: dg.AssetExecutionContext, store: Store, clips: pd.DataFr
 
     The gain is that between two stored snapshots, so that no run can count a view twice. The clips
     of class VIRAL are the viral clips of the game. A window has clips only if they were asked for
-    within the hour before its end. Computed anew in every window: clips are measured at `as_of`.
+    within the hour before its end; a crawl that got only a part of the clips ends none of them.
+    Computed anew in every window: clips are measured at `as_of`.
     """
     games = readings.tracked_categories(store.frames, "game")
+    as_of = window_ends(context)
+    partial = readings.incomplete_crawls(
+        store.frames,
+        ("collection/clip_radar",),
+        (as_of[0] - WINDOW - _STATE_AND_REFERENCE).to_pydatetime(),
+        as_of[-1].to_pydatetime(),
+    )
     found = compute_anew(
         context,
         lambda ends, seen: clip_velocity.clip_velocity(
-            seen["clips"], as_of=ends, games=seen["games"]
+            seen["clips"], as_of=ends, games=seen["games"], partial_crawls=seen["partial"]
         ),
-        {"clips": clips, "games": games},
+        {"clips": clips, "games": games, "partial": partial},
         because="clips are measured at as_of",
         reach=_STATE_AND_REFERENCE,
     )

@@ -29,7 +29,7 @@ _DAY: Final = pd.Timedelta(days=1)
 
 @windowed_asset(
     key=asset_key("intelligence", "competition"),
-    code_version="2",
+    code_version="3",
     ins={
         "streams": dg.AssetIn(
             key=asset_key("collection", "twitch_streams"),
@@ -53,23 +53,39 @@ def competition(context: dg.AssetExecutionContext, store: Store, streams: pd.Dat
     Saturation compares live streams with what four weeks say is usual at this hour of the week;
     concentration is one minus twice the Herfindahl-Hirschman index of viewers. Peak hours are
     learned from the same weeks, and fixed while fewer than 14 days are known (`peak_source`).
+    Streams are those of the last complete crawl; a partial one counts where there is none in a day.
     Computed anew in every window: what is usual depends on the hour of `as_of`. A window whose
     streams had to be deleted since keeps what was found of them.
     """
     ends = window_ends(context)
     history = readings.stream_totals(store.frames, ends[0] - WINDOW - core.HISTORY, ends[-1])
     games = readings.tracked_categories(store.frames, "game")
+    crawls = readings.stream_crawls(store.frames, ends[0] - WINDOW - _DAY, ends[-1])
     found = compute_anew(
         context,
         lambda at, seen: core.competition(
-            seen["streams"], seen["history"], as_of=at, games=seen["games"]
+            seen["streams"],
+            seen["history"],
+            as_of=at,
+            games=seen["games"],
+            partial_crawls=seen["partial"],
         ),
-        {"streams": streams, "history": history, "games": games},
+        {
+            "streams": streams,
+            "history": history,
+            "games": games,
+            "partial": crawls[~crawls["is_complete"]],
+        },
         because="what is usual depends on the hour of as_of",
-        reach={"streams": _DAY, "history": core.HISTORY, "games": timedelta()},
+        reach={
+            "streams": _DAY,
+            "history": core.HISTORY,
+            "games": timedelta(),
+            "partial": _DAY,
+        },
     )
     before = readings.competition_before(store.frames, ends[0] - WINDOW, ends[-1])
-    found = replace(found, rows=core.as_known_before(found.rows, before))
+    found = replace(found, rows=core.as_known_before(found.rows, before, crawls))
     last = last_window(context, found.rows)
     describe_windows(
         context,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 import dagster as dg
 import pandas as pd
@@ -22,10 +23,12 @@ from resources.store import Store
 
 __all__ = ["language_mix"]
 
+_DAY: Final = pd.Timedelta(days=1)
+
 
 @analysis_asset(
     key=asset_key("intelligence", "language_mix"),
-    code_version="2",
+    code_version="3",
     ins={
         "velocity": at_window_end(
             "video_velocity", ["window_start", "category", "video_id", "audio_language", "views"]
@@ -35,7 +38,7 @@ __all__ = ["language_mix"]
             key=asset_key("collection", "twitch_streams"),
             metadata={
                 "columns": ["crawl_at", "game_id", "stream_id", "viewer_count", "language"],
-                "lookback": "24h",
+                "lookback": str(_DAY),
             },
         ),
     },
@@ -50,12 +53,21 @@ def language_mix(
     """Count videos, live streams and their viewers per language in each category.
 
     Shares are 0 to 1. What creators set as language and what their titles are written in are rows
-    of their own, and what is not known is `und`, never English.
+    of their own, and what is not known is `und`, never English. Streams are those of the last
+    complete crawl; those of a partial one count where there is none in a day.
     """
+    as_of = window_ends(context)
+    partial = readings.incomplete_crawls(
+        store.frames,
+        ("collection/twitch_streams",),
+        (as_of[0] - FOUR_HOURS - _DAY).to_pydatetime(),
+        as_of[-1].to_pydatetime(),
+    )
     on_twitch = languages.twitch_language_items(
         streams,
-        as_of=window_ends(context),
+        as_of=as_of,
         games=readings.tracked_categories(store.frames, "game"),
+        partial_crawls=partial,
         window=FOUR_HOURS,
     )
     # The position -1 of a video without metadata is null.

@@ -122,6 +122,35 @@ def test_a_clip_that_one_page_left_out_is_still_there_and_an_old_one_is_gone() -
     assert found["clip_id"].tolist() == ["left out", "new"]
 
 
+def partial(*times: str) -> pd.DataFrame:
+    starts = [pd.Timestamp(f"2026-01-10T{time}Z") for time in times]
+    return pd.DataFrame({"category": "minecraft", "crawl_at": starts})
+
+
+def test_a_crawl_that_got_a_part_ends_no_clip() -> None:
+    rows = pd.concat(
+        [
+            seen(("gone", "08:55", 5), ("seen again", "09:40", 5), ("left out", "09:40", 5)),
+            seen(("seen again", "10:20", 8)),
+        ]
+    )
+
+    def there(*parts: str) -> dict[str, int]:
+        found = clip_velocity(rows, as_of=AS_OF, games=GAMES, partial_crawls=partial(*parts))
+        return dict(zip(found["clip_id"], found["views"], strict=True))
+
+    assert there("10:20") == {"seen again": 8, "left out": 5}
+    # A whole one ends what was not seen in the half hour before it.
+    assert there() == {"seen again": 8}
+    # Where none was whole, what was seen in the half hour before the window's last hour is there.
+    assert there("08:55", "09:40", "10:20") == {"seen again": 8, "left out": 5}
+    # Without so much as a part in the last hour there are no clips.
+    late = clip_velocity(
+        rows, as_of=AS_OF + pd.Timedelta("51min"), games=GAMES, partial_crawls=partial("10:20")
+    )
+    assert late.empty
+
+
 def test_a_window_without_a_crawl_in_the_last_hour_has_no_clips() -> None:
     rows = seen(("a", "09:29", 5))
     assert clip_velocity(rows, as_of=AS_OF, games=GAMES).empty
@@ -223,7 +252,9 @@ def test_activity_is_what_adding_the_clips_up_one_by_one_gives(
     pd.testing.assert_frame_equal(again, found, check_exact=True)
 
 
-def by_loops(rows: list[tuple[str, int, int]], end: int, params: ClipParams) -> dict[str, float]:
+def by_loops(
+    rows: list[tuple[str, int, int]], end: int, params: ClipParams, partial: set[int]
+) -> dict[str, float]:
     """Velocity of every clip in the window that ends at quarter `end`, clip by clip."""
     known: dict[str, dict[int, int]] = {}
     for clip, quarter, views in rows:
@@ -233,11 +264,13 @@ def by_loops(rows: list[tuple[str, int, int]], end: int, params: ClipParams) -> 
     latest = max((q for shots in known.values() for q in shots), default=None)
     if latest is None or latest < end - 4:
         return {}
+    whole = {q for shots in known.values() for q in shots} - partial
+    since = min(latest, max({end - 4, *whole}))
     found = {}
     for clip, shots in known.items():
         moments = sorted(shots.items())
         newest, views = moments[-1]
-        if newest < latest - 2:
+        if newest < since - 2:
             continue
         # Every clip here was made at quarter 0, with no views, before the crawl of that quarter.
         line = [(0, 0), *moments]
@@ -259,9 +292,11 @@ def by_loops(rows: list[tuple[str, int, int]], end: int, params: ClipParams) -> 
     return found
 
 
-@given(snapshots)
+@given(snapshots, st.sets(st.integers(0, 40)))
 @settings(max_examples=30)
-def test_velocities_are_those_of_a_clip_by_clip_reckoning(rows: list[tuple[str, int, int]]) -> None:
+def test_velocities_are_those_of_a_clip_by_clip_reckoning(
+    rows: list[tuple[str, int, int]], partial: set[int]
+) -> None:
     at = [DAY + pd.Timedelta(minutes=15 * quarter) for _, quarter, _ in rows]
     frame = pd.DataFrame(
         {
@@ -274,10 +309,12 @@ def test_velocities_are_those_of_a_clip_by_clip_reckoning(rows: list[tuple[str, 
         }
     )
     ends = pd.date_range(DAY + pd.Timedelta("30min"), periods=20, freq="30min")
-    found = clip_velocity(frame, as_of=ends, games=GAMES)
+    starts = [DAY + pd.Timedelta(minutes=15 * quarter) for quarter in partial]
+    parts = pd.DataFrame({"category": "minecraft", "crawl_at": starts})
+    found = clip_velocity(frame, as_of=ends, games=GAMES, partial_crawls=parts)
     for number, end in enumerate(ends, start=1):
         mine = found[found["window_start"] == end - pd.Timedelta("30min")]
-        expected = by_loops(rows, 2 * number, ClipParams())
+        expected = by_loops(rows, 2 * number, ClipParams(), partial)
         assert dict(zip(mine["clip_id"], mine["velocity_per_hour"], strict=True)) == pytest.approx(
             expected, nan_ok=True
         )

@@ -293,6 +293,54 @@ def test_a_crawl_that_found_nobody_is_known_from_history(streams: Build) -> None
     assert pd.isna(found["concentration_band"])
 
 
+def partial(*starts: str) -> pd.DataFrame:
+    return pd.DataFrame({"category": "minecraft", "crawl_at": pd.to_datetime(list(starts))})
+
+
+def test_a_part_that_comes_after_the_whole_changes_nothing(streams: Build) -> None:
+    whole = [{"at": "2026-01-10T10:15", "viewers": 10} for _ in range(4)]
+    part = [{"at": "2026-01-10T10:18", "viewers": 10} for _ in range(2)]
+    weeks = crawls(pd.date_range("2025-12-20T10:10Z", periods=3, freq="7D"), [4] * 3)
+    other = pd.concat([partial("2026-01-10T10:18Z"), partial("2026-01-10T10:15Z")])
+    other["category"] = ["minecraft", "roblox"]
+
+    found = competition(
+        streams(*whole, *part), weeks, as_of=AS_OF, games=games(), partial_crawls=other
+    )
+
+    expected = competition(streams(*whole), weeks, as_of=AS_OF, games=games())
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    row = one(found)
+    assert (row["live_count"], row["hhi"]) == (4, 0.25)
+    # As many as usual, and evenly spread over four: 50 and 50.
+    assert (row["saturation_score"], row["ease_score"]) == pytest.approx((50.0, 50.0))
+    assert row["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 3 / 12))
+
+
+def test_the_age_of_the_whole_lowers_the_confidence_and_after_a_day_a_part_counts(
+    streams: Build,
+) -> None:
+    rows = streams(
+        *({"at": "2026-01-09T10:45", "viewers": 10} for _ in range(4)),
+        *({"at": "2026-01-10T10:18", "viewers": 10} for _ in range(2)),
+    )
+    weeks = crawls(pd.date_range("2025-12-20T10:10Z", periods=3, freq="7D"), [4] * 3)
+    ends = pd.DatetimeIndex(["2026-01-10T10:30Z", "2026-01-10T11:00Z"])
+
+    whole, part = competition(
+        rows, weeks, as_of=ends, games=games(), partial_crawls=partial("2026-01-10T10:18Z")
+    ).to_dict("records")
+
+    assert whole["live_count"] == 4
+    # 50 at 12 hours, 30 at 24: 30.42 at 23.75; three of twelve hours are known.
+    assert whole["confidence_pct"] == pytest.approx((30 + 20 * 0.25 / 12) * (0.5 + 0.5 * 3 / 12))
+    assert (part["live_count"], part["hhi"], part["concentration_score"]) == (2, 0.5, 0.0)
+    # Two or more of the usual four: that compares nothing, and there may be a long tail.
+    assert (part["saturation_score"], part["ease_score"]) == (50.0, 25.0)
+    assert part["hhi_lower"] == pytest.approx(1 / 20_002)
+    assert part["confidence_pct"] == pytest.approx(50.0)
+
+
 def test_a_game_without_a_crawl_is_neutral_and_worth_nothing(streams: Build) -> None:
     rows = streams({"at": "2026-01-09T10:00"}, {"at": "2026-01-10T10:15", "game": "untracked"})
     found = competition(
@@ -492,3 +540,37 @@ def test_a_window_keeps_what_a_newer_crawl_said_of_it(random: Any) -> None:
     pd.testing.assert_frame_equal(kept.iloc[[0]], known.iloc[[0]])
     pd.testing.assert_frame_equal(kept.iloc[[1]], found.iloc[[1]])
     assert as_known_before(found, known.iloc[:0]) is found
+
+
+def test_a_window_keeps_what_a_whole_crawl_said_of_it_though_a_part_is_newer() -> None:
+    both = games(("minecraft", "g1", "UTC"), ("roblox", "g2", "UTC"))
+    early, late = pd.DatetimeIndex(["2026-01-10T10:04Z", "2026-01-10T10:19Z"])
+    known = pd.DataFrame(
+        [
+            ("minecraft", early, True),
+            ("minecraft", late, False),
+            ("roblox", early, False),
+            ("roblox", late, True),
+        ],
+        columns=["category", "crawl_at", "is_complete"],
+    )
+    at = {
+        moment: competition(
+            NOTHING,
+            pd.concat([crawls(pd.DatetimeIndex([moment]), 0, game) for game in ("g1", "g2")]),
+            as_of=AS_OF,
+            games=both,
+        )
+        for moment in (early, late)
+    }
+    nothing = competition(NOTHING, NOTHING, as_of=AS_OF, games=both)
+
+    for found, before, kept in (
+        (at[early], at[late], [early, late]),
+        (at[late], at[early], [early, late]),
+        (at[early], nothing, [early, early]),
+        (nothing, at[late], [late, late]),
+    ):
+        assert as_known_before(found, before, known)["observed_at"].tolist() == kept
+    # Where nobody says which were whole, the newer one is kept.
+    assert as_known_before(at[early], at[late]).equals(at[late])

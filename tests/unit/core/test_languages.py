@@ -380,10 +380,14 @@ def test_every_video_is_an_item_with_the_language_of_its_tag_or_of_its_title(
         max_size=12,
     ),
     st.sets(st.integers(1, 12), min_size=1, max_size=3),
+    st.sets(st.tuples(st.integers(0, 11), st.sampled_from("ab"))),
     st.randoms(use_true_random=False),
 )
 def test_a_window_has_each_stream_of_each_game_s_latest_crawl_within_a_day_once(
-    rows: list[tuple[int, str, str, int | None, str | None]], asked: set[int], random: Any
+    rows: list[tuple[int, str, str, int | None, str | None]],
+    asked: set[int],
+    partial: set[tuple[int, str]],
+    random: Any,
 ) -> None:
     start = pd.Timestamp("2026-01-10T00:00Z")
     four = pd.Timedelta("4h")
@@ -395,12 +399,17 @@ def test_a_window_has_each_stream_of_each_game_s_latest_crawl_within_a_day_once(
     streams["viewer_count"] = streams["viewer_count"].astype("Float64")
     ends = pd.DatetimeIndex([start + end * four for end in sorted(asked)])
 
-    found = twitch_language_items(streams, as_of=ends, games=games)
+    parts = pd.DataFrame(
+        {"category": [c for _, c in partial], "crawl_at": [start + at * four for at, _ in partial]}
+    )
+
+    found = twitch_language_items(streams, as_of=ends, games=games, partial_crawls=parts)
 
     expected = []
     for end in asked:
         for category, game in (("b", "g1"), ("a", "g2")):
             crawls = {row[0] for row in rows if row[1] == game and end - 6 <= row[0] < end}
+            crawls = {at for at in crawls if (at, category) not in partial} or crawls
             own = [row for row in rows if crawls and row[:2] == (max(crawls), game)]
             for stream in {row[2] for row in own}:
                 known = [(row[3], row[4]) for row in own if row[2] == stream]
@@ -412,7 +421,9 @@ def test_a_window_has_each_stream_of_each_game_s_latest_crawl_within_a_day_once(
     assert sorted(shown) == sorted(expected)
     order = list(range(len(rows)))
     random.shuffle(order)
-    again = twitch_language_items(streams.iloc[order], as_of=ends, games=games)
+    again = twitch_language_items(
+        streams.iloc[order], as_of=ends, games=games, partial_crawls=parts
+    )
     pd.testing.assert_frame_equal(again, found)
 
 

@@ -505,6 +505,35 @@ def test_a_partial_chart_is_filled_up_for_its_region_alone(trending: Build, vide
 
 
 @given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1),
+    st.sets(st.tuples(st.integers(0, 9), st.integers(0, 2))),
+    st.randoms(use_true_random=False),
+)
+def test_a_part_is_chosen_where_no_whole_crawl_is_young_enough(
+    seen: list[tuple[int, int]], partial: set[tuple[int, int]], random: Any
+) -> None:
+    random.shuffle(seen)
+    ends = [25, 60, 85, 200]
+
+    states = latest_crawls(
+        np.array([game for _, game in seen]),
+        np.array([10 * at for at, _ in seen]),
+        3,
+        np.array(ends),
+        50,
+        is_partial=np.array([each in partial for each in seen]),
+    )
+
+    for game in range(3):
+        for window, end in enumerate(ends):
+            young = {at for at, g in seen if g == game and end - 50 <= 10 * at < end}
+            whole = {at for at in young if (at, game) not in partial}
+            chosen = states.chosen[game, window]
+            found = states.crawl_times[chosen] if chosen >= 0 else None
+            assert found == max((10 * at for at in whole or young), default=None)
+
+
+@given(
     st.lists(
         st.tuples(st.integers(0, 5), st.integers(0, 2), st.integers(0, 3)), min_size=1, unique=True
     ),
