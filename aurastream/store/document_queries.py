@@ -13,19 +13,20 @@ __all__ = [
     "VIRAL_CLIPS",
 ]
 
-# The newest crawl of each category (and region) that began before as_of, at most a day old: what
-# was missed since is carried forward, and labelled by its freshness.
+# The state of what ranks in the moment: the last complete crawl of each category that began before
+# as_of, at most a day old; without one the last partial crawl. What was missed since is carried
+# forward, and labelled by its freshness.
 _LATEST = """
 WITH latest AS (
     SELECT DISTINCT ON (category, region) category, region, crawl_at
     FROM operations.crawls
     WHERE dataset = %(dataset)s AND got > 0
       AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
-    ORDER BY category, region, crawl_at DESC
+    ORDER BY category, region, is_complete DESC, crawl_at DESC
 )
 """
-# The same, with where the state of each begins: at its last complete crawl (or the first of the
-# day). What a partial crawl was not answered about is carried forward from there.
+# The state of what adds up: it begins at the last complete crawl of each category and region (or
+# the first of the day). What a partial crawl was not answered about is carried forward from there.
 _STATES = """
 WITH crawls AS (
     SELECT category, region, crawl_at, is_complete
@@ -130,9 +131,10 @@ TOP_GAMES = f"""
 SELECT t.observed_at, t.rank, t.game_id, t.game_name
 FROM collection.twitch_top_games t
 WHERE {_SPAN.format(t="t")} AND t.crawl_at = (
-    SELECT max(crawl_at) FROM operations.crawls
+    SELECT crawl_at FROM operations.crawls
     WHERE dataset = 'collection/twitch_top_games' AND got > 0
       AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
+    ORDER BY is_complete DESC, crawl_at DESC LIMIT 1
 )
 ORDER BY t.rank, t.game_id
 """  # noqa: S608 # fragments of this module
@@ -147,16 +149,19 @@ GROUP BY crawl_at ORDER BY crawl_at DESC LIMIT 1
 """
 
 CLIPS = f"""
-{_LATEST},
-ranked AS (
-    SELECT l.category AS game, k.game_id, k.observed_at, k.clip_id, k.title, k.broadcaster_id,
-           k.broadcaster_name, k.video_id, k.view_count, k.language, k.created_at, k.duration_s,
-           k.vod_offset_s, k.thumbnail_url, row_number() OVER (
-               PARTITION BY k.game_id ORDER BY k.view_count DESC, k.clip_id) AS place
-    FROM latest l
+{_STATES},
+{_RECENT.format(table="clip_radar")},
+known AS (
+    SELECT DISTINCT ON (k.game_id, k.clip_id) l.category AS game, k.*
+    FROM states l
     JOIN operations.categories c ON c.category = l.category
-    JOIN collection.clip_radar k
-      ON k.game_id = c.twitch_game_id AND k.crawl_at = l.crawl_at AND {_SPAN.format(t="k")}
+    JOIN recent k ON k.game_id = c.twitch_game_id AND k.crawl_at BETWEEN l.since AND l.until
+    ORDER BY k.game_id, k.clip_id, k.crawl_at DESC
+),
+ranked AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY game_id ORDER BY view_count DESC, clip_id) AS place
+    FROM known
 )
 SELECT game_id AS name, game, observed_at, clip_id, title, broadcaster_id, broadcaster_name,
        video_id, view_count, language, created_at, duration_s, vod_offset_s,

@@ -27,13 +27,14 @@ SELECT DISTINCT ON (category) * FROM intelligence.competition
 WHERE window_start < %(as_of)s AND window_start >= %(as_of)s - interval '24 hours'
 ORDER BY category, window_start DESC
 """
-# A complete crawl that got nothing says that nobody streams.
+# The crawl that its window will measure: the last complete one, or without one the last partial
+# one. A complete crawl that got nothing says that nobody streams.
 _CRAWLED: Final = """
-SELECT category, max(crawl_at) AS crawl_at
+SELECT DISTINCT ON (category) category, crawl_at, is_complete
 FROM operations.crawls
 WHERE dataset = 'collection/twitch_streams' AND (got > 0 OR is_complete)
-  AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
-GROUP BY category
+  AND crawl_at < %(as_of)s AND crawl_at >= %(end)s - interval '24 hours'
+ORDER BY category, is_complete DESC, crawl_at DESC
 """
 _COLUMNS: Final = ("crawl_at", "observed_at", "game_id", "stream_id", "viewer_count")
 # A crawl's last rows are observed a little after its start.
@@ -56,23 +57,25 @@ def competition_rows(store: FrameStore, as_of: dt.datetime) -> pd.DataFrame:
         Shaped like ``intelligence.competition``, one row per game that was scored or crawled.
     """
     scored = store.query(_SCORED, {"as_of": as_of})
-    crawled = store.query(_CRAWLED, {"as_of": as_of})
+    end = pd.Timestamp(as_of).tz_convert(dt.UTC).ceil(_WINDOW)
+    crawled = store.query(_CRAWLED, {"as_of": as_of, "end": end.to_pydatetime()})
     known = crawled.merge(scored[["category", "observed_at"]], on="category", how="left")
     later = known[known["observed_at"].isna() | (known["crawl_at"] > known["observed_at"])]
     if later.empty:
         return scored
-    measured = list(_measured(store, as_of, later))
+    measured = list(_measured(store, as_of, end, later))
     names = {row["category"].iloc[0] for row in measured}
     kept = scored[~scored["category"].isin(names)]
     parts = [part for part in (kept, *measured) if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else scored
 
 
-def _measured(store: FrameStore, as_of: dt.datetime, later: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Measure each of these games by its last crawl; one that cannot be measured costs itself."""
+def _measured(
+    store: FrameStore, as_of: dt.datetime, end: pd.Timestamp, later: pd.DataFrame
+) -> Iterator[pd.DataFrame]:
+    """Measure each of these games by its crawl; one that cannot be measured costs itself."""
     games = tracked_categories(store, "game")
     games = games[games["category"].isin(later["category"]) & games["twitch_game_id"].notna()]
-    end = pd.Timestamp(as_of).tz_convert(dt.UTC).ceil(_WINDOW)
     history = stream_totals(store, (end - 2 * _WINDOW - HISTORY).to_pydatetime(), as_of)
     streams = store.read(
         "collection.twitch_streams",
@@ -93,6 +96,7 @@ def _measured(store: FrameStore, as_of: dt.datetime, later: pd.DataFrame) -> Ite
                 history[history["game_id"] == number],
                 as_of=pd.DatetimeIndex([end]),
                 games=game,
+                partial_crawls=later[~later["is_complete"]],
             )
         except InvalidInputError as error:
             _log.warning("%s keeps its last score: %s", category, error)

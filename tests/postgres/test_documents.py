@@ -357,6 +357,66 @@ def test_a_missed_poll_is_carried_forward_and_labelled(
     assert found.observed_at == CRAWL
 
 
+def test_a_part_that_came_later_is_no_ranking_and_adds_to_the_clips(
+    store: FrameStore, published: redis.Redis, redis_url: str, rows: Rows
+) -> None:
+    later, as_of = CRAWL + dt.timedelta(hours=5), AS_OF + dt.timedelta(hours=5)
+    store.execute("UPDATE operations.categories SET audience_timezone = 'Europe/Berlin'")
+    crawls = [
+        {"dataset": "collection/twitch_streams", "category": "fortnite"},
+        {"dataset": "collection/twitch_top_games", "category": "top_games"},
+        {"dataset": "collection/clip_radar", "category": "fortnite"},
+    ]
+    store.commit(
+        [
+            Append("operations.crawls", rows("operations.crawls",
+                   [{**c, "region": "", "got": 1, "is_complete": False} for c in crawls],
+                   at=later)),
+            Append("collection.twitch_streams", rows("collection.twitch_streams",
+                   [{"game_id": "33214", "stream_id": "3", "rank": 1, "viewer_count": 40}],
+                   at=later)),
+            Append("collection.twitch_top_games", rows("collection.twitch_top_games",
+                   [{"game_id": "9", "rank": 1, "game_name": "Part"}], at=later)),
+            Append("collection.clip_radar", rows("collection.clip_radar",
+                   [{"game_id": "33214", "clip_id": c, "view_count": n}
+                    for c, n in (("c1", 7), ("c3", 3))], at=later)),
+        ]
+    )  # fmt: skip
+
+    def served() -> tuple[StreamsDocument, TopGamesDocument, ClipsDocument, CompetitionDocument]:
+        rebuild_documents(store, redis_url, as_of)
+        streams, top = (
+            read(published, f"twitch:{name}") for name in ("streams:33214", "top_games")
+        )
+        clips = read(published, "clip_radar:33214:clips")
+        competition = read(published, "intel:competition:fortnite")
+        assert isinstance(streams, StreamsDocument)
+        assert isinstance(top, TopGamesDocument)
+        assert isinstance(clips, ClipsDocument)
+        assert isinstance(competition, CompetitionDocument)
+        return streams, top, clips, competition
+
+    streams, top, clips, competition = served()
+    assert [s.stream_id for s in streams.streams] == ["1", "2"]
+    assert (streams.observed_at, streams.freshness) == (CRAWL, "STALE")
+    assert [game.game_name for game in top.games] == ["Fortnite"]
+    assert (top.observed_at, top.freshness) == (CRAWL, "STALE")
+    both = [("c1", 7), ("c3", 3), ("c2", 2)]
+    assert [(c.clip_id, c.view_count) for c in clips.clips] == both
+    assert (competition.observed_at, competition.live_count) == (CRAWL, 2)
+
+    # Nothing was complete all day: what there is has to do, and clips add up all the same.
+    store.execute("UPDATE operations.crawls SET is_complete = false")
+    streams, top, clips, competition = served()
+    assert [s.stream_id for s in streams.streams] == ["3"]
+    assert (streams.observed_at, streams.freshness) == (later, "FRESH")
+    assert [game.game_name for game in top.games] == ["Part"]
+    assert [(c.clip_id, c.view_count) for c in clips.clips] == both
+    assert (competition.observed_at, competition.live_count) == (later, 1)
+    assert (competition.saturation_score, competition.hhi) == (50, 1)
+    assert 0 < competition.confidence_pct <= 50
+
+
 def test_what_is_older_than_a_day_is_not_carried_forward(
     store: FrameStore, redis_url: str, rows: Rows
 ) -> None:

@@ -141,10 +141,13 @@ def _fill(store: FrameStore, rows: Rows) -> None:
                        game_id=np.char.add("id-", name.astype(str)), clip_id=ids)])  # fmt: skip
     # What is little at a time comes without anybody counting it.
     for each in np.array_split(crawls, 14):
-        for dataset in ("twitch_streams", "youtube_trending", "youtube_games"):
+        for dataset in ("twitch_streams", "youtube_trending", "youtube_games", "clip_radar"):
+            category = np.tile(GAMES, len(each))
             store.commit([many("operations.crawls", crawl_at=np.repeat(each, len(GAMES)),
-                               category=np.tile(GAMES, len(each)), region="US", got=60,
-                               is_complete=True, dataset=f"collection/{dataset}")])  # fmt: skip
+                               category=category, region="US", got=60,
+                               # Of one game nothing is ever complete.
+                               is_complete=category != GAMES[0],
+                               dataset=f"collection/{dataset}")])  # fmt: skip
     cells = pd.MultiIndex.from_product([windows, GAMES], names=["window_start", "category"])
     for table in ("category_stats", "opportunity", "competition"):
         store.commit([many(f"intelligence.{table}", window_start=cells.get_level_values(0),
