@@ -16,6 +16,21 @@ categories as (
 
 ),
 
+-- A crawl that got only a part of a game's streams is no sample of the game.
+partial_crawls as (
+
+    select
+        category_key,
+        crawl_at
+    from {{ ref('stg_operations__crawls') }}
+    where
+        dataset = 'collection/twitch_streams'
+        and not is_complete
+        and crawl_at >= {{ range_start() }}
+        and crawl_at < {{ range_end() }}
+
+),
+
 -- A stream that was answered twice in a crawl counts once, with its larger number.
 once as (
 
@@ -42,6 +57,11 @@ final as (
         once.viewer_count
     from once
     inner join categories on once.twitch_game_id = categories.twitch_game_id
+    left join partial_crawls
+        on
+            categories.category_key = partial_crawls.category_key
+            and once.crawl_at = partial_crawls.crawl_at
+    where partial_crawls.category_key is null
 
 )
 

@@ -48,6 +48,20 @@ coverage as (
 
 ),
 
+partial_crawls as (
+
+    select
+        category_key,
+        crawl_at
+    from {{ ref('stg_operations__crawls') }}
+    where
+        dataset = 'collection/twitch_streams'
+        and not is_complete
+        and crawl_at > {{ known_at() }} - interval '24 hours'
+        and crawl_at <= {{ known_at() }}
+
+),
+
 -- A stream that was answered twice in a crawl counts once, with its larger number.
 once as (
 
@@ -74,9 +88,18 @@ once as (
 placed as (
 
     select
-        *,
-        max(crawl_at) over (partition by category_key) as newest_crawl_at
+        once.*,
+        -- A part of a game's streams is no ranking of them, unless nothing else came all day.
+        coalesce(
+            max(once.crawl_at) filter (where partial_crawls.crawl_at is null)
+                over (partition by once.category_key),
+            max(once.crawl_at) over (partition by once.category_key)
+        ) as newest_crawl_at
     from once
+    left join partial_crawls
+        on
+            once.category_key = partial_crawls.category_key
+            and once.crawl_at = partial_crawls.crawl_at
 
 ),
 
