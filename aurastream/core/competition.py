@@ -9,10 +9,10 @@ from the 28 days before the window; ``baseline_low`` and ``baseline_high`` are i
 (HHI of .5 and more), 40 at an HHI of .30, 50 at .25; 50 where nobody watches.
 ``ease_score``  half saturation, half concentration. All three are 0–100.
 
-Live streams are a ranking of the moment: a row measures the game's last complete crawl of the 24
-hours before its window's end, and its age lowers the confidence. A crawl that got only a part of
-the game's streams counts where there is no complete one. It says "at least so many", which compares
-nothing with what is usual.
+Live streams are a ranking of the moment: a row measures the game's last complete crawl, if that
+began in the hour before its window's end, and else its last crawl of 24 hours, whose age lowers the
+confidence. A crawl that got only a part of the game's streams says "at least so many", which
+compares nothing with what is usual.
 
 ``hhi`` is the Herfindahl–Hirschman index of the observed streams' viewer shares: 1/n to 1, higher
 is more concentrated; null where nobody watches. ``concentration_band``: LOW below .15, MODERATE to
@@ -134,11 +134,13 @@ class CompetitionParams:
     """Peak hours, bands and weights, and how the usual number of streams is learned.
 
     Peak hours (14–17 and 19–23, both included) and the bands are the AuraStream paper's. A tail
-    of 20,000 streams is more than any tracked game averaged in any month of 2016–2021.
+    of 20,000 streams is more than any tracked game averaged in any month of 2016–2021. A complete
+    crawl is preferred to a part that came later for ``whole_for``, which is ours: four crawls.
     """
 
     window: timedelta = timedelta(minutes=30)
     max_age: timedelta = timedelta(hours=24)
+    whole_for: timedelta = timedelta(hours=1)
     full_samples: int = 12
     page_limit: int = 100
     tail_streams_max: int = 20_000
@@ -390,7 +392,7 @@ def competition(
     """Measure the competition in every game of every window.
 
     A crawl that got only a part of a game's streams is not taken for the whole: it counts where no
-    complete one began within the 24 hours before a window's end, and says less then.
+    complete one began within the hour before a window's end, and says less then.
 
     Parameters
     ----------
@@ -563,13 +565,17 @@ def competition(
 
 
 def as_known_before(
-    found: pd.DataFrame, before: pd.DataFrame, crawls: pd.DataFrame | None = None
+    found: pd.DataFrame,
+    before: pd.DataFrame,
+    crawls: pd.DataFrame | None = None,
+    *,
+    params: CompetitionParams = DEFAULT,
 ) -> pd.DataFrame:
     """Return what was found, and what was known before where that rests on a better crawl.
 
     Streams may have to be deleted after a day. A window that is scored again later is then scored
-    from less than it was, and keeps its row. A complete crawl is better than one that got only a
-    part, and of two that are alike in this the newer one.
+    from less than it was, and keeps its row. A complete crawl of the last hour is better than any
+    other, and of two that are alike in this the newer one.
 
     Parameters
     ----------
@@ -580,6 +586,8 @@ def as_known_before(
     crawls : pandas.DataFrame, optional
         ``category``, ``crawl_at`` and ``is_complete`` of the crawls that they can rest on; without
         it every crawl is taken for complete.
+    params : CompetitionParams
+        Those that both were found with.
 
     Returns
     -------
@@ -632,9 +640,15 @@ def as_known_before(
     beside = found[key].merge(before, on=key, how="left").set_axis(found.index)
     is_less = beside["observed_at"].notna() & ~(found["observed_at"] >= beside["observed_at"])
     if crawls is not None and len(crawls):
-        part, part_before = _rests_on_part(found, crawls), _rests_on_part(beside, crawls)
+        young = found["window_start"] + params.window - params.whole_for
+        lesser, lesser_before = (
+            _rests_on_part(rows, crawls) | (rows["observed_at"] < young).to_numpy()
+            for rows in (found, beside)
+        )
         both = found["observed_at"].notna() & beside["observed_at"].notna()
-        is_less = is_less.where(~both | (part == part_before), pd.Series(part, index=found.index))
+        is_less = is_less.where(
+            ~both | (lesser == lesser_before), pd.Series(lesser, index=found.index)
+        )
     if not is_less.any():
         return found
     kept = beside.loc[is_less, list(found.columns)].astype(dict(found.dtypes))
@@ -711,6 +725,7 @@ def _states(
         ends,
         microseconds(params.max_age),
         is_partial=is_partial,
+        whole_for=microseconds(params.whole_for),
     )
     n_crawls = max(states.crawl_times.size, 1)
     wanted = np.where(

@@ -7,7 +7,7 @@ that a missed poll carries the one before forward; how old it is shows in the fr
 A crawl that got only a part of its slot is not the slot's whole state. What adds up over time, as
 charts and clips do, is carried forward for what it did not answer, back to the last complete crawl
 (`carry_forward`). Of a ranking of the moment, as live streams are, the last complete crawl is the
-state, and a part stands in only where no complete one is young enough (`latest_crawls`).
+state while it is young, and then whatever came last (`latest_crawls`).
 """
 
 from collections.abc import Mapping
@@ -83,6 +83,7 @@ def latest_crawls(
     max_age: int,
     *,
     is_partial: Bools | None = None,
+    whole_for: int = 0,
 ) -> CrawlStates:
     """Choose the crawl of every slot in every window.
 
@@ -99,8 +100,11 @@ def latest_crawls(
     max_age : int
         Oldest start that still counts, in microseconds before the window's end.
     is_partial : numpy.ndarray, optional
-        Whether each row's crawl got only a part of its slot; the same for all rows of a crawl. Such
-        a crawl is chosen only where no other is young enough. Without it all are alike.
+        Whether each row's crawl got only a part of its slot; the same for all rows of a crawl.
+        Without it all are alike.
+    whole_for : int
+        For how long a complete crawl is chosen although a part came later: microseconds from its
+        start to the window's end.
 
     Returns
     -------
@@ -129,11 +133,12 @@ def latest_crawls(
     >>> latest_crawls(slot[:0], crawl_at[:0], 1, np.array([15]), 20).chosen.tolist()
     [[-1]]
 
-    Of a complete crawl and a part that came later, the complete one counts while it is young:
+    Of a complete crawl and a part that came later, the complete one counts for a while:
 
     >>> slot, crawl_at, ends = np.zeros(2, dtype=int), np.array([10, 20]), np.array([25, 35])
     >>> is_partial = np.array([False, True])
-    >>> latest_crawls(slot, crawl_at, 1, ends, 20, is_partial=is_partial).chosen.tolist()
+    >>> states = latest_crawls(slot, crawl_at, 1, ends, 30, is_partial=is_partial, whole_for=20)
+    >>> states.chosen.tolist()
     [[0, 1]]
     """
     crawl_times, crawl = np.unique(crawl_at, return_inverse=True)
@@ -146,18 +151,18 @@ def latest_crawls(
     present = np.zeros(n_slots * n_crawls, dtype=np.bool_)
     present[slot * n_crawls + crawl] = True
 
-    def newest(present: Bools) -> Integers:
+    def newest(present: Bools, within: int) -> Integers:
         numbered = np.where(present.reshape(n_slots, n_crawls), np.arange(n_crawls), -1)
         latest = np.maximum.accumulate(numbered, axis=1)
         chosen = np.where(known > 0, latest[:, np.maximum(known - 1, 0)], -1)
-        too_old = (chosen >= 0) & (crawl_times[chosen] < window_end - max_age)
+        too_old = (chosen >= 0) & (crawl_times[chosen] < window_end - within)
         chosen[too_old] = -1
         return chosen
 
-    chosen = newest(present)
+    chosen = newest(present, max_age)
     if is_partial is not None and is_partial.any():
         present[slot[is_partial] * n_crawls + crawl[is_partial]] = False
-        whole = newest(present)
+        whole = newest(present, min(whole_for, max_age))
         chosen = np.where(whole >= 0, whole, chosen)
     return CrawlStates(crawl_times, crawl, slot, row, chosen, known)
 

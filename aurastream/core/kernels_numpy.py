@@ -496,7 +496,7 @@ def trend_codes(
     codes[velocity >= p25] = STABLE
     codes[velocity >= p75] = RISING
     codes[velocity >= p90] = VIRAL
-    # What half of a category shares does not stand out, though it reaches several thresholds.
+    # What the middle half of a category shares does not stand out, though it reaches p75.
     codes[(velocity == p25) & (velocity == p75)] = STABLE
     codes[~known | np.isnan(velocity) | np.isnan(p25)] = UNKNOWN
     return codes

@@ -487,12 +487,13 @@ def twitch_language_items(
     partial_crawls: pd.DataFrame | None = None,
     window: timedelta = timedelta(minutes=30),
     max_age: timedelta = timedelta(hours=24),
+    whole_for: timedelta = timedelta(hours=1),
 ) -> pd.DataFrame:
     """Return the streams of every window and game with language and concurrent viewers.
 
-    Each window takes the game's latest complete crawl before its end, up to ``max_age`` old, and
-    the latest partial one where there is none; a stream that was answered twice in a crawl counts
-    once, with its larger number.
+    Each window takes the game's latest complete crawl before its end, if that is at most
+    ``whole_for`` old, and else the latest of all, up to ``max_age`` old; a stream that was answered
+    twice in a crawl counts once, with its larger number.
 
     Parameters
     ----------
@@ -505,8 +506,9 @@ def twitch_language_items(
     partial_crawls : pandas.DataFrame, optional
         ``category`` and ``crawl_at`` of the incomplete crawls of streams; without it every crawl is
         taken for complete.
-    window, max_age : timedelta
-        Length of a window, and how long a crawl is carried forward.
+    window, max_age, whole_for : timedelta
+        Length of a window, how long a crawl is carried forward, and for how long a complete one is
+        preferred to a part that came later.
 
     Returns
     -------
@@ -574,6 +576,7 @@ def twitch_language_items(
         ends,
         microseconds(max_age),
         is_partial=of_partial_crawls(start_of_row, slots, partial_crawls),
+        whole_for=microseconds(whole_for),
     )
     chosen = states.expand()
     at = wanted[chosen.row]

@@ -2,8 +2,8 @@
 
 From hot to cold VIRAL (at or above p90), RISING (p75), STABLE (p25), FALLING; UNKNOWN where the
 category has fewer samples than it takes to say, or the velocity is null. Every threshold belongs
-to the hotter class, but a velocity that half of the category shares (p25 = p75) is STABLE: it
-reaches several thresholds, and does not stand out.
+to the hotter class, but a velocity that is p25 and p75 at once is STABLE: the middle half of the
+category shares it, so it does not stand out.
 """
 
 from dataclasses import dataclass

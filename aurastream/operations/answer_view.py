@@ -6,7 +6,6 @@ from typing import Final
 
 from rich.console import Console, ConsoleOptions
 from rich.measure import Measurement
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from aurastream.operations.query import Answer, text_rows
 __all__ = ["AnswerView"]
 
 _WIDER_THAN_ANY: Final = 1_000_000
+_RULE: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class AnswerView:
 
     answer: Answer
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Rule]:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
         """Yield what is to be printed."""
         rows = text_rows(self.answer)
         table = Table(*self.answer.columns, box=None, header_style="bold", pad_edge=False)
@@ -42,8 +42,9 @@ class AnswerView:
         if Measurement.get(console, unbounded, table).maximum <= options.max_width or not rows:
             yield table
             return
+        width = min(options.max_width, _RULE)
         for number, row in enumerate(rows, 1):
-            yield Rule(str(number), align="left", style="dim")
+            yield Text(f"{number} ".ljust(width, "─"), style="dim")
             record = Table.grid(padding=(0, 2))
             record.add_column(style="bold", no_wrap=True)
             record.add_column(overflow="fold")

@@ -1,8 +1,8 @@
 """One command, everything running: what ``script/server`` does once its environment is there.
 
-The order is that of the dependencies: servers, schema, replay, the three Dagster processes, the
-history, the graph over that history, and then the table of what was found. Whatever can start
-while something else is still working does so.
+The order is that of the dependencies: servers, schema, replay, Dagster's webserver and code server,
+the history, the head, the graph over that history, and then the table of what was found. Whatever
+can start while something else is still working does so.
 """
 
 import os

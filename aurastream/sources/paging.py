@@ -26,7 +26,7 @@ from aurastream.sources.wire.pages import PageDecoder
 
 __all__ = ["Ending", "Gathering", "batches", "fetch_page", "follow_ids", "follow_pages"]
 
-Ending = Literal["end", "cut", "repeats", "broken"]
+Ending = Literal["end", "enough", "cut", "repeats", "broken"]
 
 _SHORTER: Final = 0.6
 
@@ -88,6 +88,7 @@ class Gathering:
         self.reasons: list[str] = []
         self.error: SourceError | None = None
         self.total: int | None = None
+        self.is_capped = False
         self.duplicate_count = 0
         self._dataset = dataset
         self.key = key
@@ -98,11 +99,6 @@ class Gathering:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.seen)
-
-    @property
-    def item_count(self) -> int:
-        """Return the number of items that came, rejected ones included."""
-        return len(self) + len(self.rejected)
 
     def add(self, page: Page) -> int:
         """Add a page and return how many items of it, rejected ones included, are news."""
@@ -148,6 +144,7 @@ class Gathering:
         self.fetches += other.fetches
         self.reasons += other.reasons
         self.error = self.error or other.error
+        self.is_capped = self.is_capped or other.is_capped
 
     def stop(self, reason: str, error: SourceError | None = None) -> None:
         """Note why the crawl is incomplete; a malformed body goes to the rejects."""
@@ -186,6 +183,7 @@ class Gathering:
             missing_ids=tuple(missing_ids),
             unfetched_ids=tuple(unfetched_ids),
             duplicate_count=self.duplicate_count,
+            is_capped=self.is_capped,
             error=self.error,
         )
 
@@ -213,17 +211,17 @@ def follow_pages(
         Most pages to fetch. Reaching it is an incomplete crawl only when ``wanted`` is given and
         not reached.
     wanted : int, optional
-        Items, rejected ones included, after which to stop.
+        Rows after which to stop.
     is_ordered : bool
         Whether only the very first page, item by item, shows that a cursor led back to the start.
         Otherwise its first item is enough, as lists by viewers shift between two calls.
 
     Returns
     -------
-    {"end", "cut", "repeats", "broken"}
-        How it ended: where the list does, or as much as was wanted; on a full page without a
-        cursor, which may be either its end or a platform that lost the cursor; with pages that
-        were there before; or for another reason that the gathering names.
+    {"end", "enough", "cut", "repeats", "broken"}
+        How it ended: where the list does; when as much came as was wanted; on a full page without
+        a cursor, which may be either its end or a platform that lost the cursor; with pages that
+        were there before; or by a page that failed, or one too many.
 
     Raises
     ------
@@ -271,8 +269,8 @@ class _Cursors:
             self._first = page.columns[gathering.key]
         if self._number > 1 and not news:
             return self._judge_nothing_new(gathering, page)
-        if wanted is not None and gathering.item_count >= wanted:
-            return "end"
+        if wanted is not None and len(gathering) >= wanted:
+            return "enough"
         if not page.next_cursor:
             return "cut" if page.entry_count >= self._page_size else "end"
         if page.next_cursor in self._seen:

@@ -276,6 +276,8 @@ class Crawl:
         Ids whose call failed: nothing is known about them.
     duplicate_count : int
         Items that came more than once.
+    is_capped : bool
+        Whether no more was asked for because as much had come as was wanted: there may be more.
     error : SourceError or None
         The error that ended the crawl early.
     """
@@ -290,6 +292,7 @@ class Crawl:
     missing_ids: tuple[str, ...] = ()
     unfetched_ids: tuple[str, ...] = ()
     duplicate_count: int = 0
+    is_capped: bool = False
     error: "SourceError | None" = None
 
     def __len__(self) -> int:

@@ -39,6 +39,7 @@ _CLIP_WINDOW: Final = timedelta(days=1)
 # About a thousand clips of a range is all that Helix shows, some fewer or some more.
 _CLIP_REACH: Final = 900
 _SHORTEST_CLIP_WINDOW: Final = timedelta(hours=1)
+_CUT: Final = "a full page came without a cursor: there may be more"
 # An unknown token once gave a bucket of 30 instead of a 401.
 _ANONYMOUS_LIMIT: Final = 30
 _DOUBT_PAUSE_S: Final = 600.0
@@ -214,7 +215,7 @@ class TwitchClient:
         Returns
         -------
         Crawl
-            Dataset ``clips``, most viewed first.
+            Dataset ``clips``, most viewed first; capped where a day, or all of them, had more.
         """
         _check_range(started_at, ended_at)
         gathering = Gathering("clips", "clip_id", CLIPS.empty())
@@ -230,6 +231,7 @@ class TwitchClient:
         )
         inside = [index for index, at in enumerate(made) if started_at <= at < ended_at]
         inside.sort(key=lambda index: (-views[index], ids[index]))
+        gathering.is_capped = gathering.is_capped or len(inside) > max_items
         gathering.keep(inside[:max_items])
         return gathering.crawl()
 
@@ -297,16 +299,14 @@ class TwitchClient:
             return
         # A part whose next page failed may look full, and what it lacks is not known.
         is_full = part.error is None and (
-            ending == "cut"
-            or (
-                part.item_count >= _CLIP_REACH
-                and (ending == "repeats" or part.item_count < max_items)
-            )
+            ending == "cut" or (len(part) >= _CLIP_REACH and ending in ("end", "repeats"))
         )
         is_halved = is_full and end - start > _SHORTEST_CLIP_WINDOW
         if is_halved:
             # Narrower ranges bring what this one hides, and say themselves when they do not.
             part.reasons.clear()
+        elif is_full and len(part) < _CLIP_REACH:
+            part.stop(_CUT)
         elif is_full and ending != "repeats":
             part.stop(f"Helix shows no more than {len(part)} clips from {bounds[0][1]} on")
         gathering.merge(part)
@@ -332,8 +332,9 @@ class TwitchClient:
             # Clips come again in another order long before the end of their list.
             is_ordered=asked.decoder is CLIPS,
         )
+        gathering.is_capped = ending == "enough"
         if ending == "cut" and asked.decoder is not CLIPS:  # those can be asked in parts
-            gathering.stop("a full page came without a cursor: there may be more")
+            gathering.stop(_CUT)
         return ending
 
     def _page(

@@ -13,18 +13,19 @@ __all__ = [
     "VIRAL_CLIPS",
 ]
 
-# The state of what ranks in the moment: the last complete crawl of each category that began before
-# as_of, at most a day old; without one the last partial crawl. What was missed since is carried
-# forward, and labelled by its freshness.
-_LATEST = """
+# The state of what ranks in the moment: the last complete crawl of each category of the hour before
+# as_of, and else its last crawl of the day. What was missed since is carried forward, and labelled
+# by its freshness.
+_WHOLE_FIRST = "is_complete AND crawl_at >= %(as_of)s - interval '1 hour'"
+_LATEST = f"""
 WITH latest AS (
     SELECT DISTINCT ON (category, region) category, region, crawl_at
     FROM operations.crawls
     WHERE dataset = %(dataset)s AND got > 0
       AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
-    ORDER BY category, region, is_complete DESC, crawl_at DESC
+    ORDER BY category, region, ({_WHOLE_FIRST}) DESC, crawl_at DESC
 )
-"""
+"""  # noqa: S608 # fragments of this module
 # The state of what adds up: it begins at the last complete crawl of each category and region (or
 # the first of the day). What a partial crawl was not answered about is carried forward from there.
 _STATES = """
@@ -50,9 +51,9 @@ _SPAN = (
 # it guesses that few rows match both, and would look up those of a whole day one by one.
 _RECENT = f"""
 recent AS MATERIALIZED (
-    SELECT t.* FROM collection.{{table}} t
-    WHERE t.crawl_at >= (SELECT min(since) FROM states)
-      AND t.observed_at >= (SELECT min(since) FROM states) - interval '1 hour'
+    SELECT {{columns}} FROM collection.{{table}} t
+    WHERE t.crawl_at >= (SELECT min(since) FROM {{states}})
+      AND t.observed_at >= (SELECT min(since) FROM {{states}}) - interval '1 hour'
       AND {_SPAN.format(t="t")}
 )
 """  # noqa: S608 # fragments of this module
@@ -62,7 +63,7 @@ _VIDEO = """
 
 TRENDING = f"""
 {_STATES},
-{_RECENT.format(table="youtube_trending")},
+{_RECENT.format(table="youtube_trending", states="states", columns="t.*")},
 rows AS (
     SELECT DISTINCT ON (t.chart, t.region, t.video_id) t.*
     FROM states l
@@ -94,7 +95,7 @@ ORDER BY r.chart, r.place
 
 GAMES = f"""
 {_STATES},
-{_RECENT.format(table="youtube_games")},
+{_RECENT.format(table="youtube_games", states="states", columns="t.*")},
 known AS (
     SELECT DISTINCT ON (g.game, g.video_id) g.*
     FROM states l
@@ -134,7 +135,7 @@ WHERE {_SPAN.format(t="t")} AND t.crawl_at = (
     SELECT crawl_at FROM operations.crawls
     WHERE dataset = 'collection/twitch_top_games' AND got > 0
       AND crawl_at < %(as_of)s AND crawl_at >= %(as_of)s - interval '24 hours'
-    ORDER BY is_complete DESC, crawl_at DESC LIMIT 1
+    ORDER BY ({_WHOLE_FIRST}) DESC, crawl_at DESC LIMIT 1
 )
 ORDER BY t.rank, t.game_id
 """  # noqa: S608 # fragments of this module
@@ -148,12 +149,19 @@ WHERE dataset = 'collection/twitch_streams'
 GROUP BY crawl_at ORDER BY crawl_at DESC LIMIT 1
 """
 
+_CLIP_COLUMNS = """t.crawl_at, t.observed_at, t.game_id, t.clip_id, t.title, t.broadcaster_id,
+           t.broadcaster_name, t.video_id, t.view_count, t.language, t.created_at, t.duration_s,
+           t.vod_offset_s, t.thumbnail_url"""
+# A clip that no crawl showed for an hour is no newest one, whatever the crawls lacked.
 CLIPS = f"""
 {_STATES},
-{_RECENT.format(table="clip_radar")},
+spans AS (
+    SELECT category, greatest(since, until - interval '1 hour') AS since, until FROM states
+),
+{_RECENT.format(table="clip_radar", states="spans", columns=_CLIP_COLUMNS)},
 known AS (
     SELECT DISTINCT ON (k.game_id, k.clip_id) l.category AS game, k.*
-    FROM states l
+    FROM spans l
     JOIN operations.categories c ON c.category = l.category
     JOIN recent k ON k.game_id = c.twitch_game_id AND k.crawl_at BETWEEN l.since AND l.until
     ORDER BY k.game_id, k.clip_id, k.crawl_at DESC

@@ -27,14 +27,14 @@ SELECT DISTINCT ON (category) * FROM intelligence.competition
 WHERE window_start < %(as_of)s AND window_start >= %(as_of)s - interval '24 hours'
 ORDER BY category, window_start DESC
 """
-# The crawl that its window will measure: the last complete one, or without one the last partial
-# one. A complete crawl that got nothing says that nobody streams.
+# The crawl that its window will measure: the last complete one of the hour before its end, and else
+# the last one. A complete crawl that got nothing says that nobody streams.
 _CRAWLED: Final = """
 SELECT DISTINCT ON (category) category, crawl_at, is_complete
 FROM operations.crawls
 WHERE dataset = 'collection/twitch_streams' AND (got > 0 OR is_complete)
   AND crawl_at < %(as_of)s AND crawl_at >= %(end)s - interval '24 hours'
-ORDER BY category, is_complete DESC, crawl_at DESC
+ORDER BY category, (is_complete AND crawl_at >= %(end)s - interval '1 hour') DESC, crawl_at DESC
 """
 _COLUMNS: Final = ("crawl_at", "observed_at", "game_id", "stream_id", "viewer_count")
 # A crawl's last rows are observed a little after its start.

@@ -53,7 +53,7 @@ def competition(context: dg.AssetExecutionContext, store: Store, streams: pd.Dat
     Saturation compares live streams with what four weeks say is usual at this hour of the week;
     concentration is one minus twice the Herfindahl-Hirschman index of viewers. Peak hours are
     learned from the same weeks, and fixed while fewer than 14 days are known (`peak_source`).
-    Streams are those of the last complete crawl; a partial one counts where there is none in a day.
+    Streams are those of the last complete crawl of an hour, or without one of the last of all.
     Computed anew in every window: what is usual depends on the hour of `as_of`. A window whose
     streams had to be deleted since keeps what was found of them.
     """

@@ -54,7 +54,7 @@ def language_mix(
 
     Shares are 0 to 1. What creators set as language and what their titles are written in are rows
     of their own, and what is not known is `und`, never English. Streams are those of the last
-    complete crawl; those of a partial one count where there is none in a day.
+    complete crawl of an hour, or without one of the last crawl of all.
     """
     as_of = window_ends(context)
     partial = readings.incomplete_crawls(

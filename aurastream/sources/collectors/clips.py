@@ -124,7 +124,7 @@ def collect_clips(
             (span, answer)
             for span, answer in zip(spans, answers, strict=True)
             if answer.crawl is not None
-            and len(answer.crawl) >= max_items
+            and answer.crawl.is_capped
             and span[2] - span[1] > _NARROWEST
         ]
         again = [answer for _, answer in full]
@@ -156,7 +156,7 @@ def collect_clips(
     counts = rows["category"].value_counts()
     crawls = assembly.crawls_frame(
         [
-            _crawl(game, [a for a in settled if a.category == game], crawl_at, max_items)
+            _crawl(game, [a for a in settled if a.category == game], crawl_at)
             | {
                 "got": int(counts.get(game, 0)),
                 "membership_hash": membership.get(game, EMPTY_HASH),
@@ -198,12 +198,10 @@ def _windows(
         start = end
 
 
-def _crawl(
-    game: str, answers: list[Answer], crawl_at: dt.datetime, max_items: int
-) -> dict[str, Any]:
+def _crawl(game: str, answers: list[Answer], crawl_at: dt.datetime) -> dict[str, Any]:
     times = [fetch.observed_at for answer in answers for fetch in answer.fetches]
     reasons = dict.fromkeys(answer.reason for answer in answers if answer.reason)
-    if any(answer.crawl is not None and len(answer.crawl) >= max_items for answer in answers):
+    if any(answer.crawl is not None and answer.crawl.is_capped for answer in answers):
         reasons["truncated"] = None
     return {
         "crawl_at": crawl_at,

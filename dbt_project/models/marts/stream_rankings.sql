@@ -19,21 +19,6 @@ anomalies as (
 
 ),
 
--- The newest crawl is judged by a later run: until then a stream has its judgement of before.
-judged as (
-
-    select distinct on (category_key, stream_id)
-        category_key,
-        stream_id,
-        crawl_at,
-        anomaly_score,
-        direction
-    from anomalies
-    where crawl_at > {{ known_at() }} - interval '2 hours' and crawl_at <= {{ known_at() }}
-    order by category_key asc, stream_id asc, crawl_at desc
-
-),
-
 categories as (
 
     select * from {{ ref('stg_operations__categories') }}
@@ -89,10 +74,12 @@ placed as (
 
     select
         once.*,
-        -- A part of a game's streams is no ranking of them, unless nothing else came all day.
+        -- A part of a game's streams is no ranking of them while a whole one is young.
         coalesce(
-            max(once.crawl_at) filter (where partial_crawls.crawl_at is null)
-                over (partition by once.category_key),
+            max(once.crawl_at) filter (
+                where partial_crawls.crawl_at is null
+                and once.crawl_at > {{ known_at() }} - interval '1 hour'
+            ) over (partition by once.category_key),
             max(once.crawl_at) over (partition by once.category_key)
         ) as newest_crawl_at
     from once
@@ -100,6 +87,34 @@ placed as (
         on
             once.category_key = partial_crawls.category_key
             and once.crawl_at = partial_crawls.crawl_at
+
+),
+
+shown as (
+
+    select distinct
+        category_key,
+        newest_crawl_at
+    from placed
+
+),
+
+-- What is shown is judged by a later run: until then a stream has its judgement of before.
+judged as (
+
+    select distinct on (anomalies.category_key, anomalies.stream_id)
+        anomalies.category_key,
+        anomalies.stream_id,
+        anomalies.crawl_at,
+        anomalies.anomaly_score,
+        anomalies.direction
+    from anomalies
+    inner join shown
+        on
+            anomalies.category_key = shown.category_key
+            and anomalies.crawl_at <= shown.newest_crawl_at
+    where anomalies.crawl_at > {{ known_at() }} - interval '2 hours'
+    order by anomalies.category_key asc, anomalies.stream_id asc, anomalies.crawl_at desc
 
 ),
 
@@ -187,7 +202,6 @@ final as (
         on
             weighed.category_key = judged.category_key
             and weighed.stream_id = judged.stream_id
-            and weighed.crawl_at >= judged.crawl_at
     left join coverage on weighed.category_key = coverage.category_key
 
 )

@@ -20,6 +20,7 @@ from aurastream.core.competition import (
     saturation_scores,
 )
 from aurastream.core.errors import InvalidInputError
+from aurastream.core.freshness import confidence
 from aurastream.core.hour_of_week import HourOfWeekParams
 from tests.unit.core.archive_slice import audience
 from tests.unit.core.families import FAMILIES, GAMES, frames
@@ -317,11 +318,11 @@ def test_a_part_that_comes_after_the_whole_changes_nothing(streams: Build) -> No
     assert row["confidence_pct"] == pytest.approx(100 * (0.5 + 0.5 * 3 / 12))
 
 
-def test_the_age_of_the_whole_lowers_the_confidence_and_after_a_day_a_part_counts(
+def test_the_whole_counts_for_an_hour_and_then_a_part_that_came_later(
     streams: Build,
 ) -> None:
     rows = streams(
-        *({"at": "2026-01-09T10:45", "viewers": 10} for _ in range(4)),
+        *({"at": "2026-01-10T09:35", "viewers": 10} for _ in range(4)),
         *({"at": "2026-01-10T10:18", "viewers": 10} for _ in range(2)),
     )
     weeks = crawls(pd.date_range("2025-12-20T10:10Z", periods=3, freq="7D"), [4] * 3)
@@ -332,13 +333,21 @@ def test_the_age_of_the_whole_lowers_the_confidence_and_after_a_day_a_part_count
     ).to_dict("records")
 
     assert whole["live_count"] == 4
-    # 50 at 12 hours, 30 at 24: 30.42 at 23.75; three of twelve hours are known.
-    assert whole["confidence_pct"] == pytest.approx((30 + 20 * 0.25 / 12) * (0.5 + 0.5 * 3 / 12))
+    # Three of twelve hours are known.
+    assert whole["confidence_pct"] == pytest.approx(confidence(55 / 60) * (0.5 + 0.5 * 3 / 12))
     assert (part["live_count"], part["hhi"], part["concentration_score"]) == (2, 0.5, 0.0)
     # Two or more of the usual four: that compares nothing, and there may be a long tail.
     assert (part["saturation_score"], part["ease_score"]) == (50.0, 25.0)
     assert part["hhi_lower"] == pytest.approx(1 / 20_002)
-    assert part["confidence_pct"] == pytest.approx(50.0)
+    assert part["confidence_pct"] == pytest.approx(confidence(42 / 60) * 0.5)
+
+
+def test_the_age_of_what_came_last_lowers_the_confidence(streams: Build) -> None:
+    rows = streams(*({"at": "2026-01-09T10:45", "viewers": 10} for _ in range(4)))
+    weeks = crawls(pd.date_range("2025-12-20T10:10Z", periods=3, freq="7D"), [4] * 3)
+    found = one(competition(rows, weeks, as_of=AS_OF, games=games()))
+    # 50 at 12 hours, 30 at 24: 30.42 at 23.75; three of twelve hours are known.
+    assert found["confidence_pct"] == pytest.approx((30 + 20 * 0.25 / 12) * (0.5 + 0.5 * 3 / 12))
 
 
 def test_a_game_without_a_crawl_is_neutral_and_worth_nothing(streams: Build) -> None:

@@ -403,13 +403,15 @@ def test_a_window_has_each_stream_of_each_game_s_latest_crawl_within_a_day_once(
         {"category": [c for _, c in partial], "crawl_at": [start + at * four for at, _ in partial]}
     )
 
-    found = twitch_language_items(streams, as_of=ends, games=games, partial_crawls=parts)
+    more: Any = {"partial_crawls": parts, "whole_for": 2 * four}
+    found = twitch_language_items(streams, as_of=ends, games=games, **more)
 
     expected = []
     for end in asked:
         for category, game in (("b", "g1"), ("a", "g2")):
             crawls = {row[0] for row in rows if row[1] == game and end - 6 <= row[0] < end}
-            crawls = {at for at in crawls if (at, category) not in partial} or crawls
+            young = {at for at in crawls if at >= end - 2}
+            crawls = {at for at in young if (at, category) not in partial} or crawls
             own = [row for row in rows if crawls and row[:2] == (max(crawls), game)]
             for stream in {row[2] for row in own}:
                 known = [(row[3], row[4]) for row in own if row[2] == stream]
@@ -421,9 +423,7 @@ def test_a_window_has_each_stream_of_each_game_s_latest_crawl_within_a_day_once(
     assert sorted(shown) == sorted(expected)
     order = list(range(len(rows)))
     random.shuffle(order)
-    again = twitch_language_items(
-        streams.iloc[order], as_of=ends, games=games, partial_crawls=parts
-    )
+    again = twitch_language_items(streams.iloc[order], as_of=ends, games=games, **more)
     pd.testing.assert_frame_equal(again, found)
 
 

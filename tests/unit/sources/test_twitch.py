@@ -14,6 +14,7 @@ from aurastream.sources.errors import (
     TransientError,
 )
 from aurastream.sources.paging import Gathering
+from aurastream.sources.ports import Crawl
 from aurastream.sources.twitch import TwitchClient
 from tests.unit.sources.support import (
     START,
@@ -177,14 +178,33 @@ def test_a_full_page_without_a_cursor_may_not_be_the_last_unless_enough_came(
     assert twitch.streams(GAME, top_n=200).is_complete
 
 
-def test_the_top_does_not_reach_deeper_for_streams_that_are_not_understood(
+def test_the_next_stream_is_of_the_top_for_one_that_is_not_understood(
     twitch: TwitchClient, upstream: Upstream
 ) -> None:
-    unclear = [stream(number, viewer_count=None) for number in range(60)]
-    upstream.script(STREAMS, Reply(helix([*unclear, *_streams(60, 100)], "A" * 80)))
+    unclear = stream(0, viewer_count=None)
+    pages = [unclear, *_streams(1, 100)], _streams(100, 200)
+    upstream.script(STREAMS, *(Reply(helix(page, "A" * 80)) for page in pages))
     crawl = twitch.streams(GAME, top_n=100)
-    assert (len(crawl), len(crawl.rejected)) == (40, 60)
-    assert len(upstream.asked(STREAMS)) == 1
+    assert (len(crawl), len(crawl.rejected), crawl.is_complete) == (100, 1, True)
+    assert crawl.columns["stream_id"][-1] == "s100"
+
+
+def test_a_range_with_as_many_clips_as_were_wanted_is_capped_whatever_becomes_of_them(
+    twitch: TwitchClient, upstream: Upstream
+) -> None:
+    def crawl(*odd: dict[str, Any]) -> Crawl:
+        made = [*odd, *(clip(number, created_at=_at(-number)) for number in range(len(odd), 200))]
+        pages = [made[:100], made[100:], [clip(200, created_at=_at(-200))]]
+        cursors = ["A" * 80, "B" * 80, None]
+        upstream.script(CLIPS, *(Reply(helix(*page)) for page in zip(pages, cursors, strict=True)))
+        return twitch.clips(GAME, START - timedelta(hours=9), START, max_items=200)
+
+    whole = crawl()
+    assert (len(whole), whole.is_capped) == (200, True)
+    outside = crawl(clip(0, created_at=_at(-9_000)))
+    assert (len(outside), outside.is_capped) == (199, True)
+    unclear = crawl(clip(0, created_at=_at(-1), view_count="many"))
+    assert (len(unclear), len(unclear.rejected), unclear.is_capped) == (200, 1, True)
 
 
 def test_clips_behind_a_full_page_without_a_cursor_are_found_in_halves(
