@@ -640,11 +640,9 @@ def as_known_before(
     beside = found[key].merge(before, on=key, how="left").set_axis(found.index)
     is_less = beside["observed_at"].notna() & ~(found["observed_at"] >= beside["observed_at"])
     if crawls is not None and len(crawls):
-        young = found["window_start"] + params.window - params.whole_for
-        lesser, lesser_before = (
-            _rests_on_part(rows, crawls) | (rows["observed_at"] < young).to_numpy()
-            for rows in (found, beside)
-        )
+        young = times(found, "window_start", "found") + microseconds(params.window)
+        young -= microseconds(params.whole_for)
+        lesser, lesser_before = (_is_lesser(rows, crawls, young) for rows in (found, beside))
         both = found["observed_at"].notna() & beside["observed_at"].notna()
         is_less = is_less.where(
             ~both | (lesser == lesser_before), pd.Series(lesser, index=found.index)
@@ -655,8 +653,8 @@ def as_known_before(
     return pd.concat([found[~is_less], kept]).sort_index()
 
 
-def _rests_on_part(rows: pd.DataFrame, crawls: pd.DataFrame) -> Bools:
-    """Return of which rows the newest crawl that began before their observation was partial."""
+def _is_lesser(rows: pd.DataFrame, crawls: pd.DataFrame, young: Integers) -> Bools:
+    """Return of which rows the crawl, the newest before their observation, was partial or old."""
     crawls = require_columns(crawls, ("category", "crawl_at", "is_complete"), "crawls")
     (own, of_crawl), _ = codes_of(rows["category"], crawls["category"])
     began = times(crawls, "crawl_at", "crawls")
@@ -667,7 +665,7 @@ def _rests_on_part(rows: pd.DataFrame, crawls: pd.DataFrame) -> Bools:
     last = np.searchsorted(keys[order], own * (moments.size + 1) + observed, side="right") - 1
     crawl = order[np.maximum(last, 0)]
     is_own: Bools = (last >= 0) & (of_crawl[crawl] == own)
-    return is_own & ~flags(crawls, "is_complete")[crawl]
+    return is_own & (~flags(crawls, "is_complete")[crawl] | (began[crawl] < young))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,9 @@ class AnswerView:
         if Measurement.get(console, unbounded, table).maximum <= options.max_width or not rows:
             yield table
             return
-        width = min(options.max_width, _RULE)
+        width, line = min(options.max_width, _RULE), "-" if options.ascii_only else "─"
         for number, row in enumerate(rows, 1):
-            yield Text(f"{number} ".ljust(width, "─"), style="dim")
+            yield Text(f"{number} ".ljust(width, line), style="dim")
             record = Table.grid(padding=(0, 2))
             record.add_column(style="bold", no_wrap=True)
             record.add_column(overflow="fold")

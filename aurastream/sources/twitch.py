@@ -298,17 +298,18 @@ class TwitchClient:
             gathering.stop(f"clips from {bounds[0][1]} on failed: {error.message}", error)
             return
         # A part whose next page failed may look full, and what it lacks is not known.
+        shown = len(part) + len(part.rejected)
         is_full = part.error is None and (
-            ending == "cut" or (len(part) >= _CLIP_REACH and ending in ("end", "repeats"))
+            ending == "cut" or (shown >= _CLIP_REACH and ending != "enough")
         )
         is_halved = is_full and end - start > _SHORTEST_CLIP_WINDOW
         if is_halved:
             # Narrower ranges bring what this one hides, and say themselves when they do not.
             part.reasons.clear()
-        elif is_full and len(part) < _CLIP_REACH:
+        elif is_full and shown < _CLIP_REACH:
             part.stop(_CUT)
-        elif is_full and ending != "repeats":
-            part.stop(f"Helix shows no more than {len(part)} clips from {bounds[0][1]} on")
+        elif is_full and not part.reasons:
+            part.stop(f"Helix shows no more than {shown} clips from {bounds[0][1]} on")
         gathering.merge(part)
         if is_halved:
             middle = start + (end - start) / 2

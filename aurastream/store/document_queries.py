@@ -152,11 +152,14 @@ GROUP BY crawl_at ORDER BY crawl_at DESC LIMIT 1
 _CLIP_COLUMNS = """t.crawl_at, t.observed_at, t.game_id, t.clip_id, t.title, t.broadcaster_id,
            t.broadcaster_name, t.video_id, t.view_count, t.language, t.created_at, t.duration_s,
            t.vod_offset_s, t.thumbnail_url"""
-# A clip that no crawl showed for an hour is no newest one, whatever the crawls lacked.
+# What the crawls of an hour did not show is gone, however little of it each of them was answered.
 CLIPS = f"""
 {_STATES},
 spans AS (
-    SELECT category, greatest(since, until - interval '1 hour') AS since, until FROM states
+    SELECT category, until, greatest(since, coalesce((
+        SELECT max(crawl_at) FROM crawls c WHERE c.category = s.category AND c.crawl_at < s.until
+    ), until) - interval '1 hour') AS since
+    FROM states s
 ),
 {_RECENT.format(table="clip_radar", states="spans", columns=_CLIP_COLUMNS)},
 known AS (

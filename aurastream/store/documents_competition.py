@@ -27,14 +27,14 @@ SELECT DISTINCT ON (category) * FROM intelligence.competition
 WHERE window_start < %(as_of)s AND window_start >= %(as_of)s - interval '24 hours'
 ORDER BY category, window_start DESC
 """
-# The crawl that its window will measure: the last complete one of the hour before its end, and else
-# the last one. A complete crawl that got nothing says that nobody streams.
+# The crawl that counts: the last complete one of the last hour, and else the last one. A complete
+# crawl that got nothing says that nobody streams.
 _CRAWLED: Final = """
 SELECT DISTINCT ON (category) category, crawl_at, is_complete
 FROM operations.crawls
 WHERE dataset = 'collection/twitch_streams' AND (got > 0 OR is_complete)
   AND crawl_at < %(as_of)s AND crawl_at >= %(end)s - interval '24 hours'
-ORDER BY category, (is_complete AND crawl_at >= %(end)s - interval '1 hour') DESC, crawl_at DESC
+ORDER BY category, (is_complete AND crawl_at >= %(as_of)s - interval '1 hour') DESC, crawl_at DESC
 """
 _COLUMNS: Final = ("crawl_at", "observed_at", "game_id", "stream_id", "viewer_count")
 # A crawl's last rows are observed a little after its start.
@@ -90,9 +90,11 @@ def _measured(
     for place in range(len(games)):
         game = games.iloc[[place]]
         number, category = game["twitch_game_id"].iloc[0], game["category"].iloc[0]
+        # Games are crawled at once, and of this one that crawl may have got only a part.
+        at = later.loc[later["category"] == category, "crawl_at"].iloc[0]
         try:
             yield competition(
-                streams[streams["game_id"] == number],
+                streams[(streams["game_id"] == number) & (streams["crawl_at"] == at)],
                 history[history["game_id"] == number],
                 as_of=pd.DatetimeIndex([end]),
                 games=game,

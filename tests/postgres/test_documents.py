@@ -418,6 +418,61 @@ def test_a_part_that_came_later_is_no_ranking_and_adds_to_the_clips(
     assert 0 < competition.confidence_pct <= 50
 
 
+def test_competition_is_that_of_a_game_s_own_crawl_where_another_was_answered_in_full(
+    store: FrameStore, published: redis.Redis, redis_url: str, rows: Rows
+) -> None:
+    store.execute("UPDATE operations.categories SET audience_timezone = 'Europe/Berlin'")
+    store.commit(
+        [Append("operations.categories", rows("operations.categories",
+                [{"category": "other", "kind": "game", "twitch_game_id": "9",
+                  "audience_timezone": "UTC", "is_enabled": True}]))]
+    )  # fmt: skip
+    crawls = {10: (3, {"33214": True, "9": True}), 20: (1, {"33214": False, "9": True})}
+    names = {"33214": "fortnite", "9": "other"}
+    for minutes, (count, found) in crawls.items():
+        at = CRAWL + dt.timedelta(minutes=minutes)
+        store.commit(
+            [
+                Append("operations.crawls", rows("operations.crawls",
+                       [{"dataset": "collection/twitch_streams", "category": names[number],
+                         "region": "", "got": count, "is_complete": whole}
+                        for number, whole in found.items()], at=at)),
+                Append("collection.twitch_streams", rows("collection.twitch_streams",
+                       [{"game_id": number, "stream_id": str(n), "rank": n + 1,
+                         "viewer_count": 40} for number in found for n in range(count)], at=at)),
+            ]
+        )  # fmt: skip
+    rebuild_documents(store, redis_url, AS_OF + dt.timedelta(minutes=20))
+    own, other = (read(published, f"intel:competition:{name}") for name in names.values())
+    assert isinstance(own, CompetitionDocument)
+    assert isinstance(other, CompetitionDocument)
+    assert (own.observed_at, own.live_count) == (CRAWL + dt.timedelta(minutes=10), 3)
+    assert (other.observed_at, other.live_count) == (CRAWL + dt.timedelta(minutes=20), 1)
+
+
+def test_clips_are_those_of_an_hour_of_parts_and_all_of_an_outage_before_one(
+    store: FrameStore, published: redis.Redis, redis_url: str, rows: Rows
+) -> None:
+    def shown(*, minutes: int) -> list[str]:
+        at = CRAWL + dt.timedelta(minutes=minutes)
+        store.commit(
+            [
+                Append("operations.crawls", rows("operations.crawls",
+                       [{"dataset": "collection/clip_radar", "category": "fortnite",
+                         "region": "", "got": 1, "is_complete": False}], at=at)),
+                Append("collection.clip_radar", rows("collection.clip_radar",
+                       [{"game_id": "33214", "clip_id": f"c{minutes}", "view_count": 1}], at=at)),
+            ]
+        )  # fmt: skip
+        rebuild_documents(store, redis_url, at + dt.timedelta(minutes=1))
+        clips = read(published, "clip_radar:33214:clips")
+        assert isinstance(clips, ClipsDocument)
+        return sorted(clip.clip_id for clip in clips.clips)
+
+    assert shown(minutes=90) == ["c1", "c2", "c90"]
+    assert shown(minutes=95) == ["c90", "c95"]
+
+
 def test_what_is_older_than_a_day_is_not_carried_forward(
     store: FrameStore, redis_url: str, rows: Rows
 ) -> None:

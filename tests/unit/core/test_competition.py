@@ -583,3 +583,18 @@ def test_a_window_keeps_what_a_whole_crawl_said_of_it_though_a_part_is_newer() -
         assert as_known_before(found, before, known)["observed_at"].tolist() == kept
     # Where nobody says which were whole, the newer one is kept.
     assert as_known_before(at[early], at[late]).equals(at[late])
+
+
+def test_a_window_does_not_keep_what_a_whole_crawl_said_an_hour_before_a_part() -> None:
+    moments = pd.DatetimeIndex(["2026-01-10T09:29:58Z", "2026-01-10T10:20Z"])
+    known = pd.DataFrame(
+        {"category": "minecraft", "crawl_at": moments, "is_complete": [True, False]}
+    )
+    whole, part = (
+        competition(NOTHING, crawls(moments[[place]], 0), as_of=AS_OF, games=games())
+        for place in (0, 1)
+    )
+    # It was answered after its start.
+    whole["observed_at"] += pd.Timedelta("6s")
+    assert as_known_before(whole, part, known).equals(part)
+    assert as_known_before(part, whole, known).equals(part)

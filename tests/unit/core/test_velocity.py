@@ -509,7 +509,7 @@ def test_a_partial_chart_is_filled_up_for_its_region_alone(trending: Build, vide
     st.sets(st.tuples(st.integers(0, 9), st.integers(0, 2))),
     st.randoms(use_true_random=False),
 )
-def test_a_part_is_chosen_where_no_whole_crawl_is_young_enough(
+def test_a_whole_crawl_is_chosen_while_it_is_young_and_then_the_last_one(
     seen: list[tuple[int, int]], partial: set[tuple[int, int]], random: Any
 ) -> None:
     random.shuffle(seen)
@@ -522,15 +522,16 @@ def test_a_part_is_chosen_where_no_whole_crawl_is_young_enough(
         np.array(ends),
         50,
         is_partial=np.array([each in partial for each in seen]),
+        whole_for=30,
     )
 
     for game in range(3):
         for window, end in enumerate(ends):
-            young = {at for at, g in seen if g == game and end - 50 <= 10 * at < end}
-            whole = {at for at in young if (at, game) not in partial}
+            known = {10 * at for at, g in seen if g == game and end - 50 <= 10 * at < end}
+            whole = {at for at in known if at >= end - 30 and (at // 10, game) not in partial}
             chosen = states.chosen[game, window]
             found = states.crawl_times[chosen] if chosen >= 0 else None
-            assert found == max((10 * at for at in whole or young), default=None)
+            assert found == max(whole or known, default=None)
 
 
 @given(

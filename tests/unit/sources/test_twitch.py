@@ -207,6 +207,31 @@ def test_a_range_with_as_many_clips_as_were_wanted_is_capped_whatever_becomes_of
     assert (len(unclear), len(unclear.rejected), unclear.is_capped) == (200, 1, True)
 
 
+@pytest.mark.parametrize(
+    ("shown", "page", "wanted", "expected"),
+    [(920, 100, 5_000, 2_000 - 67), (5_000, 40, 1_000, 1_000)],
+    ids=["no more are shown", "in short pages"],
+)
+def test_a_range_that_hides_clips_is_halved_whatever_of_it_is_understood(
+    twitch: TwitchClient, upstream: Upstream, *, shown: int, page: int, wanted: int, expected: int
+) -> None:
+    made = [
+        clip(n, created_at=_at(-n / 5), **({} if n % 30 else {"view_count": "many"}))
+        for n in range(2_000)
+    ]
+
+    def answer(request: Request) -> Reply:
+        start, end = request.one("started_at"), request.one("ended_at")
+        inside = [c for c in made if start <= c["created_at"] < end][:shown]
+        at = int((request.one("after") or "x0")[1:].lstrip("0") or 0)
+        more = f"x{at + page:080}" if at + page < len(inside) else None
+        return Reply(helix(inside[at : at + page], more))
+
+    upstream.script(CLIPS, answer)
+    crawl = twitch.clips(GAME, START - timedelta(hours=9), START, max_items=wanted)
+    assert (len(crawl), crawl.is_complete) == (expected, True)
+
+
 def test_clips_behind_a_full_page_without_a_cursor_are_found_in_halves(
     twitch: TwitchClient, upstream: Upstream
 ) -> None:
@@ -220,6 +245,11 @@ def test_clips_behind_a_full_page_without_a_cursor_are_found_in_halves(
     end = START - timedelta(hours=1) + timedelta(minutes=1)
     crawl = twitch.clips(GAME, end - timedelta(hours=44), end)
     assert (len(crawl), crawl.is_complete) == (130, True)
+
+    made = [clip(number, created_at=_at(-number / 3)) for number in range(130)]
+    crawl = twitch.clips(GAME, end - timedelta(hours=1), end)
+    assert (len(crawl), crawl.is_complete) == (100, False)
+    assert crawl.reason == "a full page came without a cursor: there may be more"
 
 
 def test_endless_news_end_at_the_cap(twitch: TwitchClient, upstream: Upstream) -> None:
