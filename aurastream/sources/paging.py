@@ -100,6 +100,11 @@ class Gathering:
         """Return the number of rows."""
         return len(self.seen)
 
+    @property
+    def item_count(self) -> int:
+        """Return the number of items, rejected ones included, that can be told apart."""
+        return len(self.seen) + len(self._rejected_ids)
+
     def add(self, page: Page) -> int:
         """Add a page and return how many items of it, rejected ones included, are news."""
         self.fetches.append(page.fetch)

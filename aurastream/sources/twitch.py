@@ -298,7 +298,7 @@ class TwitchClient:
             gathering.stop(f"clips from {bounds[0][1]} on failed: {error.message}", error)
             return
         # A part whose next page failed may look full, and what it lacks is not known.
-        shown = len(part) + len(part.rejected)
+        shown = part.item_count
         is_full = part.error is None and (
             ending == "cut" or (shown >= _CLIP_REACH and ending != "enough")
         )

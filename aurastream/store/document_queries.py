@@ -153,12 +153,14 @@ _CLIP_COLUMNS = """t.crawl_at, t.observed_at, t.game_id, t.clip_id, t.title, t.b
            t.broadcaster_name, t.video_id, t.view_count, t.language, t.created_at, t.duration_s,
            t.vod_offset_s, t.thumbnail_url"""
 # What the crawls of an hour did not show is gone, however little of it each of them was answered.
+# Clips are looked for over six hours: an older state would bring back what has gone since.
 CLIPS = f"""
 {_STATES},
 spans AS (
-    SELECT category, until, greatest(since, coalesce((
-        SELECT max(crawl_at) FROM crawls c WHERE c.category = s.category AND c.crawl_at < s.until
-    ), until) - interval '1 hour') AS since
+    SELECT category, until, greatest(since, until - interval '6 hours', (
+        SELECT max(crawl_at) FROM crawls c
+        WHERE c.category = s.category AND c.crawl_at <= s.until - interval '1 hour'
+    )) AS since
     FROM states s
 ),
 {_RECENT.format(table="clip_radar", states="spans", columns=_CLIP_COLUMNS)},

@@ -2,7 +2,8 @@
 
 Games are scored every half hour and their documents are good for a quarter of one, so that what
 was crawled since then is measured for the document as its window will measure it, by the same
-function from the same record. The record itself gets its row when the window is scored.
+function from the same record; a complete crawl stands against a part for an hour as of the document
+instead of the window's end. The record itself gets its row when the window is scored.
 """
 
 import datetime as dt

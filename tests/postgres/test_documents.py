@@ -407,6 +407,10 @@ def test_a_part_that_came_later_is_no_ranking_and_adds_to_the_clips(
     assert [(c.clip_id, c.view_count) for c in clips.clips] == both
     assert (competition.observed_at, competition.live_count) == (CRAWL, 2)
 
+    # It stands for an hour from its start on, wherever a window ends.
+    *_, competition = served(AS_OF + dt.timedelta(minutes=45))
+    assert (competition.observed_at, competition.live_count) == (CRAWL, 2)
+
     # Nothing was complete for an hour: what came last has to do, and clips add up all the same.
     streams, top, clips, competition = served(as_of + dt.timedelta(hours=1))
     assert [s.stream_id for s in streams.streams] == ["3"]
@@ -470,7 +474,9 @@ def test_clips_are_those_of_an_hour_of_parts_and_all_of_an_outage_before_one(
         return sorted(clip.clip_id for clip in clips.clips)
 
     assert shown(minutes=90) == ["c1", "c2", "c90"]
-    assert shown(minutes=95) == ["c90", "c95"]
+    assert shown(minutes=95) == ["c1", "c2", "c90", "c95"]
+    assert shown(minutes=155) == ["c155", "c95"]
+    assert shown(minutes=155 + 361) == ["c516"]
 
 
 def test_what_is_older_than_a_day_is_not_carried_forward(
