@@ -33,6 +33,7 @@ def test_a_head_that_is_killed_is_started_again(product: Product) -> None:
         within=60,
         what=lambda: f"another head. It printed:\n{product.printed}",
     )
+    assert [other.is_running() for other in product.heads()] == [True]
 
 
 def test_the_start_after_a_kill_ends_what_was_left_and_goes_on(product: Product) -> None:
